@@ -1,0 +1,43 @@
+import { useMemo } from "react";
+
+const LEFT = [
+  [1, 2, 3],
+  [4, 5, 6],
+];
+const RIGHT = [
+  [7, 8],
+  [9, 10],
+  [11, 12],
+];
+
+function multiply(left, right) {
+  const rows = left.length;
+  const columns = right[0].length;
+  const product = Array.from({ length: rows }, () => Array(columns).fill(0));
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      let total = 0;
+      for (let inner = 0; inner < right.length; inner++) {
+        total += left[row][inner] * right[inner][column];
+      }
+      product[row][column] = total;
+    }
+  }
+  return product;
+}
+
+function Row({ children }) {
+  return <li className="row">{children}</li>;
+}
+
+export default function MatrixProduct({ left = LEFT, right = RIGHT }) {
+  const product = useMemo(() => multiply(left, right), [left, right]);
+
+  return (
+    <ul>
+      {product.map((row, index) => (
+        <Row key={index}>{row.join(", ")}</Row>
+      ))}
+    </ul>
+  );
+}

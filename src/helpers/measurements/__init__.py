@@ -1,0 +1,208 @@
+"""measure(): the one door to measured numbers.
+
+A measurement is a function from one subject (a tokenizer, a model) to a tidy table, declared with a version and the
+input files it reads. `measure` loads every table whose key exists and computes the others, so a notebook works the
+same from JupyterLab, papermill or a script, and nothing is computed twice. Only this package writes results.
+
+Key = sha256 of (measurement, its version, parameters, the fields of the row that decide the result, fingerprints of
+the subject and of the input files). A label never enters the key. Changing a definition bumps the version.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+from tqdm import tqdm
+
+from helpers.downloads import sha256_of
+from helpers.errors import InputError, Unavailable
+from helpers.project import RESULTS, ROOT
+from helpers.registry import Registry, load_registry
+from helpers.store import DamagedTable, find_table, locked, read_table, table_key, write_table
+
+# Seconds before a progress bar appears; it stays silent where nobody watches (not a terminal).
+PROGRESS_DELAY = 3.0
+
+
+class SubjectKind(Protocol):
+    """What a measurement is of: how its subjects are found, opened and told apart."""
+
+    column: str
+
+    def find(self, name: str, registry: Registry) -> Any: ...
+
+    def key_fields(self, spec: Any) -> Mapping[str, Any]: ...
+
+    def open(self, spec: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A declared measurement; call `measure` with it.
+
+    Attributes:
+        name: folder of its tables.
+        version: bumped whenever the definition changes.
+        subject: kind of its subjects.
+        inputs: files and folders it reads besides the subject; their content enters the key.
+        packages: packages whose version the provenance records.
+        compute: opened subject, parameters → table.
+    """
+
+    name: str
+    version: int
+    subject: SubjectKind
+    inputs: tuple[Path, ...]
+    packages: tuple[str, ...]
+    compute: Callable[..., pd.DataFrame]
+
+
+def measurement(
+    *, version: int, subject: SubjectKind, inputs: Iterable[Path] = (), packages: Iterable[str] = ()
+) -> Callable[[Callable[..., pd.DataFrame]], Measurement]:
+    """Declare the function below as a measurement named after it."""
+
+    def declare(compute: Callable[..., pd.DataFrame]) -> Measurement:
+        return Measurement(compute.__name__, version, subject, tuple(inputs), tuple(packages), compute)
+
+    return declare
+
+
+def measure(
+    what: Measurement,
+    subjects: Iterable[str],
+    *,
+    directory: Path = RESULTS,
+    registry: Registry | None = None,
+    **parameters: Any,
+) -> pd.DataFrame:
+    """The tables of one measurement for several subjects, stacked; what is not stored is computed and stored.
+
+    A subject that cannot be had on this machine is named on standard error and left out. A damaged table is named,
+    removed and measured again.
+
+    Args:
+        what: the measurement.
+        subjects: registry keys, paths or Hub ids.
+        directory: where tables are stored.
+        registry: by default data/models.yml.
+        parameters: of the measurement; JSON values.
+
+    Returns:
+        The measurement's columns after a first one that names the subject.
+
+    Raises:
+        InputError: a subject is unknown or broken.
+        Unavailable: none of the subjects can be had.
+    """
+    registry = registry or load_registry()
+    names = list(dict.fromkeys(subjects))
+    tables, gaps = {}, []
+    for name in tqdm(names, desc=what.name, delay=PROGRESS_DELAY, disable=None, leave=False):
+        try:
+            tables[name] = _one_table(what, name, registry, parameters, directory)
+        except Unavailable as gap:
+            gaps.append(str(gap))
+            print(f"{what.name}: left out {name}: {gap}", file=sys.stderr)
+    if not tables:
+        raise Unavailable(f"{what.name}: nothing could be measured: {'; '.join(gaps) or 'no subject was named'}")
+    frames = [table.assign(**{what.subject.column: name}) for name, table in tables.items()]
+    stacked = pd.concat(frames, ignore_index=True)
+    return stacked[[what.subject.column, *[column for column in stacked if column != what.subject.column]]]
+
+
+def for_each(table: pd.DataFrame, column: str, function: Callable[..., pd.DataFrame], *arguments: Any) -> pd.DataFrame:
+    """Apply a pure function to the rows of each subject and stack the results under the subject's name.
+
+    Args:
+        table: what `measure` returned.
+        column: its subject column.
+        function: rows of one subject, `arguments` → table.
+    """
+    parts = [function(rows, *arguments).assign(**{column: name}) for name, rows in table.groupby(column, sort=False)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def fingerprint(path: Path) -> str:
+    """sha256 of a file, or of the names and contents of all files in a folder.
+
+    Raises:
+        InputError: it does not exist.
+    """
+    if path.is_file():
+        return sha256_of(path.read_bytes())
+    if not path.is_dir():
+        raise InputError(f"{path}: no such file or folder")
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return sha256_of("".join(f"{file.relative_to(path)} {sha256_of(file.read_bytes())}\n" for file in files).encode())
+
+
+def _one_table(
+    what: Measurement, name: str, registry: Registry, parameters: Mapping[str, Any], directory: Path
+) -> pd.DataFrame:
+    spec = what.subject.find(name, registry)
+    ingredients = {
+        "measurement": what.name,
+        "version": what.version,
+        "parameters": dict(parameters),
+        "subject": what.subject.key_fields(spec),
+        "inputs": {path.name: fingerprint(path) for path in what.inputs},
+    }
+    key = table_key(ingredients)
+    stored = _read_stored(directory, what.name, key)
+    if stored is not None:
+        return stored
+    with locked(directory, what.name, key):
+        stored = _read_stored(directory, what.name, key)  # another process may have been first
+        if stored is not None:
+            return stored
+        started = time.perf_counter()
+        table = what.compute(what.subject.open(spec), **parameters)
+        seconds = round(time.perf_counter() - started, 3)
+        return read_table(
+            write_table(directory, what.name, key, table, _provenance(ingredients, what.packages, seconds))
+        )
+
+
+def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:
+    path = find_table(directory, name, key)
+    if path is None:
+        return None
+    try:
+        return read_table(path)
+    except DamagedTable as damage:
+        print(f"{damage}; measuring again", file=sys.stderr)
+        path.unlink(missing_ok=True)
+        return _read_stored(directory, name, key)
+
+
+def _provenance(ingredients: Mapping[str, Any], packages: Iterable[str], seconds: float) -> dict[str, Any]:
+    return {
+        **ingredients,
+        "packages": {package: _version(package) for package in ("pandas", *packages)},
+        "python": sys.version.split()[0],
+        "platform": sys.platform,
+        "seconds": seconds,
+        "commit": _commit(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    try:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

