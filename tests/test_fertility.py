@@ -1,0 +1,131 @@
+"""Fertility against a fixture counted by hand, and alignment on random text."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.errors import InputError
+from helpers.fertility import FERTILITY_MEASURES, fertility_table, program_counts, token_spans
+from helpers.languages import load_languages, load_programs
+from helpers.statistics import ratio_interval
+from helpers.vocabulary import Vocabulary
+
+
+def vocabulary_of(pieces, lead=b""):
+    """A tokenizer that always cuts its text into the given pieces."""
+    tokens = (lead + pieces[0], *pieces[1:])
+    return Vocabulary(tokens, frozenset(), {}, lambda text: list(range(len(tokens))))
+
+
+PROGRAM = "def run(value):\n    # if\n    return val_1 + 'def'\n\n"
+PIECES = (
+    b"def",
+    b" r",
+    b"un",
+    b"(",
+    b"value",
+    b"):\n",
+    b"   ",
+    b" # if\n",
+    b"    ",
+    b"ret",
+    b"urn",
+    b" val",
+    b"_1",
+    b" + 'def'",
+    b"\n",
+    b"\n",
+)
+
+
+def test_program_counted_by_hand():
+    counts = program_counts(vocabulary_of(PIECES), load_languages()["python"], PROGRAM)
+    assert counts == {
+        "bytes": len(PROGRAM),
+        "lines": 3,
+        "tokens": 16,
+        "indentation_tokens": 2,  # "   " and "    "; " # if" holds more than whitespace
+        "keywords": 2,  # def and return; the words in the comment and the string do not count
+        "keyword_tokens": 3,
+        "whole_keywords": 1,
+        "identifiers": 3,  # run, value, val_1
+        "identifier_tokens": 5,
+        "whole_identifiers": 1,  # value
+    }
+
+
+def test_a_blank_put_before_the_text_is_cut_off():
+    plain, led = vocabulary_of(PIECES), vocabulary_of(PIECES, lead=b" ")
+    np.testing.assert_array_equal(token_spans(plain, PROGRAM), token_spans(led, PROGRAM))
+
+
+def test_a_tokenizer_that_rewrites_its_text_is_refused():
+    with pytest.raises(InputError, match="rewrites"):
+        token_spans(vocabulary_of((b"DEF",)), "def")
+
+
+@given(st.lists(st.binary(min_size=1, max_size=5), min_size=1, max_size=20))
+def test_spans_cover_the_text_without_gaps(pieces):
+    text = b"".join(pieces).decode("latin-1")  # ASCII or not, every character is some bytes
+    cut = [piece.decode("latin-1").encode() for piece in pieces]
+    spans = token_spans(vocabulary_of(tuple(cut)), text)
+    assert spans[0, 0] == 0 and spans[-1, 1] == len(text.encode())
+    assert (spans[1:, 0] == spans[:-1, 1]).all()
+
+
+def test_a_one_token_per_byte_tokenizer_costs_what_bytes_cost():
+    vocabulary = Vocabulary(tuple(bytes([b]) for b in range(256)), frozenset(), {}, lambda text: list(text.encode()))
+    for language in load_languages().values():
+        for text in load_programs(language).values():
+            counts = program_counts(vocabulary, language, text)
+            assert counts["tokens"] == counts["bytes"] == len(text.encode())
+            assert counts["keyword_tokens"] >= counts["keywords"]
+            assert counts["lines"] == sum(bool(line.strip()) for line in text.splitlines())
+            indents = sum(len(line) - len(line.lstrip()) for line in text.splitlines() if line.strip())
+            assert counts["indentation_tokens"] == indents
+
+
+def test_every_language_has_the_same_programs_and_its_keywords_are_found():
+    languages = load_languages().values()
+    names = {language.key: list(load_programs(language)) for language in languages}
+    assert len(set(map(tuple, names.values()))) == 1
+    assert len(names["python"]) >= 15
+    byte_tokenizer = Vocabulary(
+        tuple(bytes([b]) for b in range(256)), frozenset(), {}, lambda text: list(text.encode())
+    )
+    for language in languages:
+        counts = [program_counts(byte_tokenizer, language, text) for text in load_programs(language).values()]
+        assert sum(count["keywords"] for count in counts) >= 40, language.key
+        assert sum(count["identifiers"] for count in counts) >= 300, language.key
+
+
+def test_fertility_is_a_ratio_of_sums():
+    counts = pd.DataFrame({"tokenizer": "t", "language": "x", "tokens": [10, 30], "lines": [5, 5], "bytes": [40, 80]})
+    for column in ("indentation_tokens", "keyword_tokens", "keywords", "identifier_tokens", "identifiers"):
+        counts[column] = [1, 2]
+    table = fertility_table(counts, ["tokenizer", "language"], resamples=200).set_index("measure")
+    assert list(table.index) == list(FERTILITY_MEASURES)
+    assert table.loc["tokens per line", "value"] == 4
+    assert table.loc["bytes per token", "value"] == 3
+    assert table.loc["tokens per line", ["low", "high"]].tolist() == [2, 6]
+    assert (table["programs"] == 2).all()
+
+
+def test_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    covered = 0
+    for _ in range(400):
+        below = rng.poisson(20, size=200) + 1
+        above = rng.poisson(2.0 * below)
+        _, low, high = ratio_interval(above, below, seed=0, resamples=400)
+        covered += low <= 2.0 <= high
+    assert 0.92 <= covered / 400 <= 0.98
+
+
+def test_interval_refuses_what_has_no_ratio():
+    for above, below in (([], []), ([1], [0]), ([1, 2], [1])):
+        with pytest.raises(ValueError, match=r"denominators"):
+            ratio_interval(above, below, seed=0)
+    assert ratio_interval([3], [2], seed=0) == (1.5, 1.5, 1.5)

@@ -1,0 +1,155 @@
+"""measure(): stored once, found again, and only what changed is computed."""
+
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from helpers.errors import InputError, Unavailable
+from helpers.measurements import fingerprint, for_each, measure, measurement
+from helpers.measurements.tokenizers import TokenizerSubject, vocabulary
+from helpers.registry import Registry, TokenizerSpec
+from helpers.store import read_provenance
+
+
+@pytest.fixture
+def calls():
+    return []
+
+
+@pytest.fixture
+def counted(calls, tmp_path):
+    """A measurement that notes every real computation."""
+    notes = tmp_path / "input.txt"
+    notes.write_text("first")
+
+    @measurement(version=1, subject=TokenizerSubject(), inputs=[notes], packages=["tokenizers"])
+    def sizes(tokenizer, *, factor=1):
+        calls.append(factor)
+        return pd.DataFrame({"size": [len(tokenizer) * factor]})
+
+    return sizes
+
+
+def registry_with(path: Path, **fields) -> Registry:
+    spec = TokenizerSpec(**{"key": "tiny", "label": "Tiny", "path": str(path), **fields})
+    return Registry({"tiny": spec}, {})
+
+
+def test_the_second_call_reads_and_a_new_label_hits(counted, calls, tokenizer_json, tmp_path):
+    first = measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry_with(tokenizer_json))
+    renamed = registry_with(tokenizer_json, label="Another name", note="moved")
+    again = measure(counted, ["tiny"], directory=tmp_path / "r", registry=renamed)
+    pd.testing.assert_frame_equal(first, again)
+    assert list(first.columns) == ["tokenizer", "size"]
+    assert calls == [1]
+
+
+def test_every_key_ingredient_misses(counted, calls, tokenizer_json, tmp_path):
+    def run(what=counted, registry=None, **parameters):
+        before = len(calls)
+        measure(
+            what, ["tiny"], directory=tmp_path / "r", registry=registry or registry_with(tokenizer_json), **parameters
+        )
+        return len(calls) - before
+
+    assert run() == 1
+    assert run() == 0
+    assert run(factor=2) == 1
+    assert run(replace(counted, version=2)) == 1
+    assert run(replace(counted, name="other")) == 1
+    assert run(registry=registry_with(tokenizer_json, normalizer="NFC")) == 1
+    (tmp_path / "input.txt").write_text("second")
+    assert run() == 1
+    tokenizer_json.write_text(tokenizer_json.read_text() + "\n")
+    assert run() == 1
+    assert run() == 0
+
+
+def test_a_damaged_table_is_named_and_measured_again(counted, calls, tokenizer_json, tmp_path, capsys):
+    registry = registry_with(tokenizer_json)
+    first = measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry)
+    (path,) = (tmp_path / "r" / "sizes").glob("*.parquet")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    again = measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry)
+    pd.testing.assert_frame_equal(first, again)
+    assert calls == [1, 1]
+    assert path.name in capsys.readouterr().err
+
+
+def test_provenance_says_how_a_table_was_made(counted, tokenizer_json, tmp_path):
+    measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry_with(tokenizer_json), factor=3)
+    (path,) = (tmp_path / "r" / "sizes").glob("*.parquet")
+    provenance = read_provenance(path)
+    assert provenance["parameters"] == {"factor": 3}
+    assert provenance["subject"]["fingerprint"] == fingerprint(tokenizer_json)
+    assert provenance["packages"]["tokenizers"] and provenance["seconds"] >= 0
+    assert "label" not in provenance["subject"]
+
+
+def test_what_cannot_be_had_is_left_out_by_name(counted, tokenizer_json, tmp_path, capsys):
+    class Gap(TokenizerSubject):
+        def open(self, spec):
+            if spec.key == "gone":
+                raise Unavailable("gone: no hub in reach")
+            return super().open(spec)
+
+    tiny = registry_with(tokenizer_json).tokenizers["tiny"]
+    registry = Registry({"tiny": tiny, "gone": tiny.model_copy(update={"key": "gone", "pattern": "x"})}, {})
+    table = measure(replace(counted, subject=Gap()), ["gone", "tiny"], directory=tmp_path / "r", registry=registry)
+    assert table["tokenizer"].tolist() == ["tiny"]
+    assert "left out gone" in capsys.readouterr().err
+    with pytest.raises(Unavailable, match="nothing could be measured"):
+        measure(replace(counted, subject=Gap()), ["gone"], directory=tmp_path / "r", registry=registry)
+    with pytest.raises(InputError, match="nobody"):
+        measure(counted, ["nobody"], directory=tmp_path / "r", registry=registry)
+
+
+RACER = textwrap.dedent("""
+    import sys, time, pandas as pd
+    from pathlib import Path
+    from helpers.measurements import measure, measurement
+    from helpers.measurements.tokenizers import TokenizerSubject
+    from helpers.registry import Registry
+
+    @measurement(version=1, subject=TokenizerSubject())
+    def slow(tokenizer):
+        Path(sys.argv[2]).open("a").write("computed\\n")
+        time.sleep(1)
+        return pd.DataFrame({"size": [len(tokenizer)]})
+
+    print(measure(slow, [sys.argv[3]], directory=Path(sys.argv[1]), registry=Registry({}, {}))["size"].item())
+""")
+
+
+def test_two_processes_asking_at_once_end_with_one_whole_table(tokenizer_json, tmp_path):
+    command = [sys.executable, "-c", RACER, str(tmp_path / "r"), str(tmp_path / "log"), str(tokenizer_json)]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    answers = [racer.communicate()[0] for racer in racers]
+    assert answers[0] == answers[1] != ""
+    assert (tmp_path / "log").read_text() == "computed\n"
+    assert len(list((tmp_path / "r" / "slow").glob("*.parquet"))) == 1
+
+
+def test_the_vocabulary_measurement_keeps_bytes_and_classes(tokenizer_json, tmp_path):
+    table = measure(vocabulary, [str(tokenizer_json)], directory=tmp_path)
+    assert table["bytes"].map(type).eq(bytes).all()
+    assert table["token_class"].notna().all()
+    assert measure(vocabulary, [str(tokenizer_json)], directory=tmp_path).equals(table)
+
+
+def test_for_each_applies_per_subject():
+    table = pd.DataFrame({"tokenizer": ["b", "b", "a"], "value": [1, 2, 5]})
+    sums = for_each(table, "tokenizer", lambda rows, plus: pd.DataFrame({"sum": [rows["value"].sum() + plus]}), 10)
+    assert sums.to_dict("list") == {"sum": [13, 15], "tokenizer": ["b", "a"]}
+
+
+def test_a_missing_input_is_named(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        fingerprint(tmp_path / "absent")

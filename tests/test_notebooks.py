@@ -1,0 +1,120 @@
+"""The runner never leaves make something it takes for done; notebooks keep the repository's rules."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+
+from helpers.claims import ClaimFailed, check, report_gaps
+from helpers.errors import InputError
+from helpers.notebooks import NotebookFailed, imported_modules, run_notebook
+from helpers.project import NOTEBOOKS, ROOT
+
+ALL = sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
+
+
+@pytest.mark.slow
+def test_a_good_notebook_gets_its_final_name_and_its_make_fragment(tmp_path, write_notebook):
+    source = write_notebook(tmp_path / "08-x.ipynb", "number = 1", "from helpers import errors\nnumber * 21")
+    output = tmp_path / "out" / "08-x.ipynb"
+    run_notebook(source, output, {"number": 2})
+    cells = nbformat.read(output, as_version=4).cells
+    assert cells[-1].outputs[0].data["text/plain"] == "42"
+    fragment = output.with_suffix(".d").read_text()
+    assert fragment.splitlines()[0].startswith(
+        f"{output}: src/helpers/__init__.py src/helpers/errors.py $(call missing,"
+    )
+    assert "\nsrc/helpers/errors.py:\n" in fragment
+    assert sorted(path.name for path in output.parent.iterdir()) == ["08-x.d", "08-x.ipynb"]
+
+
+@pytest.mark.slow
+def test_a_failing_cell_is_named_and_leaves_no_output(tmp_path, write_notebook):
+    source = write_notebook(tmp_path / "08-x.ipynb", "number = 1", "number / 0")
+    output = tmp_path / "out" / "08-x.ipynb"
+    with pytest.raises(NotebookFailed) as caught:
+        run_notebook(source, output)
+    assert str(caught.value).startswith("08-x.ipynb, code cell 2 (under 'Title'): ZeroDivisionError: division by zero")
+    assert [path.name for path in output.parent.iterdir()] == ["08-x.failed.ipynb"]
+    previous = output.parent / "08-x.ipynb"
+    previous.write_text("an earlier success")
+    with pytest.raises(NotebookFailed):
+        run_notebook(source, output)
+    assert previous.read_text() == "an earlier success"
+
+
+def test_unknown_parameters_and_missing_notebooks_are_refused(tmp_path, write_notebook):
+    source = write_notebook(tmp_path / "08-x.ipynb", "number = 1")
+    with pytest.raises(InputError, match="unknown parameter 'numbr'; its parameters cell has number"):
+        run_notebook(source, tmp_path / "out.ipynb", {"numbr": 2})
+    with pytest.raises(InputError, match="no such notebook"):
+        run_notebook(tmp_path / "absent.ipynb", tmp_path / "out.ipynb")
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+def test_imports_are_followed_through_the_package(tmp_path, write_notebook):
+    package = tmp_path / "helpers"
+    (package / "deep").mkdir(parents=True)
+    sources = {
+        "__init__.py": "",
+        "a.py": "from helpers.deep import c",
+        "b.py": "import os",
+        "unused.py": "from helpers import b",
+        "deep/__init__.py": "def f():\n    import helpers.b",
+        "deep/c.py": "",
+    }
+    for name, text in sources.items():
+        (package / name).write_text(text)
+    notebook = write_notebook(tmp_path / "08-x.ipynb", "%matplotlib inline\nfrom helpers.a import x")
+    found = [str(path.relative_to(package)) for path in imported_modules(notebook, package)]
+    assert found == ["__init__.py", "a.py", "b.py", "deep/__init__.py", "deep/c.py"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
+    run_notebook(path, tmp_path / path.name, {"figures": str(tmp_path / "figures")})
+    assert len(list((tmp_path / "figures").glob(f"{path.name[:2]}-*.png"))) >= 5
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_notebook_rules(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec == {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    }
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.metadata.get("tags") for cell in code if cell.metadata.get("tags")] == [["parameters"]]
+    assert re.match(rf"# {path.name[:2]} .+\n\n\*\*.+\*\*$", notebook.cells[0].source, re.DOTALL)
+    assert "check(" in "".join(cell.source for cell in code)
+    for cell in code:
+        assert not cell.outputs and cell.execution_count is None, "stored output"
+        assert len(cell.source.splitlines()) <= 12, cell.source
+        assert str(ROOT) not in cell.source
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        assert not [
+            n for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.For | ast.While | ast.Lambda)
+        ], cell.source
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_numbers_of_figures_match_their_notebook(path):
+    text = path.read_text()
+    names = re.findall(r'"(\d\d)-[a-z0-9-]+\\"', text)
+    assert names and set(names) == {path.name[:2]}
+
+
+def test_a_claim_that_fails_stops_and_a_missing_subject_is_named(capsys):
+    check("water is wet", True)
+    check("the moon is cheese", False, given=False)
+    with pytest.raises(ClaimFailed, match="no longer true: one exceeds two"):
+        check("one exceeds two", False)
+    report_gaps(["a", "b"], {"a"})
+    said = capsys.readouterr().out
+    assert "holds: water is wet" in said
+    assert "not checked (its subjects were not measured): the moon is cheese" in said
+    assert "measured 1 of 2: a" in said and "left out of every figure below: b" in said

@@ -1,0 +1,137 @@
+"""The registry refuses bad rows with one line that names file, row and field."""
+
+import pytest
+import yaml
+
+from helpers.errors import InputError
+from helpers.languages import load_languages, select_languages
+from helpers.project import ROOT
+from helpers.registry import find_model, find_tokenizer, load_registry
+
+GOOD = """
+tokenizers:
+  tiny:
+    label: Tiny
+    path: somewhere/tokenizer.json
+models:
+  base:
+    label: Base
+    hub: owner/base
+    revision: "123456"
+    tokenizer: tiny
+  child:
+    label: Child
+    path: build/child
+    parent: base
+    relation: quantized
+"""
+
+
+def load(tmp_path, text):
+    path = tmp_path / "models.yml"
+    path.write_text(text)
+    return load_registry(path)
+
+
+def test_a_good_file_is_read(tmp_path):
+    registry = load(tmp_path, GOOD)
+    assert registry.models["base"].revision == "123456"
+    assert registry.models["child"].parent == "base"
+    assert registry.tokenizers["tiny"].location == ROOT / "somewhere/tokenizer.json"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "row_and_field"),
+    [
+        ("label: Base", "label: Base\n    colour: red", "models.base.colour: unknown field"),
+        ('"123456"', "123456", "models.base.revision: must be text; quote it"),
+        ("    label: Base\n", "", "models.base.label: required field is missing"),
+        ("parent: base", "parent: nobody", "models.child.parent: 'nobody' is not a model row"),
+        ("tokenizer: tiny", "tokenizer: huge", "models.base.tokenizer: 'huge' is not a tokenizer row"),
+        ("relation: quantized", "relation: crushed", "models.child.relation:"),
+        ("    relation: quantized\n", "", "models.child: parent and relation go together"),
+        ("path: build/child", "path: build/child\n    hub: owner/x", "models.child: must name exactly one source"),
+        ("hub: owner/base", "hub: base", "models.base.hub: must be OWNER/NAME"),
+        ("  child:", "  base:", "line 12: duplicate key 'base'"),
+        ("tokenizers:", "tokenisers:", "tokenisers: unknown part"),
+        ("tokenizer: tiny", "tokenizer: tiny\n    parent: child\n    relation: distilled", "models.base.parent: cycle"),
+    ],
+)
+def test_a_bad_row_stops_with_one_line(tmp_path, old, new, row_and_field):
+    assert old in GOOD
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, GOOD.replace(old, new, 1))
+    message = str(caught.value)
+    assert row_and_field in message
+    assert str(tmp_path / "models.yml") in message
+    assert "\n" not in message
+
+
+def test_missing_and_broken_files_are_named(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        load_registry(tmp_path / "absent.yml")
+    with pytest.raises(InputError, match="line 3"):
+        load(tmp_path, "models:\n  - [unclosed\n")
+    with pytest.raises(InputError, match="must hold named rows"):
+        load(tmp_path, "- a\n- b\n")
+
+
+def test_a_model_or_tokenizer_can_be_named_ad_hoc(tmp_path):
+    registry = load_registry()
+    assert find_tokenizer("qwen2.5", registry).wheel.package == "dashscope"
+    assert find_tokenizer(str(tmp_path), registry).path == str(tmp_path)
+    hub = find_model("owner/name@refs/pr/1", registry)
+    assert (hub.hub, hub.revision) == ("owner/name", "refs/pr/1")
+    assert find_model("owner/name", registry).revision is None
+    for wrong in ("no/such/tokenizer.json", "missing.json", "qwen9", "a/b/c", "./x/y"):
+        with pytest.raises(InputError, match="no such file or folder"):
+            find_tokenizer(wrong, registry)
+
+
+def test_every_committed_model_has_a_committed_tokenizer_and_all_fourteen_gguf_levels_are_there():
+    registry = load_registry()
+    levels = [model for model in registry.models.values() if model.relation == "quantized" and model.file]
+    assert len([model for model in levels if "GGUF" in model.hub]) == 14
+    assert all(model.tokenizer in registry.tokenizers for model in levels)
+
+
+def test_special_token_ranges_expand():
+    tokens = load_registry().tokenizers["llama-3.1"].special_tokens
+    assert len(tokens) == len(set(tokens)) == 256
+    assert tokens[11] == "<|reserved_special_token_3|>"
+    assert tokens[-1] == "<|reserved_special_token_247|>"
+
+
+def test_keyword_lists_are_the_twelve_languages_of_the_paper():
+    languages = load_languages()
+    assert len(languages) == 12
+    assert all(language.source and language.edition for language in languages.values())
+    # Counts of the specifications the lists name; Python's is the running interpreter's own.
+    import keyword
+
+    assert set(languages["python"].keywords) == set(keyword.kwlist)
+    counts = {"java": 51, "go": 25, "javascript": 46, "cpp": 92, "ruby": 41, "c": 44, "csharp": 77, "rust": 51}
+    assert {key: len(languages[key].keywords) for key in counts} == counts
+
+
+def test_keyword_lists_agree_with_an_independent_collection(shared_data):
+    theirs = yaml.safe_load((shared_data / "keywords.json").read_text())
+    languages = load_languages()
+    for key in ("python", "java", "go", "javascript", "cpp", "ruby", "c", "csharp", "rust"):
+        assert set(languages[key].keywords) == set(map(str, theirs[key]["keywords"])), key
+    assert set(languages["php"].keywords) == set(theirs["php"]["keywords"]) - {"yield from"}
+    newer = set(languages["typescript"].keywords) - set(theirs["typescript"]["keywords"])
+    assert newer == {"accessor", "assert", "asserts", "defer", "intrinsic", "out", "override", "satisfies", "using"}
+
+
+@pytest.mark.parametrize("field", ["keywords: a b a", "keywords: ''", "keywords: [a, b]"])
+def test_a_bad_keyword_list_is_refused(tmp_path, field):
+    path = tmp_path / "keywords.yml"
+    path.write_text(f"x:\n  label: X\n  source: s\n  edition: e\n  extension: .x\n  lexer: python\n  {field}\n")
+    with pytest.raises(InputError, match=r"x\.keywords"):
+        load_languages(path)
+
+
+def test_unknown_languages_are_named():
+    with pytest.raises(InputError, match="'cobol'"):
+        select_languages(["python", "cobol"])

@@ -1,0 +1,107 @@
+"""Stored tables survive kills, races and flipped bytes."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.store import DamagedTable, find_table, locked, read_provenance, read_table, table_key, write_table
+
+TABLE = pd.DataFrame({"name": ["a", "b", None], "value": [1.5, 2.5, float("nan")], "bytes": [b"x", b"\xff", b""]})
+
+
+def test_what_is_written_is_read_back_with_its_provenance(tmp_path):
+    path = write_table(tmp_path, "m", "k" * 64, TABLE, {"seconds": 1.25, "version": 3})
+    assert find_table(tmp_path, "m", "k" * 64) == path
+    pd.testing.assert_frame_equal(read_table(path), TABLE)
+    assert read_provenance(path) == {"seconds": 1.25, "version": 3}
+    assert find_table(tmp_path, "m", "j" * 64) is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), json_values, min_size=1, max_size=4), st.randoms())
+def test_a_key_ignores_order_and_nothing_else(ingredients, shuffler):
+    items = list(ingredients.items())
+    shuffler.shuffle(items)
+    assert table_key(dict(items)) == table_key(ingredients)
+    name = items[0][0]
+    assert table_key({**ingredients, name: [ingredients[name], "changed"]}) != table_key(ingredients)
+
+
+def test_every_flipped_byte_is_detected_and_named(tmp_path):
+    path = write_table(tmp_path, "m", "k" * 64, TABLE, {})
+    content = path.read_bytes()
+    for position in random.Random(0).sample(range(len(content)), 60):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 0x10]) + content[position + 1 :])
+        with pytest.raises(DamagedTable, match=path.name):
+            read_table(path)
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DamagedTable):
+        read_table(path)
+
+
+WRITER = textwrap.dedent("""
+    import sys, pandas as pd
+    from pathlib import Path
+    from helpers.store import locked, write_table
+    directory = Path(sys.argv[1])
+    table = pd.DataFrame({"value": range(200_000)})
+    print("ready", flush=True)
+    for number in range(10_000):
+        key = f"{number:064d}"
+        with locked(directory, "m", key):
+            write_table(directory, "m", key, table, {"number": number})
+""")
+
+
+def test_kill_at_random_moments_leaves_only_whole_tables(tmp_path):
+    rng = random.Random(1)
+    for _ in range(5):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
+        assert writer.stdout.readline() == b"ready\n"
+        time.sleep(rng.uniform(0.02, 0.4))
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+    stored = list((tmp_path / "m").glob("*.parquet"))
+    assert stored
+    assert all(len(read_table(path)) == 200_000 for path in stored)
+    leftovers = [path for path in (tmp_path / "m").iterdir() if path.suffix != ".parquet"]
+    for leftover in leftovers:  # hidden, never taken for a table, and swept by the next holder of the same key
+        assert leftover.name.startswith(".")
+        with locked(tmp_path, "m", leftover.name.split(".")[1]):
+            assert not leftover.exists()
+
+
+def test_a_dead_holder_does_not_keep_its_lock(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from helpers.store import locked\n"
+        "with locked(Path(sys.argv[1]), 'm', 'k'):\n    print('held', flush=True); time.sleep(60)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    with locked(tmp_path, "m", "k"):
+        pass
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    with pytest.raises(Exception, match=r".+"):
+        write_table(tmp_path, "m", "k" * 64, pd.DataFrame({"mixed": [1, object()]}), {})
+    assert list((tmp_path / "m").iterdir()) == []
