@@ -33,7 +33,7 @@ else
 endif
 
 lab: $(INSTALLED) ## open JupyterLab with the kernel ready
-	$(BIN)/jupyter lab --notebook-dir=. notebooks
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 test: $(INSTALLED) ## run the whole test suite
 	$(BIN)/python -m pytest
