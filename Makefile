@@ -15,7 +15,7 @@ INPUTS := data $(wildcard data/*.yml) data/reference $(wildcard data/reference/*
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env figures notebook lab test lint format lock bench clean FORCE
+.PHONY: help env figures notebook lab test lint format lock bench zoo clean FORCE
 
 help: ## show these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -60,6 +60,9 @@ lock: $(INSTALLED) ## resolve requirements.lock and environment.yml anew from py
 
 bench: $(INSTALLED) ## measure speed side by side with what one would otherwise run
 	$(BIN)/python tests/benchmarks/tokenizers.py
+
+zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there yet (ONLY=key for one and what it needs)
+	$(BIN)/python -m helpers.zoo.build $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove executed notebooks, downloads and measured tables (the environment and figures stay)
 	rm -rf build data/results .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info

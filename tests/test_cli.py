@@ -72,6 +72,13 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path, content, proble
     assert err.count("\n") == 1 and problem in err and str(path) in err
 
 
+@pytest.mark.slow
+def test_a_hub_id_that_cannot_be_had_is_one_line(capsys):
+    code, out, err = run(capsys, "coverage", "no-such-owner/no-such-model")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1 and "no-such-owner/no-such-model" in err
+
+
 def test_unknown_languages_and_options_exit_with_2(capsys, tokenizer_json):
     code, _, err = run(capsys, "coverage", str(tokenizer_json), "--language", "cobol")
     assert code == 2 and "'cobol'" in err

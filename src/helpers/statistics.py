@@ -1,5 +1,7 @@
 """Intervals: what every effect is drawn with."""
 
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -32,3 +34,29 @@ def ratio_interval(
     ratios = above[drawn].sum(axis=1) / np.maximum(below[drawn].sum(axis=1), np.finfo(float).tiny)
     low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
     return above.sum() / below.sum(), float(low), float(high)
+
+
+def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson score interval of a proportion (Wilson 1927, eq. for the score test inverted).
+
+    Args:
+        successes: 0 … trials.
+        level: coverage of the interval.
+
+    Returns:
+        low, high, both within [0, 1].
+
+    Raises:
+        ValueError: no trial, or more successes than trials.
+
+    Example:
+        >>> [round(bound, 4) for bound in wilson_interval(8, 10)]
+        [0.4902, 0.9433]
+    """
+    if not 0 <= successes <= trials or trials == 0:
+        raise ValueError(f"{successes} successes in {trials} trials is no proportion")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, width = successes / trials, z * z / trials
+    centre = (share + width / 2) / (1 + width)
+    half = z / (1 + width) * ((share * (1 - share) + width / 4) / trials) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
