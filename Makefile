@@ -18,18 +18,19 @@ INPUTS := data $(wildcard data/*.yml) data/reference $(wildcard data/reference/*
 .PHONY: help env figures notebook lab test lint format lock bench zoo clean FORCE
 
 help: ## show these targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
 env: $(INSTALLED) ## create the environment in .venv (VENV=folder for another)
 
 figures: $(EXECUTED) figures/README.md ## run every notebook that is not up to date and write the figures
 
-notebook: $(INSTALLED) ## run one notebook: make notebook N=01 [P="name=value ..."]
-	@test -f "$(firstword $(wildcard notebooks/$(N)-*.ipynb))" || { echo "make notebook: no notebook $(N); use N=01 ..." >&2; exit 2; }
-ifeq ($(strip $(P)),)
-	$(MAKE) --no-print-directory -W $(wildcard notebooks/$(N)-*.ipynb) $(patsubst notebooks/%,build/notebooks/%,$(wildcard notebooks/$(N)-*.ipynb))
+CHOSEN := $(filter notebooks/$(N)-%,$(NOTEBOOKS))
+notebook: $(INSTALLED) ## run one notebook: make notebook N=01 [P="name=value ..."] (with P, figures go to build/custom)
+	@test -n "$(CHOSEN)" || { echo "make notebook: no notebook $(N); use N=01 ..." >&2; exit 2; }
+ifeq ($(origin P),undefined)
+	$(MAKE) --no-print-directory -W $(CHOSEN) $(CHOSEN:notebooks/%=build/notebooks/%)
 else
-	$(BIN)/python -m helpers run $(wildcard notebooks/$(N)-*.ipynb) build/custom/$(notdir $(wildcard notebooks/$(N)-*.ipynb)) $(addprefix -p ,$(P))
+	$(BIN)/python -m helpers run $(CHOSEN) $(CHOSEN:notebooks/%=build/custom/%) --parameters "figures='../build/custom' $$P"
 endif
 
 lab: $(INSTALLED) ## open JupyterLab with the kernel ready
@@ -60,6 +61,7 @@ lock: $(INSTALLED) ## resolve requirements.lock and environment.yml anew from py
 
 bench: $(INSTALLED) ## measure speed side by side with what one would otherwise run
 	$(BIN)/python tests/benchmarks/tokenizers.py
+	$(BIN)/python tests/benchmarks/cold_start.py
 
 zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there yet (ONLY=key for one and what it needs)
 	$(BIN)/python -m helpers.zoo.build $(if $(ONLY),--only $(ONLY))
@@ -68,7 +70,7 @@ clean: ## remove executed notebooks, downloads and measured tables (the environm
 	rm -rf build data/results .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 
 # The lock holds every package but torch, whose build (CPU or CUDA) depends on the machine; pyproject.toml pins its version.
-$(INSTALLED): requirements.lock
+$(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python >= 3.11 is needed; set PYTHON=" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock

@@ -90,8 +90,38 @@ def test_unknown_languages_and_options_exit_with_2(capsys, tokenizer_json):
 def test_bad_parameters_of_a_run_exit_with_2(capsys, tmp_path):
     assert run(capsys, "run", str(tmp_path / "absent.ipynb"), str(tmp_path / "out.ipynb"))[0] == 2
     with pytest.raises(SystemExit) as caught:
-        main(["run", "a.ipynb", "b.ipynb", "-p", "no-equals-sign"])
+        main(["run", "a.ipynb", "b.ipynb", "--parameters", "no-equals-sign"])
     assert caught.value.code == 2
+
+
+def test_parameters_are_python_literals_with_blanks():
+    from helpers.__main__ import _parameters
+
+    text = "tokenizers=['a', 'b=c'] seed=1 figures='../build/custom' name=plain text  seed=2"
+    assert _parameters(text) == {
+        "tokenizers": ["a", "b=c"],
+        "seed": 2,
+        "figures": "../build/custom",
+        "name": "plain text",
+    }
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "~nobody-of-that-name/x.json", ""])
+def test_odd_names_are_one_line(capsys, name):
+    code, out, err = run(capsys, "coverage", name)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_a_full_disk_is_one_line(tokenizer_json):
+    command = f"{sys.executable} -m helpers coverage {tokenizer_json} --format csv > /dev/full"
+    finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert finished.returncode == 2 and finished.stderr.count("\n") == 1 and "No space left" in finished.stderr
+
+
+def test_a_tokenizer_named_twice_is_shown_once(capsys, tokenizer_json):
+    name = str(tokenizer_json)
+    out = run(capsys, "coverage", name, name, "--language", "go", "--form", "bare", "bare", "--format", "csv")[1]
+    assert out.count("\n") == 2
 
 
 def test_a_reader_that_leaves_early_is_no_error(tokenizer_json):

@@ -99,7 +99,15 @@ def test_rank_ratio_of_a_known_shift():
     for tokenizer, factor in (("base", 1), ("late", 4)):
         ids = [factor * (number + 1) for number in range(20)]
         frames.append(
-            pd.DataFrame({"language": "x", "keyword": words, "form": "bare", "token_id": ids, "tokenizer": tokenizer})
+            pd.DataFrame(
+                {
+                    "language": "x",
+                    "keyword": words,
+                    "form": "bare",
+                    "merge_rank": [i - 1 for i in ids],
+                    "tokenizer": tokenizer,
+                }
+            )
         )
     frames.append(frames[0].assign(form="tab").head(5))  # too few to compare
     ranks = pd.concat(frames)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers.errors import InputError
-from helpers.figures import PALETTE, read_texts, save_figure, save_table, use_style, write_gallery
+from helpers.figures import PALETTE, read_texts, save_figure, save_table, series_style, use_style, write_gallery
 
 DATA = pd.DataFrame({"x": [1, 2], "y": [0.1, 1 / 3]})
 
@@ -34,21 +34,32 @@ def test_equal_figures_give_equal_bytes(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-@pytest.mark.parametrize(("field", "value"), [("caption", " "), ("alt", ""), ("data", DATA.head(0))])
-def test_a_figure_without_words_or_data_is_refused(tmp_path, field, value):
+@pytest.mark.parametrize(("field", "value"), [("caption", " "), ("alt", "")])
+def test_a_figure_without_words_is_refused(tmp_path, field, value):
     words = {"caption": "c", "alt": "a", "data": DATA, field: value}
     with pytest.raises(InputError, match="09-test"):
         save_figure(draw(), "09-test", directory=tmp_path, **words)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_figure_without_data_is_said_and_not_drawn(tmp_path, capsys):
+    assert save_figure(draw(), "09-test", data=DATA.head(0), caption="c", alt="a", directory=tmp_path) is None
+    assert "09-test: not drawn" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_series_than_colours_stay_apart():
+    styles = [series_style(number) for number in range(3 * len(PALETTE))]
+    assert len(set(styles)) == len(styles)
+
+
 def test_the_gallery_shows_every_figure_with_its_caption(tmp_path):
     for name in ("02-b", "01-a"):
-        save_figure(draw(), name, data=DATA, caption=f"Caption of {name}.", alt="alt", directory=tmp_path)
+        save_figure(draw(), name, data=DATA, caption=f"Caption of {name}: __init__.", alt="alt", directory=tmp_path)
     save_table(DATA, "01-table", directory=tmp_path)
     text = write_gallery(tmp_path).read_text()
     assert text.index("![alt](01-a.png)") < text.index("![alt](02-b.png)")
-    assert "Caption of 02-b." in text and "01-table" not in text
+    assert r"Caption of 02-b: \_\_init\_\_." in text and "01-table" not in text
 
 
 def test_the_palette_stays_apart_for_colour_blind_eyes():

@@ -29,7 +29,7 @@ def project(tmp_path, write_notebook):
     (copy / "notebooks").mkdir()
     source = "from helpers.claims import check\nfrom helpers.figures import save_table\nimport pandas as pd\n"
     source += "check('numbers are numbers', number == 1)\nsave_table(pd.DataFrame({'n': [number]}), '08-table')"
-    write_notebook(copy / "notebooks" / "08-x.ipynb", "number = 1", source)
+    write_notebook(copy / "notebooks" / "08-x.ipynb", "number = 1\nfigures = '../figures'", source)
     environment = copy / ".venv"
     (environment / "bin").mkdir(parents=True)
     python = environment / "bin" / "python"
@@ -96,13 +96,16 @@ def test_one_notebook_runs_by_its_number_and_parameters_are_checked(project):
     assert make(project, "notebook", "N=08").stdout.count("helpers run") == 1
     missing = make(project, "notebook", "N=77")
     assert missing.returncode != 0 and "no notebook 77" in missing.stderr
-    wrong = make(project, "notebook", "N=08", "P=numbr=1")
+    wrong = make(project, "notebook", "N=08", "P=numbr=[1, 2]")
     assert wrong.returncode != 0 and "unknown parameter 'numbr'" in wrong.stderr
-    refuted = make(project, "notebook", "N=08", "P=number=2")
+    refuted = make(project, "notebook", "N=08", "P=number=2 ")
     assert refuted.returncode != 0 and "no longer true: numbers are numbers" in refuted.stderr
 
 
 def test_help_comes_from_the_targets_own_comments(project):
+    fragment = project / "build" / "notebooks" / "08-x.d"
+    fragment.parent.mkdir(parents=True)
+    fragment.write_text("build/notebooks/08-x.ipynb:\n")  # what an earlier run leaves
     said = make(project).stdout
     for target in ("figures", "test", "env", "notebook", "lab", "clean", "lint", "format", "bench"):
         assert f"\n{target}" in f"\n{said}"

@@ -53,6 +53,12 @@ def test_unknown_parameters_and_missing_notebooks_are_refused(tmp_path, write_no
     assert not (tmp_path / "out.ipynb").exists()
 
 
+def test_a_list_parameter_must_be_a_list(tmp_path, write_notebook):
+    source = write_notebook(tmp_path / "08-x.ipynb", "names = ['a']")
+    with pytest.raises(InputError, match="'names' must be a list"):
+        run_notebook(source, tmp_path / "out.ipynb", {"names": "a"})
+
+
 def test_imports_are_followed_through_the_package(tmp_path, write_notebook):
     package = tmp_path / "helpers"
     (package / "deep").mkdir(parents=True)
@@ -76,6 +82,14 @@ def test_imports_are_followed_through_the_package(tmp_path, write_notebook):
 def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
     run_notebook(path, tmp_path / path.name, {"figures": str(tmp_path / "figures")})
     assert len(list((tmp_path / "figures").glob(f"{path.name[:2]}-*.png"))) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tokenizers", [["llama-3.1", "deepseek-v3"], ["qwen2.5", "codestral"], ["mistral-nemo"]])
+def test_notebook_01_goes_on_with_the_tokenizers_it_has(tokenizers, tmp_path):
+    parameters = {"tokenizers": tokenizers, "figures": str(tmp_path / "figures")}
+    run_notebook(NOTEBOOKS / "01-tokenizer-analysis.ipynb", tmp_path / "01.ipynb", parameters)
+    assert (tmp_path / "figures" / "01-coverage.png").exists()
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)

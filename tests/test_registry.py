@@ -54,6 +54,11 @@ def test_a_good_file_is_read(tmp_path):
         ("hub: owner/base", "hub: base", "models.base.hub: must be OWNER/NAME"),
         ("  child:", "  base:", "line 12: duplicate key 'base'"),
         ("tokenizers:", "tokenisers:", "tokenisers: unknown part"),
+        ("label: Base", "label: Base\n    5: 3", "models.base.5: unknown field"),
+        ("label: Base", "label: ''", "models.base.label"),
+        ("label: Tiny", "label: Tiny\n    entries: 0", "tokenizers.tiny.entries"),
+        ("label: Tiny", "label: Tiny\n    pattern: '('", "tokenizers.tiny.pattern: no regular expression"),
+        ("label: Tiny", "label: Tiny\n    special_tokens: ['<{5..1}>']", "tokenizers.tiny.special_tokens"),
         ("tokenizer: tiny", "tokenizer: tiny\n    parent: child\n    relation: distilled", "models.base.parent: cycle"),
     ],
 )

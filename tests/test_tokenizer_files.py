@@ -82,8 +82,12 @@ def test_tiktoken_against_the_tiktoken_library(byte_level_vocabulary, tmp_path):
     assert vocabulary.tokens[: len(tokens)] == tuple(tokens)
     assert vocabulary.tokens[len(tokens) :] == (b"<|a|>", b"<|b1|>", b"<|b2|>", b"<|b3|>")
     assert vocabulary.added == set(range(len(tokens), len(tokens) + 4))
-    with pytest.raises(InputError, match="pattern"):
+    with pytest.raises(Unavailable, match="pattern"):
         open_path(path).encode("x")
+
+
+def test_the_name_of_a_control_token_in_a_text_is_text(byte_level_vocabulary):
+    assert not byte_level_vocabulary.added & set(byte_level_vocabulary.encode("a<|end|>b"))
 
 
 def test_tekken_puts_control_tokens_first_and_cuts_the_vocabulary(byte_level_vocabulary, tmp_path):
@@ -155,7 +159,7 @@ def test_gguf_holds_the_tokenizer_it_was_made_from(byte_level_tokenizer, tmp_pat
     vocabulary = open_path(path, pattern=gpt2_pattern)
     assert vocabulary.encode(SAMPLE) == byte_level_tokenizer.encode(SAMPLE).ids
     assert vocabulary.added == {pieces.index("<|end|>")}
-    with pytest.raises(InputError, match="original tokenizer"):
+    with pytest.raises(Unavailable, match="original tokenizer"):
         open_path(path).encode("x")
 
 
@@ -174,6 +178,11 @@ def test_gguf_of_a_sentencepiece_model(tmp_path):
         ("tokenizer.json", b'{"version": "1.0"}', "no tokenizer"),
         ("tokenizer.json", b'{"model": {"type": "BPE"}}', "no valid huggingface tokenizer"),
         ("tokenizer.json", b'{"config": {}, "vocab": []}', "no valid tekken tokenizer"),
+        ("tokenizer.json", b'{"model": {"vocab": {"a": 99999999999}}}', "no valid huggingface tokenizer"),
+        ("tokenizer.json", b'{"model": {"vocab": {"a": -1}}}', "no valid huggingface tokenizer"),
+        ("tokenizer.json", b"[" * 100_000, "no tokenizer"),
+        ("tokenizer.json", b'{"a":' * 100_000, "broken JSON"),
+        ("tokenizer.model", b"IQ== 0\n!!== 1\n", "no valid tiktoken tokenizer"),
         ("tokenizer.json.gz", b"\x1f\x8b\x08broken", "broken gzip"),
         ("tokenizer.model", b"# a readme\n", "no tokenizer"),
         ("tokenizer.model", b"", "no tokenizer"),

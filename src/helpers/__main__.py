@@ -4,6 +4,7 @@ import argparse
 import ast
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except InputError as error:
-        print(f"helpers {options.command}: {error}", file=sys.stderr)
-        return BAD_INPUT
+        sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has left (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (
+        InputError,
+        OSError,
+    ) as error:  # what the system refuses (permission, full disk, name too long) is one line too
+        print(f"helpers {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
     return 0
 
 
@@ -44,11 +49,11 @@ def coverage(options: argparse.Namespace) -> None:
 
     registry = load_registry()
     languages = select_languages(options.language)
-    specs = [find_tokenizer(name, registry) for name in options.tokenizers]
+    specs = [find_tokenizer(name, registry) for name in dict.fromkeys(options.tokenizers)]
     tables = []
     for spec in specs:
         vocabulary = vocabulary_table(open_tokenizer(spec), keyword_union(languages))
-        tables.append(coverage_table(vocabulary, languages, options.form or list(_forms())))
+        tables.append(coverage_table(vocabulary, languages, list(dict.fromkeys(options.form or _forms()))))
         tables[-1].insert(0, "tokenizer", spec.key)
     _print_table(pd.concat(tables, ignore_index=True), options.format)
 
@@ -58,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     from helpers.notebooks import NotebookFailed, run_notebook
 
     try:
-        run_notebook(options.notebook, options.output, dict(options.parameter))
+        run_notebook(options.notebook, options.output, options.parameters)
     except NotebookFailed as failure:
         print(f"helpers run: {failure}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -95,13 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("notebook", type=Path)
     command.add_argument("output", type=Path, help="where the executed copy goes once every cell has succeeded")
     command.add_argument(
-        "-p",
-        "--parameter",
-        action="append",
-        default=[],
-        type=_parameter,
-        metavar="NAME=VALUE",
-        help="a value of the parameters cell, as a Python literal",
+        "--parameters",
+        default={},
+        type=_parameters,
+        metavar="NAME=VALUE ...",
+        help="values of the parameters cell as Python literals, in one argument; the last of equal names counts",
     )
     command.set_defaults(run=run)
 
@@ -117,14 +120,18 @@ def _forms() -> tuple[str, ...]:
     return tuple(KEYWORD_FORMS)
 
 
-def _parameter(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
+def _parameters(text: str) -> dict[str, Any]:
+    """`a=1 b=['x', 'y']` as a mapping; a value runs to the next NAME= and what is no Python literal is text."""
+    parameters = {}
+    for part in re.split(r"\s+(?=[A-Za-z_]\w*=)", text.strip()):
+        name, equals, value = part.partition("=")
+        if not equals or not name.isidentifier():
+            raise argparse.ArgumentTypeError(f"{part!r} is not NAME=VALUE")
+        try:
+            parameters[name] = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError):
+            parameters[name] = value.strip()
+    return parameters
 
 
 def _print_table(table: Any, output_format: str) -> None:

@@ -58,10 +58,12 @@ def keyword_ranks(vocabulary: pd.DataFrame, languages: Iterable[Language]) -> pd
 
 
 def rank_ratios(ranks: pd.DataFrame, reference: str, *, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
-    """How many times later a tokenizer has the same keywords than a reference tokenizer.
+    """How many times later a tokenizer's training made the same keywords than a reference tokenizer's.
 
-    Ratios of token ids are averaged on the log scale over the keywords that both tokenizers hold in a form, each
-    word once however many languages share it, with a 95 % bootstrap interval over keywords.
+    Compared are merge ranks, counted from 1, not token ids: ids also count the control and byte tokens that stand
+    before the first merge, whose number differs between tokenizers. Ratios are averaged on the log scale over the
+    keywords that both tokenizers hold in a form, each word once however many languages share it, with a 95 %
+    bootstrap interval over keywords.
 
     Args:
         ranks: `keyword_ranks` rows with a `tokenizer` column.
@@ -69,10 +71,10 @@ def rank_ratios(ranks: pd.DataFrame, reference: str, *, seed: int = 0, resamples
 
     Returns:
         Columns `tokenizer`, `form`, `ratio`, `low`, `high`, `keywords` (how many are compared), `later` (share of
-        them with the higher id). Forms that fewer than ten keywords share are left out.
+        them that come later). Forms that fewer than ten keywords share are left out.
     """
     words = ranks.drop_duplicates(["tokenizer", "keyword", "form"])
-    grid = words.pivot(index=["form", "keyword"], columns="tokenizer", values="token_id").astype(float)
+    grid = words.pivot(index=["form", "keyword"], columns="tokenizer", values="merge_rank").astype(float) + 1
     rows = []
     for tokenizer in [name for name in dict.fromkeys(ranks["tokenizer"]) if name != reference and reference in grid]:
         for form, pairs in grid[[tokenizer, reference]].dropna().groupby("form", observed=True):

@@ -20,6 +20,7 @@ PIP_OPTIONS = (
     "--timeout",
     "30",
     "--disable-pip-version-check",
+    "--no-color",
 )
 
 

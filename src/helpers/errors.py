@@ -10,7 +10,7 @@ class InputError(Exception):
 
 
 class Unavailable(InputError):
-    """Something the registry knows cannot be had on this machine now (no network, no hub, no file).
+    """Something the registry knows cannot be had on this machine now (no network, no hub, no rule to encode with).
 
     Unlike its parent it is not the user's mistake: `measure` names the gap and goes on with the rest.
     """

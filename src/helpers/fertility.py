@@ -12,7 +12,7 @@ import pandas as pd
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Literal, Name
 
-from helpers.errors import InputError
+from helpers.errors import Unavailable
 from helpers.languages import Language
 from helpers.statistics import ratio_interval
 from helpers.vocabulary import Vocabulary
@@ -24,6 +24,8 @@ FERTILITY_MEASURES = {
     "indentation tokens per line": ("indentation_tokens", "lines"),
     "tokens per keyword": ("keyword_tokens", "keywords"),
     "tokens per identifier": ("identifier_tokens", "identifiers"),
+    "share of keywords left whole": ("whole_keywords", "keywords"),
+    "share of identifiers left whole": ("whole_identifiers", "identifiers"),
 }
 
 
@@ -35,13 +37,13 @@ def token_spans(vocabulary: Vocabulary, text: str) -> np.ndarray:
         without a gap. A blank that the tokenizer puts before the text is cut off.
 
     Raises:
-        InputError: the tokens do not spell the text (a tokenizer that rewrites it).
+        Unavailable: the tokens do not spell the text (a tokenizer that rewrites it), or no text can be encoded.
     """
     pieces = [vocabulary.tokens[token_id] or b"" for token_id in vocabulary.encode(text)]
     joined, wanted = b"".join(pieces), text.encode()
     lead = 1 if joined == b" " + wanted else 0
     if joined[lead:] != wanted:
-        raise InputError("this tokenizer rewrites the text it encodes, so its tokens cannot be aligned to it")
+        raise Unavailable("this tokenizer rewrites the text it encodes, so its tokens cannot be aligned to it")
     ends = np.maximum(np.cumsum([len(piece) for piece in pieces], dtype=int) - lead, 0)
     return np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
 

@@ -78,6 +78,9 @@ def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
     unknown = [name for name in parameters if name not in known]
     if unknown:
         raise InputError(f"{source.name}: unknown parameter {unknown[0]!r}; its parameters cell has {', '.join(known)}")
+    for name, value in parameters.items():
+        if known[name]["default"].lstrip().startswith("[") and not isinstance(value, list):
+            raise InputError(f"{source.name}: parameter {name!r} must be a list, such as ['a', 'b']; got {value!r}")
 
 
 def _execute(source: Path, running: Path, parameters: Mapping[str, Any]) -> None:

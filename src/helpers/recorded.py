@@ -130,7 +130,8 @@ def _missing_rows(
             )
         )
     total = (sum(record.missing_keywords.values()), sum(row[3] for row in rows), sum(row[4] for row in rows))
-    return [*rows, (tokenizer, "missing keywords, eight lists", *total, "our lists differ in Java, C++, PHP and React")]
+    changed = [language.label for language in chosen if _list_reason(lists[language.key])]
+    return [*rows, (tokenizer, "missing keywords, eight lists", *total, f"the lists differ in {', '.join(changed)}")]
 
 
 def _list_reason(difference: ListDifference) -> str:

@@ -83,6 +83,9 @@ def parse_rows(record: type[RecordType], rows: Any, path: Path, prefix: str = ""
             raise InputError(f"{path}: {prefix}{key}: a row's name must be text; quote it")
         if not isinstance(fields, dict):
             raise InputError(f"{path}: {prefix}{key}: must hold fields, found {type(fields).__name__}")
+        odd = next((name for name in fields if not isinstance(name, str)), None)
+        if odd is not None:
+            raise InputError(f"{path}: {prefix}{key}.{odd}: unknown field; remove it or correct its name")
         if "key" in fields:
             raise InputError(f"{path}: {prefix}{key}.key: unknown field; the row's name is its key")
         try:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import field_validator, model_validator
+import regex
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from helpers.errors import InputError
 from helpers.project import DATA, ROOT
@@ -53,10 +54,10 @@ class _Source(Record):
     """Where a row's files are: exactly one of `path`, `hub` or (tokenizers) `wheel`."""
 
     key: str
-    label: str
+    label: str = Field(min_length=1)
     path: str | None = None
     hub: str | None = None
-    revision: str | None = None
+    revision: str | None = Field(default=None, min_length=1)
     note: str | None = None
 
     @field_validator("hub")
@@ -95,7 +96,16 @@ class TokenizerSpec(_Source):
     pattern: str | None = None
     normalizer: Literal["NFC"] | None = None
     special_tokens: tuple[str, ...] = ()
-    entries: int | None = None
+    entries: PositiveInt | None = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            regex.compile(pattern or "")
+        except regex.error as error:
+            raise ValueError(f"no regular expression ({error})") from None
+        return pattern
 
     @field_validator("special_tokens", mode="before")
     @classmethod
@@ -125,7 +135,7 @@ class ModelSpec(_Source):
     file: str | None = None
     parent: str | None = None
     relation: Relation | None = None
-    parameters: float | None = None
+    parameters: PositiveFloat | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -179,13 +189,24 @@ def find_model(name: str, registry: Registry) -> ModelSpec:
 
 
 def tokenizer_labels(names: Iterable[str], registry: Registry) -> dict[str, str]:
-    """Name → label for figures, in the order given; an ad hoc name labels itself."""
-    return {name: registry.tokenizers[name].label if name in registry.tokenizers else name for name in names}
+    """Name → label for figures, in the order given; a path is called by its folder's or file's own name."""
+    rows = registry.tokenizers
+    return {name: rows[name].label if name in rows else _short_name(name) for name in names}
+
+
+def _short_name(name: str) -> str:
+    path = Path(name)
+    if not path.exists():
+        return name
+    return path.resolve().parent.name if path.name.startswith("tokenizer.") else path.resolve().name
 
 
 def _ad_hoc(name: str, known: Mapping[str, object]) -> dict[str, str | None]:
-    path = Path(name).expanduser()
-    if path.exists():
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # ~somebody without a home
+        path = Path(name)
+    if name and path.exists():
         return {"path": str(path.resolve())}
     looks_like_file = path.suffix in _FILE_SUFFIXES or path.is_absolute() or name.startswith(("./", "../", "~"))
     match = _HUB_ID.fullmatch(name)
@@ -200,6 +221,8 @@ def _expand_range(token: str) -> list[str]:
     if match is None:
         return [token]
     numbers = range(int(match[1]), int(match[2]) + 1)
+    if not numbers:
+        raise ValueError(f"{token!r}: the range is empty")
     return [token[: match.start()] + str(number) + token[match.end() :] for number in numbers]
 
 

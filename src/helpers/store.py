@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from helpers.errors import InputError
+
 PROVENANCE_FIELD = b"provenance"
 _DIGEST_LENGTH = 16
 
@@ -84,7 +86,10 @@ def locked(directory: Path, measurement: str, key: str) -> Iterator[None]:
     The holder also removes what killed writers of this key left behind.
     """
     locks = directory / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{directory}: tables cannot be stored here ({error}); make the folder writable") from None
     with FileLock(locks / f"{measurement}-{key}.lock"):
         for leftover in (directory / measurement).glob(f".{key}.*.part"):
             leftover.unlink(missing_ok=True)

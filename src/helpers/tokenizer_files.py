@@ -26,6 +26,8 @@ from helpers.vocabulary import Vocabulary
 TOKENIZERS = BUILD / "tokenizers"
 FOLDER_FILES = ("tokenizer.json", "tokenizer.json.gz", "tekken.json", "tokenizer.model", "*.tiktoken", "*.gguf")
 
+LARGEST_VOCABULARY = 10_000_000  # entries; a larger id is a broken file, not a tokenizer
+
 _TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
 _BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 _METASPACE = "\N{LOWER ONE EIGHTH BLOCK}"
@@ -90,7 +92,7 @@ def _tokenizer_path(path: Path) -> Path:
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
     for pattern in FOLDER_FILES:
-        found = sorted(path.glob(pattern))
+        found = sorted(file for file in path.glob(pattern) if file.is_file())
         if found:
             return found[0]
     raise InputError(f"{path}: the folder holds no tokenizer ({', '.join(FOLDER_FILES)})")
@@ -143,7 +145,7 @@ def _sniff(file: _TokenizerFile) -> str:
 def _parse_json(file: _TokenizerFile) -> dict:
     try:
         return json.loads(file.content)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{file.origin}: broken JSON ({error})") from None
 
 
@@ -154,25 +156,30 @@ def _read_huggingface(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
     texts = dict(enumerate(text for text, _ in vocab)) if isinstance(vocab, list) else {i: t for t, i in vocab.items()}
     added = {token_id: text for token_id, text in added.items() if token_id < (spec.entries or token_id + 1)}
     decode = _piece_decoder(parsed)
-    size = 1 + max([*texts, *added])
+    ids = [*texts, *added]
+    if not all(isinstance(token_id, int) and 0 <= token_id < LARGEST_VOCABULARY for token_id in ids):
+        raise ValueError(f"ids must be whole numbers from 0 to {LARGEST_VOCABULARY:,}")
+    size = 1 + max(ids)
     tokens = [decode(texts[token_id]) if token_id in texts else None for token_id in range(size)]
     for token_id, text in added.items():
         tokens[token_id] = text.encode()
     merged = (
         "".join(merge) if isinstance(merge, list) else merge.replace(" ", "") for merge in model.get("merges") or []
     )
-    ids = vocab if isinstance(vocab, dict) else {}
-    ranks = _rank_in_order(ids[text] for text in merged if text in ids)
+    by_text = vocab if isinstance(vocab, dict) else {}
+    ranks = _rank_in_order(by_text[text] for text in merged if text in by_text)
 
     @cache
     def encoder():  # noqa: ANN202
         from tokenizers import Tokenizer
 
         if not file.encodable:
-            raise InputError(
+            raise Unavailable(
                 f"{file.origin}: a vocabulary without the rule that cuts text; name its original tokenizer"
             )
-        return Tokenizer.from_str(file.content.decode())
+        tokenizer = Tokenizer.from_str(file.content.decode())
+        tokenizer.encode_special_tokens = True  # a control token's name inside a text is text
+        return tokenizer
 
     return Vocabulary(
         tuple(tokens), frozenset(added), ranks, lambda text: encoder().encode(text, add_special_tokens=False).ids
@@ -214,7 +221,7 @@ def _rank_in_order(ids: Iterable[int]) -> dict[int, int]:
 
 def _read_tiktoken(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
     pairs = (line.split() for line in file.content.splitlines() if line)
-    ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
+    ranks = {base64.b64decode(token, validate=True): int(rank) for token, rank in pairs}
     return _byte_pair_vocabulary(ranks, 0, spec.special_tokens, spec.pattern, spec, file.origin)
 
 
@@ -225,7 +232,7 @@ def _read_tekken(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
     named = [token["token_str"] for token in parsed.get("special_tokens") or []] or list(spec.special_tokens)
     special = named + [f"<SPECIAL_{number}>" for number in range(len(named), n_special)]
     kept = parsed["vocab"][: config["default_vocab_size"] - n_special]
-    ranks = {base64.b64decode(token["token_bytes"]): token["rank"] for token in kept}
+    ranks = {base64.b64decode(token["token_bytes"], validate=True): token["rank"] for token in kept}
     return _byte_pair_vocabulary(ranks, n_special, special, config["pattern"], spec, file.origin)
 
 
@@ -252,7 +259,7 @@ def _byte_pair_vocabulary(
         from tiktoken import Encoding
 
         if pattern is None:
-            raise InputError(f"{origin}: ranks alone do not say how text is cut; give the row a pattern")
+            raise Unavailable(f"{origin}: ranks alone do not say how text is cut; give the row a pattern")
         return Encoding(origin, pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
 
     def encode(text: str) -> list[int]:

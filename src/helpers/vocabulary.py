@@ -22,7 +22,6 @@ TOKEN_CLASSES = (
     "padding",  # ids without a token: rows of the output layer beyond the tokenizer
 )
 PROGRAMMING_CLASSES = ("keyword", "operator", "whitespace")
-SPECIAL_CLASSES = ("operator", "whitespace")
 
 # How a keyword can stand in a vocabulary: by what leads it.
 KEYWORD_FORMS: Mapping[str, str] = {"bare": "", "space": " ", "newline": "\n", "tab": "\t"}
@@ -42,7 +41,7 @@ class Vocabulary:
 
     Attributes:
         tokens: id → the bytes the token stands for; `None` where an id has no token.
-        added: ids of control and added tokens, which text is not encoded to.
+        added: ids of control tokens and of tokens added after training; all of them are of class control.
         merge_rank: id → how many tokens were merged before it (0 is the first merge); ids that are no merge, and
             formats without merges, are absent.
         encode: text → ids, without adding a start or end token. Joined, their bytes are the text, for some

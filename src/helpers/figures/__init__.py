@@ -1,5 +1,6 @@
 """Figures: one style, one way to save. Charts live in one module per notebook: table in, figure out."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -48,6 +49,11 @@ _TERMS = {
 }
 
 
+def series_style(number: int) -> tuple[str, str]:
+    """Colour and marker of the n-th series; after the last colour the colours repeat with other markers."""
+    return PALETTE[number % len(PALETTE)], MARKERS[(number + number // len(PALETTE)) % len(MARKERS)]
+
+
 def use_style() -> None:
     """Apply the repository's style to every figure drawn from now on."""
     mpl.rcParams.update(STYLE)
@@ -55,7 +61,7 @@ def use_style() -> None:
 
 def save_figure(
     figure: "Figure", name: str, *, data: pd.DataFrame, caption: str, alt: str, directory: Path = FIGURES
-) -> Path:
+) -> Path | None:
     """Write a figure as SVG and PNG, with the data behind it as CSV; equal figures give equal bytes.
 
     Caption and alternative text travel inside the SVG (Dublin Core description and title), from where the gallery
@@ -69,14 +75,17 @@ def save_figure(
         alt: what a reader who cannot see the figure needs to know.
 
     Returns:
-        Path of the SVG.
+        Path of the SVG; `None` where there is no data, which is said and not drawn.
 
     Raises:
-        InputError: caption or alt is empty, or there is no data.
+        InputError: caption or alt is empty.
     """
-    for value, what in ((caption.strip(), "caption"), (alt.strip(), "alternative text"), (len(data), "data")):
-        if not value:
+    for text, what in ((caption, "caption"), (alt, "alternative text")):
+        if not text.strip():
             raise InputError(f"figure {name}: its {what} is empty")
+    if data.empty:
+        print(f"figure {name}: not drawn, nothing was measured for it")
+        return None
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.svg"
     with mpl.rc_context(STYLE):
@@ -112,7 +121,19 @@ def write_gallery(directory: Path = FIGURES) -> Path:
     ]
     for svg in sorted(directory.glob("*.svg")):
         caption, alt = read_texts(svg)
-        lines += [f"## {svg.stem}", "", f"![{alt}]({svg.stem}.png)", "", f"{caption} ([data]({svg.stem}.csv))", ""]
+        lines += [
+            f"## {svg.stem}",
+            "",
+            f"![{alt}]({svg.stem}.png)",
+            "",
+            f"{_escape(caption)} ([data]({svg.stem}.csv))",
+            "",
+        ]
     path = directory / "README.md"
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+def _escape(text: str) -> str:
+    """Text in which Markdown finds no emphasis."""
+    return re.sub(r"([_*`])", r"\\\1", text)

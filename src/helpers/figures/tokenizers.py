@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from helpers.figures import MARKERS, PALETTE, SEQUENTIAL, WIDTH
+from helpers.figures import SEQUENTIAL, WIDTH, series_style
 from helpers.vocabulary import KEYWORD_FORMS, TOKEN_CLASSES
 
 FORM_TITLES = {"bare": "bare: def", "space": "space-led: ·def", "newline": "newline-led: ↵def", "tab": "tab-led: ⇥def"}
@@ -79,10 +79,10 @@ def rank_ranges(ranks: pd.DataFrame, labels: Mapping[str, str], languages: Mappi
         spread = rows.groupby("language")["token_id"].quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
         spread = spread.reindex(list(languages))
         position = np.arange(len(languages)) + offsets[number]
-        colour = PALETTE[number]
+        colour, marker = series_style(number)
         axis.vlines(position, spread[0.05], spread[0.95], color=colour, linewidth=0.9)
         axis.vlines(position, spread[0.25], spread[0.75], color=colour, linewidth=3.2, alpha=0.55)
-        axis.plot(position, spread[0.5], MARKERS[number], color=colour, markersize=4, label=label)
+        axis.plot(position, spread[0.5], marker, color=colour, markersize=4, label=label)
     axis.set_yscale("log")
     axis.set_xticks(range(len(languages)), list(languages.values()), rotation=30, ha="right", rotation_mode="anchor")
     axis.set(ylabel="rank of the bare keyword (token id)", xlim=(-0.6, len(languages) - 0.4))
@@ -107,14 +107,15 @@ def rank_ratio_points(ratios: pd.DataFrame, labels: Mapping[str, str], reference
         if rows["ratio"].isna().all():
             continue
         position = np.arange(len(forms)) + offsets[number]
-        axis.hlines(position, rows["low"], rows["high"], color=PALETTE[number], linewidth=1.2)
-        axis.plot(rows["ratio"], position, MARKERS[number], color=PALETTE[number], markersize=4.5, label=label)
+        colour, marker = series_style(number)
+        axis.hlines(position, rows["low"], rows["high"], color=colour, linewidth=1.2)
+        axis.plot(rows["ratio"], position, marker, color=colour, markersize=4.5, label=label)
     axis.axvline(1, color="#666666", linewidth=0.8, linestyle="--")
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter("{x:g}")
     axis.set_yticks(range(len(forms)), [FORM_TITLES[form] for form in forms])
     axis.set_ylim(len(forms) - 0.5, -0.5)
-    axis.set(xlabel=f"token id of the same keyword, ratio to {reference} (1 = same)")
+    axis.set(xlabel=f"merge rank of the same keyword, ratio to {reference} (1 = same)")
     axis.grid(axis="y", visible=False)
     _legend_above(figure, axis)
     return figure
@@ -194,8 +195,9 @@ def fertility_panels(
             rows = fertility[(fertility["tokenizer"] == tokenizer) & (fertility["measure"] == measure)]
             rows = rows.set_index("language").reindex(list(languages))
             position = np.arange(len(languages)) + offsets[number]
-            axis.hlines(position, rows["low"], rows["high"], color=PALETTE[number], linewidth=1)
-            axis.plot(rows["value"], position, MARKERS[number], color=PALETTE[number], markersize=3.6, label=label)
+            colour, marker = series_style(number)
+            axis.hlines(position, rows["low"], rows["high"], color=colour, linewidth=1)
+            axis.plot(rows["value"], position, marker, color=colour, markersize=3.6, label=label)
         axis.set(xlabel=measure)
         axis.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(languages)), list(languages.values()))

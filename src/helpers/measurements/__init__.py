@@ -165,9 +165,12 @@ def _one_table(
         started = time.perf_counter()
         table = what.compute(what.subject.open(spec), **parameters)
         seconds = round(time.perf_counter() - started, 3)
-        return read_table(
-            write_table(directory, what.name, key, table, _provenance(ingredients, what.packages, seconds))
-        )
+        provenance = _provenance(ingredients, what.packages, seconds)
+        try:
+            return read_table(write_table(directory, what.name, key, table, provenance))
+        except OSError as error:  # what was computed is not lost, only not kept
+            print(f"{what.name}: the table of {name} could not be stored ({error})", file=sys.stderr)
+            return table
 
 
 def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:

@@ -17,9 +17,16 @@ Split = Literal["train", "held-out"]
 Test = Callable[[Constant], Constant]
 
 PREDICATES_OF_TIER: Mapping[Tier, tuple[int, ...]] = {"standard": (0, 1), "hard": (2,), "ood": (3,)}
+# Three predicates are trained in these families only; the tier ood asks for them in the others. Without any training at
+# three, models write two and stop, and the tier would tell nothing apart.
+TEACHES_THREE = ("numbers", "integers", "digits")
 _HELD_OUT_ONE_IN = 8
 _ATTEMPTS = 5_000
 _STRICT_ATTEMPTS = 20
+
+
+class NoConstants(Exception):
+    """No constants were found under which every block of a composition has an effect."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,9 @@ class Composition:
 
     @property
     def held_out(self) -> bool:
-        """Never trained on: one composition in eight of the trained tiers, and all with three predicates."""
+        """Never trained on: one composition in eight, and three predicates in the families that do not teach them."""
         if len(self.predicates) in PREDICATES_OF_TIER["ood"]:
-            return True
+            return self.family.name not in TEACHES_THREE
         return int(hashlib.sha256(self.key.encode()).hexdigest(), 16) % _HELD_OUT_ONE_IN == 0
 
 
@@ -84,7 +91,11 @@ def compositions(tier: Tier, split: Split) -> Mapping[str, Sequence[Composition]
 
 
 def draw_constants(composition: Composition, rng: random.Random) -> Constants:
-    """Constants under which every block has an effect; letters differ from one another."""
+    """Constants under which every block has an effect; letters differ from one another.
+
+    Raises:
+        NoConstants: none were found; some chains of three predicates leave none.
+    """
     family, mapping, reducer = composition.family, composition.mapping, composition.reducer
     kinds = [*(p.constant for p in composition.predicates), mapping.constant if mapping else None, reducer.constant]
     for attempt in range(_ATTEMPTS):
@@ -95,7 +106,7 @@ def draw_constants(composition: Composition, rng: random.Random) -> Constants:
             composition, constants, strict=attempt < _STRICT_ATTEMPTS
         ):
             return constants
-    raise RuntimeError(f"{composition.key}: no constants found under which every block has an effect")
+    raise NoConstants(composition.key)
 
 
 def sentence(composition: Composition, constants: Constants) -> str:

@@ -11,6 +11,7 @@ import os
 import random
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from helpers.zoo.task_grammar import LETTERS, Constant, Family
 from helpers.zoo.task_programs import (
     PREDICATES_OF_TIER,
     Composition,
+    NoConstants,
     Tier,
     compositions,
     conditions,
@@ -29,7 +31,7 @@ from helpers.zoo.task_programs import (
 
 BENCHMARK_SEED = 20_240
 BENCHMARK_TASKS = 320
-_STANDARD_SHARE = 0.5
+_TRAINING_SHARES = {"standard": 0.45, "hard": 0.45, "ood": 0.1}
 _LEAST_ASSERTS, _MOST_ASSERTS = 8, 10
 _CONSTANT_PROGRAMS = ("0", "1", "-1", "2", "[]", "''", "None", "True", "False", "{}")
 # What may stand in a token's place. A set is not listed unsorted: its order would differ from run to run.
@@ -71,7 +73,8 @@ class Task:
         entry_point: name of the function.
         canonical_solution: the body, indented by four spaces, with its line break.
         test: `def check(candidate):` with asserts; empty for a training task drawn without tests.
-        tier: standard (at most one predicate), hard (two) or ood (three, never trained).
+        tier: standard (at most one predicate), hard (two) or ood (three; in the benchmark, in families that training
+            shows with two at most).
         composition: key of the composition, `family|reducer|map|predicate+predicate`.
     """
 
@@ -90,17 +93,22 @@ def training_text(task: Task) -> str:
 
 
 def training_tasks(seed: int, n: int, with_tests: bool = False) -> Iterator[Task]:
-    """Tasks of the train compositions, standard and hard half each; pairs of family and reducer are drawn evenly.
+    """Tasks of the train compositions in fixed shares of tiers; pairs of family and reducer are drawn evenly.
+
+    Those of the tier ood come from the families that teach three predicates; the benchmark asks for the others.
 
     Args:
         with_tests: also make the tests (much slower); the tasks are otherwise the same.
     """
     rng = random.Random(seed)
-    groups = {tier: list(compositions(tier, "train").values()) for tier in ("standard", "hard")}
+    groups = {tier: list(compositions(tier, "train").values()) for tier in _TRAINING_SHARES}
     for number in range(n):
-        tier: Tier = "standard" if rng.random() < _STANDARD_SHARE else "hard"
-        composition = rng.choice(rng.choice(groups[tier]))
-        yield _make_task(f"zoo-train/{number}", composition, tier, rng, with_tests)
+        (tier,) = rng.choices(list(_TRAINING_SHARES), list(_TRAINING_SHARES.values()))
+        task = None
+        while task is None:
+            with suppress(NoConstants):  # then another composition of the tier takes its place
+                task = _make_task(f"zoo-train/{number}", rng.choice(rng.choice(groups[tier])), tier, rng, with_tests)
+        yield task
 
 
 def held_out_tasks(tier: Tier, n: int, seed: int) -> Iterator[Task]:

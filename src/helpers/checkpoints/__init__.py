@@ -1,0 +1,161 @@
+"""Open a checkpoint and read single tensors of it, as float32, without loading the model.
+
+Safetensors (one file or shards) in float32, float16, bfloat16, block-scaled float8 and GPTQ version 1; GGUF files.
+numpy is enough; the `gguf` package is imported for GGUF files only, torch never.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.checkpoints.float8 import Float8Matrix
+from helpers.checkpoints.gguf_files import GgufFiles
+from helpers.checkpoints.gguf_matrix import GgufMatrix
+from helpers.checkpoints.gptq import GptqMatrix
+from helpers.checkpoints.matrices import FLOAT_KINDS, READ_AHEAD, FloatMatrix, Matrix, Rows, read_vector
+from helpers.checkpoints.quantization import Quantization, read_quantization
+from helpers.checkpoints.safetensors_files import ELEMENT_BYTES, SafetensorsFiles
+from helpers.checkpoints.stored import StoredTensor, TensorFiles
+from helpers.errors import InputError
+
+__all__ = ["Checkpoint", "Matrix", "open_checkpoint", "read_config"]
+
+
+class Checkpoint:
+    """The tensors of one model, read when they are asked for.
+
+    Attributes:
+        path: folder or GGUF file.
+        config: what config.json says, or the same drawn from GGUF metadata.
+    """
+
+    def __init__(self, path: Path, config: Mapping[str, Any], files: TensorFiles, quantization: Quantization) -> None:
+        self.path, self.config = path, config
+        self._files, self._quantization = files, quantization
+
+    @property
+    def names(self) -> Collection[str]:
+        """Names of all stored tensors, as Hugging Face models spell them."""
+        return self._files.names
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes asked for so far, headers included."""
+        return self._files.bytes_read
+
+    def vector(self, name: str, size: int) -> np.ndarray:
+        """A whole tensor of one dimension, for example a bias, [size] float32.
+
+        Raises:
+            InputError: it is missing, broken, of another size or not finite.
+        """
+        tensor = self._files.find(name)
+        tensor.require_shape((size,))
+        values = read_vector(tensor)
+        if not np.isfinite(values).all():
+            raise InputError(f"{tensor}: holds NaN or infinity")
+        return values
+
+    def row(self, module: str, index: int, shape: tuple[int, int]) -> np.ndarray:
+        """One row of the matrix of a module ("model.embed_tokens"), [columns] float32. Nothing else of it is read.
+
+        Raises:
+            InputError: it is missing, broken, of another shape or not finite, or has no such row.
+        """
+        matrix, tensor = self._matrix(module, shape)
+        if not 0 <= index < shape[0]:
+            raise InputError(f"{tensor}: has no row {index}; there are {shape[0]}")
+        values = matrix.row(index)
+        if not np.isfinite(values).all():
+            raise InputError(f"{tensor}: row {index} holds NaN or infinity")
+        return np.array(values)
+
+    def prefetch(self, module: str) -> None:
+        """Have the beginning of a module's matrix fetched from disk while something else is computed.
+
+        Only advice: a tensor that is missing is reported where it is needed.
+        """
+        for name in (f"{module}.weight", f"{module}.qweight"):
+            if name in self.names:
+                self._files.find(name).prefetch(0, READ_AHEAD)
+
+    def product(self, module: str, vector: np.ndarray, shape: tuple[int, int], rows: Rows | None = None) -> np.ndarray:
+        """The matrix of a module times a vector.
+
+        NaN or infinity in a matrix cannot vanish in a product with finite numbers, so looking at the result is
+        enough to find the first broken tensor.
+
+        Args:
+            module: for example "model.layers.0.mlp.up_proj".
+            vector: [columns] finite float32.
+            shape: (rows, columns) the matrix must have.
+            rows: ranges of rows to multiply; the others are not read. All if `None`.
+
+        Returns:
+            [number of rows chosen] float32, finite.
+
+        Raises:
+            InputError: the tensor is missing, broken, of another shape or not finite.
+        """
+        matrix, tensor = self._matrix(module, shape)
+        with np.errstate(over="ignore", invalid="ignore"):
+            result = matrix.product(vector, rows)
+        if not np.isfinite(result).all():
+            raise InputError(f"{tensor}: holds NaN, infinity or numbers too large to multiply")
+        return result
+
+    def _matrix(self, module: str, shape: tuple[int, int]) -> tuple[Matrix, StoredTensor]:
+        """The matrix of a module, and the tensor to name when something is wrong with it."""
+        if f"{module}.weight" not in self.names and f"{module}.qweight" in self.names:
+            return self._gptq_matrix(module, shape)
+        tensor = self._files.find(f"{module}.weight")
+        tensor.require_shape(shape)
+        if tensor.kind in FLOAT_KINDS:
+            return FloatMatrix(tensor), tensor
+        if tensor.kind == "F8_E4M3" and self._quantization.float8_block:
+            scales = self._files.find(f"{module}.weight_scale_inv")
+            return Float8Matrix(tensor, scales, self._quantization.float8_block), tensor
+        if tensor.kind in ELEMENT_BYTES:
+            raise InputError(f"{tensor}: type {tensor.kind} is not supported with this quantization_config")
+        return GgufMatrix(tensor), tensor
+
+    def _gptq_matrix(self, module: str, shape: tuple[int, int]) -> tuple[Matrix, StoredTensor]:
+        tensor = self._files.find(f"{module}.qweight")
+        if not self._quantization.gptq_bits:
+            raise InputError(f"{tensor}: GPTQ codes, but config.json has no quantization_config for them")
+        matrix = GptqMatrix(lambda part: self._files.find(f"{module}.{part}"), shape, self._quantization.gptq_bits)
+        return matrix, tensor
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Open a checkpoint folder or a GGUF file; no tensor is read yet.
+
+    Raises:
+        InputError: nothing of the kind lies there, it is truncated, or its quantization is not supported.
+    """
+    if path.is_file():
+        files = GgufFiles(path)
+        return Checkpoint(path, files.config(), files, Quantization())
+    config = read_config(path)
+    return Checkpoint(path, config, SafetensorsFiles(path), read_quantization(path, config))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a checkpoint folder.
+
+    Raises:
+        InputError: it is missing or no JSON object.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise InputError(f"{path}: no valid JSON ({error})") from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: holds no JSON object")
+    return config

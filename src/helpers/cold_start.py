@@ -1,0 +1,98 @@
+"""First-token distribution straight from a checkpoint, layer by layer.
+
+The next-token distribution of a model that has seen one token needs one pass over part of the weights: the embedding's
+row, per layer the value and output projections and the feed-forward network, and the output matrix. Queries and keys
+cannot change it (see `architectures`). Each matrix is read from disk when its turn comes and forgotten at once, so a
+checkpoint of any size needs a few megabytes. Arithmetic is float32 whatever the weights are stored in.
+
+Models the engine does not know go through transformers, with accelerate's offload, and the result says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from helpers.architectures import NotUnderstood, understand
+from helpers.checkpoints import Checkpoint, open_checkpoint, read_config
+from helpers.errors import InputError
+from helpers.first_token import FirstToken, log_softmax
+from helpers.model_families import FAMILIES
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """A next-token distribution and how it was had.
+
+    Attributes:
+        log_probabilities: [vocabulary rows, padding included] float32, natural logarithm.
+        input_ids: what the model was given.
+        engine: "layerwise", or "transformers" for models the engine does not know.
+        bytes_read: of the checkpoint; with transformers, the size of its weight files.
+        reason: why transformers was needed; empty otherwise.
+    """
+
+    log_probabilities: np.ndarray
+    input_ids: tuple[int, ...]
+    engine: Literal["layerwise", "transformers"]
+    bytes_read: int
+    reason: str = ""
+
+
+def cold_start(path: Path, input_ids: Sequence[int]) -> ColdStart:
+    """The next-token distribution after `input_ids`.
+
+    Args:
+        path: a checkpoint folder (config.json and safetensors) or a GGUF file.
+        input_ids: the start context; the layer-by-layer engine takes one token, longer ones take transformers.
+
+    Raises:
+        InputError: a broken checkpoint (the message names file and tensor), an input id outside of the embedding, an
+            unsupported quantization, or a config that names code to execute for a model not known here.
+    """
+    ids = tuple(int(token) for token in input_ids)
+    if not ids:
+        raise InputError(f"{path}: the start context is empty; give at least one input id")
+    try:
+        if len(ids) > 1:
+            raise NotUnderstood("more than one input token")
+        if path.is_dir():
+            understand(read_config(path))  # before the weights: another model may keep them in other files
+        checkpoint = open_checkpoint(path)
+        log_probabilities = cold_start_log_probabilities(checkpoint, ids)
+    except NotUnderstood as limit:
+        return _with_transformers(path, ids, str(limit))
+    return ColdStart(log_probabilities, ids, "layerwise", checkpoint.bytes_read)
+
+
+def cold_start_log_probabilities(checkpoint: Checkpoint, input_ids: Sequence[int]) -> np.ndarray:
+    """The same, layer by layer from an open checkpoint, for exactly one input token.
+
+    Returns:
+        [vocabulary rows] float32.
+
+    Raises:
+        NotUnderstood: the engine does not know this model.
+        InputError: as `cold_start`.
+    """
+    (token,) = input_ids
+    network = FirstToken(checkpoint, understand(checkpoint.config))
+    # A vector product waits for memory, not for a core: more threads gain little, and OpenBLAS's threads wait by
+    # spinning, which made a run ten times slower now and then where another process held the second core.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return log_softmax(network.logits(token))
+
+
+def _with_transformers(path: Path, input_ids: tuple[int, ...], reason: str) -> ColdStart:
+    """The other engine. A config that names code of its own is refused: nothing out of a checkpoint is executed."""
+    from helpers.transformers_engine import transformers_log_probabilities, weight_bytes
+
+    if path.is_dir():
+        config = read_config(path)
+        if config.get("auto_map") and config.get("model_type") not in FAMILIES:
+            raise InputError(f"{path / 'config.json'}: auto_map names code to execute; such a model is not opened")
+    log_probabilities = transformers_log_probabilities(path, input_ids)
+    return ColdStart(log_probabilities, input_ids, "transformers", weight_bytes(path), reason)

@@ -1,0 +1,371 @@
+"""The first-token engine against plain transformers, float32, on tiny random models of every architecture it knows."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from helpers.architectures import NotUnderstood, understand
+from helpers.checkpoints import open_checkpoint
+from helpers.cold_start import cold_start, cold_start_log_probabilities
+from helpers.errors import InputError
+from helpers.project import ROOT
+
+TOLERANCE = 1e-4
+STORIES = ROOT.parent / "shared" / "data" / "weights" / "stories260K-hf"
+SMALL = {
+    "vocab_size": 96,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+LATENT = {
+    **SMALL,
+    "num_key_value_heads": 4,
+    "num_hidden_layers": 3,
+    "kv_lora_rank": 16,
+    "q_lora_rank": 24,
+    "qk_rope_head_dim": 4,
+    "qk_nope_head_dim": 6,
+    "v_head_dim": 10,
+    "n_routed_experts": 8,
+    "num_experts_per_tok": 3,
+    "moe_intermediate_size": 12,
+    "n_shared_experts": 2,
+    "first_k_dense_replace": 1,
+    "routed_scaling_factor": 1.7,
+}
+GROUPS = {"n_group": 4, "topk_group": 2}
+MODELS = {
+    "llama": ("llama", SMALL),
+    "llama with biases, tied": (
+        "llama",
+        {**SMALL, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "rms_norm_eps": 1e-2},
+    ),
+    "llama with a head size of its own": ("llama", {**SMALL, "head_dim": 12, "num_key_value_heads": 1}),
+    "llama with another activation": ("llama", {**SMALL, "hidden_act": "gelu_pytorch_tanh"}),
+    "llama with relu": ("llama", {**SMALL, "hidden_act": "relu"}),
+    "mistral": ("mistral", {**SMALL, "sliding_window": 8}),
+    "qwen2": ("qwen2", SMALL),
+    "qwen2 tied": ("qwen2", {**SMALL, "tie_word_embeddings": True}),
+    "qwen3": ("qwen3", {**SMALL, "head_dim": 16}),
+    "qwen3 with biases": ("qwen3", {**SMALL, "head_dim": 8, "attention_bias": True}),
+    "deepseek v2, greedy": ("deepseek_v2", {**LATENT, "topk_method": "greedy"}),
+    "deepseek v2, groups": ("deepseek_v2", {**LATENT, **GROUPS, "topk_method": "group_limited_greedy"}),
+    "deepseek v2, biases, no query rank": (
+        "deepseek_v2",
+        {**LATENT, "attention_bias": True, "q_lora_rank": None},
+    ),
+    "deepseek v3": ("deepseek_v3", {**LATENT, **GROUPS, "norm_topk_prob": True}),
+    "deepseek v3, not normalised, biases": (
+        "deepseek_v3",
+        {**LATENT, **GROUPS, "norm_topk_prob": False, "attention_bias": True, "rms_norm_eps": 1e-2},
+    ),
+}
+
+
+def build(
+    folder: Path, model_type: str, fields: dict, dtype: torch.dtype = torch.float32, seed: int = 0, **save
+) -> Path:
+    """A checkpoint of random numbers in which no parameter is 0 or 1 everywhere."""
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(model_type, **fields))
+    with torch.no_grad():
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+            if "inv_freq" not in name and tensor.ndim:
+                spread = 0.2 if tensor.ndim == 1 else tensor.shape[-1] ** -0.5
+                tensor.normal_(1.0 if "norm" in name else 0.0, spread)
+    model.to(dtype).save_pretrained(folder, **save)
+    return folder
+
+
+def reference(folder: Path, token: int, **options) -> np.ndarray:
+    """Plain transformers in float32."""
+    model, report = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, output_loading_info=True, attn_implementation="eager", **options
+    )
+    assert not report["missing_keys"]
+    with torch.inference_mode():
+        return model.eval()(input_ids=torch.tensor([[token]])).logits[0, -1].double().log_softmax(-1).numpy()
+
+
+def assert_same(folder: Path, tokens: tuple[int, ...] = (1, 7)) -> None:
+    for token in tokens:
+        ours = cold_start(folder, [token])
+        assert ours.engine == "layerwise", ours.reason
+        assert ours.log_probabilities.dtype == np.float32
+        np.testing.assert_allclose(ours.log_probabilities, reference(folder, token), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_equals_transformers(tmp_path, name):
+    assert_same(build(tmp_path, *MODELS[name]))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["qwen2", "llama with biases, tied", "deepseek v3"])
+def test_half_precision_files(tmp_path, name, dtype):
+    assert_same(build(tmp_path, *MODELS[name], dtype))
+
+
+def test_shards(tmp_path):
+    build(tmp_path, *MODELS["qwen2"], torch.bfloat16, max_shard_size="8KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 2
+    assert_same(tmp_path)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_random_small_configurations(tmp_path_factory, data):
+    value_heads = data.draw(st.sampled_from([1, 2, 3]), "value heads")
+    fields = {
+        "vocab_size": data.draw(st.integers(2, 70), "vocabulary"),
+        "hidden_size": (heads := value_heads * data.draw(st.integers(1, 3), "sharing"))
+        * data.draw(st.sampled_from([2, 6])),
+        "intermediate_size": data.draw(st.integers(1, 40), "inner"),
+        "num_hidden_layers": data.draw(st.integers(1, 3), "layers"),
+        "num_attention_heads": heads,
+        "num_key_value_heads": value_heads,
+        "tie_word_embeddings": data.draw(st.booleans(), "tied"),
+        "rms_norm_eps": data.draw(st.sampled_from([1e-6, 1e-2]), "epsilon"),
+    }
+    model_type = data.draw(st.sampled_from(["llama", "mistral", "qwen2", "qwen3"]), "family")
+    if model_type in ("llama", "qwen3"):
+        fields["attention_bias"] = data.draw(st.booleans(), "bias")
+    dtype = data.draw(st.sampled_from([torch.float32, torch.bfloat16, torch.float16]), "type")
+    folder = build(tmp_path_factory.mktemp("model"), model_type, fields, dtype, seed=data.draw(st.integers(0, 99)))
+    assert_same(folder, (data.draw(st.integers(0, fields["vocab_size"] - 1), "token"),))
+
+
+@pytest.mark.parametrize("name", ["qwen2", "qwen3 with biases", "deepseek v3"])
+def test_query_and_key_weights_cannot_be_seen(tmp_path, name):
+    build(tmp_path, *MODELS[name])
+    before = cold_start(tmp_path, [3])
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    corrupted = [
+        key for key in tensors if any(part in key for part in ("q_proj", "k_proj", "q_norm", "k_norm", "q_b_"))
+    ]
+    assert corrupted
+    save_file(tensors | {key: torch.full_like(tensors[key], torch.nan) for key in corrupted}, file, {"format": "pt"})
+    after = cold_start(tmp_path, [3])
+    assert after.log_probabilities.tobytes() == before.log_probabilities.tobytes()
+
+
+def test_key_rows_of_latent_attention_cannot_be_seen(tmp_path):
+    build(tmp_path, *MODELS["deepseek v3"])
+    before = cold_start(tmp_path, [3])
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    step, key, rank = 6 + 10, 6, 16
+    for name, tensor in tensors.items():
+        if "kv_b_proj" in name:
+            tensor.view(-1, step, rank)[:, :key] = torch.nan
+        if "kv_a_proj" in name:
+            tensor[rank:] = torch.nan
+    save_file(tensors, file, {"format": "pt"})
+    assert cold_start(tmp_path, [3]).log_probabilities.tobytes() == before.log_probabilities.tobytes()
+
+
+def test_only_chosen_experts_are_read(tmp_path):
+    build(tmp_path, *MODELS["deepseek v3"])
+    tensors = load_file(tmp_path / "model.safetensors")
+    size = {key: tensor.nbytes for key, tensor in tensors.items()}
+    skipped = sum(size[key] for key in size if ".experts." in key) * 5 // 8  # 3 of 8 are chosen
+    skipped += sum(size[key] for key in size if any(part in key for part in ("q_a_", "q_b_", "embed_tokens")))
+    skipped += sum(size[key] * 6 // 16 for key in size if "kv_b_proj" in key)  # key rows
+    skipped += sum(size[key] * 4 // 20 for key in size if "kv_a_proj" in key)  # rotary rows
+    row = 32 * 4
+    header = 8 + int.from_bytes((tmp_path / "model.safetensors").read_bytes()[:8], "little")
+    assert cold_start(tmp_path, [3]).bytes_read == header + row + sum(size.values()) - skipped
+
+
+def test_experts_in_every_second_layer(tmp_path):
+    """transformers has no model with moe_layer_freq, so its dense layers are put in by hand."""
+    name, fields = MODELS["deepseek v3"]
+    config = AutoConfig.for_model(name, **{**fields, "num_hidden_layers": 4})
+    torch.manual_seed(1)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    dense = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(name, **{**fields, "num_hidden_layers": 4, "first_k_dense_replace": 9})
+    )
+    for layer in (1, 3):
+        model.model.layers[layer].mlp = dense.model.layers[layer].mlp
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"moe_layer_freq": 2}))
+    with torch.inference_mode():
+        expected = model(input_ids=torch.tensor([[5]])).logits[0, -1].log_softmax(-1).numpy()
+    np.testing.assert_allclose(cold_start(tmp_path, [5]).log_probabilities, expected, atol=TOLERANCE)
+
+
+@pytest.mark.skipif(not STORIES.exists(), reason="the real weights are not on this machine")
+def test_real_weights():
+    assert_same(STORIES, (1, 2, 300, 511))
+
+
+# --- models the engine does not know ---------------------------------------------------------------------------------
+
+OTHERS = {
+    "gpt2": ("gpt2", {"vocab_size": 60, "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 16}),
+    "gemma": ("gemma", {**SMALL, "head_dim": 8}),
+    "granite": ("granite", {**SMALL, "attention_multiplier": 0.3, "logits_scaling": 2.0}),
+    "llama with an unknown activation": ("llama", {**SMALL, "hidden_act": "gelu"}),
+    "deepseek v2 with biases inside experts": ("deepseek_v2", {**LATENT, "mlp_bias": True}),
+    "deepseek v2 with two readings": ("deepseek_v2", {**LATENT, "norm_topk_prob": True}),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_unknown_models_go_through_transformers(tmp_path, name):
+    build(tmp_path, *OTHERS[name])
+    result = cold_start(tmp_path, [3])
+    assert result.engine == "transformers"
+    assert result.reason
+    np.testing.assert_allclose(result.log_probabilities, reference(tmp_path, 3), atol=1e-5)
+
+
+def test_two_tokens_go_through_transformers(tmp_path):
+    build(tmp_path, *MODELS["qwen2"])
+    result = cold_start(tmp_path, [3, 4])
+    assert (result.engine, result.input_ids) == ("transformers", (3, 4))
+    assert not np.allclose(result.log_probabilities, cold_start(tmp_path, [4]).log_probabilities, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attention_multiplier": 2.0},
+        {"final_logit_softcapping": 30.0},
+        {"layer_types": ["linear_attention", "full_attention"]},
+        {"hidden_act": "gelu"},
+        {"model_type": "gemma"},
+        {"model_type": None},
+        {"hidden_size": "32"},
+        {"rms_norm_eps": None},
+        {"num_attention_heads": 5},
+    ],
+)
+def test_what_is_not_known_exactly_is_not_understood(change):
+    config = {"model_type": "llama", "hidden_act": "silu", "rms_norm_eps": 1e-6, **SMALL}
+    understand(config)
+    with pytest.raises(NotUnderstood):
+        understand(config | change)
+
+
+@pytest.mark.parametrize("extra", ["model.layers.0.self_attn.sinks", "model.layers.1.pre_feedforward_layernorm.weight"])
+def test_an_unknown_tensor_is_not_understood(tmp_path, extra):
+    build(tmp_path, *MODELS["llama"])
+    file = tmp_path / "model.safetensors"
+    save_file(load_file(file) | {extra: torch.ones(4)}, file, {"format": "pt"})
+    with pytest.raises(NotUnderstood, match=extra):
+        cold_start_log_probabilities(open_checkpoint(tmp_path), [3])
+    with pytest.raises(InputError, match=f"{extra} has no place"):  # transformers would have ignored it
+        cold_start(tmp_path, [3])
+
+
+@pytest.mark.parametrize("module", ["self_attn.v_proj", "mlp.down_proj"])
+def test_a_bias_that_the_config_does_not_announce(tmp_path, module):
+    """Zeros, as some quantizers write them, are harmless; anything else is no number to guess."""
+    build(tmp_path, *MODELS["llama"])
+    expected = cold_start(tmp_path, [3]).log_probabilities
+    file, name = tmp_path / "model.safetensors", f"model.layers.0.{module}.bias"
+    tensors = load_file(file)
+    rows = tensors[name.replace("bias", "weight")].shape[0]
+    save_file(tensors | {name: torch.zeros(rows)}, file, {"format": "pt"})
+    np.testing.assert_array_equal(cold_start(tmp_path, [3]).log_probabilities, expected)
+    save_file(tensors | {name: torch.ones(rows)}, file, {"format": "pt"})
+    with pytest.raises(InputError, match=f"{name} has no place"):
+        cold_start(tmp_path, [3])
+
+
+def test_a_missing_tensor_in_an_unknown_model(tmp_path):
+    build(tmp_path, *OTHERS["granite"])
+    file, name = tmp_path / "model.safetensors", "model.layers.1.mlp.down_proj.weight"
+    tensors = load_file(file)
+    kept = {key: tensor for key, tensor in tensors.items() if key != name}
+    save_file(kept, file, {"format": "pt"})
+    with pytest.raises(InputError, match=f"{name} is missing"):
+        cold_start(tmp_path, [3])
+    save_file(kept | {name: torch.full_like(tensors[name], torch.nan)}, file, {"format": "pt"})
+    with pytest.raises(InputError, match=f"{name} holds NaN"):
+        cold_start(tmp_path, [3])
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(InputError, match="input id 96"):
+        cold_start(tmp_path, [96])
+
+
+def _set_config(folder: Path, **fields) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_code_in_a_checkpoint_is_never_run(tmp_path):
+    build(tmp_path, *MODELS["llama"])
+    (tmp_path / "evil.py").write_text("raise SystemExit('this ran')")
+    _set_config(tmp_path, auto_map={"AutoModelForCausalLM": "evil.Model", "AutoConfig": "evil.Config"})
+    assert cold_start(tmp_path, [3]).engine == "layerwise"
+    _set_config(tmp_path, model_type="unheard_of")
+    with pytest.raises(InputError, match=r"config\.json.*auto_map"):
+        cold_start(tmp_path, [3])
+
+
+# --- broken input ----------------------------------------------------------------------------------------------------
+
+
+def _one_line(folder: Path, *parts: str) -> None:
+    with pytest.raises(InputError) as caught:
+        cold_start(folder, [3])
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in (str(folder), *parts):
+        assert part in message
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    "name", ["model.layers.1.mlp.up_proj.weight", "model.layers.0.self_attn.v_proj.bias", "lm_head.weight"]
+)
+def test_numbers_that_are_not_finite(tmp_path, name, dtype, value):
+    build(tmp_path, *MODELS["qwen2"], dtype)
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    tensors[name].view(-1)[-1] = value
+    save_file(tensors, file, {"format": "pt"})
+    _one_line(tmp_path, "model.safetensors", name)
+
+
+def test_a_missing_tensor(tmp_path):
+    build(tmp_path, *MODELS["qwen2"])
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    del tensors["model.layers.1.self_attn.v_proj.bias"]
+    save_file(tensors, file, {"format": "pt"})
+    _one_line(tmp_path, "model.layers.1.self_attn.v_proj.bias", "missing")
+
+
+def test_a_wrong_shape(tmp_path):
+    build(tmp_path, *MODELS["qwen2"])
+    _set_config(tmp_path, intermediate_size=40)
+    _one_line(tmp_path, "model.safetensors", "mlp.gate_proj.weight", "[48, 32]", "[40, 32]")
+
+
+@pytest.mark.parametrize("token", [-1, 96])
+def test_an_input_id_outside_the_embedding(tmp_path, token):
+    build(tmp_path, *MODELS["qwen2"])
+    with pytest.raises(InputError, match=rf"model\.embed_tokens.*{token}"):
+        cold_start(tmp_path, [token])
+
+
+def test_no_input_id(tmp_path):
+    with pytest.raises(InputError, match="empty"):
+        cold_start(tmp_path, [])
