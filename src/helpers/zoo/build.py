@@ -83,7 +83,7 @@ def train_one(key: str, position: int = 0) -> None:
     from helpers.zoo import training
     from helpers.zoo.materials import load_materials
 
-    logging.set_verbosity_error()
+    logging.disable_progress_bar()  # loading a megabyte needs none
     sizes, recipes = load_recipes()
     recipe, materials = recipes[key], load_materials()
     tokenizer = AutoTokenizer.from_pretrained(materials.tokenizer_folder)
