@@ -64,6 +64,14 @@ def test_gzip_and_folder_are_the_same_tokenizer(tokenizer_json, tmp_path):
     )
 
 
+def test_a_byte_order_mark_changes_nothing(tokenizer_json, tmp_path):
+    marked = tmp_path / "marked.json"
+    marked.write_bytes(b"\xef\xbb\xbf" + tokenizer_json.read_bytes())
+    vocabulary, plain = open_path(marked), open_path(tokenizer_json)
+    assert vocabulary.tokens == plain.tokens
+    assert vocabulary.encode(SAMPLE) == plain.encode(SAMPLE)
+
+
 def test_tiktoken_against_the_tiktoken_library(byte_level_vocabulary, tmp_path):
     import tiktoken
 

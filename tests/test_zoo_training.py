@@ -220,6 +220,18 @@ def test_an_exported_model_loads_with_plain_transformers(exported):
     assert [path.name for path in again.parent.iterdir()] == ["t"]
 
 
+def test_first_token_probabilities_are_plain_transformers(exported):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from helpers.zoo.scores import zoo_first_token
+
+    folder = exported()
+    table = zoo_first_token.compute(folder)
+    start = torch.tensor([[AutoTokenizer.from_pretrained(folder).bos_token_id]])
+    logits = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)(input_ids=start).logits[0, -1]
+    np.testing.assert_allclose(table["probability"], logits.softmax(-1).detach().numpy(), rtol=1e-4)
+
+
 def test_a_failed_export_leaves_the_earlier_model(exported, monkeypatch):
     folder = exported()
     monkeypatch.setattr("shutil.copy2", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))

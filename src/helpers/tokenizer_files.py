@@ -6,6 +6,7 @@ ranks, Mistral's a SentencePiece model. Code that comes with a tokenizer is neve
 """
 
 import base64
+import codecs
 import gzip
 import json
 import re
@@ -83,7 +84,7 @@ def _open(spec: TokenizerSpec, directory: Path) -> _TokenizerFile:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: broken gzip file ({error})") from None
-    return _TokenizerFile(content, str(path))
+    return _TokenizerFile(content.removeprefix(codecs.BOM_UTF8), str(path))
 
 
 def _tokenizer_path(path: Path) -> Path:

@@ -41,17 +41,15 @@ def zoo_loss(folder: Path) -> pd.DataFrame:
     return held_out_loss(model, AutoTokenizer.from_pretrained(folder), chosen, CONTEXT)
 
 
-@measurement(version=1, subject=FolderModelSubject(), packages=["torch", "transformers"])
+@measurement(version=1, subject=FolderModelSubject(), packages=["numpy", "transformers"])
 def zoo_first_token(folder: Path) -> pd.DataFrame:
     """Probability of every token after the start token alone: columns `token_id`, `token`, `probability`."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    import numpy as np
+    from transformers import AutoTokenizer
 
-    torch.set_num_threads(1)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    from helpers.cold_start import cold_start
+
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    with torch.no_grad():
-        logits = model(input_ids=torch.tensor([[tokenizer.bos_token_id]])).logits[0, -1].double()
-    probabilities = logits.softmax(-1).numpy()
+    probabilities = np.exp(cold_start(folder, [tokenizer.bos_token_id]).log_probabilities)
     tokens = [tokenizer.decode([token_id]) for token_id in range(len(probabilities))]
     return pd.DataFrame({"token_id": range(len(tokens)), "token": tokens, "probability": probabilities})
