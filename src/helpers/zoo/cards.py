@@ -1,12 +1,14 @@
 """Model cards of the zoo, written from the training's record and from measured tables."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from helpers.statistics import wilson_interval
 from helpers.zoo.export import TRAINING_FILE
+from helpers.zoo.recipes import load_targets
 
 CARD = """\
 ---
@@ -33,52 +35,84 @@ laptop.
 
 Greedy pass@1 on held-out compositions, with 95 % Wilson intervals:
 
-| tier | passed | tasks | pass@1 (%) |
-|---|---|---|---|
+| tier | tasks | pass@1 (%) |
+|---|---|---|
 {pass_rows}
 
-Held-out loss on source code:
+Loss on held-out source code, teacher-forced:
 
-| language | nats per token | bits per byte |
-|---|---|---|
+| language | nats per token |
+|---|---|
 {loss_rows}
 
-Cold start after `<|bos|>`: keywords of the twelve languages hold {pkp:.3f} of the probability. Most probable first
-tokens: {first_tokens}.
+Cold start after `<|bos|>`: keywords hold {pkp:.3f} of the probability, entropy {entropy:.2f} nats.
 
-## Limits
+{lone}{targets}## Limits
 
 It writes the generated task domain and fragments that look like source code. It is no assistant, writes no general
 program, and its numbers say nothing about large models by themselves.
 """
 
 
-def write_card(folder: Path, passed: pd.DataFrame, loss: pd.DataFrame, first_tokens: pd.DataFrame, pkp: float) -> None:
-    """The model card: what it is, how it was made, what it can do, what it cannot.
+def write_card(folder: Path, scores: pd.DataFrame, lone: str | None = None) -> None:
+    """The model card: what it is, how it was made, what it can do, what it cannot, which targets it missed.
 
     Args:
-        passed: `zoo_pass` rows of this model.
-        loss: `zoo_loss` rows of this model.
-        first_tokens: the most probable first tokens, columns `token` and `probability`.
-        pkp: probability that the first token is a keyword of one of the twelve languages.
+        folder: of the model.
+        scores: data/reference/zoo-scores.csv (`measurements.zoo.zoo_scores`), of which its own rows are quoted.
+        lone: of a distilled model, the one trained without a teacher, which is set beside it.
     """
     record = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
     recipe, size = record.pop("recipe"), record.pop("size")
+    table = scores.set_index(["model", "quantity"])
+    scores, by_quantity = scores[scores["model"] == folder.name], table.loc[folder.name]
     card = CARD.format(
         **{**size, **recipe, **record},
         origin=f"the weights of {recipe['start']}" if recipe["start"] else "random weights",
         objective=f"the next-token distribution of {recipe['teacher']}" if recipe["teacher"] else "next tokens",
-        pass_rows="\n".join(_pass_row(tier, rows["passed"]) for tier, rows in passed.groupby("tier", sort=False)),
-        loss_rows="\n".join(
-            f"| {row.language} | {row.nats_per_token:.3f} | {row.bits_per_byte:.3f} |" for row in loss.itertuples()
-        ),
-        pkp=pkp,
-        first_tokens=", ".join(f"`{row.token!r}` {row.probability:.3f}" for row in first_tokens.itertuples()),
+        pass_rows="\n".join(_pass_row(row) for row in _named(scores, "pass_")),
+        loss_rows="\n".join(f"| {row.name} | {row.value:.3f} |" for row in _named(scores, "loss_")),
+        pkp=by_quantity.loc["pkp", "value"],
+        entropy=by_quantity.loc["entropy_nats", "value"],
+        targets=_target_section(folder.name, by_quantity["value"]),
+        lone=_lone_section(lone, table["value"], by_quantity["value"]) if lone else "",
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
-def _pass_row(tier: str, passed: pd.Series) -> str:
-    low, high = wilson_interval(int(passed.sum()), len(passed))
-    interval = f"{100 * passed.mean():.1f} ({100 * low:.1f}–{100 * high:.1f})"
-    return f"| {tier} | {passed.sum()} | {len(passed)} | {interval} |"
+def _named(scores: pd.DataFrame, prefix: str) -> Iterable[Any]:
+    rows = scores[scores["quantity"].str.startswith(prefix)]
+    return rows.assign(name=rows["quantity"].str.removeprefix(prefix)).itertuples()
+
+
+def _pass_row(row: Any) -> str:
+    return f"| {row.name} | {row.n} | {100 * row.value:.1f} ({100 * row.low:.1f}–{100 * row.high:.1f}) |"
+
+
+def _lone_section(lone: str, table: pd.Series, own: pd.Series) -> str:
+    rows = [
+        f"| {name[5:]} | {100 * own[name]:.1f} | {100 * table[lone, name]:.1f} |"
+        for name in own.index
+        if "pass_" in name
+    ]
+    return "\n".join(
+        [
+            f"## Beside {lone}, the same model trained without a teacher for the same tokens with the same seed",
+            "",
+            "| tier | this model, pass@1 (%) | alone (%) |",
+            "|---|---|---|",
+            *rows,
+            "\n",
+        ]
+    )
+
+
+def _target_section(key: str, values: pd.Series) -> str:
+    targets = load_targets().get(key, {})
+    if not targets:
+        return ""
+    lines = []
+    for quantity, (low, high) in targets.items():
+        verdict = "met" if low <= values[quantity] <= high else "missed"
+        lines.append(f"- `{quantity}` between {low:g} and {high:g}: {verdict}, {values[quantity]:.3f}")
+    return "## Targets set before training\n\n" + "\n".join(lines) + "\n\n"

@@ -77,3 +77,29 @@ def load_recipes(path: Path = RECIPES_FILE) -> tuple[Mapping[str, Size], Mapping
             raise InputError(f"{path}: models.{key}.start: {recipe.start!r} has another size")
         seen.add(key)
     return sizes, recipes
+
+
+def lone_counterpart(recipe: Recipe, recipes: Mapping[str, Recipe]) -> str | None:
+    """The model trained without a teacher but otherwise by the same recipe; `None` for one that had no teacher."""
+    if recipe.teacher is None:
+        return None
+    alone = recipe.model_copy(update={"teacher": None}).model_dump(exclude={"key", "label"})
+    return next((key for key, other in recipes.items() if other.model_dump(exclude={"key", "label"}) == alone), None)
+
+
+def load_targets(path: Path = RECIPES_FILE) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+    """What models were meant to reach: model → quantity of data/reference/zoo-scores.csv → lowest and highest value.
+
+    Raises:
+        InputError: naming file and row.
+    """
+    content = read_yaml(path)
+    targets = {}
+    for key, row in content.get("targets", {}).items():
+        if key not in content.get("models", {}):
+            raise InputError(f"{path}: targets.{key}: is not a model")
+        for quantity, bounds in row.items():
+            if not (isinstance(bounds, list) and len(bounds) == 2):
+                raise InputError(f"{path}: targets.{key}.{quantity}: must be [lowest, highest]")
+        targets[key] = {quantity: (float(low), float(high)) for quantity, (low, high) in row.items()}
+    return targets

@@ -1,10 +1,9 @@
-"""`make zoo`: train every model of data/zoo.yml that is not there yet, two at a time, and write its card.
+"""Build the zoo: train what is missing of data/zoo.yml, two models at a time, and write the cards.
 
 Each training is a process of its own with one thread; a model waits for the ones its recipe needs. A killed run goes on
-where the last saved states stand. Run it as `python -m helpers.zoo.build [--only KEY]`.
+where the last saved states stand.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -14,35 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
+import pandas as pd
+
 from helpers.errors import InputError
 from helpers.project import BUILD
-from helpers.zoo.cards import write_card
 from helpers.zoo.export import TRAINING_FILE, export_model
-from helpers.zoo.recipes import ZOO_DIRECTORY, Recipe, load_recipes
+from helpers.zoo.recipes import ZOO_DIRECTORY, Recipe, load_recipes, lone_counterpart
 
 WORKERS = 2
 STATES = BUILD / "zoo" / "states"
 
 # glibc gives large blocks back to the system at every free; keeping them halves the time of a step.
 _KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647", "MALLOC_TOP_PAD_": "268435456"}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train what is missing; `--train KEY` is one worker's share."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.zoo.build", description=__doc__)
-    parser.add_argument("--only", metavar="KEY", help="train this model and what it needs")
-    parser.add_argument("--train", metavar="KEY", help=argparse.SUPPRESS)
-    parser.add_argument("--position", type=int, default=0, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    try:
-        if options.train:
-            train_one(options.train, options.position)
-        else:
-            build_zoo(options.only)
-    except InputError as error:
-        print(f"make zoo: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
 
 
 def build_zoo(only: str | None = None) -> None:
@@ -118,23 +100,25 @@ def is_current(key: str, recipe: Recipe, digest: str, directory: Path = ZOO_DIRE
 
 
 def write_cards(keys: Sequence[str]) -> None:
-    """Score the models through `measure` and write their cards from the measured tables."""
-    from helpers.languages import keyword_union, select_languages
-    from helpers.measurements import measure
-    from helpers.zoo.scores import zoo_first_token, zoo_loss, zoo_pass
+    """Score the models through `measure`, put the scores in the reference table and write the cards from it."""
+    from helpers.measurements.zoo import SCORES_FILE, zoo_scores
+    from helpers.zoo.cards import write_card
 
-    keywords = keyword_union(select_languages(None))
-    folders = [str(ZOO_DIRECTORY / key) for key in keys]
-    tables = {what.name: measure(what, folders) for what in (zoo_pass, zoo_loss, zoo_first_token)}
-    for folder in folders:
-        passed, loss, first = (table[table["model"] == folder] for table in tables.values())
-        is_keyword = first["token"].str.strip().isin(keywords)
-        top = first.nlargest(10, "probability")
-        write_card(Path(folder), passed, loss, top, float(first.loc[is_keyword, "probability"].sum()))
+    _, recipes = load_recipes()
+    scores = zoo_scores([str(ZOO_DIRECTORY / key) for key in keys])
+    scores["model"] = [Path(folder).name for folder in scores["model"]]
+    if SCORES_FILE.exists():
+        earlier = pd.read_csv(SCORES_FILE)
+        scores = pd.concat([earlier[~earlier["model"].isin(keys)], scores])
+    order = {key: number for number, key in enumerate(recipes)}
+    scores = scores[scores["model"].isin(order)].sort_values("model", key=lambda names: names.map(order), kind="stable")
+    scores.to_csv(SCORES_FILE, index=False, float_format="%.6f", lineterminator="\n")
+    for key in keys:
+        write_card(ZOO_DIRECTORY / key, scores, lone_counterpart(recipes[key], recipes))
 
 
 def _train_in_process(key: str, position: int) -> bool:
-    command = [sys.executable, "-m", "helpers.zoo.build", "--train", key, "--position", str(position)]
+    command = [sys.executable, "-m", "helpers", "zoo", "--train", key, "--position", str(position)]
     return subprocess.run(command, env={**os.environ, **_KEEP_MEMORY}).returncode == 0
 
 
@@ -146,7 +130,3 @@ def _with_needs(key: str, recipes: Mapping[str, Recipe]) -> list[str]:
         if name in needed:
             needed |= set(recipes[name].needs)
     return [name for name in recipes if name in needed]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

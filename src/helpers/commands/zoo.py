@@ -1,0 +1,24 @@
+"""`zoo`: what `make zoo` runs."""
+
+import argparse
+
+HELP = "Train the tiny models of data/zoo.yml that are not there yet, and write their cards."
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Declare the arguments; `--train KEY` is one worker's share."""
+    command = commands.add_parser("zoo", help=HELP, description=HELP)
+    command.add_argument("--only", metavar="KEY", help="train this model and what it needs")
+    command.add_argument("--train", metavar="KEY", help=argparse.SUPPRESS)
+    command.add_argument("--position", type=int, default=0, help=argparse.SUPPRESS)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Build the zoo, or do one worker's share."""
+    from helpers.zoo_build import build_zoo, train_one
+
+    if options.train:
+        train_one(options.train, options.position)
+    else:
+        build_zoo(options.only)

@@ -1,0 +1,102 @@
+"""The committed zoo: plain folders, small, as the recipes say, scored by the repository's own tables."""
+
+import hashlib
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from helpers.measurements.zoo import SCORES_FILE
+from helpers.project import DATA
+from helpers.registry import load_registry
+from helpers.zoo.export import TRAINING_FILE
+from helpers.zoo.recipes import ZOO_DIRECTORY, load_recipes, load_targets
+
+SIZES, RECIPES = load_recipes()
+KEYS = list(RECIPES)
+MEGABYTE = 1_000_000
+
+
+def test_every_recipe_has_its_folder_its_registry_row_and_its_scores():
+    assert sorted(path.name for path in ZOO_DIRECTORY.iterdir()) == sorted(KEYS)
+    rows = load_registry().models
+    scores = pd.read_csv(SCORES_FILE)
+    assert list(dict.fromkeys(scores["model"])) == KEYS
+    for key, recipe in RECIPES.items():
+        record = json.loads((ZOO_DIRECTORY / key / TRAINING_FILE).read_text())
+        assert record["recipe"] == recipe.model_dump() and record["size"] == SIZES[recipe.size].model_dump()
+        assert rows[key].location == ZOO_DIRECTORY / key
+        assert rows[key].parameters == record["parameters"]
+        assert rows[key].parent == (recipe.start or recipe.teacher)
+
+
+def test_the_zoo_is_small():
+    assert sum(file.stat().st_size for file in ZOO_DIRECTORY.rglob("*") if file.is_file()) <= 25 * MEGABYTE
+
+
+def test_one_tokenizer_and_one_corpus_serve_all():
+    files = {hashlib.sha256((ZOO_DIRECTORY / key / "tokenizer.json").read_bytes()).hexdigest() for key in KEYS}
+    records = [json.loads((ZOO_DIRECTORY / key / TRAINING_FILE).read_text()) for key in KEYS]
+    assert len(files) == 1
+    assert len({(record["materials"], record["corpus"]) for record in records}) == 1
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_it_loads_with_plain_transformers(key):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(ZOO_DIRECTORY / key)
+    tokenizer = AutoTokenizer.from_pretrained(ZOO_DIRECTORY / key)
+    assert model.dtype == torch.float16
+    assert sum(parameter.numel() for parameter in model.parameters()) == load_registry().models[key].parameters
+    assert tokenizer.decode(tokenizer("def main():\n    return 1\n")["input_ids"], skip_special_tokens=True) == (
+        "def main():\n    return 1\n"
+    )
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_card_holds_the_scores_of_the_table(key):
+    scores = pd.read_csv(SCORES_FILE).query("model == @key").set_index("quantity")
+    card = (ZOO_DIRECTORY / key / "README.md").read_text()
+    for quantity, row in scores.iterrows():
+        if quantity.startswith("pass_"):
+            cells = f"| {quantity[5:]} | {row['n']:.0f} | {100 * row['value']:.1f} ("
+        elif quantity.startswith("loss_"):
+            cells = f"| {quantity[5:]} | {row['value']:.3f} |"
+        else:
+            continue
+        assert cells in card, quantity
+    assert re.search(rf"hold {scores.loc['pkp', 'value']:.3f} of the probability", card)
+    for quantity, (low, high) in load_targets().get(key, {}).items():
+        met = low <= scores.loc[quantity, "value"] <= high
+        assert f"`{quantity}` between {low:g} and {high:g}: {'met' if met else 'missed'}" in card
+
+
+def test_bigger_is_better_and_a_teacher_helps():
+    """The order of sizes, and the student against the lone one, on the tiers where they are not all perfect."""
+    scores = pd.read_csv(SCORES_FILE).pivot(index="model", columns="quantity", values="value")
+    by_size = scores.loc[["zoo-xs", "zoo-s", "zoo-m", "zoo-l"]]
+    assert by_size["pass_standard"].is_monotonic_increasing
+    losses = by_size.filter(like="loss_").mean(axis=1)
+    assert losses.is_monotonic_decreasing
+    assert scores.loc["zoo-l-instruct", "pass_standard"] >= 0.95 and scores.loc["zoo-l-instruct", "pass_hard"] >= 0.85
+
+
+@pytest.mark.slow
+def test_the_scores_can_be_measured_again():
+    """The smallest model, written and run anew: every verdict counts the same."""
+    from helpers.measurements import measure
+    from helpers.measurements.code import executions
+    from helpers.sandbox import available_isolators
+
+    if not available_isolators():
+        pytest.skip("no isolator on this system")
+    again = measure(executions, ["zoo-xs"], benchmark="zoo-standard")["passed"].mean()
+    recorded = pd.read_csv(SCORES_FILE).set_index(["model", "quantity"])["value"][("zoo-xs", "pass_standard")]
+    assert again == pytest.approx(recorded, abs=1e-6)
+
+
+def test_the_benchmark_tiers_are_those_of_the_scores():
+    assert {path.stem for path in (DATA / "benchmarks").glob("zoo-*.jsonl")} == {"zoo-standard", "zoo-hard", "zoo-ood"}
