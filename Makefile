@@ -60,11 +60,14 @@ lock: $(INSTALLED) ## resolve requirements.lock and environment.yml anew from py
 	   printf '      - "--editable=."\n'; } > environment.yml
 
 bench: $(INSTALLED) ## measure speed side by side with what one would otherwise run
-	$(BIN)/python tests/benchmarks/tokenizers.py
+	$(BIN)/python tests/benchmarks/vocabularies.py
 	$(BIN)/python tests/benchmarks/cold_start.py
+	$(BIN)/python tests/benchmarks/fidelity.py
+	$(BIN)/python tests/benchmarks/generation.py
+	$(BIN)/python tests/benchmarks/scoring.py
 
 zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there yet (ONLY=key for one and what it needs)
-	$(BIN)/python -m helpers.zoo.build $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m helpers zoo $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove executed notebooks, downloads and measured tables (the environment and figures stay)
 	rm -rf build data/results .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info

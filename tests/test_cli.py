@@ -95,7 +95,7 @@ def test_bad_parameters_of_a_run_exit_with_2(capsys, tmp_path):
 
 
 def test_parameters_are_python_literals_with_blanks():
-    from helpers.__main__ import _parameters
+    from helpers.commands.notebooks import _parameters
 
     text = "tokenizers=['a', 'b=c'] seed=1 figures='../build/custom' name=plain text  seed=2"
     assert _parameters(text) == {

@@ -369,3 +369,20 @@ def test_an_input_id_outside_the_embedding(tmp_path, token):
 def test_no_input_id(tmp_path):
     with pytest.raises(InputError, match="empty"):
         cold_start(tmp_path, [])
+
+
+@pytest.mark.parametrize("key", ["zoo-xs", "zoo-s", "zoo-m", "zoo-l", "zoo-s-distilled", "zoo-l-instruct"])
+def test_every_zoo_model_agrees_with_transformers_after_many_tokens(key):
+    """On the committed models, each start context's token and a spread of others."""
+    from transformers import AutoModelForCausalLM
+
+    from helpers.zoo.recipes import ZOO_DIRECTORY
+
+    folder = ZOO_DIRECTORY / key
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    for token in (0, 1, 2, 5, 198, 555, 2047):
+        with torch.no_grad():
+            expected = model(torch.tensor([[token]])).logits[0, -1].double().log_softmax(-1).numpy()
+        result = cold_start(folder, [token])
+        assert result.engine == "layerwise"
+        np.testing.assert_allclose(result.log_probabilities, expected, atol=1e-4)

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from helpers.errors import InputError
-from helpers.figures import PALETTE, read_texts, save_figure, save_table, series_style, use_style, write_gallery
+from helpers.figures import PALETTE, read_texts, save_figure, save_table, use_style, write_gallery
+from helpers.figures.parts import series_style
 
 DATA = pd.DataFrame({"x": [1, 2], "y": [0.1, 1 / 3]})
 

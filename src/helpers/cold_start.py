@@ -5,12 +5,13 @@ row, per layer the value and output projections and the feed-forward network, an
 cannot change it (see `architectures`). Each matrix is read from disk when its turn comes and forgotten at once, so a
 checkpoint of any size needs a few megabytes. Arithmetic is float32 whatever the weights are stored in.
 
-Models the engine does not know go through transformers, with accelerate's offload, and the result says so.
+Models the engine does not know go through transformers, with accelerate's offload, and the result says so; that needs
+the whole checkpoint on this machine.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from helpers.architectures import NotUnderstood, understand
 from helpers.checkpoints import Checkpoint, open_checkpoint, read_config
-from helpers.errors import InputError
+from helpers.errors import InputError, Unavailable
 from helpers.first_token import FirstToken, log_softmax
 from helpers.model_families import FAMILIES
 
@@ -53,19 +54,32 @@ def cold_start(path: Path, input_ids: Sequence[int]) -> ColdStart:
         InputError: a broken checkpoint (the message names file and tensor), an input id outside of the embedding, an
             unsupported quantization, or a config that names code to execute for a model not known here.
     """
-    ids = tuple(int(token) for token in input_ids)
-    if not ids:
-        raise InputError(f"{path}: the start context is empty; give at least one input id")
+    ids = _checked(path, input_ids)
     try:
-        if len(ids) > 1:
-            raise NotUnderstood("more than one input token")
+        _require_one_token(ids)
         if path.is_dir():
             understand(read_config(path))  # before the weights: another model may keep them in other files
-        checkpoint = open_checkpoint(path)
-        log_probabilities = cold_start_log_probabilities(checkpoint, ids)
+        return _layerwise(open_checkpoint(path), ids)
     except NotUnderstood as limit:
         return _with_transformers(path, ids, str(limit))
-    return ColdStart(log_probabilities, ids, "layerwise", checkpoint.bytes_read)
+
+
+def cold_start_from(checkpoint: Checkpoint, input_ids: Sequence[int]) -> ColdStart:
+    """The same from an open checkpoint, which may lie on a server (`hub.open_remote_checkpoint`).
+
+    Raises:
+        Unavailable: only transformers knows this model, and it needs the whole checkpoint on this machine; or a server
+            does not deliver.
+        InputError: as `cold_start`.
+    """
+    ids = _checked(checkpoint.path, input_ids)
+    try:
+        _require_one_token(ids)
+        return _layerwise(checkpoint, ids)
+    except NotUnderstood as limit:
+        raise Unavailable(
+            f"{checkpoint.path}: needs the whole checkpoint ({limit}); download it and give its folder"
+        ) from None
 
 
 def cold_start_log_probabilities(checkpoint: Checkpoint, input_ids: Sequence[int]) -> np.ndarray:
@@ -84,6 +98,22 @@ def cold_start_log_probabilities(checkpoint: Checkpoint, input_ids: Sequence[int
     # spinning, which made a run ten times slower now and then where another process held the second core.
     with threadpool_limits(limits=1, user_api="blas"):
         return log_softmax(network.logits(token))
+
+
+def _checked(path: PurePath, input_ids: Sequence[int]) -> tuple[int, ...]:
+    if not len(input_ids):
+        raise InputError(f"{path}: the start context is empty; give at least one input id")
+    return tuple(int(token) for token in input_ids)
+
+
+def _require_one_token(input_ids: tuple[int, ...]) -> None:
+    if len(input_ids) > 1:
+        raise NotUnderstood("more than one input token")
+
+
+def _layerwise(checkpoint: Checkpoint, input_ids: tuple[int, ...]) -> ColdStart:
+    log_probabilities = cold_start_log_probabilities(checkpoint, input_ids)
+    return ColdStart(log_probabilities, input_ids, "layerwise", checkpoint.bytes_read)
 
 
 def _with_transformers(path: Path, input_ids: tuple[int, ...], reason: str) -> ColdStart:

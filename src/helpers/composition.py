@@ -41,8 +41,12 @@ def special_character_share(vocabulary: pd.DataFrame, size: int | None = None) -
     Args:
         size: what the count is divided by; by default the number of rows.
     """
-    count = sum(not _ASCII_PUNCTUATION.isdisjoint(token) for token in _base_tokens(vocabulary))
-    return count / (size or len(vocabulary))
+    return sum(map(has_punctuation, _base_tokens(vocabulary))) / (size or len(vocabulary))
+
+
+def has_punctuation(token: bytes) -> bool:
+    """Whether a token holds an ASCII punctuation character other than the underscore."""
+    return not _ASCII_PUNCTUATION.isdisjoint(token)
 
 
 def overlap_table(vocabularies: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

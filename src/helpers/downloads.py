@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from helpers.errors import Unavailable
+from helpers.errors import InputError, Unavailable
 from helpers.registry import Wheel
 
 PIP_OPTIONS = (
@@ -46,6 +46,19 @@ def wheel_member(wheel: Wheel, directory: Path) -> Path:
 def sha256_of(content: bytes) -> str:
     """Hexadecimal sha256 of some bytes."""
     return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hexadecimal sha256 of a file of any size.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _download_member(wheel: Wheel) -> bytes:

@@ -14,6 +14,7 @@ LATENT_NORM_EPSILON = 1e-6
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
 # What a layer needs from disk in any case; a model has some of these.
 FETCHED_AHEAD = (
+    *("input_layernorm", "post_attention_layernorm", "self_attn.kv_a_layernorm"),
     *(f"self_attn.{module}" for module in ("kv_a_proj_with_mqa", "kv_b_proj", "v_proj", "o_proj")),
     "mlp.gate",
     *(f"mlp.{part}{module}" for part in ("", "shared_experts.") for module in FEED_FORWARD),
@@ -49,6 +50,7 @@ class FirstToken:
     def _prefetch(self, layer: int) -> None:
         """Have a layer fetched from disk while the one before is computed, or the output matrix after the last."""
         if layer == self._sizes.layers:
+            self._checkpoint.prefetch("model.norm")
             self._checkpoint.prefetch(self._head)
             return
         for module in FETCHED_AHEAD:

@@ -14,6 +14,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 
 from helpers.errors import InputError
 from helpers.project import DATA, ROOT
+from helpers.quantizations import Quantization, load_quantizations
 from helpers.records import Record, parse_rows, read_yaml
 
 REGISTRY_FILE = DATA / "models.yml"
@@ -128,6 +129,9 @@ class ModelSpec(_Source):
         file: one file of the source (a GGUF file among several).
         parent: key of the model it was made from.
         relation: how it was made from its parent.
+        quantization: how it is to be made from its parent, in place of a source; `find_model` sets it for the names
+            MODEL+QUANTIZATION.
+        seed_of: key of the model whose recipe this one repeats with another seed: the noise an effect has to beat.
         parameters: number of weights, for ordering figures by size.
     """
 
@@ -135,11 +139,13 @@ class ModelSpec(_Source):
     file: str | None = None
     parent: str | None = None
     relation: Relation | None = None
+    quantization: Quantization | None = None
+    seed_of: str | None = None
     parameters: PositiveFloat | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        self._check_one_source(self.path, self.hub)
+        self._check_one_source(self.path, self.hub, self.quantization)
         if (self.parent is None) != (self.relation is None):
             raise ValueError("parent and relation go together")
         return self
@@ -180,18 +186,67 @@ def find_tokenizer(name: str, registry: Registry) -> TokenizerSpec:
 
 
 def find_model(name: str, registry: Registry) -> ModelSpec:
-    """A registry key, the path of a folder or file, or a Hub id `OWNER/NAME[@REVISION]`, in this order.
+    """A registry key, the path of a folder or file, a Hub id `OWNER/NAME[@REVISION]`, or `MODEL+QUANTIZATION`.
 
     Raises:
         InputError: it is none of these.
     """
-    return registry.models.get(name) or ModelSpec(key=name, label=name, **_ad_hoc(name, registry.models))
+    if name in registry.models:
+        return registry.models[name]
+    parent_name, plus, quantization = name.rpartition("+")
+    if plus and parent_name and not Path(name).exists():
+        return _variant(name, find_model(parent_name, registry), quantization)
+    return ModelSpec(key=name, label=_short_name(name), **_ad_hoc(name, registry.models))
+
+
+def tokenizer_name(model: str, registry: Registry) -> str:
+    """What the tokenizer of a model is found by: its row's tokenizer, its parent's, or the model's own files.
+
+    Raises:
+        InputError: the model is unknown.
+    """
+    spec = find_model(model, registry)
+    if spec.tokenizer is not None:
+        return spec.tokenizer
+    if spec.quantization is not None:
+        return tokenizer_name(spec.parent, registry)
+    if spec.hub is not None:
+        return f"{spec.hub}@{spec.revision}" if spec.revision else spec.hub
+    return str(spec.location)
+
+
+def with_seeds(names: Iterable[str], registry: Registry) -> dict[str, str]:
+    """Each model and the ones that repeat it with another seed: name → the name of the model they belong to."""
+    names = list(dict.fromkeys(names))
+    repeats = {key: row.seed_of for key, row in registry.models.items() if row.seed_of in names}
+    return {name: name for name in names} | repeats
+
+
+def model_labels(names: Iterable[str], registry: Registry) -> dict[str, str]:
+    """Name → label for figures, in the order given."""
+    return {name: find_model(name, registry).label for name in names}
 
 
 def tokenizer_labels(names: Iterable[str], registry: Registry) -> dict[str, str]:
     """Name → label for figures, in the order given; a path is called by its folder's or file's own name."""
     rows = registry.tokenizers
     return {name: rows[name].label if name in rows else _short_name(name) for name in names}
+
+
+def _variant(name: str, parent: ModelSpec, quantization: str) -> ModelSpec:
+    known = load_quantizations()
+    if quantization not in known:
+        raise InputError(f"{name}: {quantization!r} is not a row of quantizations.yml; known: {', '.join(known)}")
+    row = known[quantization]
+    return ModelSpec(
+        key=name,
+        label=f"{parent.label}, {row.label}",
+        tokenizer=parent.tokenizer,
+        parent=parent.key,
+        relation="quantized",
+        quantization=row,
+        parameters=parent.parameters,
+    )
 
 
 def _short_name(name: str) -> str:
@@ -232,6 +287,8 @@ def _check_references(tokenizers: Mapping[str, object], models: Mapping[str, Mod
             raise InputError(f"{path}: models.{key}.tokenizer: {model.tokenizer!r} is not a tokenizer row")
         if model.parent is not None and model.parent not in models:
             raise InputError(f"{path}: models.{key}.parent: {model.parent!r} is not a model row")
+        if model.seed_of is not None and model.seed_of not in models:
+            raise InputError(f"{path}: models.{key}.seed_of: {model.seed_of!r} is not a model row")
     for key in models:
         lineage = [key]
         while (parent := models[lineage[-1]].parent) is not None:

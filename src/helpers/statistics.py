@@ -1,8 +1,11 @@
-"""Intervals: what every effect is drawn with."""
+"""Intervals and tests: what every effect is drawn with."""
 
+import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 
@@ -60,3 +63,99 @@ def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[f
     centre = (share + width / 2) / (1 + width)
     half = z / (1 + width) * ((share * (1 - share) + width / 4) / trials) ** 0.5
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def mcnemar_exact(lost: int, gained: int) -> float:
+    """Two-sided exact McNemar test of paired yes/no outcomes (McNemar 1947; exact form: a binomial test at 1/2).
+
+    Args:
+        lost: pairs that turned from yes to no.
+        gained: pairs that turned from no to yes; pairs that kept their outcome do not enter.
+
+    Returns:
+        Probability of a split at least this uneven when both turns are equally likely; 1 where nothing turned.
+
+    Example:
+        >>> mcnemar_exact(6, 0)
+        0.03125
+    """
+    if min(lost, gained) < 0:
+        raise ValueError(f"{lost} and {gained} are no counts")
+    turned = lost + gained
+    tail = sum(math.comb(turned, count) for count in range(min(lost, gained) + 1))
+    return min(1.0, 2 * tail / 2**turned)
+
+
+def holm(probabilities: Sequence[float]) -> list[float]:
+    """p-values adjusted for all comparisons made together (Holm 1979, step-down; controls the family-wise error).
+
+    Returns:
+        One adjusted p-value per given one, in the same order, at most 1 and nowhere below the given one.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    adjusted, running = [0.0] * len(probabilities), 0.0
+    for rank, place in enumerate(sorted(range(len(probabilities)), key=probabilities.__getitem__)):
+        running = max(running, min(1.0, (len(probabilities) - rank) * probabilities[place]))
+        adjusted[place] = running
+    return adjusted
+
+
+def minimum_detectable_difference(pairs: int, turned: float, level: float = 0.05, power: float = 0.8) -> float:
+    """Smallest difference of two paired proportions that McNemar's test finds with the given power.
+
+    Solves n = (a √ψ + b √(ψ − δ²))² / δ² for δ, with a and b the normal quantiles of 1 − level/2 and of the power
+    (Connett, Smith & McHugh 1987, Statistics in Medicine 6; before them Miettinen 1968), which gives
+    δ = √ψ (a √n + b √(n + b² − a²)) / (n + b²).
+
+    Args:
+        pairs: number n of pairs (tasks).
+        turned: share ψ of the pairs whose outcome differs between the two, in (0, 1].
+        level: two-sided error level α.
+        power: probability of finding a true difference of this size, at least one half.
+
+    Returns:
+        δ as a share of the pairs; infinity where not even all turned pairs going one way (δ = ψ) could be found.
+    """
+    if pairs < 1 or not 0 < turned <= 1 or not 0.5 <= power < 1 or not 0 < level < 1:
+        raise ValueError(f"no design: {pairs} pairs, {turned} turned, level {level}, power {power}")
+    error, found = NormalDist().inv_cdf(1 - level / 2), NormalDist().inv_cdf(power)
+    under_root = pairs + found**2 - error**2
+    if under_root < 0:
+        return math.inf
+    difference = math.sqrt(turned) * (error * math.sqrt(pairs) + found * math.sqrt(under_root)) / (pairs + found**2)
+    return difference if difference <= turned else math.inf
+
+
+def rank_correlation(
+    one: ArrayLike, other: ArrayLike, *, seed: int, resamples: int = 2000, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Spearman's ρ of two series with a percentile bootstrap interval over pairs; equal values share their mean rank.
+
+    Args:
+        one, other: [pairs], at least three.
+        level: coverage of the interval.
+
+    Returns:
+        value, low, high, each −1 … 1.
+
+    Raises:
+        ValueError: fewer than three pairs, or series of different length.
+    """
+    from scipy.stats import spearmanr
+
+    first, second = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    if first.shape != second.shape or first.size < 3:
+        raise ValueError(f"need two series of equal length, at least three pairs; got {first.shape} and {second.shape}")
+    drawn = np.random.default_rng(seed).integers(first.size, size=(resamples, first.size))
+    values = [spearmanr(first[pairs], second[pairs]).statistic for pairs in drawn]
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(spearmanr(first, second).statistic), float(low), float(high)
+
+
+def correlate(table: pd.DataFrame, one: str, other: str, seed: int) -> pd.DataFrame:
+    """`rank_correlation` of two columns as a table of one row: `value`, `low`, `high`, `pairs`."""
+    interval = rank_correlation(table[one], table[other], seed=seed)
+    return pd.DataFrame([(*interval, len(table))], columns=["value", "low", "high", "pairs"])

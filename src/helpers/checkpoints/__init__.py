@@ -6,7 +6,7 @@ numpy is enough; the `gguf` package is imported for GGUF files only, torch never
 
 import json
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from helpers.checkpoints.float8 import Float8Matrix
 from helpers.checkpoints.gguf_files import GgufFiles
 from helpers.checkpoints.gguf_matrix import GgufMatrix
 from helpers.checkpoints.gptq import GptqMatrix
-from helpers.checkpoints.matrices import FLOAT_KINDS, READ_AHEAD, FloatMatrix, Matrix, Rows, read_vector
+from helpers.checkpoints.mapped_file import MappedFile
+from helpers.checkpoints.matrices import FLOAT_KINDS, READ_AHEAD, FloatMatrix, Matrix, Rows, read_vector, row_blocks
 from helpers.checkpoints.quantization import Quantization, read_quantization
 from helpers.checkpoints.safetensors_files import ELEMENT_BYTES, SafetensorsFiles
 from helpers.checkpoints.stored import StoredTensor, TensorFiles
@@ -23,16 +24,24 @@ from helpers.errors import InputError
 
 __all__ = ["Checkpoint", "Matrix", "open_checkpoint", "read_config"]
 
+# What a module may be stored as: one matrix, or codes with scales, and vectors beside it.
+STORED_PARTS = (
+    *("weight", "weight_scale_inv", "qweight", "qzeros", "scales", "g_idx"),
+    *("bias", "e_score_correction_bias"),
+)
+
 
 class Checkpoint:
     """The tensors of one model, read when they are asked for.
 
     Attributes:
-        path: folder or GGUF file.
+        path: folder or GGUF file; of a remote one, OWNER/NAME@COMMIT, and the file's name.
         config: what config.json says, or the same drawn from GGUF metadata.
     """
 
-    def __init__(self, path: Path, config: Mapping[str, Any], files: TensorFiles, quantization: Quantization) -> None:
+    def __init__(
+        self, path: PurePath, config: Mapping[str, Any], files: TensorFiles, quantization: Quantization
+    ) -> None:
         self.path, self.config = path, config
         self._files, self._quantization = files, quantization
 
@@ -73,12 +82,26 @@ class Checkpoint:
             raise InputError(f"{tensor}: row {index} holds NaN or infinity")
         return np.array(values)
 
+    def matrix(self, module: str, shape: tuple[int, int]) -> np.ndarray:
+        """The whole matrix of a module, decoded block by block, [rows, columns] float32.
+
+        Raises:
+            InputError: it is missing, broken, of another shape or not finite.
+        """
+        matrix, tensor = self._matrix(module, shape)
+        values = np.empty(shape, np.float32)
+        for start, stop in row_blocks([(0, shape[0])], shape[1]):
+            values[start:stop] = matrix.decode(start, stop)
+            if not np.isfinite(values[start:stop]).all():
+                raise InputError(f"{tensor}: holds NaN or infinity")
+        return values
+
     def prefetch(self, module: str) -> None:
-        """Have the beginning of a module's matrix fetched from disk while something else is computed.
+        """Have the beginning of a module's tensors fetched while something else is computed.
 
         Only advice: a tensor that is missing is reported where it is needed.
         """
-        for name in (f"{module}.weight", f"{module}.qweight"):
+        for name in (f"{module}.{part}" for part in STORED_PARTS):
             if name in self.names:
                 self._files.find(name).prefetch(0, READ_AHEAD)
 
@@ -103,6 +126,7 @@ class Checkpoint:
         matrix, tensor = self._matrix(module, shape)
         with np.errstate(over="ignore", invalid="ignore"):
             result = matrix.product(vector, rows)
+        tensor.release(0, tensor.length)  # fetched ahead with the others: rows that were not chosen
         if not np.isfinite(result).all():
             raise InputError(f"{tensor}: holds NaN, infinity or numbers too large to multiply")
         return result
@@ -140,7 +164,9 @@ def open_checkpoint(path: Path) -> Checkpoint:
         files = GgufFiles(path)
         return Checkpoint(path, files.config(), files, Quantization())
     config = read_config(path)
-    return Checkpoint(path, config, SafetensorsFiles(path), read_quantization(path, config))
+    files = sorted(file.name for file in path.iterdir())
+    tensors = SafetensorsFiles(path, files, lambda name: MappedFile(path / name))
+    return Checkpoint(path, config, tensors, read_quantization(path, config))
 
 
 def read_config(folder: Path) -> dict[str, Any]:

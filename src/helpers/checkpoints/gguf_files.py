@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from helpers.checkpoints.mapped_file import MappedFile
-from helpers.checkpoints.stored import StoredTensor
+from helpers.checkpoints.stored import StoredTensor, TensorFile
 from helpers.errors import InputError
 
 # Metadata value types of the specification that have a fixed size, as struct spells them.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _LONGEST_KEPT_ARRAY = 1024
+# The header's length stands nowhere: so many bytes of it are announced at a time, and so many are read at a time.
+HEADER_STEP = 1 << 20
+BUFFER = 1 << 12
 
 MODULES = {
     "attn_norm": "input_layernorm",
@@ -58,18 +61,21 @@ HARMLESS = ("context_length", "vocab_size", "attention.key_length", "attention.s
 class GgufFiles:
     """One GGUF file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: Path | TensorFile) -> None:
         """Read the header.
+
+        Args:
+            source: a file on disk, or one that is open.
 
         Raises:
             InputError: no GGUF file of a known version, or it is truncated.
         """
-        self.path = path
-        self._file = MappedFile(path)
+        self._file = MappedFile(source) if isinstance(source, Path) else source
+        self.path = self._file.path
         try:
             self.metadata, self._tensors = _read_header(self._file)
         except (struct.error, UnicodeDecodeError, ValueError, KeyError) as error:
-            raise InputError(f"{path}: broken GGUF header ({error})") from None
+            raise InputError(f"{self.path}: broken GGUF header ({error})") from None
 
     @property
     def names(self) -> Collection[str]:
@@ -122,7 +128,7 @@ def hugging_face_name(name: str) -> str:
     return OUTSIDE_LAYERS.get(name, name)
 
 
-def _read_header(file: MappedFile) -> tuple[dict[str, Any], dict[str, StoredTensor]]:
+def _read_header(file: TensorFile) -> tuple[dict[str, Any], dict[str, StoredTensor]]:
     cursor = _Cursor(file)
     if cursor.take(4) != b"GGUF":
         raise ValueError("it does not begin with GGUF")
@@ -133,6 +139,7 @@ def _read_header(file: MappedFile) -> tuple[dict[str, Any], dict[str, StoredTens
     records = [_tensor_record(cursor) for _ in range(tensor_count)]
     alignment = metadata.get("general.alignment", 32)
     data = math.ceil(cursor.position / alignment) * alignment
+    file.release(0, data)
     tensors = [_stored(file, data, *record) for record in records]
     return metadata, {hugging_face_name(tensor.name): tensor for tensor in tensors}
 
@@ -146,7 +153,7 @@ def _tensor_record(cursor: "_Cursor") -> tuple[str, tuple[int, ...], int, int]:
 
 
 def _stored(
-    file: MappedFile, data: int, name: str, shape: tuple[int, ...], kind_number: int, offset: int
+    file: TensorFile, data: int, name: str, shape: tuple[int, ...], kind_number: int, offset: int
 ) -> StoredTensor:
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
@@ -162,14 +169,25 @@ def _stored(
 class _Cursor:
     """Reads the header from front to back."""
 
-    def __init__(self, file: MappedFile) -> None:
+    def __init__(self, file: TensorFile) -> None:
         self._file = file
-        self.position = 0
+        self.position = self._announced = self._buffer_start = 0
+        self._buffer = b""
 
     def take(self, length: int) -> bytes:
-        content = self._file.view(self.position, length).tobytes()
+        if self.position + length > self._buffer_start + len(self._buffer):
+            self._fill(length)
+        start = self.position - self._buffer_start
         self.position += length
-        return content
+        return self._buffer[start : start + length]
+
+    def _fill(self, least: int) -> None:
+        length = max(least, min(BUFFER, self._file.size - self.position))
+        if self.position + length > self._announced:
+            self._announced = self.position + max(length, HEADER_STEP)
+            self._file.prefetch(self.position, self._announced - self.position)
+        self._buffer_start = self.position
+        self._buffer = self._file.view(self.position, length).tobytes()
 
     def numbers(self, kinds: str) -> tuple[Any, ...]:
         layout = "<" + kinds

@@ -22,7 +22,10 @@ class MappedFile:
         path: the file.
         size: its length in bytes.
         bytes_read: bytes asked for so far; a byte asked for twice counts twice.
+        prefetch_step: see `stored.TensorFile`; the kernel takes any range.
     """
+
+    prefetch_step = 1
 
     def __init__(self, path: Path) -> None:
         """Map the file.
@@ -61,7 +64,7 @@ class MappedFile:
 
     def _advise(self, advice: str, offset: int, length: int) -> None:
         option = getattr(mmap, advice, None)  # absent outside Unix: only the saving of memory is lost
-        if option is None or length <= 0:
+        if option is None or length <= 0 or offset >= self.size:
             return
         start = offset - offset % mmap.PAGESIZE
         self._map.madvise(option, start, min(offset + length, self.size) - start)

@@ -6,15 +6,15 @@ Only headers are read here, and only of shards that hold a tensor somebody asks 
 
 import json
 import math
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Callable, Collection
+from pathlib import PurePath
 
-from helpers.checkpoints.mapped_file import MappedFile
-from helpers.checkpoints.stored import StoredTensor
+from helpers.checkpoints.stored import StoredTensor, TensorFile
 from helpers.errors import InputError
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
 ELEMENT_BYTES = {
     **dict.fromkeys(("F64", "I64", "U64"), 8),
     **dict.fromkeys(("F32", "I32", "U32"), 4),
@@ -26,19 +26,25 @@ ELEMENT_BYTES = {
 class SafetensorsFiles:
     """All safetensors files of a checkpoint folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: PurePath, files: Collection[str], open_file: Callable[[str], TensorFile]) -> None:
         """Find the files of a folder.
+
+        Args:
+            folder: as messages name it.
+            files: names of all files in it.
+            open_file: opens one of them.
 
         Raises:
             InputError: no safetensors file, a broken header or index, or a truncated file.
         """
         self.folder = folder
-        self._shards: dict[str, tuple[MappedFile, dict[str, StoredTensor]]] = {}
-        single = _single_file(folder)
+        self._open_file = open_file
+        self._shards: dict[str, tuple[TensorFile, dict[str, StoredTensor]]] = {}
+        single = _single_file(folder, files)
         if single is not None:
             self._place = dict.fromkeys(self._shard(single)[1], single)
         else:
-            self._place = _weight_map(folder / INDEX)
+            self._place = _weight_map(open_file(INDEX))
 
     @property
     def names(self) -> Collection[str]:
@@ -63,40 +69,43 @@ class SafetensorsFiles:
             raise InputError(f"{self.folder / self._place[name]}: tensor {name} is missing, though {INDEX} names it")
         return tensors[name]
 
-    def _shard(self, file_name: str) -> tuple[MappedFile, dict[str, StoredTensor]]:
+    def _shard(self, file_name: str) -> tuple[TensorFile, dict[str, StoredTensor]]:
         if file_name not in self._shards:
-            file = MappedFile(self.folder / file_name)
+            file = self._open_file(file_name)
             self._shards[file_name] = (file, _read_header(file))
         return self._shards[file_name]
 
 
-def _single_file(folder: Path) -> str | None:
+def _single_file(folder: PurePath, files: Collection[str]) -> str | None:
     """The one safetensors file of a folder without an index (quantizers give it names of their own)."""
-    if (folder / SINGLE).is_file():
+    if SINGLE in files:
         return SINGLE
-    if (folder / INDEX).is_file():
+    if INDEX in files:
         return None
-    found = sorted(path.name for path in folder.glob("*.safetensors"))
+    found = [name for name in files if name.endswith(".safetensors") and PurePath(name).name == name]
     if len(found) != 1:
         raise InputError(f"{folder}: holds neither {SINGLE} nor {INDEX}")
     return found[0]
 
 
-def _weight_map(path: Path) -> dict[str, str]:
+def _weight_map(index: TensorFile) -> dict[str, str]:
     try:
-        places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        places = json.loads(index.view(0, index.size).tobytes())["weight_map"]
         strings = all(isinstance(text, str) for pair in places.items() for text in pair)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: broken index ({type(error).__name__}: {error})") from None
-    if not strings or any(Path(file).name != file for file in places.values()):
-        raise InputError(f"{path}: weight_map must name files of the same folder")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{index.path}: broken index ({type(error).__name__}: {error})") from None
+    if not strings or any(PurePath(file).name != file for file in places.values()):
+        raise InputError(f"{index.path}: weight_map must name files of the same folder")
     return places
 
 
-def _read_header(file: MappedFile) -> dict[str, StoredTensor]:
+def _read_header(file: TensorFile) -> dict[str, StoredTensor]:
     length = int.from_bytes(file.view(0, 8).tobytes(), "little")
+    if LONGEST_HEADER < length <= file.size - 8:
+        raise InputError(f"{file.path}: broken header (it would be {length:,} bytes long)")
     try:
         header = json.loads(file.view(8, length).tobytes())
+        file.release(0, 8 + length)
         header.pop("__metadata__", None)
         data = 8 + length
         tensors = {name: _stored(file, name, entry, data) for name, entry in header.items()}
@@ -109,7 +118,7 @@ def _read_header(file: MappedFile) -> dict[str, StoredTensor]:
     return tensors
 
 
-def _stored(file: MappedFile, name: str, entry: dict, data: int) -> StoredTensor:
+def _stored(file: TensorFile, name: str, entry: dict, data: int) -> StoredTensor:
     start, stop = entry["data_offsets"]
     shape = tuple(int(size) for size in entry["shape"])
     element = ELEMENT_BYTES.get(entry["dtype"])

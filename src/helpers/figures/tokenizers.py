@@ -8,23 +8,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from helpers.figures import SEQUENTIAL, WIDTH, series_style
-from helpers.vocabulary import KEYWORD_FORMS, TOKEN_CLASSES
+from helpers.figures import SEQUENTIAL, WIDTH
+from helpers.figures.parts import class_bars, legend_above, series_style
+from helpers.vocabulary import KEYWORD_FORMS
 
 FORM_TITLES = {"bare": "bare: def", "space": "space-led: ·def", "newline": "newline-led: ↵def", "tab": "tab-led: ⇥def"}
-
-# One colour per token class: programming classes saturated, text classes light, the rest grey.
-CLASS_COLOURS = {
-    "keyword": "#D55E00",
-    "operator": "#0072B2",
-    "whitespace": "#009E73",
-    "digits": "#E69F00",
-    "word": "#BBD7EA",
-    "mixed": "#CC79A7",
-    "incomplete": "#777777",
-    "control": "#333333",
-    "padding": "#EEEEEE",
-}
 
 
 def coverage_heatmap(coverage: pd.DataFrame, labels: Mapping[str, str], languages: Mapping[str, str]) -> Figure:
@@ -87,7 +75,7 @@ def rank_ranges(ranks: pd.DataFrame, labels: Mapping[str, str], languages: Mappi
     axis.set_xticks(range(len(languages)), list(languages.values()), rotation=30, ha="right", rotation_mode="anchor")
     axis.set(ylabel="rank of the bare keyword (token id)", xlim=(-0.6, len(languages) - 0.4))
     axis.grid(axis="x", visible=False)
-    _legend_above(figure, axis)
+    legend_above(figure, axis)
     return figure
 
 
@@ -117,7 +105,7 @@ def rank_ratio_points(ratios: pd.DataFrame, labels: Mapping[str, str], reference
     axis.set_ylim(len(forms) - 0.5, -0.5)
     axis.set(xlabel=f"merge rank of the same keyword, ratio to {reference} (1 = same)")
     axis.grid(axis="y", visible=False)
-    _legend_above(figure, axis)
+    legend_above(figure, axis)
     return figure
 
 
@@ -127,24 +115,8 @@ def composition_bars(composition: pd.DataFrame, labels: Mapping[str, str]) -> Fi
     Args:
         composition: `class_counts` rows with a `tokenizer` column.
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.4 * len(labels)))
     grid = 100 * composition.pivot(index="tokenizer", columns="token_class", values="share").reindex(list(labels))
-    left = np.zeros(len(labels))
-    for token_class in [name for name in TOKEN_CLASSES if grid[name].sum() > 0]:
-        width = grid[token_class].to_numpy()
-        bars = axis.barh(
-            list(labels.values()), width, left=left, color=CLASS_COLOURS[token_class], height=0.7, label=token_class
-        )
-        dark = token_class not in ("word", "digits")
-        texts = [f"{value:.1f}" if value >= 3 else "" for value in width]
-        axis.bar_label(bars, texts, label_type="center", fontsize=7, color="white" if dark else "black")
-        left += width
-    axis.invert_yaxis()
-    axis.set(xlabel="share of the vocabulary (%)", xlim=(0, 100))
-    axis.grid(visible=False)
-    axis.tick_params(axis="y", length=0)
-    _legend_above(figure, axis)
-    return figure
+    return class_bars(grid.rename(index=labels), "share of the vocabulary (%)")
 
 
 def overlap_heatmaps(overlap: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
@@ -205,10 +177,5 @@ def fertility_panels(
     for boundary in np.arange(0.5, len(languages) - 1):
         for axis in axes:
             axis.axhline(boundary, color="#EEEEEE", linewidth=0.8, zorder=0)
-    _legend_above(figure, axes[0])
+    legend_above(figure, axes[0])
     return figure
-
-
-def _legend_above(figure: Figure, axis: plt.Axes) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1.1, handletextpad=0.4)

@@ -51,6 +51,7 @@ class Measurement:
         version: bumped whenever the definition changes.
         subject: kind of its subjects.
         inputs: files and folders it reads besides the subject; their content enters the key.
+        uses: measurements of the same subject it reads; their versions and inputs enter the key.
         packages: packages whose version the provenance records.
         compute: opened subject, parameters → table.
     """
@@ -59,17 +60,23 @@ class Measurement:
     version: int
     subject: SubjectKind
     inputs: tuple[Path, ...]
+    uses: tuple["Measurement", ...]
     packages: tuple[str, ...]
     compute: Callable[..., pd.DataFrame]
 
 
 def measurement(
-    *, version: int, subject: SubjectKind, inputs: Iterable[Path] = (), packages: Iterable[str] = ()
+    *,
+    version: int,
+    subject: SubjectKind,
+    inputs: Iterable[Path] = (),
+    uses: Iterable[Measurement] = (),
+    packages: Iterable[str] = (),
 ) -> Callable[[Callable[..., pd.DataFrame]], Measurement]:
     """Declare the function below as a measurement named after it."""
 
     def declare(compute: Callable[..., pd.DataFrame]) -> Measurement:
-        return Measurement(compute.__name__, version, subject, tuple(inputs), tuple(packages), compute)
+        return Measurement(compute.__name__, version, subject, tuple(inputs), tuple(uses), tuple(packages), compute)
 
     return declare
 
@@ -117,16 +124,23 @@ def measure(
     return stacked[[what.subject.column, *[column for column in stacked if column != what.subject.column]]]
 
 
-def for_each(table: pd.DataFrame, column: str, function: Callable[..., pd.DataFrame], *arguments: Any) -> pd.DataFrame:
+def for_each(
+    table: pd.DataFrame, columns: str | list[str], function: Callable[..., pd.DataFrame], *arguments: Any
+) -> pd.DataFrame:
     """Apply a pure function to the rows of each subject and stack the results under the subject's name.
 
     Args:
         table: what `measure` returned.
-        column: its subject column.
-        function: rows of one subject, `arguments` → table.
+        columns: its subject column, or several that tell its parts apart.
+        function: rows of one part, `arguments` → table.
     """
-    parts = [function(rows, *arguments).assign(**{column: name}) for name, rows in table.groupby(column, sort=False)]
-    return pd.concat(parts, ignore_index=True)
+    names = [columns] if isinstance(columns, str) else columns
+    parts = [
+        function(rows, *arguments).assign(**dict(zip(names, values, strict=True)))
+        for values, rows in table.groupby(names, sort=False, observed=True)
+    ]
+    stacked = pd.concat(parts, ignore_index=True)
+    return stacked[[*names, *[column for column in stacked if column not in names]]]
 
 
 def fingerprint(path: Path) -> str:
@@ -154,6 +168,10 @@ def _one_table(
         "subject": what.subject.key_fields(spec),
         "inputs": {path.name: fingerprint(path) for path in what.inputs},
     }
+    if what.uses:
+        ingredients["uses"] = {
+            used.name: [used.version, *(fingerprint(path) for path in used.inputs)] for used in what.uses
+        }
     key = table_key(ingredients)
     stored = _read_stored(directory, what.name, key)
     if stored is not None:

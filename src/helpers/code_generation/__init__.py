@@ -1,0 +1,25 @@
+"""Programs that a model writes: batched, repeatable, resumable.
+
+requests        what is asked, how, and what comes back
+choice          the next token, and whether rounding could have decided it
+row             one program in the making; the stop rule
+alone, slots    one program at batch 1; the key/value cache of many
+engine          many programs at the same time
+sample_files    write them to a file and go on after a kill
+"""
+
+from helpers.code_generation.engine import generate
+from helpers.code_generation.requests import Completion, Request, Settings, chat_ids, make_requests, prompt_ids
+from helpers.code_generation.sample_files import batch_differences, generate_to_file
+
+__all__ = [
+    "Completion",
+    "Request",
+    "Settings",
+    "batch_differences",
+    "chat_ids",
+    "generate",
+    "generate_to_file",
+    "make_requests",
+    "prompt_ids",
+]

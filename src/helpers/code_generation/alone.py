@@ -1,0 +1,59 @@
+"""One program at batch 1, computed as a plain transformers `generate()` computes it. Its answer is the right one."""
+
+import inspect
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import Cache
+
+
+class Alone:
+    """A row without company: the prompt in one pass, then one token at a time, into transformers' own cache."""
+
+    def __init__(self, model: PreTrainedModel, input_ids: Sequence[int]) -> None:
+        self._model, self._input_ids = model, input_ids
+        self._cache = DynamicCache(config=model.config)
+        self._seen = self._written = 0
+        self._logits: torch.Tensor | None = None
+
+    def logits(self, token_ids: Sequence[int]) -> torch.Tensor:
+        """The logits after the prompt and `token_ids`, [vocabulary] float32; longer lists go on where one ended."""
+        if self._logits is None:
+            self._feed(self._input_ids)
+        for token in token_ids[self._written :]:
+            self._feed([token])
+            self._written += 1
+        return self._logits
+
+    def _feed(self, ids: Sequence[int]) -> None:
+        before, self._seen = self._seen, self._seen + len(ids)
+        ids = torch.tensor([list(ids)], device=self._model.device)
+        positions = torch.arange(before, self._seen, device=ids.device)[None]
+        self._logits = forward(self._model, ids, None, positions, self._cache)[0]
+
+
+@torch.inference_mode()
+def forward(
+    model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: Cache
+) -> torch.Tensor:
+    """The logits after the last of `ids`.
+
+    Args:
+        ids, positions: [rows, new tokens].
+        mask: [rows, cached and new tokens], 0 where a row has nothing; `None` where every row is complete.
+
+    Returns:
+        [rows, vocabulary] float32.
+    """
+    known = _arguments(type(model))
+    options = {"position_ids": positions, "logits_to_keep": 1, "past_key_values": cache, "cache_params": cache}
+    options = {name: value for name, value in options.items() if name in known}  # models differ in what they take
+    output = model(input_ids=ids, attention_mask=mask, use_cache=True, **options)
+    return output.logits[:, -1].float()
+
+
+@lru_cache(maxsize=8)
+def _arguments(model_class: type) -> frozenset[str]:
+    return frozenset(inspect.signature(model_class.forward).parameters)

@@ -1,0 +1,203 @@
+"""`fidelity`: how faithful a compressed model is to its parent, on texts of the user's own."""
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from helpers.errors import InputError, Unavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from helpers.fidelity import Document
+    from helpers.languages import Language
+    from helpers.vocabulary import Vocabulary
+
+    Texts = list[tuple[str, Language, str]]  # name, language, content
+
+HELP = "How faithful a compressed model is to its parent, token by token on given programs."
+MODEL_HELP = "registry key, folder, GGUF file, Hub id OWNER/NAME[@REVISION], or MODEL+QUANTIZATION"
+LANGUAGE_HELP = "key of data/keywords.yml for all files; default: by the ending of each file's name"
+BYTES_HELP = "compare models of different tokenizers: bits per byte of the texts"
+FEWEST_TOKENS = 10  # with fewer llama.cpp's tool gives no uncertainty either
+SHOWN = ("kl_mean_nats", "kl_p99_nats", "same_top_fraction", "delta_p_rms", "perplexity_ratio")
+BOUNDS = ("standard_error", "low", "high")
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Declare the arguments."""
+    from helpers.start_contexts import CONTEXTS
+
+    command = commands.add_parser("fidelity", help=HELP, description=HELP)
+    command.add_argument("parent", metavar="PARENT", help=MODEL_HELP)
+    command.add_argument("child", metavar="CHILD", help="the compressed model, named in the same way")
+    command.add_argument("--text", nargs="+", action="extend", type=Path, required=True, metavar="FILE")
+    command.add_argument("--language", metavar="NAME", help=LANGUAGE_HELP)
+    command.add_argument("--context", choices=CONTEXTS, default="document", help="what each text follows")
+    command.add_argument("--bytes", action="store_true", help=BYTES_HELP)
+    command.add_argument("--format", choices=("json", "table"), default="table")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print every statistic, overall, by token class and by language; or bits per byte."""
+    from helpers.measurements.models import ModelSubject
+    from helpers.registry import find_model, load_registry
+
+    texts = _read_texts(options.text, options.language)
+    registry, names = load_registry(), (options.parent, options.child)
+    paths = [ModelSubject().open(find_model(name, registry)) for name in names]
+    vocabularies = [_open_vocabulary(name) for name in names]
+    _quiet_transformers()
+    if options.bytes:
+        result = _compare_bytes(paths, vocabularies, texts, options.context)
+    else:
+        result = _compare_tokens(paths, vocabularies, texts, options.context)
+    if options.format == "json":
+        print(json.dumps({"parent": options.parent, "child": options.child, **result}, indent=1, ensure_ascii=False))
+    else:
+        _print_result(result)
+
+
+def _compare_tokens(
+    paths: Sequence[Path], vocabularies: Sequence["Vocabulary"], texts: "Texts", context: str
+) -> dict[str, Any]:
+    from helpers.divergences import fidelity_summary
+    from helpers.fidelity import require_same_vocabulary, token_fidelity
+    from helpers.languages import keyword_union, select_languages
+    from helpers.models import load_model
+    from helpers.start_contexts import start_context
+    from helpers.vocabulary import vocabulary_table
+
+    require_same_vocabulary(*vocabularies)
+    documents = _encode(vocabularies, texts)
+    start = start_context(paths[0], context)
+    keywords = vocabulary_table(vocabularies[0], keyword_union(select_languages(None)))["keyword"].notna()
+    tokens = token_fidelity(
+        *(load_model(path) for path in paths),
+        documents,
+        start.ids,
+        keyword_ids=keywords.to_numpy().nonzero()[0],
+        entries=min(map(len, vocabularies)),
+    )
+    return {
+        "context": {"name": start.name, "input_ids": list(start.ids), "origin": start.origin},
+        "tokens": len(tokens),
+        "documents": len(documents),
+        "overall": _by_name(fidelity_summary(tokens)),
+        "by_token_class": _groups(fidelity_summary(tokens, ["token_class"]), "token_class"),
+        "by_language": _groups(fidelity_summary(tokens, ["language"]), "language"),
+    }
+
+
+def _compare_bytes(
+    paths: Sequence[Path], vocabularies: Sequence["Vocabulary"], texts: "Texts", context: str
+) -> dict[str, Any]:
+    from helpers.divergences import bits_per_byte
+    from helpers.fidelity import Reader, byte_fidelity
+    from helpers.models import load_model
+    from helpers.start_contexts import start_ids
+
+    readers = [
+        Reader(load_model(path), vocabulary, start_ids(path, context))
+        for path, vocabulary in zip(paths, vocabularies, strict=True)
+    ]
+    pieces = byte_fidelity(*readers, [text for _, _, text in texts])
+    size = int((pieces["end"] - pieces["start"]).sum())
+    return {"bytes": size, "documents": len(texts), "overall": bits_per_byte(pieces)}
+
+
+def _read_texts(files: Sequence[Path], language: str | None) -> "Texts":
+    """Name, language and content of every text; a file named twice is read once."""
+    from helpers.languages import load_languages, select_languages
+
+    by_ending = {row.extension: row for row in load_languages().values()}
+    chosen = select_languages([language])[0] if language else None
+    texts = []
+    for file in dict.fromkeys(files):
+        if chosen is None and file.suffix not in by_ending:
+            endings = ", ".join(by_ending)
+            raise InputError(f"{file}: its language is unknown (known endings: {endings}); name it with --language")
+        try:
+            content = file.read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{file}: no UTF-8 text (byte {error.start})") from None
+        if not content.strip():
+            raise InputError(f"{file}: the text is empty")
+        texts.append((str(file), chosen or by_ending[file.suffix], content))
+    return texts
+
+
+def _open_vocabulary(model: str) -> "Vocabulary":
+    from helpers.registry import find_tokenizer, load_registry, tokenizer_name
+    from helpers.tokenizer_files import open_tokenizer
+
+    registry = load_registry()
+    return open_tokenizer(find_tokenizer(tokenizer_name(model, registry), registry))
+
+
+def _encode(vocabularies: Sequence["Vocabulary"], texts: "Texts") -> list["Document"]:
+    """Encode with the parent's tokenizer, or the child's where the parent's is a GGUF file's, which cannot."""
+    from helpers.fidelity import encode_document
+
+    encoder = next((vocabulary for vocabulary in vocabularies if _can_encode(vocabulary)), vocabularies[0])
+    documents = [encode_document(encoder, language, text, name) for name, language, text in texts]
+    count = sum(len(document.ids) for document in documents)
+    if count <= FEWEST_TOKENS:
+        raise InputError(f"{texts[0][0]}: the text is too short ({count} tokens); more than {FEWEST_TOKENS} are needed")
+    return documents
+
+
+def _can_encode(vocabulary: "Vocabulary") -> bool:
+    try:
+        vocabulary.encode("a")
+    except Unavailable:
+        return False
+    return True
+
+
+def _quiet_transformers() -> None:
+    """Progress bars of two small files are not worth a line."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
+def _by_name(summary: "pd.DataFrame") -> dict[str, Any]:
+    """Statistic → value, and beside it `…_standard_error`, `…_low` and `…_high` where there are any."""
+    values = {}
+    for row in summary.to_dict(orient="records"):
+        values[row["statistic"]] = row["value"] if math.isfinite(row["value"]) else None
+        found = {f"{row['statistic']}_{bound}": row[bound] for bound in BOUNDS if math.isfinite(row[bound])}
+        values |= found
+    return values
+
+
+def _groups(summary: "pd.DataFrame", column: str) -> dict[str, dict[str, Any]]:
+    return {
+        str(group): {"tokens": int(rows["tokens"].iloc[0]), **_by_name(rows)}
+        for group, rows in summary.groupby(column, sort=False, observed=True)
+    }
+
+
+def _print_result(result: dict[str, Any]) -> None:
+    """One line per statistic, and one per group with the most telling ones."""
+    overall = result["overall"]
+    names = [name for name in overall if not name.endswith(BOUNDS)]
+    width = max(map(len, names))
+    print(f"{'':{width}} {'value':>12} {'± tokens':>12} {'low':>12} {'high':>12}")
+    for name in names:
+        cells = [overall[name], *(overall.get(f"{name}_{bound}") for bound in BOUNDS)]
+        print(f"{name:{width}} " + " ".join(f"{'' if cell is None else f'{cell:.6g}':>12}" for cell in cells).rstrip())
+    for part in ("by_token_class", "by_language"):
+        if part in result:
+            print("\n" + " ".join([f"{part:14}", f"{'tokens':>8}", *(f"{name:>18}" for name in SHOWN)]))
+        for group, values in result.get(part, {}).items():
+            cells = " ".join(f"{values[name]:18.6g}" for name in SHOWN)
+            print(f"{group:14} {values['tokens']:8} {cells}")
+    size = f"{result['tokens']:,} tokens" if "tokens" in result else f"{result['bytes']:,} bytes"
+    print(f"\n{size} of {result['documents']} texts; low and high: 95 % bootstrap over texts")

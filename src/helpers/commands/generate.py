@@ -1,0 +1,143 @@
+"""`generate`: let a model write programs for the tasks of a benchmark."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from helpers.benchmarks import Task
+    from helpers.code_generation import Completion, Settings
+
+HELP = "Let a model write programs for the tasks of a benchmark; a run that was killed goes on where it stopped."
+MODEL_HELP = "registry key, folder, GGUF file or MODEL+QUANTIZATION"
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Declare the arguments."""
+    from helpers.start_contexts import CONTEXTS
+
+    command = commands.add_parser("generate", help=HELP, description=HELP)
+    command.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    command.add_argument(
+        "--benchmark",
+        required=True,
+        metavar="NAME|FILE",
+        help="humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a file in HumanEval's or MBPP's format",
+    )
+    command.add_argument(
+        "--out", required=True, type=Path, metavar="FILE.jsonl", help="sample file, continued if there"
+    )
+    command.add_argument("--samples", type=int, default=1, metavar="N", help="answers to each task; default: 1")
+    command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="default: 0, which is greedy")
+    command.add_argument("--top-p", type=float, default=1.0, metavar="P", help="nucleus; default: 1, all tokens")
+    command.add_argument("--max-tokens", type=int, default=512, metavar="N", help="new tokens; default: 512")
+    command.add_argument(
+        "--stop",
+        nargs="*",
+        metavar="TEXT",
+        help=r"strings that end a program, \n and \t understood; default: the five of the HumanEval paper, none with"
+        " --chat; --stop alone: none",
+    )
+    command.add_argument("--batch", type=int, default=64, metavar="N", help="programs written at once; default: 64")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="of the samples; default: 0")
+    command.add_argument("--chat", action="store_true", help="ask through the tokenizer's own chat template")
+    command.add_argument(
+        "--context", choices=CONTEXTS, default="document", help="what stands before a prompt; default: document"
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the programs that the sample file does not hold yet."""
+    from tqdm import tqdm
+
+    from helpers.benchmarks import load_benchmark
+    from helpers.code_generation import generate_to_file, make_requests
+    from helpers.measurements.models import ModelSubject
+    from helpers.models import load_model
+    from helpers.registry import find_model, find_tokenizer, load_registry, tokenizer_name
+    from helpers.tokenizer_files import open_tokenizer
+
+    registry, subject, settings = load_registry(), ModelSubject(), _settings(options)
+    tasks = load_benchmark(options.benchmark)
+    spec = find_model(options.model, registry)
+    path = subject.open(spec)
+    vocabulary = open_tokenizer(find_tokenizer(tokenizer_name(options.model, registry), registry))
+    input_ids = _input_ids(options, tasks, path, vocabulary.encode)
+    requests = make_requests(input_ids, options.samples)
+    model = load_model(path)
+    prompts = {task.task_id: task.prompt for task in tasks}
+    with tqdm(total=len(requests), desc=spec.key, disable=None, leave=False) as bar:
+        lines = generate_to_file(
+            options.out,
+            model,
+            vocabulary,
+            requests,
+            replace(settings, end_ids=_end_ids(model, path)),
+            identity={"files": dict(subject.key_fields(spec)), "chat": options.chat},
+            code=lambda completion: _code(completion, prompts[completion.task_id], options.chat),
+            progress=bar.update,
+        )
+    print(f"{options.out}: {len(lines):,} programs for {len(tasks):,} tasks", file=sys.stderr)
+    if not any(line["raw"] for line in lines):
+        raise InputError(
+            f"{options.model}: every completion is empty: the model ends the text at once; the file is kept;"
+            " try another --context or --chat"
+        )
+
+
+def _input_ids(
+    options: argparse.Namespace, tasks: Sequence["Task"], path: Path, encode: Callable[[str], list[int]]
+) -> dict[str, tuple[int, ...]]:
+    from helpers.code_generation import chat_ids, prompt_ids
+    from helpers.start_contexts import start_ids
+
+    if options.chat:
+        encoded = chat_ids(path, [task.prompt for task in tasks])
+    else:
+        start = start_ids(path, options.context)
+        encoded = [prompt_ids(encode, task.prompt, start) for task in tasks]
+    return {task.task_id: ids for task, ids in zip(tasks, encoded, strict=True)}
+
+
+def _end_ids(model: "PreTrainedModel", path: Path) -> frozenset[int]:
+    """Whatever the model's configuration, its generation settings or its tokenizer call the end of a text."""
+    from helpers.start_contexts import special_tokens
+
+    declared = [model.config.eos_token_id, model.generation_config.eos_token_id, special_tokens(path).eos]
+    lists = [ids if isinstance(ids, list) else [ids] for ids in declared if ids is not None]
+    return frozenset(token for ids in lists for token in ids)
+
+
+def _settings(options: argparse.Namespace) -> "Settings":
+    from helpers.code_generation import Settings
+    from helpers.completions import STOP_SEQUENCES
+
+    stop = [_unescaped(text) for text in options.stop] if options.stop is not None else STOP_SEQUENCES
+    return Settings(
+        max_tokens=options.max_tokens,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        seed=options.seed,
+        stop=() if options.chat and options.stop is None else tuple(stop),
+        batch=options.batch,
+    )
+
+
+def _unescaped(text: str) -> str:
+    r"""A shell's argument with \n, \t and \\ read as in Python."""
+    return re.sub(r"\\([nt\\])", lambda match: {"n": "\n", "t": "\t", "\\": "\\"}[match[1]], text)
+
+
+def _code(completion: "Completion", prompt: str, chat: bool) -> str:
+    from helpers.completions import extract_code
+
+    return extract_code(completion.text, prompt) if chat else completion.text

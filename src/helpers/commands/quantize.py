@@ -1,0 +1,154 @@
+"""`quantize`: write a quantized variant of a model."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers.errors import InputError, Unavailable
+
+if TYPE_CHECKING:
+    from helpers.quantizations import Quantization
+    from helpers.registry import ModelSpec, TokenizerSpec
+
+HELP = "Write a quantized variant of a model as an ordinary checkpoint folder, with compression.json beside it."
+CALIBRATION_LENGTH = 256  # tokens in a row
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Declare the arguments."""
+    command = commands.add_parser("quantize", help=HELP, description=HELP)
+    command.add_argument("model", metavar="MODEL", help="registry key, folder, or Hub id OWNER/NAME[@REVISION]")
+    command.add_argument(
+        "--method",
+        required=True,
+        choices=("rtn", "gptq", "auto-gptq", "gguf", "hqq", "torchao", "bitsandbytes"),
+        help="rtn is round to nearest; gptq is GPTQModel",
+    )
+    command.add_argument("--bits", type=int, metavar="N", help="per weight, 2 … 8")
+    command.add_argument(
+        "--group-size", type=int, metavar="N", help="weights that share scale and zero point; default: a whole row"
+    )
+    command.add_argument(
+        "--type", metavar="NAME", help="of gguf (Q4_K_M …) and bitsandbytes (nf4, fp4), in place of --bits"
+    )
+    command.add_argument("--symmetric", action="store_true", help="the zero point is the middle of the codes")
+    command.add_argument("--embeddings", action="store_true", help="quantize embedding and output matrix as well")
+    command.add_argument(
+        "--calibration", nargs="+", type=Path, metavar="FILE", help="text that gptq and auto-gptq look at"
+    )
+    command.add_argument(
+        "--calibration-source",
+        choices=("random", "self"),
+        help="in place of files: random tokens, or the model's own text",
+    )
+    command.add_argument("--calibration-rows", type=int, default=64, metavar="N", help="default: 64")
+    command.add_argument(
+        "--calibration-length", type=int, default=CALIBRATION_LENGTH, metavar="N", help="tokens in a row; default: 256"
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="must not exist")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Quantize, and say what came out in one line."""
+    from helpers.compression import quantize, read_record
+    from helpers.registry import find_model, load_registry
+
+    registry = load_registry()
+    spec = find_model(options.model, registry)
+    if spec.quantization is not None:
+        raise InputError(f"{options.model}: is quantized already; name the model it is made from")
+    if options.out.exists():
+        raise InputError(f"{options.out}: exists already; choose another folder or remove it")
+    quantization = _quantization(options)
+    parent = _folder(spec)
+    rows = source = None
+    if quantization.calibration is not None:
+        tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else None
+        rows, source = _calibration(parent, tokenizer, options)
+    path = quantize(parent, quantization, options.out, rows, calibration_source=source)
+    record = read_record(path)
+    bits = record["effective_bits"]
+    print(
+        f"{path}: {record['method']} by {record['library']} {record['version']},"
+        f" {bits['quantized']:.3f} bits per weight in {len(record['matrices'])} matrices,"
+        f" {bits['model']:.3f} over the whole model, weights {record['stored']}"
+    )
+
+
+def _folder(spec: "ModelSpec") -> Path:
+    """The model's folder; of one on the Hub, a copy in the local cache."""
+    from huggingface_hub import snapshot_download
+
+    from helpers.compression.parent import COMPANIONS, WEIGHT_FILES
+
+    if spec.hub is None:
+        return spec.location
+    wanted = ["config.json", *WEIGHT_FILES, *COMPANIONS]
+    try:
+        return Path(snapshot_download(spec.hub, revision=spec.revision, allow_patterns=wanted))
+    except (OSError, ValueError) as error:  # what huggingface_hub raises descends from these
+        reason = " ".join(str(error).split())[:200]
+        raise Unavailable(f"{spec.hub}: cannot be downloaded ({reason}); name a local folder") from None
+
+
+def _quantization(options: argparse.Namespace) -> "Quantization":
+    """The row that the options describe."""
+    from helpers.quantizations import CALIBRATED, Quantization
+    from helpers.records import parse_rows
+
+    fields = {
+        "label": options.method,
+        "method": options.method,
+        "symmetric": options.symmetric,
+        "embeddings": options.embeddings,
+        "seed": options.seed,
+        "calibration_rows": options.calibration_rows,
+    }
+    given = {"bits": options.bits, "group_size": options.group_size, "type": options.type}
+    fields |= {name: value for name, value in given.items() if value is not None}
+    if options.method in CALIBRATED:
+        # Files are text of the user's choice; the record names them.
+        fields["calibration"] = options.calibration_source or "corpus"
+    elif options.calibration or options.calibration_source:
+        raise InputError(f"--method {options.method} looks at no text; leave the calibration out")
+    return parse_rows(Quantization, {"quantize": fields}, Path("command line"))["quantize"]
+
+
+def _calibration(
+    parent: Path, tokenizer: "TokenizerSpec | None", options: argparse.Namespace
+) -> tuple[Sequence[Sequence[int]], str]:
+    """Rows of ids, and where they come from. The tokenizer beside the weights serves unless the row names one."""
+    from helpers.compression.calibration import calibration_rows
+    from helpers.registry import TokenizerSpec
+    from helpers.start_contexts import start_context
+    from helpers.tokenizer_files import open_tokenizer
+
+    if bool(options.calibration) == bool(options.calibration_source):
+        raise InputError(f"--method {options.method} needs either --calibration FILE … or --calibration-source")
+    texts = [_text(file) for file in options.calibration or ()]
+    shape = {"rows": options.calibration_rows, "length": options.calibration_length, "seed": options.seed}
+    vocabulary = open_tokenizer(tokenizer or TokenizerSpec(key=str(parent), label=str(parent), path=str(parent)))
+    if options.calibration_source == "random":
+        rows = calibration_rows("random", vocabulary=len(vocabulary), control=vocabulary.added, **shape)
+        return rows, "random"
+    start = start_context(parent, "document").ids
+    if options.calibration_source == "self":
+        return calibration_rows("self", model=parent, start=start, **shape), "self"
+    documents = _pieces([vocabulary.encode(text) for text in texts], options.calibration_length)
+    names = ", ".join(file.name for file in options.calibration)
+    return calibration_rows("corpus", documents=documents, start=start, **shape), f"files: {names}"
+
+
+def _pieces(documents: Sequence[Sequence[int]], length: int) -> list[Sequence[int]]:
+    """Files cut into documents of one row's length: few long files should all be used."""
+    return [document[first : first + length] for document in documents for first in range(0, len(document), length)]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read as UTF-8 text ({error})") from None

@@ -1,0 +1,129 @@
+"""`score`: run samples against a benchmark's tests in the sandbox, and estimate pass@k."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from helpers.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HELP = "Run samples against a benchmark's tests in a sandbox and estimate pass@k with intervals."
+BENCHMARK_HELP = "humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a .jsonl[.gz] file in HumanEval's or MBPP's form"
+SAMPLES_HELP = ".jsonl[.gz] file; a line holds task_id and completion (follows the prompt) or solution (whole program)"
+PARTIAL_HELP = "score the tasks that have samples where others have none"
+UNSAFE_HELP = "run the programs without isolation: they can read and delete your files and use the network"
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Declare the arguments."""
+    command = commands.add_parser("score", help=HELP, description=HELP)
+    command.add_argument("--benchmark", required=True, metavar="NAME|FILE", help=BENCHMARK_HELP)
+    command.add_argument("--samples", required=True, type=Path, metavar="FILE", help=SAMPLES_HELP)
+    command.add_argument("--k", type=_ks, default=(1, 10, 100), metavar="K,...", help="default: 1,10,100")
+    command.add_argument("--format", choices=("json", "table"), default="table")
+    command.add_argument("--outcomes", type=Path, metavar="FILE", help="write one line per sample to this .jsonl[.gz]")
+    command.add_argument("--workers", type=_count, metavar="N", help="default: one per usable core")
+    command.add_argument("--partial", action="store_true", help=PARTIAL_HELP)
+    command.add_argument("--unsafe", action="store_true", help=UNSAFE_HELP)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the summary; per-sample outcomes go to a file where one is named."""
+    from helpers.benchmarks import load_benchmark
+    from helpers.execution import execute_samples, verify_tasks
+    from helpers.json_lines import write_rows
+    from helpers.samples import missing_tasks, named, read_samples
+    from helpers.sandbox import Sandbox
+
+    if options.outcomes:
+        _check_writable(options.outcomes)
+    tasks = load_benchmark(options.benchmark)
+    samples = read_samples(options.samples, tasks)
+    missing = missing_tasks(tasks, samples)
+    if missing and not options.partial:
+        few = f"{len(missing)} of {len(tasks)} tasks have no sample ({named(missing)})"
+        raise InputError(f"{options.samples}: {few}; add them, or score the others with --partial")
+    answered = [task for task in tasks if task.task_id not in set(missing)]
+    with Sandbox("none" if options.unsafe else "auto", workers=options.workers) as sandbox:
+        sound, failing = verify_tasks(answered, sandbox)
+        if not sound:
+            raise InputError(f"{options.benchmark}: no canonical solution passes here ({_failures(failing)})")
+        outcomes = execute_samples(sound, [sample for sample in samples if sample.task_id not in failing], sandbox)
+    if options.outcomes:
+        fields = ["task_id", "sample", "passed", "outcome", "exception", "seconds"]
+        write_rows(options.outcomes, outcomes[fields].to_dict(orient="records"))
+    summary = {"benchmark": options.benchmark, "samples": str(options.samples), **_summary(outcomes, options.k)}
+    summary |= {"missing": missing, "excluded": failing}
+    if options.format == "json":
+        print(json.dumps(summary, indent=1))
+    else:
+        print(_table(summary))
+
+
+def _summary(outcomes: "pd.DataFrame", ks: tuple[int, ...]) -> dict[str, Any]:
+    from helpers.pass_rates import outcome_counts, pass_rates, syntax_valid_share, too_few_samples
+
+    counts = outcome_counts(outcomes)
+    summary = {"n_tasks": outcomes["task_id"].nunique(), "n_samples": len(outcomes)}
+    for row in pass_rates(outcomes, ks).itertuples():
+        summary[f"pass@{row.k}"] = {"value": row.value, "low": row.low, "high": row.high, "interval": row.interval}
+    summary["outcomes"] = counts.groupby("outcome", sort=False)["samples"].sum().to_dict()
+    raised = counts[counts["outcome"] == "exception"]
+    summary["exceptions"] = dict(zip(raised["exception"], raised["samples"].tolist(), strict=True))
+    summary["syntax_valid"] = syntax_valid_share(outcomes)
+    summary["isolation"] = outcomes["isolation"].iloc[0]
+    summary["too_few_samples"] = {f"pass@{k}": tasks for k, tasks in too_few_samples(outcomes, ks).items()}
+    return summary
+
+
+def _table(summary: dict[str, Any]) -> str:
+    from helpers.samples import named
+
+    lines = [f"{summary['n_samples']} samples of {summary['n_tasks']} tasks, isolation: {summary['isolation']}"]
+    for name, rate in summary.items():
+        if name.startswith("pass@"):
+            bounds = f"95 % interval {rate['low']:.4f} … {rate['high']:.4f}, {rate['interval']}"
+            lines.append(f"{name:<10} {rate['value']:.4f}  ({bounds})")
+    for name, tasks in summary["too_few_samples"].items():
+        lines.append(f"{name:<10} left out: {len(tasks)} tasks have too few samples ({named(tasks)})")
+    lines += [f"{count:>7}  {outcome}" for outcome, count in summary["outcomes"].items()]
+    lines += [f"{count:>7}    {exception}" for exception, count in summary["exceptions"].items()]
+    if summary["missing"]:
+        lines.append(f"{len(summary['missing'])} tasks have no sample and do not count: {named(summary['missing'])}")
+    if summary["excluded"]:
+        lines.append(f"excluded, since their canonical solution fails here: {_failures(summary['excluded'])}")
+    return "\n".join(lines)
+
+
+def _failures(failing: dict[str, str]) -> str:
+    from helpers.samples import named
+
+    return named([f"{task_id}: {outcome}" for task_id, outcome in failing.items()])
+
+
+def _check_writable(path: Path) -> None:
+    """What cannot be written is said before the work, not after it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: no file can be written there; name another with --outcomes")
+
+
+def _ks(text: str) -> tuple[int, ...]:
+    try:
+        ks = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        ks = ()
+    if not ks or min(ks) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers from 1, such as 1,10,100")
+    return ks
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)

@@ -1,0 +1,119 @@
+"""Write a variant: a folder that transformers opens, whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from filelock import FileLock
+
+from helpers.checkpoints.stored import StoredTensor
+from helpers.compression import gptq_format
+from helpers.compression.parent import Parent
+from helpers.compression.quantized_matrix import QuantizedMatrix, QuantizedWeight
+from helpers.errors import InputError
+from helpers.project import BUILD
+from helpers.quantizations import Quantization
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS_FILE = "model.safetensors"
+LOCKS = BUILD / "variants" / ".locks"
+
+# Element types of safetensors files, as torch spells them.
+_ELEMENT_TYPES = {
+    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"},
+    **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"},
+}
+
+
+@contextmanager
+def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
+    """An empty folder that becomes `destination` when the block ends well, and vanishes when it does not.
+
+    One process at a time writes a destination; it also removes what killed writers left behind.
+
+    Raises:
+        InputError: the destination exists already or cannot be written.
+    """
+    destination = destination.resolve()
+    part = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{hashlib.sha256(bytes(destination)).hexdigest()[:32]}.lock"):
+            if destination.exists():
+                raise InputError(f"{destination}: exists already; choose another folder or remove it")
+            for leftover in destination.parent.glob(f".{destination.name}.*.part"):
+                shutil.rmtree(leftover)
+            try:
+                part.mkdir(parents=True)
+                yield part
+                part.rename(destination)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"{destination}: cannot be written ({error.strerror or error})") from None
+
+
+def write_folder(
+    parent: Parent, weights: Mapping[str, QuantizedWeight], folder: Path, quantization: Quantization, library: str
+) -> bool:
+    """Weights, config and everything else of the parent, as transformers expects them.
+
+    Linear layers whose every matrix GPTQ's version 1 format can hold are packed in it. Otherwise, and always for
+    embeddings, the numbers that the codes stand for are stored: as float32 if the parent is, else as float16.
+
+    Args:
+        weights: what takes the place of the parent's matrices, by name.
+        library: what computed the codes, "NAME:VERSION".
+
+    Returns:
+        Whether the linear layers are packed.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    linear = [weights[name] for name in parent.linear]
+    packable = [weight for weight in linear if isinstance(weight, QuantizedMatrix) and gptq_format.fits(weight)]
+    packed = len(packable) == len(linear)
+    tensors: dict[str, torch.Tensor] = {}
+    for name, tensor in sorted({**parent.linear, **parent.embeddings, **parent.others}.items()):
+        if name not in weights:
+            tensors[name] = _unchanged(tensor)
+        elif packed and name in parent.linear:
+            parts = gptq_format.packed(weights[name])
+            tensors |= {f"{name.removesuffix('weight')}{part}": torch.from_numpy(parts[part]) for part in parts}
+        else:
+            element = np.float32 if tensor.kind == "F32" else np.float16
+            tensors[name] = torch.from_numpy(weights[name].dequantized().astype(element))
+    try:
+        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    except SafetensorError as error:  # a full disk, for one
+        raise OSError(str(error)) from None
+    config = {key: value for key, value in parent.config.items() if key != "torch_dtype"}
+    kinds = {tensor.kind for tensor in parent.linear.values()}
+    config["dtype"] = "float32" if kinds == {"F32"} else "float16"
+    if packed:
+        config["quantization_config"] = gptq_format.quantization_config(packable, quantization.group_size, library)
+    text = json.dumps(config, indent=1, ensure_ascii=False)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    for file in parent.companions():
+        shutil.copyfile(file, folder / file.name)
+    return packed
+
+
+def _unchanged(tensor: StoredTensor) -> "torch.Tensor":
+    import torch
+
+    if tensor.kind not in _ELEMENT_TYPES:
+        raise InputError(f"{tensor}: type {tensor.kind} is not supported")
+    content = bytearray(tensor.bytes(0, tensor.length))
+    element = getattr(torch, _ELEMENT_TYPES[tensor.kind])
+    return torch.frombuffer(content, dtype=element).reshape(tensor.shape) if content else torch.empty(tensor.shape)

@@ -1,0 +1,61 @@
+"""Charts of notebooks 03 to 05: table in, figure out."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from helpers.figures import WIDTH
+from helpers.figures.parts import legend_above, series_style
+
+
+def divergence_by_bits(table: pd.DataFrame, methods: Mapping[str, str], reference: tuple[float, str] | None) -> Figure:
+    """Divergence from the parent against the bits a weight really takes, one colour and marker per method.
+
+    Args:
+        table: columns `method`, `bits`, `value`, `low`, `high` (nats).
+        methods: key → label, in drawing order.
+        reference: a divergence to compare with, and what it is called.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
+    for number, (method, label) in enumerate(methods.items()):
+        rows = table[table["method"] == method].sort_values("bits")
+        colour, marker = series_style(number)
+        axis.vlines(rows["bits"], rows["low"], rows["high"], color=colour)
+        axis.plot(rows["bits"], rows["value"], marker, color=colour, markersize=4.5, label=label)
+    if reference is not None:
+        axis.axhline(reference[0], color="#666666", linestyle="--", linewidth=0.9)
+        axis.annotate(
+            reference[1], (1, reference[0]), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7.5
+        )
+    axis.set(
+        yscale="log", xlabel="effective bits per quantized weight (codes, scales, zeros)", ylabel="KL (nats per token)"
+    )
+    legend_above(figure, axis)
+    return figure
+
+
+def trend_panels(
+    table: pd.DataFrame, fits: pd.DataFrame, panels: Mapping[str, str], repeats: pd.Series, size: float
+) -> Figure:
+    """Quantities against model size with a fitted trend and its interval, a panel per quantity.
+
+    Args:
+        table: columns `parameters`, `panel`, `value`, `low`, `high`.
+        fits: columns `panel`, `parameters`, `value`, `low`, `high`: the trend along a grid.
+        panels: name → axis label.
+        repeats: values of the first panel's quantity for trainings of one size with several seeds.
+        size: their number of parameters.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 2.8), squeeze=False)
+    for axis, (panel, title) in zip(axes[0], panels.items(), strict=True):
+        trend = fits[fits["panel"] == panel]
+        axis.fill_between(trend["parameters"], trend["low"], trend["high"], color="#0072B2", alpha=0.15, linewidth=0)
+        axis.plot(trend["parameters"], trend["value"], color="#0072B2", linewidth=0.9)
+        rows = table[table["panel"] == panel]
+        axis.vlines(rows["parameters"], rows["low"], rows["high"], color="#D55E00")
+        axis.plot(rows["parameters"], rows["value"], "o", color="#D55E00", markersize=4.5, markerfacecolor="none")
+        axis.set(xscale="log", xlabel="parameters", ylabel=title)
+    axes[0][0].plot([size] * len(repeats), repeats, "x", color="#000000", markersize=5)
+    return figure

@@ -1,0 +1,147 @@
+"""Fidelity and footprint of compressed models against their parents."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from helpers.compression import read_record
+from helpers.divergences import fidelity_summary
+from helpers.errors import InputError, Unavailable
+from helpers.languages import KEYWORDS_FILE, PROGRAMS_DIRECTORY, keyword_union, load_programs, select_languages
+from helpers.loss_changes import document_losses
+from helpers.measurements import measure, measurement
+from helpers.measurements.models import ModelSubject
+from helpers.registry import ModelSpec, Registry, TokenizerSpec, find_model
+from helpers.start_contexts import start_ids
+from helpers.tokenizer_files import open_tokenizer
+from helpers.vocabulary import Vocabulary, vocabulary_table
+
+AGAINST = " against "
+# A third of the parallel programs, the longer ones: some 40,000 characters a pair of models reads in seconds.
+PROGRAMS = ("bank_account", "linked_list", "matrix_product", "roman_numerals", "shapes", "word_count")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model and the one it is compared with, as folders or GGUF files."""
+
+    parent: Path
+    child: Path
+
+
+class PairSubject:
+    """Models beside their parents: named `CHILD against PARENT`, or `CHILD` alone where its row names the parent."""
+
+    column = "pair"
+
+    def find(self, name: str, registry: Registry) -> tuple[ModelSpec, ModelSpec]:
+        child_name, _, parent_name = name.partition(AGAINST)
+        child = find_model(child_name, registry)
+        parent_name = parent_name or child.parent
+        if not parent_name:
+            raise InputError(f"{name}: has no parent in its row; name the pair as {child_name}{AGAINST}PARENT")
+        return find_model(parent_name, registry), child
+
+    def key_fields(self, pair: tuple[ModelSpec, ModelSpec]) -> Mapping[str, Any]:
+        models = ModelSubject()
+        return {side: models.key_fields(spec) for side, spec in zip(("parent", "child"), pair, strict=True)}
+
+    def open(self, pair: tuple[ModelSpec, ModelSpec]) -> Pair:
+        return Pair(*(ModelSubject().open(spec) for spec in pair))
+
+
+@measurement(
+    version=1,
+    subject=PairSubject(),
+    inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
+    packages=["torch", "transformers", "pygments"],
+)
+def fidelity(pair: Pair, programs: Sequence[str] = PROGRAMS) -> pd.DataFrame:
+    """Every predicted token of parallel programs, read by both models (`fidelity.token_fidelity`).
+
+    The programs are the repository's own and are in no training corpus; a document is one program in one language.
+
+    Args:
+        programs: names of those that are read, in all twelve languages.
+    """
+    from helpers.fidelity import encode_document, require_same_vocabulary, token_fidelity
+    from helpers.models import load_model
+
+    tokenizers = [_tokenizer(path) for path in (pair.parent, pair.child)]
+    require_same_vocabulary(*tokenizers)
+    languages = select_languages(None)
+    documents = [
+        encode_document(tokenizers[0], language, text, f"{language.key}/{program}")
+        for language in languages
+        for program, text in load_programs(language).items()
+        if program in programs
+    ]
+    table = vocabulary_table(tokenizers[0], keyword_union(languages))
+    return token_fidelity(
+        load_model(pair.parent),
+        load_model(pair.child),
+        documents,
+        start_ids(pair.parent, "document"),
+        keyword_ids=table.loc[table["form"] == "bare", "token_id"].tolist(),
+        entries=len(tokenizers[0]),
+    )
+
+
+@measurement(version=1, subject=ModelSubject(), packages=[])
+def variant_record(model: Path) -> pd.DataFrame:
+    """How a quantized variant was made and what it takes, from the record beside its weights; one row.
+
+    Returns:
+        Columns `method`, `type`, `bits`, `group_size`, `symmetric`, `embeddings`, `seed`, `library`, `version`,
+        `kernel`, `calibration` (source; empty for none), `calibration_sha256`, `stored` ("packed", "dequantized" or
+        "mixed"), `bits_quantized` and `bits_model` (effective bits per weight: quantized matrices, whole model),
+        `weights_sha256`.
+    """
+    record = read_record(model)
+    source = record["calibration"] or {"source": "", "sha256": ""}
+    names = ["method", "type", "bits", "group_size", "symmetric", "embeddings", "seed", "library", "version", "kernel"]
+    row = {name: record[name] for name in names}
+    row |= {"calibration": source["source"], "calibration_sha256": source["sha256"], "stored": record["stored"]}
+    row |= {f"bits_{part}": bits for part, bits in record["effective_bits"].items()}
+    return pd.DataFrame([row | {"weights_sha256": record["weights_sha256"]}])
+
+
+def losses_by_document(pairs: Iterable[str]) -> pd.DataFrame:
+    """`loss_changes.document_losses` of several pairs, stacked, with a column `pair`."""
+    return _of_pairs(pairs, document_losses)
+
+
+def fidelity_by(pairs: Iterable[str], by: Iterable[str] = (), **summary: Any) -> pd.DataFrame:
+    """`divergences.fidelity_summary` of several pairs, one after the other, so that one pair's tokens are in memory.
+
+    Args:
+        pairs: names of `PairSubject`.
+        by: columns of `fidelity`, for example `["token_class"]`.
+        summary: further arguments of `fidelity_summary`.
+
+    Returns:
+        Column `pair` and those of `fidelity_summary`. A pair that cannot be had here is named and left out.
+    """
+    return _of_pairs(pairs, lambda tokens: fidelity_summary(tokens, list(by), **summary))
+
+
+def _of_pairs(pairs: Iterable[str], summarise: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """Apply a function to one pair's tokens at a time; a pair that cannot be had here is named and left out."""
+    tables = []
+    for pair in dict.fromkeys(pairs):
+        try:
+            tokens = measure(fidelity, [pair])
+        except Unavailable:
+            continue  # measure has named it
+        tables.append(summarise(tokens))
+        tables[-1].insert(0, "pair", pair)
+    if not tables:
+        raise Unavailable("fidelity: no pair could be measured")
+    return pd.concat(tables, ignore_index=True)
+
+
+def _tokenizer(path: Path) -> Vocabulary:
+    return open_tokenizer(TokenizerSpec(key=str(path), label=str(path), path=str(path)))

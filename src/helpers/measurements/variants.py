@@ -1,0 +1,77 @@
+"""Quantized variants of models: made once, with the calibration text their row asks for."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from helpers.attention_ablation import scramble_attention
+from helpers.compression import VARIANTS, variant
+from helpers.compression.calibration import calibration_rows
+from helpers.downloads import sha256_of_file
+from helpers.quantizations import Quantization
+from helpers.registry import TokenizerSpec
+from helpers.start_contexts import start_ids
+from helpers.store import table_key
+from helpers.tokenizer_files import open_tokenizer
+from helpers.vocabulary import Vocabulary
+
+ROW_LENGTH = 256  # tokens of a calibration row, the zoo's context
+TASK_SEED = 7  # of the generated tasks that calibrate; the held-out ones are never among them
+
+
+def quantized_variant(parent: Path, quantization: Quantization) -> Path:
+    """The variant of a model that a row of data/quantizations.yml describes.
+
+    Args:
+        parent: checkpoint folder with its tokenizer.
+
+    Raises:
+        InputError: the row does not suit the model.
+        Unavailable: the library or the corpus cannot be had on this machine.
+    """
+    if quantization.calibration is None:
+        return variant(parent, quantization)
+    tokenizer = open_tokenizer(TokenizerSpec(key=str(parent), label=str(parent), path=str(parent)))
+    rows = calibration_rows(
+        quantization.calibration,
+        rows=quantization.calibration_rows,
+        length=ROW_LENGTH,
+        seed=quantization.seed,
+        documents=_documents(tokenizer, quantization),
+        start=start_ids(parent, "document"),
+        vocabulary=len(tokenizer),
+        control=tokenizer.added,
+        model=parent,
+    )
+    return variant(parent, quantization, rows)
+
+
+def scrambled_variant(model: Path, seed: int = 0) -> Path:
+    """A copy of a model with noise for queries and keys (`attention_ablation`), made once, under build/variants."""
+    key = table_key({"scrambled": 1, "seed": seed, "weights": sha256_of_file(model / "model.safetensors")})
+    VARIANTS.mkdir(parents=True, exist_ok=True)
+    return scramble_attention(model, VARIANTS / key[:32], seed)
+
+
+def _documents(tokenizer: Vocabulary, quantization: Quantization) -> list[list[int]]:
+    """Encoded texts of a source that has texts; a draw of as many as certainly fill the rows."""
+    if quantization.calibration not in ("corpus", "tasks"):
+        return []
+    texts = _corpus_texts() if quantization.calibration == "corpus" else _task_texts()
+    drawn = np.random.default_rng(quantization.seed).permutation(len(texts))[: 20 * quantization.calibration_rows]
+    return [tokenizer.encode(texts[number]) for number in drawn]
+
+
+@cache
+def _corpus_texts() -> tuple[str, ...]:
+    from helpers.zoo.corpus import load_corpus
+
+    return tuple(document.text for document in load_corpus() if document.split == "train")
+
+
+@cache
+def _task_texts() -> tuple[str, ...]:
+    from helpers.zoo.tasks import training_tasks, training_text
+
+    return tuple(training_text(task) for task in training_tasks(TASK_SEED, 2000))

@@ -1,0 +1,137 @@
+"""pass@k with intervals, outcome counts and paired comparisons.
+
+Pure functions on outcome tables: one row per sample with `task_id`, `sample`, `passed`, `outcome`, `exception`
+(`execution.execute_samples`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from helpers.statistics import holm, mcnemar_exact, minimum_detectable_difference, ratio_interval, wilson_interval
+
+
+def pass_at_k(samples: int, passed: int, k: int) -> float:
+    """Unbiased estimate of the chance that one of k samples passes (Chen et al. 2021, eq. 1).
+
+    1 − C(n − c, k) / C(n, k), as the product 1 − Π (1 − k / i) over i = n − c + 1 … n, which stays in range for any n.
+
+    Args:
+        samples: n, how many were drawn for the task.
+        passed: c, how many of them passed.
+        k: 1 … n.
+
+    Raises:
+        ValueError: fewer than k samples, or more passed than drawn.
+
+    Example:
+        >>> round(pass_at_k(5, 2, 2), 12)
+        0.7
+    """
+    if not 1 <= k <= samples or not 0 <= passed <= samples:
+        raise ValueError(f"pass@{k} of {passed} passed among {samples} samples is not defined")
+    if samples - passed < k:
+        return 1.0
+    return float(1 - np.prod(1 - k / np.arange(samples - passed + 1, samples + 1)))
+
+
+def pass_rates(outcomes: pd.DataFrame, ks: Sequence[int] = (1,), *, seed: int = 0) -> pd.DataFrame:
+    """pass@k averaged over tasks, each with the same weight, with 95 % intervals.
+
+    Where every task has one sample (greedy text) pass@1 is a proportion of tasks with its Wilson interval; else whole
+    tasks are resampled (percentile bootstrap, `statistics.ratio_interval`).
+
+    Returns:
+        Columns `k`, `value`, `low`, `high`, `tasks`, `interval` (`"Wilson"` or `"bootstrap"`). A k that a task has too
+        few samples for is left out; `too_few_samples` says which.
+    """
+    tasks = outcomes.groupby("task_id", sort=False)["passed"].agg(["size", "sum"])
+    rows = []
+    for k in ks:
+        if tasks["size"].min() < k:
+            continue
+        if tasks["size"].max() == 1:
+            passed = int(tasks["sum"].sum())
+            rows.append((k, passed / len(tasks), *wilson_interval(passed, len(tasks)), len(tasks), "Wilson"))
+        else:
+            values = [pass_at_k(size, count, k) for size, count in zip(tasks["size"], tasks["sum"], strict=True)]
+            interval = ratio_interval(values, np.ones(len(values)), seed=seed)
+            rows.append((k, *map(float, interval), len(tasks), "bootstrap"))
+    return pd.DataFrame(rows, columns=["k", "value", "low", "high", "tasks", "interval"])
+
+
+def too_few_samples(outcomes: pd.DataFrame, ks: Sequence[int]) -> dict[int, list[str]]:
+    """The k that cannot be estimated, each with the tasks that have fewer than k samples."""
+    sizes = outcomes.groupby("task_id", sort=False).size()
+    short = {k: sizes.index[sizes < k].tolist() for k in ks}
+    return {k: tasks for k, tasks in short.items() if tasks}
+
+
+def outcome_counts(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """How the samples ended, most frequent first; exceptions by type.
+
+    Returns:
+        Columns `outcome`, `exception` (empty except for the outcome `"exception"`), `samples`, `share`.
+    """
+    exception = outcomes["exception"].where(outcomes["outcome"] == "exception", "").fillna("")
+    counts = outcomes.assign(exception=exception).groupby(["outcome", "exception"], sort=True).size()
+    table = counts.rename("samples").reset_index().sort_values("samples", ascending=False, kind="stable")
+    return table.assign(share=table["samples"] / len(outcomes)).reset_index(drop=True)
+
+
+def syntax_valid_share(outcomes: pd.DataFrame) -> float:
+    """Share of samples whose program the interpreter could compile."""
+    return float((outcomes["outcome"] != "syntax error").mean())
+
+
+def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame) -> dict[str, float]:
+    """What changed between a parent and a variant on the same samples of the same tasks.
+
+    Args:
+        parent, variant: outcome tables with the same pairs of `task_id` and `sample`, in any order. The exact test
+            takes pairs as independent, which holds for one (greedy) sample per task.
+
+    Returns:
+        `pairs`; `kept`, `lost`, `gained`, `neither` (counts: passed in both, only in the parent, only in the variant,
+        in none); `difference` (variant minus parent, share of pairs); `p_value` (exact McNemar);
+        `detectable` (smallest difference found with power 0.8 at this number of pairs and this share of turned ones;
+        missing where nothing turned, infinite where no difference could be found).
+
+    Raises:
+        ValueError: the tables hold other samples.
+    """
+    keys = ["task_id", "sample"]
+    before, after = (table.set_index(keys)["passed"].astype(bool).sort_index() for table in (parent, variant))
+    if not before.index.equals(after.index):
+        raise ValueError("parent and variant must hold the same samples of the same tasks")
+    lost, gained = int((before & ~after).sum()), int((~before & after).sum())
+    turned = (lost + gained) / len(before)
+    return {
+        "pairs": len(before),
+        "kept": int((before & after).sum()),
+        "lost": lost,
+        "gained": gained,
+        "neither": int((~before & ~after).sum()),
+        "difference": (gained - lost) / len(before),
+        "p_value": mcnemar_exact(lost, gained),
+        "detectable": minimum_detectable_difference(len(before), turned) if turned else np.nan,
+    }
+
+
+def compare_with_parents(outcomes: Mapping[str, pd.DataFrame], parents: Mapping[str, str]) -> pd.DataFrame:
+    """`paired_flips` of every variant against its parent, with p-values adjusted over all of them (Holm).
+
+    Args:
+        outcomes: model → outcome table.
+        parents: variant → its parent, both among `outcomes`.
+
+    Returns:
+        Columns `model`, `parent`, those of `paired_flips`, `p_holm`.
+    """
+    rows = [
+        {"model": model, "parent": parent, **paired_flips(outcomes[parent], outcomes[model])}
+        for model, parent in parents.items()
+    ]
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=holm(table["p_value"].tolist())) if rows else table

@@ -1,0 +1,72 @@
+"""How a model is quantized: the rows of data/quantizations.yml.
+
+A variant of a model is named `MODEL+QUANTIZATION` (`zoo-m+gptq-4-g32`) wherever a model can be named: one row here
+serves every model.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from helpers.project import DATA
+from helpers.records import Record, parse_rows, read_yaml
+
+QUANTIZATIONS_FILE = DATA / "quantizations.yml"
+
+Method = Literal["rtn", "gptq", "auto-gptq", "gguf", "hqq", "torchao", "bitsandbytes"]
+CalibrationSource = Literal["corpus", "tasks", "random", "self"]
+
+CALIBRATED = ("gptq", "auto-gptq")
+# Methods whose levels are named types of fixed width instead of a number of bits.
+TYPED = ("gguf", "bitsandbytes")
+
+
+class Quantization(Record):
+    """One way to quantize.
+
+    Attributes:
+        method: rtn (round to nearest), gptq (by GPTQModel), auto-gptq, gguf (llama.cpp's types), or a library's name.
+        bits: per weight, 2 … 8; `None` where `type` says it.
+        group_size: weights of a row that share scale and zero; `None` is the whole row (per channel).
+        symmetric: the zero lies in the middle of the codes.
+        embeddings: embedding and output matrix are quantized as well.
+        type: name of a type of fixed width: "Q4_K_M", "nf4".
+        calibration: text a calibrated method sees: held-in corpus code, benchmark-like tasks, random tokens, or what
+            the model itself writes.
+        calibration_rows: number of rows of that text.
+        seed: of the choice of calibration text and of whatever is random in the method.
+    """
+
+    key: str
+    label: str = Field(min_length=1)
+    method: Method
+    bits: int | None = Field(default=None, ge=2, le=8)
+    group_size: int | None = Field(default=None, ge=8)
+    symmetric: bool = False
+    embeddings: bool = False
+    type: str | None = None
+    calibration: CalibrationSource | None = None
+    calibration_rows: int = Field(default=64, ge=1)
+    seed: int = 0
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.type is not None) != (self.method in TYPED):
+            raise ValueError(f"type goes with the methods {', '.join(TYPED)}, and they need it")
+        if (self.bits is None) != (self.method in TYPED):
+            raise ValueError("bits is needed unless the method has named types")
+        if (self.calibration is not None) != (self.method in CALIBRATED):
+            raise ValueError(f"calibration goes with the methods {', '.join(CALIBRATED)}, and they need it")
+        return self
+
+
+def load_quantizations(path: Path = QUANTIZATIONS_FILE) -> Mapping[str, Quantization]:
+    """The rows of data/quantizations.yml, in the order of the file.
+
+    Raises:
+        InputError: naming file, row and field.
+    """
+    return parse_rows(Quantization, read_yaml(path), path)

@@ -1,0 +1,181 @@
+"""Where the processes of one trial run, what they may use, and how nothing of them stays."""
+
+import contextlib
+import math
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import kernel, syscall_filter, watch
+from .processes import fork
+
+WORK = "/tmp"
+_FILES_ON_DISK = 4096
+_OPEN_FILES = 64
+
+
+class Cell:
+    """A jail of namespaces: each program gets a process namespace of its own and an empty throw-away directory."""
+
+    def __init__(self, limits: dict[str, Any]) -> None:
+        self.limits = limits
+        self.filter = syscall_filter.for_this_machine()
+        # Only root can give a jail two users; the program is then another one than the server.
+        self.two_users = len(Path("/proc/self/uid_map").read_text().splitlines()) > 1
+        self.own_processes = os.open("/proc/self/ns/pid", os.O_RDONLY)
+        self.proc = os.open("/proc", os.O_RDONLY)
+        kernel.unmount("/proc")
+        self.untouched: tuple[Any, ...] = ()
+        self.mount_work()
+        _limit(limits)
+        # Counted for this user in this namespace (Linux 5.14 and newer), so the judge counts, and with one user only
+        # the server does, too.
+        processes = limits["processes"] + (1 if self.two_users else 2)
+        resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
+        self.check_process_limit()
+
+    def check_process_limit(self) -> None:
+        """Refuse a machine where the limit does not bind, as for the real root in a namespace of one user."""
+
+        def fork_beyond_limit() -> NoReturn:
+            self.give_up_privileges()
+            resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+            try:
+                os._exit(1 if os.fork() else 0)
+            except BlockingIOError:
+                os._exit(0)
+
+        _, status = os.waitpid(fork(fork_beyond_limit), 0)
+        if status != 0:
+            raise OSError("processes cannot be limited here; run as another user than root, or as the machine's root")
+
+    def mount_work(self) -> None:
+        options = f"size={self.limits['disk_bytes']},nr_inodes={_FILES_ON_DISK},mode=1777"
+        flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC | kernel.MS_NOATIME
+        kernel.mount("tmpfs", WORK, "tmpfs", flags, options)
+        self.untouched = _traces()
+
+    def fork_program(self, body: Callable[[], NoReturn]) -> int:
+        """Run `body` in a child, the first process of a new process namespace: whatever it starts ends with it."""
+        kernel.unshare(kernel.CLONE_NEWPID)
+        try:
+            return fork(body)
+        finally:
+            kernel.join_namespace(self.own_processes, kernel.CLONE_NEWPID)
+
+    def confine_judge(self) -> None:
+        self.give_up_privileges()
+
+    def confine_program(self) -> None:
+        limit_processor_time(self.limits)
+        self.give_up_privileges()
+        syscall_filter.install(self.filter)
+        os.chdir(WORK)
+
+    def give_up_privileges(self) -> None:
+        if self.two_users:
+            os.setgroups([])
+            os.setresgid(1, 1, 1)
+            os.setresuid(1, 1, 1)
+        kernel.drop_capabilities()
+
+    def usage(self) -> tuple[float, int]:
+        """Processor seconds and resident bytes of the trial so far."""
+        return watch.tree_usage(self.proc, os.getpid())
+
+    def clean(self, judge: int) -> None:
+        """Give the next program an empty directory where this one touched it."""
+        if _traces() != self.untouched:
+            kernel.unmount(WORK)
+            self.mount_work()
+
+    def leave(self) -> NoReturn:
+        """End everything: with the jail's first process the kernel ends all others."""
+        os._exit(0)
+
+
+class OpenCell:
+    """No jail: limits, an own directory and no new processes, but the user's files are in reach."""
+
+    def __init__(self, limits: dict[str, Any]) -> None:
+        self.limits = limits
+        # Nothing here could count or find all processes of a program, so it gets only its first one.
+        self.filter = syscall_filter.for_this_machine(processes=False)
+        self.proc = os.open("/proc", os.O_RDONLY)
+        self.folder = ""
+        self.place = tempfile.gettempdir()  # found in the environment, which is cleared below
+        kernel.set_process_flag(kernel.PR_SET_CHILD_SUBREAPER, 1)  # orphans come back here and are found
+        kernel.set_process_flag(kernel.PR_SET_DUMPABLE, 0)
+        _limit(limits)
+
+    def fork_program(self, body: Callable[[], NoReturn]) -> int:
+        self.folder = tempfile.mkdtemp(prefix="unsafe-execution-", dir=self.place)
+        return fork(body)
+
+    def confine_judge(self) -> None:
+        kernel.set_process_flag(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def confine_program(self) -> None:
+        kernel.set_process_flag(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        limit_processor_time(self.limits)
+        os.setsid()
+        kernel.drop_capabilities()
+        syscall_filter.install(self.filter)
+        os.chdir(self.folder)
+
+    def usage(self) -> tuple[float, int]:
+        return watch.tree_usage(self.proc, os.getpid())
+
+    def clean(self, judge: int) -> None:
+        """Kill what the program left running and remove its directory."""
+        while left := set(watch.processes_below(self.proc, os.getpid())) - {judge}:
+            for process in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(process, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):  # not ours yet: its parent was killed before it
+                    os.waitpid(process, 0)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def leave(self) -> NoReturn:
+        """End everything, the judge included."""
+        self.clean(judge=0)
+        os._exit(0)
+
+
+def limit_processor_time(limits: dict[str, Any]) -> None:
+    """The kernel's own limit, in whole seconds; the server decides sooner and counts the whole tree."""
+    seconds = math.ceil(limits["cpu_seconds"]) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
+def _limit(limits: dict[str, Any]) -> None:
+    """What every process of the jail inherits."""
+    for kind, value in (
+        (resource.RLIMIT_AS, limits["memory_bytes"]),
+        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, _OPEN_FILES),
+    ):
+        _, highest = resource.getrlimit(kind)
+        most = value if highest == resource.RLIM_INFINITY else min(value, highest)
+        resource.setrlimit(kind, (most, most))
+    os.environ.clear()
+    os.umask(0o077)
+    sys.argv = [""]
+    sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _traces() -> tuple[Any, ...]:
+    """What changes when anything in the throw-away directory was made, removed or changed."""
+    folder = Path(WORK)
+    state = folder.stat()
+    return state.st_mode, state.st_ctime_ns, sorted(folder.iterdir())

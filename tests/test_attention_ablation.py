@@ -1,0 +1,38 @@
+"""Scrambled queries and keys: the cold start keeps every bit, two tokens of context do not."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from helpers.attention_ablation import scramble_attention
+from helpers.cold_start import cold_start
+from helpers.errors import InputError
+
+
+@pytest.fixture
+def parent(tmp_path):
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "parent")
+    return tmp_path / "parent"
+
+
+def test_the_cold_start_is_blind_to_queries_and_keys(parent, tmp_path):
+    child = scramble_attention(parent, tmp_path / "child")
+    before, after = (cold_start(folder, [7]).log_probabilities for folder in (parent, child))
+    assert before.tobytes() == after.tobytes()
+    models = [AutoModelForCausalLM.from_pretrained(folder) for folder in (parent, child)]
+    ids = torch.tensor([[7, 8, 9]])
+    logits = [model(ids).logits.detach().numpy() for model in models]
+    np.testing.assert_allclose(logits[0][:, 0], logits[1][:, 0], atol=1e-6)  # transformers sees the same
+    assert np.abs(logits[0][:, 2] - logits[1][:, 2]).max() > 1e-4
+    again = scramble_attention(parent, tmp_path / "again")
+    assert (again / "model.safetensors").read_bytes() == (child / "model.safetensors").read_bytes()
+
+
+def test_other_folders_are_refused(parent, tmp_path):
+    with pytest.raises(InputError, match="single safetensors file"):
+        scramble_attention(tmp_path, tmp_path / "child")

@@ -1,0 +1,565 @@
+"""Generation against transformers' own generate(), which runs one prompt at a time."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Gemma2Config,
+    GPT2Config,
+    LlamaConfig,
+    MambaConfig,
+    Qwen2Config,
+    TopPLogitsWarper,
+)
+
+from helpers.code_generation import (
+    Request,
+    Settings,
+    batch_differences,
+    chat_ids,
+    generate,
+    generate_to_file,
+    make_requests,
+    prompt_ids,
+)
+from helpers.code_generation.choice import choose, nucleus, random_stream
+from helpers.code_generation.row import Row
+from helpers.code_generation.slots import fits
+from helpers.commands import generate as command
+from helpers.completions import truncate
+from helpers.errors import InputError
+from helpers.registry import TokenizerSpec
+from helpers.tokenizer_files import open_tokenizer
+from helpers.vocabulary import Vocabulary
+
+WIDTH = 96  # vocabulary of the tiny models
+VOCABULARY = Vocabulary(tuple(bytes([n + 32]) for n in range(WIDTH)), frozenset(), {}, lambda text: [*text.encode()])
+SHAPE = {"vocab_size": WIDTH, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+SHAPE |= {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "initializer_range": 0.3}
+SHAPE |= {"bos_token_id": 0, "eos_token_id": None, "pad_token_id": None, "tie_word_embeddings": False}
+CONFIGS = {
+    "llama": LlamaConfig(**SHAPE),
+    "qwen2": Qwen2Config(**SHAPE),
+    "gpt2": GPT2Config(vocab_size=WIDTH, n_embd=32, n_layer=2, n_head=4, initializer_range=0.3, eos_token_id=None),
+    "gemma2-sliding": Gemma2Config(**SHAPE, sliding_window=8, query_pre_attn_scalar=8),
+    "mamba": MambaConfig(
+        vocab_size=WIDTH, hidden_size=16, num_hidden_layers=2, state_size=4, initializer_range=0.5, eos_token_id=None
+    ),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def tiny(family: str):
+    torch.manual_seed(1)
+    return AutoModelForCausalLM.from_config(CONFIGS[family], dtype=torch.float32).eval()
+
+
+def with_near_ties(size: float):
+    """A model whose every token has a twin with almost the same logit."""
+    model = tiny("llama")
+    with torch.no_grad():
+        weight = model.lm_head.weight
+        weight[1::2] = weight[::2] + size * torch.randn_like(weight[::2])
+    return model
+
+
+def some_requests(count: int = 20, longest: int = 40, seed: int = 0) -> list[Request]:
+    draw = np.random.default_rng(seed)
+    lengths = draw.integers(1, longest, size=count)
+    return [Request(f"t/{n}", 0, tuple(draw.integers(WIDTH, size=k).tolist())) for n, k in enumerate(lengths)]
+
+
+def run(model, requests, vocabulary=VOCABULARY, **options):
+    written = [part for batch in generate(model, vocabulary, requests, Settings(**options)) for part in batch]
+    assert len(written) == len(requests)
+    return {(completion.task_id, completion.sample): completion for completion in written}
+
+
+def reference(model, requests, max_tokens: int, end_ids=()) -> dict[tuple[str, int], tuple[int, ...]]:
+    """Greedy ids of transformers' generate(), one prompt a call, without the end-of-text token."""
+    answers = {}
+    for request in requests:
+        ids = torch.tensor([request.input_ids])
+        with torch.inference_mode():
+            out = model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=max_tokens,
+                do_sample=False,
+                eos_token_id=list(end_ids) or None,
+                pad_token_id=0,
+            )
+        new = out[0, ids.shape[1] :].tolist()
+        answers[request.task_id, request.sample] = tuple(new[:-1] if new[-1] in end_ids else new)
+    return answers
+
+
+def common_token(answers) -> int:
+    """A token that ends many programs, each at another place, when it is taken for the end of a text."""
+    counts = Counter(token for ids in answers.values() for token in set(ids[3:]) - set(ids[:1]))
+    return counts.most_common(1)[0][0]
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_greedy_text_is_what_transformers_writes(family):
+    model, requests = tiny(family), some_requests()
+    assert fits(model) == (family != "mamba")
+    end = common_token(reference(model, requests, 24))
+    expected = reference(model, requests, 24, [end])
+    lengths = {len(ids) for ids in expected.values()}
+    assert len(lengths) > 3, "programs must end at different places to exercise admission"
+    for batch in (1, 5, 64):
+        written = run(model, requests, max_tokens=24, end_ids=frozenset([end]), batch=batch)
+        assert {name: part.token_ids for name, part in written.items()} == expected
+        for part in written.values():
+            assert part.finish == ("limit" if len(part.token_ids) == 24 else "end")
+            assert part.raw == part.text == "".join(chr(token + 32) for token in part.token_ids)
+
+
+def test_long_runs_outgrow_the_room_allocated_ahead():
+    model, requests = tiny("llama"), some_requests(4, 30)
+    expected = reference(model, requests, 160)
+    written = run(model, requests, max_tokens=160, batch=3)
+    assert {name: part.token_ids for name, part in written.items()} == expected
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-7])
+def test_near_ties_are_decided_as_at_batch_1(size):
+    model, requests = with_near_ties(size), some_requests(70, 12)
+    expected = reference(model, requests, 8)
+    for batch in (1, 7, 64):
+        written = run(model, requests, max_tokens=8, batch=batch)
+        assert {name: part.token_ids for name, part in written.items()} == expected
+    assert sum(part.rechecked for part in written.values()) > len(requests)
+
+
+def test_without_strict_mode_the_batch_changes_programs_and_the_difference_is_counted():
+    """The opposite of the test above; it shows that the near-ties are near enough to matter."""
+    model, requests = with_near_ties(1e-7), some_requests(70, 24)
+    loose = Settings(max_tokens=12, strict=False)
+    table = batch_differences(model, VOCABULARY, requests, loose, (1, 7, 64))
+    assert table["batch"].tolist() == [1, 7, 64]
+    assert table["programs"].tolist() == [70, 70, 70]
+    assert table["differing"].iloc[0] == 0
+    assert table["differing"].iloc[2] > 0
+    strict = batch_differences(model, VOCABULARY, requests, replace(loose, strict=True), (1, 64))
+    assert strict["differing"].tolist() == [0, 0]
+
+
+def test_a_clear_lead_is_not_rechecked():
+    written = run(tiny("llama"), some_requests(70), max_tokens=12)
+    assert sum(part.rechecked for part in written.values()) <= 2
+
+
+def test_a_real_model_writes_what_transformers_writes(shared_data):
+    folder = shared_data / "weights" / "stories260K-hf"
+    if not folder.is_dir():
+        pytest.skip("stories260K is not present")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    vocabulary = open_tokenizer(TokenizerSpec(key="stories", label="stories", path=str(folder)))
+    starts = ["Once upon a time", "The dog", "Lily said: “héllo”", "A", "One day, a little girl", "Tom and Sue were"]
+    texts = {f"s/{n}": f"{text}{' very' * (n % 5)}" for n, text in enumerate(starts * 4)}
+    requests = make_requests({name: prompt_ids(vocabulary.encode, text, [1]) for name, text in texts.items()})
+    expected = reference(model, requests, 40, [2])
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for batch in (1, 64):
+        written = run(model, requests, vocabulary, max_tokens=40, end_ids=frozenset([2]), batch=batch)
+        assert {name: part.token_ids for name, part in written.items()} == expected
+    for request in requests:
+        part = written[request.task_id, 0]
+        spelled = "".join(tokenizer.convert_ids_to_tokens(list(part.token_ids)))
+        assert "<0x" in spelled or part.raw == spelled.replace("▁", " ")
+
+
+def chi_square(observed: np.ndarray, expected: np.ndarray) -> float:
+    """p-value of Pearson's test; rare cells are merged."""
+    rare = expected < 5
+    merged = [np.append(counts[~rare], counts[rare].sum()) for counts in (observed, expected)]
+    if merged[1][-1] == 0:
+        merged = [counts[:-1] for counts in merged]
+    return chisquare(merged[0], merged[1] * merged[0].sum() / merged[1].sum()).pvalue
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.6, 1.0), (1.3, 0.8)])
+def test_sampled_frequencies_are_the_softmax_probabilities(temperature, top_p):
+    model, draws = tiny("qwen2"), 4000
+    requests = make_requests({"t": (5, 17, 3)}, draws)
+    with torch.inference_mode():
+        scores = model(input_ids=torch.tensor([[5, 17, 3]])).logits[:, -1] / temperature
+    scores = TopPLogitsWarper(top_p)(None, scores) if top_p < 1 else scores
+    expected = draws * scores.softmax(-1)[0].double().numpy()
+    options = {"temperature": temperature, "top_p": top_p, "max_tokens": 1, "batch": 500}
+    written = run(model, requests, **options)
+    observed = np.bincount([part.token_ids[0] for part in written.values()], minlength=WIDTH)
+    assert not observed[expected == 0].any()
+    assert chi_square(observed, expected) > 1e-3
+    assert chi_square(observed, 0.8 * expected + 0.2 * np.roll(expected, 1)) < 1e-3
+
+
+def test_later_tokens_are_sampled_independently_of_earlier_ones():
+    """Where all tokens are equally likely, all pairs of neighbours are too."""
+    model, draws = tiny("llama"), 1500
+    with torch.no_grad():
+        model.model.norm.weight.zero_()  # every logit is 0
+    written = run(model, make_requests({"t": (1, 2)}, draws), temperature=1.0, max_tokens=2, batch=500)
+    pairs = np.zeros((WIDTH, WIDTH))
+    for part in written.values():
+        pairs[part.token_ids] += 1
+    groups = pairs.reshape(4, WIDTH // 4, 4, WIDTH // 4).sum((1, 3)).ravel()
+    assert chi_square(groups, np.full(16, draws / 16)) > 1e-3
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0.8}, {"temperature": 1.0, "top_p": 0.7}])
+def test_a_sample_depends_on_its_own_name_only(options):
+    """Neither more samples, nor other tasks, nor the batch change it; another seed does."""
+    model, prompts = tiny("llama"), {part.task_id: part.input_ids for part in some_requests(12)}
+    options = {**options, "max_tokens": 16, "seed": 3}
+    few = run(model, make_requests(prompts, 2), batch=5, **options)
+    many = run(model, make_requests(prompts, 5), batch=64, **options)
+    assert {name: many[name].token_ids for name in few} == {name: part.token_ids for name, part in few.items()}
+    one_task = {"t/7": prompts["t/7"]}
+    alone = run(model, make_requests(one_task, 3), batch=1, **options)
+    assert all(alone[name].token_ids == many[name].token_ids for name in alone)
+    shorter = run(model, make_requests(one_task, 1), **{**options, "max_tokens": 5})
+    assert shorter["t/7", 0].token_ids == many["t/7", 0].token_ids[:5]
+    assert len({many["t/7", sample].token_ids for sample in range(5)}) == 5
+    other = run(model, make_requests(one_task, 1), **{**options, "seed": 4})
+    assert other["t/7", 0].token_ids != many["t/7", 0].token_ids
+
+
+def test_near_ties_do_not_change_samples_either():
+    model, prompts = with_near_ties(1e-7), {part.task_id: part.input_ids for part in some_requests(20)}
+    options = {"temperature": 0.9, "top_p": 0.9, "max_tokens": 12}
+    requests = make_requests(prompts, 3)
+    batches = [run(model, requests, batch=batch, **options) for batch in (1, 7, 64)]
+    ids = [{name: part.token_ids for name, part in written.items()} for written in batches]
+    assert ids[0] == ids[1] == ids[2]
+
+
+def test_random_streams_are_told_apart_by_every_argument():
+    names = [(0, "a", 0, 0), (1, "a", 0, 0), (0, "b", 0, 0), (0, "a", 1, 0), (0, "a", 0, 1), (0, "a", 11, 0)]
+    streams = [random_stream(*name, 1000) for name in names]
+    correlation = np.corrcoef(streams) - np.eye(len(names))
+    assert np.abs(correlation).max() < 0.15
+    assert np.array_equal(random_stream(*names[0], 500), streams[0][:500])
+    assert abs(np.concatenate(streams).mean() - np.euler_gamma) < 0.1  # the mean of a Gumbel distribution
+
+
+@given(st.integers(0, 10**6), st.floats(0.05, 0.99))
+@settings(max_examples=60, deadline=None)
+def test_the_nucleus_is_that_of_transformers(seed, top_p):
+    scores = 3 * torch.from_numpy(np.random.default_rng(seed).standard_normal((3, 50)))
+    kept = torch.isfinite(TopPLogitsWarper(top_p)(None, scores))
+    possible, certain = nucleus(scores, top_p)
+    assert torch.equal(possible, kept)
+    assert torch.equal(certain, kept)
+
+
+@given(
+    st.integers(0, 10**6), st.sampled_from([0.0, 0.5, 1.0]), st.floats(0.3, 1.0), st.floats(1e-4, 0.3), st.booleans()
+)
+@settings(max_examples=200, deadline=None)
+def test_a_sure_choice_survives_every_error_within_the_bound(seed, temperature, top_p, error, coarse):
+    """Coarse logits hold exact ties, also at the edge of the nucleus."""
+    draw = np.random.default_rng(seed)
+    logits = torch.from_numpy(draw.standard_normal((40, 12)).astype(np.float32) * 2)
+    logits = (logits * 2).round() / 2 if coarse else logits
+    noise = torch.from_numpy(draw.gumbel(size=logits.shape)) if temperature else None
+    sampling = {"temperature": temperature, "top_p": top_p}
+    tokens, sure = choose(logits, noise, **sampling, error=error)
+    for _ in range(5):
+        shift = torch.from_numpy(draw.uniform(-1, 1, logits.shape).astype(np.float32)).sign() * 0.999 * error
+        moved = choose(logits + shift, noise, **sampling, error=0.0).tokens
+        assert torch.equal(tokens[sure], moved[sure])
+
+
+def test_choices_far_from_any_edge_are_sure():
+    draw = np.random.default_rng(0)
+    logits = torch.from_numpy(draw.standard_normal((5000, 64)).astype(np.float32) * 3)
+    noise = torch.from_numpy(draw.gumbel(size=logits.shape))
+    for top_p in (1.0, 0.9):
+        assert choose(logits, noise, temperature=0.8, top_p=top_p, error=1e-4).sure.float().mean() > 0.995
+
+
+PIECES = ["a", "\n", "\ndef", "def", "d", "é", "漢", "\n#", " "]
+
+
+@given(
+    st.lists(st.sampled_from(PIECES)),
+    st.lists(st.integers(1, 4)),
+    st.sets(st.sampled_from(["\ndef", "\n#", "漢", "aa"])),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_program_ends_at_the_first_token_that_completes_a_stop_string(pieces, cuts, stops):
+    content, tokens = "".join(pieces).encode(), []
+    for cut in [*cuts, *[1] * len(content)]:  # tokens end anywhere, also inside of characters
+        tokens.append(content[:cut])
+        content = content[cut:]
+    tokens = [token for token in tokens if token]
+    row = Row(Request("t", 0, (1,)), Settings(stop=tuple(stops), max_tokens=10**6), [*tokens, None], 10**9)
+    for number in range(len(tokens)):
+        if row.finish is None:
+            row.accept(number)
+    written = [b"".join(tokens[: number + 1]).decode("utf-8", "replace") for number in range(len(tokens))]
+    hits = [number for number, text in enumerate(written) if any(stop in text for stop in stops)]
+    assert (row.finish == "stop") == bool(hits)
+    last = hits[0] if hits else len(tokens) - 1
+    part = row.completion()
+    assert part.token_ids == tuple(range(last + 1))
+    assert part.raw == (written[last] if tokens else "")
+    assert part.text == truncate(part.raw, tuple(stops))
+
+
+def test_ids_without_a_token_write_nothing():
+    row = Row(Request("t", 0, (1,)), Settings(), [b"a", None], 100)
+    for token in (0, 1, 0, 7):
+        row.accept(token)
+    assert row.completion().raw == "aa"
+
+
+def test_prompts_are_encoded_byte_for_byte(tokenizer_json):
+    vocabulary = open_tokenizer(TokenizerSpec(key="t", label="t", path=str(tokenizer_json)))
+    for prompt in ("def main():\n", "  \t\n\n ", "größe = 'x' ", "<|end|>", "\r\n漢"):
+        ids = prompt_ids(vocabulary.encode, prompt, [0])
+        assert ids[0] == 0
+        assert b"".join(vocabulary.tokens[token] for token in ids[1:]) == prompt.encode()
+
+
+def test_a_program_stops_where_the_window_of_the_model_ends():
+    model = AutoModelForCausalLM.from_config(
+        GPT2Config(vocab_size=WIDTH, n_positions=30, n_embd=32, n_head=4, n_layer=2)
+    ).eval()
+    written = run(model, [Request("t", 0, tuple(range(20))), Request("u", 0, (1,))], max_tokens=100)
+    assert {len(part.token_ids): part.finish for part in written.values()} == {10: "limit", 29: "limit"}
+
+
+@pytest.mark.parametrize(
+    ("requests", "message"),
+    [
+        ([Request("a", 0, ())], "task a, sample 0: the prompt has no token"),
+        ([Request("a", 1, (1, 2, WIDTH))], f"the model has no token {WIDTH}"),
+        ([Request("a", 0, (1,)), Request("a", 0, (2,))], "asked for twice"),
+        ([Request("a", 0, (1,) * 4096)], "the prompt has 4096 tokens, but the model's window is 2048"),
+    ],
+)
+def test_bad_requests_are_named(requests, message):
+    with pytest.raises(InputError, match=message):
+        run(tiny("llama"), requests)
+
+
+def test_numbers_that_are_not_finite_are_named():
+    model = tiny("llama")
+    with torch.no_grad():
+        model.lm_head.weight[3, 3] = torch.nan
+    with pytest.raises(InputError, match="task t/0: the model's logits are not finite"):
+        run(model, some_requests(1))
+
+
+def test_strict_mode_refuses_other_precisions():
+    with pytest.raises(InputError, match="float32"):
+        run(tiny("llama").to(torch.bfloat16), some_requests(1))
+    assert len(run(tiny("llama").to(torch.bfloat16), some_requests(3), strict=False, max_tokens=3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("max_tokens", 0), ("temperature", -1.0), ("top_p", 0.0), ("batch", 0), ("stop", ("",))]
+)
+def test_settings_out_of_range_are_named(field, value):
+    with pytest.raises(InputError, match=f"{field} = .*must be"):
+        Settings(**{field: value})
+
+
+OPTIONS = Settings(max_tokens=12, temperature=0.7, batch=8)
+
+
+def write(path: Path, requests, options=OPTIONS, **more):
+    return generate_to_file(path, tiny("llama"), VOCABULARY, requests, options, identity={"model": "tiny"}, **more)
+
+
+def test_an_interrupted_file_is_continued_to_the_same_bytes(tmp_path):
+    requests = make_requests({part.task_id: part.input_ids for part in some_requests(30)}, 2)
+    whole, broken = tmp_path / "whole.jsonl", tmp_path / "broken.jsonl"
+    lines = write(whole, requests)
+    assert [(line["task_id"], line["sample"]) for line in lines] == [(r.task_id, r.sample) for r in requests]
+    assert [json.loads(line) for line in whole.read_text().splitlines()] == lines
+    assert set(lines[0]) == {"task_id", "completion", "raw", "sample", "finish", "tokens"}
+
+    seen = []
+
+    def interrupt(written):
+        seen.append(written)
+        if sum(seen) > 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(broken, requests, progress=interrupt)
+    kept = len(broken.read_text().splitlines())
+    assert kept == sum(seen)
+    with broken.open("a") as file:
+        file.write('{"task_id": "t/29", "compl')
+    seen.clear()
+    assert write(broken, requests, replace(OPTIONS, batch=64), progress=seen.append) == lines
+    assert seen[0] == kept
+    assert broken.read_bytes() == whole.read_bytes()
+
+
+def test_samples_can_be_added_to_a_file(tmp_path):
+    prompts = {part.task_id: part.input_ids for part in some_requests(5)}
+    path = tmp_path / "samples.jsonl"
+    two = write(path, make_requests(prompts, 2))
+    three = write(path, make_requests(prompts, 3))
+    assert [line for line in three if line["sample"] < 2] == two
+    content = path.read_bytes()
+    assert write(path, make_requests(prompts, 2)) == two
+    assert path.read_bytes() == content
+
+
+def test_a_file_is_continued_with_the_same_settings_only(tmp_path):
+    path, requests = tmp_path / "samples.jsonl", some_requests(3)
+    write(path, requests)
+    content = path.read_bytes()
+    with pytest.raises(InputError, match=r"temperature was 0\.7 and is now 0\.2"):
+        write(path, requests, replace(OPTIONS, temperature=0.2))
+    with pytest.raises(InputError, match="prompts was"):
+        write(path, some_requests(3, seed=1))
+    foreign = tmp_path / "foreign.jsonl"
+    foreign.write_bytes(content)
+    with pytest.raises(InputError, match="was not written by generate"):
+        write(foreign, requests)
+    path.write_bytes(content + b"no json\n")
+    with pytest.raises(InputError, match="line 4: is not JSON"):
+        write(path, requests)
+    with pytest.raises(InputError, match=r"ends in \.jsonl"):
+        write(tmp_path / "samples.json", requests)
+
+
+def test_two_writers_do_not_share_a_file(tmp_path):
+    path, requests = tmp_path / "samples.jsonl", some_requests(3)
+
+    def second(_):
+        with pytest.raises(InputError, match="another process is writing it"):
+            write(path, requests)
+
+    assert len(write(path, requests, progress=second)) == 3
+
+
+def save_model(folder: Path, tokenizer, model) -> Path:
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.fixture
+def model_folder(tmp_path, byte_level_tokenizer) -> Path:
+    torch.manual_seed(0)
+    shape = {**SHAPE, "vocab_size": byte_level_tokenizer.get_vocab_size(), "bos_token_id": None, "eos_token_id": 0}
+    model = AutoModelForCausalLM.from_config(LlamaConfig(**shape), dtype=torch.float32)
+    return save_model(tmp_path / "model", byte_level_tokenizer, model)
+
+
+@pytest.fixture
+def benchmark_file(tmp_path) -> Path:
+    path, rows = tmp_path / "tasks.jsonl", []
+    for number in range(12):
+        prompt = f"def f{number}(x):\n" + "    # more\n" * (number % 4)
+        task = {"task_id": f"tiny/{number}", "prompt": prompt, "entry_point": f"f{number}"}
+        rows.append({**task, "canonical_solution": "    return x\n", "test": "def check(f):\n    assert f(1) == 1\n"})
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def command_line(*arguments: object) -> None:
+    parser = argparse.ArgumentParser()
+    command.add_command(parser.add_subparsers())
+    options = parser.parse_args(["generate", *map(str, arguments)])
+    options.run(options)
+
+
+def test_the_command_writes_samples(model_folder, benchmark_file, tmp_path):
+    out = tmp_path / "out.jsonl"
+    arguments = [model_folder, "--benchmark", benchmark_file, "--out", out, "--max-tokens", 9]
+    command_line(*arguments, "--stop", r"\n", "x")
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["task_id"] for row in rows] == [f"tiny/{number}" for number in range(12)]
+    for row in rows:
+        assert row["completion"] == truncate(row["raw"], ["\n", "x"])
+        assert row["finish"] == "stop" or row["tokens"] == 9 or row["finish"] == "end"
+    recorded = json.loads((tmp_path / "out.jsonl.settings.json").read_text())
+    assert recorded["stop"] == ["\n", "x"]
+    assert recorded["end_ids"] == [0]
+    assert "model.safetensors" in recorded["files"]
+    with pytest.raises(InputError, match="stop was"):
+        command_line(*arguments)
+
+
+def test_completions_that_are_all_empty_are_reported_and_kept(model_folder, benchmark_file, tmp_path):
+    model = AutoModelForCausalLM.from_pretrained(model_folder)
+    with torch.no_grad():
+        model.model.norm.weight.zero_()  # every logit is 0, and the first id, the end of a text, is taken
+    model.save_pretrained(model_folder)
+    out = tmp_path / "out.jsonl"
+    with pytest.raises(InputError, match="every completion is empty"):
+        command_line(model_folder, "--benchmark", benchmark_file, "--out", out)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(row["raw"], row["finish"], row["tokens"]) for row in rows] == [("", "end", 0)] * 12
+
+
+def test_chat_prompts_go_through_the_template_of_the_model(model_folder, benchmark_file, tmp_path):
+    with pytest.raises(InputError, match="has no chat template"):
+        chat_ids(model_folder, ["x"])
+    template = (
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}>>{% endif %}"
+    )
+    (model_folder / "chat_template.jinja").write_text(template)
+    vocabulary = open_tokenizer(TokenizerSpec(key="t", label="t", path=str(model_folder)))
+    (ids,) = chat_ids(model_folder, ["def f():\n"])
+    assert b"".join(vocabulary.tokens[token] for token in ids) == b"<user>def f():\n>>"
+    out = tmp_path / "out.jsonl"
+    command_line(model_folder, "--benchmark", benchmark_file, "--out", out, "--chat", "--max-tokens", 5)
+    assert json.loads((tmp_path / "out.jsonl.settings.json").read_text())["stop"] == []
+
+
+@pytest.mark.slow
+def test_a_killed_command_loses_at_most_one_batch(model_folder, benchmark_file, tmp_path):
+    whole, killed = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
+    arguments = [model_folder, "--benchmark", benchmark_file, "--samples", 20, "--temperature", 1, "--max-tokens", 60]
+    command_line(*arguments, "--out", whole)
+    program = (
+        "import sys; sys.argv[0] = 'generate'; import argparse; from helpers.commands import generate as c;"
+        "p = argparse.ArgumentParser(); c.add_command(p.add_subparsers()); o = p.parse_args(); o.run(o)"
+    )
+    shell = [sys.executable, "-c", program, "generate", *map(str, arguments), "--out", str(killed), "--batch", "8"]
+    process = subprocess.Popen(shell, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    while process.poll() is None and not (killed.exists() and killed.stat().st_size > 0):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = killed.read_bytes().count(b"\n")
+    assert 0 < kept < 240
+    command_line(*arguments, "--out", killed)
+    assert killed.read_bytes() == whole.read_bytes()

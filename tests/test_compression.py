@@ -1,0 +1,408 @@
+"""Variants: what is written, what the record says, that it appears whole, and what is refused."""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from helpers import compression
+from helpers.commands import quantize as quantize_command
+from helpers.compression import find_variant, quantize, read_record, variant
+from helpers.compression.round_to_nearest import round_to_nearest
+from helpers.errors import InputError, Unavailable
+from helpers.models import load_model
+from helpers.quantizations import Quantization, load_quantizations
+
+IDS = torch.arange(3, 43)[None]
+LAYER_SIZES = {"self_attn.q_proj": (64, 64), "mlp.gate_proj": (192, 64), "mlp.down_proj": (64, 192)}
+
+
+def row(**fields) -> Quantization:
+    return Quantization(key="test", label="Test", **fields)
+
+
+def build(folder: Path, family: str = "llama", *, tied: bool = True, feed_forward: int = 192, seed: int = 0) -> Path:
+    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
+
+    torch.manual_seed(seed)
+    config = {"llama": LlamaConfig, "qwen2": Qwen2Config}[family](
+        vocab_size=96,
+        hidden_size=64,
+        intermediate_size=feed_forward,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        tie_word_embeddings=tied,
+        initializer_range=0.1,
+    )
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float16)
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter, std=0.1)
+    model.save_pretrained(folder)
+    (folder / "tokenizer_config.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("llama"))
+
+
+def logits(model) -> torch.Tensor:
+    with torch.inference_mode():
+        return model(IDS).logits[0]
+
+
+def divergence(parent: Path, child: Path) -> float:
+    """Mean Kullback-Leibler divergence of the next-token distributions, nats."""
+    before, after = (logits(load_model(path)).log_softmax(-1) for path in (parent, child))
+    return float((before.exp() * (before - after)).sum(-1).mean())
+
+
+def expected_logits(parent: Path, bits: int, group_size: int | None, embeddings: bool, element: torch.dtype):
+    """The parent with every matrix rounded in place, in the precision the variant stores."""
+    model = load_model(parent)
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 2 and ("layers." in name or embeddings):
+            values = round_to_nearest(parameter.detach().numpy(), bits, group_size).dequantized()
+            parameter.data = torch.from_numpy(values).to(element).float()
+    return logits(model)
+
+
+@pytest.mark.parametrize(("family", "tied"), [("llama", True), ("llama", False), ("qwen2", True), ("qwen2", False)])
+@pytest.mark.parametrize(("bits", "group_size", "embeddings"), [(4, 32, False), (3, None, True), (6, 16, True)])
+def test_a_variant_computes_with_the_rounded_weights(tmp_path, family, tied, bits, group_size, embeddings):
+    parent = build(tmp_path / "parent", family, tied=tied)
+    quantization = row(method="rtn", bits=bits, group_size=group_size, embeddings=embeddings)
+    folder = quantize(parent, quantization, tmp_path / "variant")
+    packed = bits != 6
+    assert read_record(folder)["stored"] == (
+        "mixed" if packed and embeddings else "packed" if packed else "dequantized"
+    )
+    # Packed layers are decoded in float32; embeddings, and all of a width without a layout, are stored as float16.
+    if packed and not embeddings:
+        expected = expected_logits(parent, bits, group_size, False, torch.float32)
+        assert torch.allclose(logits(load_model(folder)), expected, atol=1e-5)
+    else:
+        expected = expected_logits(parent, bits, group_size, True, torch.float16)
+        assert torch.allclose(logits(load_model(folder)), expected, atol=1e-5 if not packed else 2e-2)
+    assert not torch.allclose(logits(load_model(parent)), expected, atol=1e-2)
+
+
+def test_what_is_not_quantized_stays_bit_for_bit(tmp_path):
+    parent = build(tmp_path / "parent", "qwen2", tied=False)
+    folder = quantize(parent, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+    before, after = load_file(parent / "model.safetensors"), load_file(folder / "model.safetensors")
+    same = [name for name in before if name in after]
+    assert sum(name.endswith("bias") for name in same) == 6
+    assert {"model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"} <= set(same)
+    assert all(torch.equal(before[name], after[name]) and before[name].dtype == after[name].dtype for name in same)
+    assert (folder / "tokenizer_config.json").read_text() == "{}"
+
+
+def test_layers_that_gptqs_layout_cannot_hold_are_stored_decoded(tmp_path):
+    """176 inputs are no multiple of 32."""
+    parent = build(tmp_path / "parent", feed_forward=176)
+    folder = quantize(parent, row(method="rtn", bits=4, group_size=16), tmp_path / "variant")
+    record = read_record(folder)
+    assert record["stored"] == "dequantized"
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text())
+    stored = load_file(folder / "model.safetensors")
+    weights = load_file(parent / "model.safetensors")
+    for name in (matrix["name"] for matrix in record["matrices"]):
+        expected = round_to_nearest(weights[name].float().numpy(), 4, 16).dequantized().astype(np.float16)
+        assert np.array_equal(stored[name].numpy(), expected)
+
+
+@pytest.mark.parametrize(("dtype", "stored"), [("float32", torch.float32), ("bfloat16", torch.float16)])
+def test_a_decoded_variant_keeps_the_precision_of_its_parent(tmp_path, dtype, stored):
+    parent = build(tmp_path / "parent")
+    weights = load_file(parent / "model.safetensors")
+    element = getattr(torch, dtype)
+    save_file(
+        {name: value.to(element) for name, value in weights.items()}, parent / "model.safetensors", {"format": "pt"}
+    )
+    folder = quantize(parent, row(method="rtn", bits=5), tmp_path / "variant")
+    name = "model.layers.0.mlp.up_proj.weight"
+    written = load_file(folder / "model.safetensors")
+    expected = round_to_nearest(weights[name].to(element).float().numpy(), 5).dequantized()
+    assert torch.equal(written[name], torch.from_numpy(expected).to(stored))
+    assert written["model.norm.weight"].dtype == element
+
+
+def test_shards_are_read(tmp_path, llama):
+    parent = tmp_path / "sharded"
+    parent.mkdir()
+    weights = load_file(llama / "model.safetensors")
+    names = sorted(weights)
+    place = {name: f"model-0000{1 + (number % 2)}-of-00002.safetensors" for number, name in enumerate(names)}
+    for file in set(place.values()):
+        save_file({name: weights[name] for name in names if place[name] == file}, parent / file)
+    (parent / "model.safetensors.index.json").write_text(json.dumps({"weight_map": place}))
+    (parent / "config.json").write_text((llama / "config.json").read_text())
+    quantization = row(method="rtn", bits=4, group_size=32)
+    hashes = [
+        read_record(quantize(path, quantization, tmp_path / name))["weights_sha256"]
+        for path, name in ((parent, "a"), (llama, "b"))
+    ]
+    assert hashes[0] == hashes[1]
+
+
+def test_the_record_counts_bits_by_hand(tmp_path, llama):
+    """4-bit codes, per 32 a float16 scale and a 4-bit zero point; everything else stays in float16."""
+    folder = quantize(llama, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+    record = read_record(folder)
+    quantized = 2 * (64 * 64 * 2 + 32 * 64 * 2 + 3 * 64 * 192)
+    rest = 96 * 64 + 5 * 64
+    assert record["parameters"] == {"quantized": quantized, "model": quantized + rest}
+    assert record["effective_bits"]["quantized"] == pytest.approx(4.625)
+    assert record["effective_bits"]["model"] == pytest.approx((4.625 * quantized + 16 * rest) / (quantized + rest))
+    assert record["weights_sha256"] == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert (record["method"], record["seed"], record["calibration"]) == ("rtn", 0, None)
+    # The file itself: codes and scales as counted, zero points too, and an index of 32 bits for every column.
+    tensors = load_file(folder / "model.safetensors")
+    parts = {
+        part: sum(8 * tensors[name].nbytes for name in tensors if name.endswith(part))
+        for part in ("qweight", "qzeros", "scales")
+    }
+    assert sum(parts.values()) == 4.625 * quantized
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"method": "rtn", "bits": 2, "group_size": 8},
+        {"method": "hqq", "bits": 3, "group_size": 32},
+        {"method": "torchao", "bits": 4, "group_size": 32},
+        {"method": "gguf", "type": "Q4_0"},
+    ],
+)
+def test_the_same_seed_gives_the_same_bytes(tmp_path, llama, fields):
+    try:
+        paths = [quantize(llama, row(**fields), tmp_path / name) for name in "ab"]
+    except Unavailable as gap:
+        pytest.skip(str(gap))
+    hashes = {read_record(path)["weights_sha256"] for path in paths}
+    assert len(hashes) == 1
+
+
+def test_a_gguf_variant_opens_and_is_counted_by_its_blocks(tmp_path, llama):
+    path = quantize(llama, row(method="gguf", type="Q8_0"), tmp_path / "variant")
+    assert path.suffix == ".gguf"
+    record = read_record(path)
+    assert {matrix["type"] for matrix in record["matrices"]} == {"Q8_0"}
+    assert record["effective_bits"]["quantized"] == 8.5
+    assert divergence(llama, path) < 2e-3
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_hqq_gives_what_its_own_layer_computes(tmp_path, llama, bits):
+    hqq = pytest.importorskip("hqq.core.quantize")
+    folder = quantize(llama, row(method="hqq", bits=bits, group_size=32), tmp_path / "variant")
+    name = "model.layers.1.mlp.down_proj.weight"
+    layer = torch.nn.Linear(192, 64, bias=False)
+    layer.weight.data = load_file(llama / "model.safetensors")[name].float()
+    settings = hqq.BaseQuantizeConfig(nbits=bits, group_size=32, axis=1)
+    own = hqq.HQQLinear(layer, settings, compute_dtype=torch.float32, device="cpu", del_orig=False).dequantize()
+    stored = load_file(folder / "model.safetensors")[name].float()
+    assert torch.allclose(stored, own, atol=2e-3 * own.abs().max())
+    overhead = {3: 3.2}.get(bits, bits)  # ten codes of 3 bits lie in 32
+    assert read_record(folder)["effective_bits"]["quantized"] == pytest.approx(overhead + 1, rel=0.02)
+
+
+@pytest.mark.parametrize(("bits", "group_size", "symmetric"), [(8, None, False), (4, 32, False), (3, 32, True)])
+def test_torchao_gives_what_its_own_layer_computes(tmp_path, llama, bits, group_size, symmetric):
+    from torchao.quantization import IntxWeightOnlyConfig, MappingType, PerAxis, PerGroup, quantize_
+
+    quantization = row(method="torchao", bits=bits, group_size=group_size, symmetric=symmetric)
+    folder = quantize(llama, quantization, tmp_path / "variant")
+    name = "model.layers.1.mlp.down_proj.weight"
+    layer = torch.nn.Linear(192, 64, bias=False)
+    layer.weight.data = load_file(llama / "model.safetensors")[name].float()
+    mapping = MappingType.SYMMETRIC if symmetric else MappingType.ASYMMETRIC
+    width = getattr(torch, f"int{bits}")
+    granularity = PerGroup(group_size) if group_size else PerAxis(0)
+    settings = {"granularity": granularity, "mapping_type": mapping, "scale_dtype": torch.float16}
+    quantize_(layer, IntxWeightOnlyConfig(width, **settings))
+    inputs = torch.eye(192)
+    stored = load_file(folder / "model.safetensors")[name].float()
+    computed = layer(inputs).T
+    assert torch.allclose(stored, computed, atol=2e-3 * computed.abs().max())
+    assert len(torch.unique(stored[0, : group_size or 192])) <= 2**bits
+
+
+def test_a_variant_is_made_once(tmp_path, llama):
+    quantization = row(method="rtn", bits=4, group_size=32)
+    assert find_variant(llama, quantization, directory=tmp_path) is None
+    path = variant(llama, quantization, directory=tmp_path)
+    stamp = (path / "model.safetensors").stat().st_mtime_ns
+    renamed = quantization.model_copy(update={"key": "other", "label": "Other", "note": "a note"})
+    assert variant(llama, renamed, directory=tmp_path) == path == find_variant(llama, renamed, directory=tmp_path)
+    assert (path / "model.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_content_decides_where_a_variant_lies(tmp_path, llama):
+    quantization = row(method="rtn", bits=4, group_size=32)
+    paths = {variant(llama, quantization, directory=tmp_path)}
+    for change in ({"bits": 3}, {"group_size": 64}, {"symmetric": True}, {"embeddings": True}, {"seed": 1}):
+        paths.add(variant(llama, quantization.model_copy(update=change), directory=tmp_path))
+    paths.add(variant(build(tmp_path / "other", seed=1), quantization, directory=tmp_path))
+    retokenized = build(tmp_path / "retokenized")
+    (retokenized / "tokenizer_config.json").write_text('{"model_max_length": 7}')
+    paths.add(variant(retokenized, quantization, directory=tmp_path))
+    assert len(paths) == 8
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError, OSError(28, "No space left on device")])
+def test_an_interrupted_run_leaves_nothing(tmp_path, llama, monkeypatch, stop):
+    def fail(*_):
+        raise stop
+
+    monkeypatch.setattr(compression, "write_record", fail)
+    expected = InputError if isinstance(stop, OSError) else stop
+    with pytest.raises(expected):
+        quantize(llama, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path, llama):
+    """A process is killed while it writes; the next one finds its folder."""
+    script = (
+        "import os, sys, pathlib; from helpers.compression.storage import staged\n"
+        "with staged(pathlib.Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'model.safetensors').write_bytes(b'half')\n"
+        "    os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path / "variant")])
+    assert killed.returncode == -9
+    left = [path.name for path in tmp_path.iterdir()]
+    assert len(left) == 1
+    assert left[0].startswith(".variant.")
+    quantize(llama, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+    assert [path.name for path in tmp_path.iterdir()] == ["variant"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"method": "rtn", "bits": 4, "group_size": 48},
+            "down_proj.weight: 192 .*|64 columns are not divisible by group size 48",
+        ),
+        ({"method": "gptq", "bits": 5, "calibration": "corpus"}, "needs calibration text"),
+        ({"method": "hqq", "bits": 5, "group_size": 32}, "5 bits: HQQ packs"),
+        ({"method": "hqq", "bits": 4, "group_size": 32, "symmetric": True}, "symmetric"),
+        ({"method": "gguf", "type": "Q9_9"}, "Q9_9"),
+        ({"method": "bitsandbytes", "type": "nf5"}, "nf5"),
+    ],
+)
+def test_what_cannot_be_quantized_is_one_line_and_nothing_is_written(tmp_path, llama, fields, message):
+    with pytest.raises(InputError, match=message) as caught:
+        quantize(llama, row(**fields), tmp_path / "variant")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_library_names_its_remedy(tmp_path, llama, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(Unavailable, match="pip install bitsandbytes"):
+        quantize(llama, row(method="bitsandbytes", type="nf4"), tmp_path / "variant")
+
+
+def test_parents_that_are_none(tmp_path, llama):
+    quantization = row(method="rtn", bits=4, group_size=32)
+    with pytest.raises(InputError, match=r"config\.json"):
+        quantize(tmp_path / "nothing", quantization, tmp_path / "variant")
+    folder = quantize(llama, quantization, tmp_path / "variant")
+    with pytest.raises(InputError, match="exists already"):
+        quantize(llama, quantization, folder)
+    with pytest.raises(InputError, match="is quantized already"):
+        quantize(folder, quantization, tmp_path / "again")
+    decoded = quantize(llama, row(method="rtn", bits=6), tmp_path / "decoded")
+    with pytest.raises(InputError, match="is quantized already"):
+        quantize(decoded, quantization, tmp_path / "again")
+    with pytest.raises(InputError, match="from a Hugging Face folder, not from a file"):
+        quantize(llama / "model.safetensors", quantization, tmp_path / "again")
+    with pytest.raises(InputError, match="looks at no text"):
+        quantize(llama, quantization, tmp_path / "again", [[1, 2, 3]])
+
+
+def test_a_weight_that_is_not_finite_is_named(tmp_path):
+    parent = build(tmp_path / "parent")
+    weights = load_file(parent / "model.safetensors")
+    weights["model.layers.1.mlp.up_proj.weight"][3, 4] = float("nan")
+    save_file(weights, parent / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=r"model\.layers\.1\.mlp\.up_proj\.weight: holds NaN or infinity"):
+        quantize(parent, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+    assert not (tmp_path / "variant").exists()
+
+
+def test_every_row_of_the_registry_names_one_variant():
+    rows = load_quantizations()
+    deciding = [
+        tuple(quantization.model_dump(exclude={"key", "label", "note"}).values()) for quantization in rows.values()
+    ]
+    assert len(set(deciding)) == len(rows)
+    assert len({quantization.label for quantization in rows.values()}) == len(rows)
+    assert max(len(quantization.label) for quantization in rows.values()) <= 16
+    types = {quantization.type for quantization in rows.values() if quantization.method == "gguf"}
+    from helpers.gguf_quantizers import MIXTURES
+
+    assert len(types) == 14
+    assert types <= set(MIXTURES)
+
+
+def command(*arguments: str) -> None:
+    parser = argparse.ArgumentParser()
+    quantize_command.add_command(parser.add_subparsers())
+    options = parser.parse_args(["quantize", *map(str, arguments)])
+    options.run(options)
+
+
+def test_the_command_writes_a_folder_and_one_line(tmp_path, llama, capsys):
+    out = tmp_path / "variant"
+    command(llama, "--method", "rtn", "--bits", 4, "--group-size", 32, "--symmetric", "--out", out)
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1
+    assert "4.500 bits per weight in 14 matrices" in printed
+    assert str(out) in printed
+    load_model(out)
+
+
+def test_the_command_quantizes_a_real_model(tmp_path, shared_data, capsys):
+    parent = shared_data / "weights" / "stories260K-hf"
+    command(parent, "--method", "rtn", "--bits", 8, "--out", tmp_path / "variant")
+    assert "weights dequantized" in capsys.readouterr().out
+    assert 0 < divergence(parent, tmp_path / "variant") < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--method", "rtn", "--bits", "9"), "bits"),
+        (("--method", "rtn"), "bits is needed"),
+        (("--method", "gguf", "--bits", "4"), "type goes with"),
+        (("--method", "rtn", "--bits", "4", "--group-size", "48"), "not divisible by group size 48"),
+        (("--method", "rtn", "--bits", "4", "--calibration-source", "self"), "looks at no text"),
+        (("--method", "gptq", "--bits", "4"), "needs either"),
+        (("--method", "gptq", "--bits", "4", "--calibration", "no-such-file.py"), "no-such-file.py"),
+    ],
+)
+def test_the_command_refuses_in_one_line(tmp_path, llama, arguments, message):
+    with pytest.raises(InputError, match=message):
+        command(llama, *arguments, "--out", tmp_path / "variant")
+    assert not (tmp_path / "variant").exists()
+
+
+def test_the_command_refuses_an_existing_folder(tmp_path, llama):
+    with pytest.raises(InputError, match="exists already"):
+        command(llama, "--method", "rtn", "--bits", "4", "--out", tmp_path)

@@ -1,0 +1,145 @@
+"""Samples through the sandbox, against verdicts that others recorded."""
+
+import json
+
+import pytest
+
+from helpers.benchmarks import Task, load_benchmark
+from helpers.completions import truncate
+from helpers.errors import Unavailable
+from helpers.execution import execute_samples, verify_tasks
+from helpers.pass_rates import pass_rates
+from helpers.samples import Sample
+from helpers.sandbox import Sandbox
+
+REFLEXION = {  # file → how many it records as solved, and how many of these truly pass
+    "reflexion_gpt-4_humaneval_py": (150, 150),
+    "simple_gpt-4_humaneval_py_b": (134, 134),
+    "simple_gpt-3.5-turbo_humaneval_py": (42, 42),
+    "simple_gpt-4_humaneval_py": (141, 140),
+    "simple_text-davinci-003_humaneval_py": (96, 93),
+}
+CODET = "HumanEval_codegen16B_temp0.8_topp0.95_num100_max300_code_solution.jsonl"
+TASK = Task(
+    "t/0",
+    'def double(n):\n    """Return twice n."""\n',
+    "double",
+    "    return 2 * n\n",
+    "",
+    "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate('a') == 'aa'\n",
+)
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    try:
+        with Sandbox() as opened:
+            yield opened
+    except Unavailable as gap:
+        pytest.skip(str(gap))
+
+
+def read_lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("completion", "outcome", "exception"),
+    [
+        (TASK.canonical_solution, "passed", ""),
+        ("    return n + 2\n", "exception", "TypeError"),
+        ("    return n\n", "wrong answer", None),
+        ("    return m\n", "exception", "NameError"),
+        ("    return (n\n", "syntax error", None),
+        ("", "wrong answer", None),
+        ("    while True: pass\n", "timeout", None),
+    ],
+)
+def test_outcomes_are_told_apart(sandbox, completion, outcome, exception):
+    (row,) = execute_samples([TASK], [Sample("t/0", 0, completion)], sandbox).to_dict("records")
+    assert (row["outcome"], row["passed"]) == (outcome, outcome == "passed")
+    assert exception is None or row["exception"] == exception
+    assert row["isolation"] == sandbox.isolation and row["seconds"] >= 0
+
+
+def test_every_sample_keeps_its_row_and_identical_programs_run_once(sandbox, monkeypatch):
+    judged = []
+
+    def counting(trials):
+        judged.extend(trials)
+        return Sandbox.judge(sandbox, trials)
+
+    monkeypatch.setattr(sandbox, "judge", counting)
+    other = Task("t/1", TASK.prompt, TASK.entry_point, "", "", "def check(candidate):\n    assert candidate(2) == 5\n")
+    texts = [("t/0", TASK.canonical_solution), ("t/1", TASK.canonical_solution), ("t/0", "    return n\n")] * 3
+    samples = [Sample(task_id, number // 3, text) for number, (task_id, text) in enumerate(texts)]
+    samples.append(Sample("t/0", 9, TASK.prompt + TASK.canonical_solution, whole=True))
+    table = execute_samples([TASK, other], samples, sandbox)
+    assert table["task_id"].tolist() == [sample.task_id for sample in samples]
+    assert table["sample"].tolist() == [sample.sample for sample in samples]
+    assert table["passed"].tolist() == [True, False, False] * 3 + [True]
+    assert len(judged) == 3
+
+
+@pytest.mark.parametrize("benchmark", ["humaneval", "zoo-standard", "zoo-hard", "zoo-ood"])
+def test_all_canonical_solutions_pass(sandbox, benchmark):
+    tasks = load_benchmark(benchmark)
+    sound, failing = verify_tasks(tasks, sandbox)
+    assert failing == {} and sound == tasks
+
+
+def test_a_task_whose_canonical_solution_fails_is_named(sandbox):
+    broken = Task("t/1", TASK.prompt, TASK.entry_point, "    return None + n\n", "", TASK.test)
+    assert verify_tasks([broken, TASK], sandbox) == ([TASK], {"t/1": "TypeError"})
+
+
+def test_a_task_that_needs_what_is_not_here_is_named(sandbox):
+    prompt = f"import no_such_module\n\n\n{TASK.prompt}"
+    missing = Task("t/1", prompt, TASK.entry_point, TASK.canonical_solution, prompt, TASK.test)
+    sound, failing = verify_tasks([TASK, missing], sandbox)
+    assert sound == [TASK] and "ModuleNotFoundError" in failing["t/1"]
+
+
+@pytest.mark.parametrize("name", REFLEXION)
+def test_recorded_verdicts_are_reproduced(sandbox, shared_data, name):
+    """Where the recorded number is higher, the original scorer let names of one task leak into the next."""
+    rows = read_lines(shared_data / "recorded" / "reflexion" / f"{name}.jsonl")
+    tasks = load_benchmark("humaneval")
+    assert [row["task_id"] for row in rows] == [task.task_id for task in tasks]
+    table = execute_samples(tasks, [Sample(row["task_id"], 0, row["solution"]) for row in rows], sandbox)
+    recorded, passed = REFLEXION[name]
+    assert sum(row["is_solved"] for row in rows) == recorded
+    assert int(table["passed"].sum()) == passed
+    differs = table[table["passed"] != [row["is_solved"] for row in rows]]
+    assert len(differs) == recorded - passed
+    assert (differs["exception"] == "NameError").all()
+
+
+def test_recorded_verdicts_of_mbpp_are_reproduced_but_for_a_leaked_name(sandbox, shared_data):
+    """One answer defines `sum`; the original scorer let it hide the builtin from every later program that calls it."""
+    rows = read_lines(shared_data / "recorded" / "reflexion" / "simple_gpt-4_mbpp_py.jsonl")
+    tasks = [Task(row["name"], row["prompt"], row["entry_point"], "", "", row["test"]) for row in rows]
+    samples = [Sample(row["name"], 0, row["solution"], whole=True) for row in rows]
+    table = execute_samples(tasks, samples, sandbox)
+    differs = table[table["passed"] != [row["is_solved"] for row in rows]]
+    leak = [row["entry_point"] for row in rows].index("sum")
+    assert (int(table["passed"].sum()), sum(row["is_solved"] for row in rows), len(differs)) == (324, 318, 6)
+    assert differs["passed"].all() and differs.index.min() > leak
+    assert all("sum(" in rows[place]["solution"] for place in differs.index)
+
+
+@pytest.mark.slow
+def test_pass_rates_of_recorded_samples_are_the_published_ones(sandbox, shared_data):
+    """16,400 samples of CodeGen-16B."""
+    tasks = sorted(load_benchmark("humaneval"), key=lambda task: task.task_id)  # the order of the file's lines
+    rows = read_lines(shared_data / "recorded" / "codet" / CODET)
+    assert all(f"def {task.entry_point}(" in row["prompt"] for task, row in zip(tasks, rows, strict=True))
+    samples = [
+        Sample(task.task_id, number, truncate(text))
+        for task, row in zip(tasks, rows, strict=True)
+        for number, text in enumerate(row["samples"])
+    ]
+    assert len(samples) == 16_400
+    rates = pass_rates(execute_samples(tasks, samples, sandbox), [1, 2, 10, 100]).set_index("k")
+    measured = [round(100 * rates.loc[k, "value"], 2) for k in (1, 2, 10, 100)]
+    assert measured == [22.12, 30.79, 50.38, 73.78]

@@ -1,0 +1,155 @@
+"""The command from end to end on tiny models, and every mistake a user can make in one line."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from helpers.commands import fidelity
+from helpers.divergences import KL_POINTS, fidelity_summary
+from helpers.errors import InputError
+from helpers.fidelity import encode_document, token_fidelity
+from helpers.languages import load_languages, load_programs
+from helpers.models import load_model
+from helpers.registry import TokenizerSpec
+from helpers.tokenizer_files import open_tokenizer
+
+LANGUAGES = load_languages()
+
+
+def run(*arguments) -> None:
+    parser = argparse.ArgumentParser()
+    fidelity.add_command(parser.add_subparsers())
+    options = parser.parse_args(["fidelity", *map(str, arguments)])
+    options.run(options)
+
+
+def fails(*arguments) -> str:
+    with pytest.raises(InputError) as caught:
+        run(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.fixture
+def parent(tmp_path, byte_level_tokenizer) -> Path:
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("llama", vocab_size=420, bos_token_id=0, **sizes, num_key_value_heads=2)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "parent")
+    byte_level_tokenizer.save(str(tmp_path / "parent" / "tokenizer.json"))
+    return tmp_path / "parent"
+
+
+@pytest.fixture
+def child(parent) -> Path:
+    """The parent with its matrices rounded."""
+    folder = Path(shutil.copytree(parent, parent.parent / "child"))
+    tensors = load_file(folder / "model.safetensors")
+    rounded = {name: (tensor * 30).round() / 30 for name, tensor in tensors.items()}
+    save_file(rounded, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+@pytest.fixture
+def programs(tmp_path) -> list[Path]:
+    files = []
+    for key in ("python", "rust"):
+        for name, text in list(load_programs(LANGUAGES[key]).items())[:2]:
+            files.append(tmp_path / f"{name}{LANGUAGES[key].extension}")
+            files[-1].write_text(text, encoding="utf-8")
+    return files
+
+
+def test_json_holds_every_statistic_by_name(parent, child, programs, capsys):
+    run(parent, child, "--text", *programs, "--format", "json")
+    result = json.loads(capsys.readouterr().out)
+    vocabulary = open_tokenizer(TokenizerSpec(key="t", label="t", path=str(parent)))
+    languages = [LANGUAGES["python"]] * 2 + [LANGUAGES["rust"]] * 2
+    documents = [
+        encode_document(vocabulary, language, file.read_text(), str(file))
+        for language, file in zip(languages, programs, strict=True)
+    ]
+    tokens = token_fidelity(load_model(parent), load_model(child), documents, [0])
+    assert (result["tokens"], result["documents"]) == (len(tokens), 4)
+    assert result["context"]["input_ids"] == [0]
+    expected = fidelity_summary(tokens).set_index("statistic")
+    assert set(expected.index) <= set(result["overall"])
+    for name, row in expected.drop("keyword_rank_correlation_mean").iterrows():
+        assert result["overall"][name] == pytest.approx(row["value"], rel=1e-5, abs=1e-9), name
+    assert {f"kl_{point}_nats" for point in KL_POINTS} < set(result["overall"])
+    overall = result["overall"]
+    assert overall["kl_mean_nats_low"] < overall["kl_mean_nats"] < overall["kl_mean_nats_high"]
+    assert overall["kl_mean_nats_standard_error"] > 0
+    assert 0 < overall["keyword_rank_correlation_mean"] < 1
+    assert set(result["by_language"]) == {"python", "rust"}
+    assert {"keyword", "identifier", "operator"} < set(result["by_token_class"])
+    for part in ("by_token_class", "by_language"):
+        groups = result[part].values()
+        assert sum(group["tokens"] for group in groups) == len(tokens)
+        mean = sum(group["tokens"] * group["kl_mean_nats"] for group in groups) / len(tokens)
+        assert mean == pytest.approx(overall["kl_mean_nats"], rel=1e-6)
+
+
+def test_a_model_and_itself(parent, programs, capsys):
+    run(parent, parent, "--text", *programs, "--format", "json")
+    overall = json.loads(capsys.readouterr().out)["overall"]
+    assert overall["kl_max_nats"] == overall["delta_p_rms"] == overall["perplexity_difference"] == 0
+    assert overall["same_top_fraction"] == overall["keyword_rank_correlation_mean"] == 1
+
+
+def test_table_and_language_by_hand(parent, child, tmp_path, capsys):
+    file = tmp_path / "notes.txt"
+    file.write_text("while True:\n    return None\n" * 3)
+    run(parent, child, "--text", file, "--language", "python")
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("kl_p99_9_nats") for line in lines)
+    assert any(line.startswith("keyword ") for line in lines)
+    assert lines[-1].endswith("of 1 texts; low and high: 95 % bootstrap over texts")
+
+
+def other_tokenizer(child: Path) -> None:
+    tokenizer = json.loads((child / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    one, other = list(vocabulary)[10:12]
+    vocabulary[one], vocabulary[other] = vocabulary[other], vocabulary[one]
+    (child / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+
+def test_different_tokenizers_are_refused_by_id_and_done_by_bytes(parent, child, programs, capsys):
+    other_tokenizer(child)
+    assert "the tokenizers differ (id" in fails(parent, child, "--text", *programs)
+    run(parent, child, "--text", *programs, "--bytes", "--format", "json")
+    result = json.loads(capsys.readouterr().out)
+    assert result["bytes"] == sum(file.stat().st_size for file in programs)
+    found = result["overall"]
+    # a model that knows nothing needs log2(420) bits per token
+    assert 0 < found["bits_per_byte_parent"] < np.log2(420) + 1
+    difference = found["bits_per_byte_child"] - found["bits_per_byte_parent"]
+    assert found["bits_per_byte_difference"] == pytest.approx(difference)
+    run(parent, child, "--text", *programs, "--bytes")
+    assert "bits_per_byte_child" in capsys.readouterr().out
+
+
+def test_bad_input_is_one_line(parent, child, tmp_path, programs):
+    def text(name: str, content: bytes) -> Path:
+        (tmp_path / name).write_bytes(content)
+        return tmp_path / name
+
+    assert "empty.py: the text is empty" in fails(parent, child, "--text", text("empty.py", b" \n"))
+    assert "too short (" in fails(parent, child, "--text", text("short.py", b"x = 1"))
+    assert "notes.txt: its language is unknown" in fails(parent, child, "--text", text("notes.txt", b"x = 1\n"))
+    assert "latin.py: no UTF-8 text" in fails(parent, child, "--text", text("latin.py", b"x = '\xe9'\n"))
+    assert "'cobol' is not in" in fails(parent, child, "--text", programs[0], "--language", "cobol")
+    assert "nowhere" in fails(parent, "./nowhere", "--text", programs[0])
+    (child / "model.safetensors").write_bytes(b"broken")
+    assert str(child) in fails(parent, child, "--text", programs[0])
+    with pytest.raises(OSError, match=r"missing\.py"):
+        run(parent, child, "--text", tmp_path / "missing.py")

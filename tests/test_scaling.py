@@ -1,0 +1,48 @@
+"""The fitted trend against a line that is known, and the interval against its promise."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.scaling import size_trend
+from helpers.seed_noise import seed_effects
+
+
+def losses(noise: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, float]]:
+    generator = np.random.default_rng(seed)
+    parameters = {"a": 1e5, "b": 1e6, "c": 1e7}
+    rows = []
+    for document in range(60):
+        tokens = int(generator.integers(50, 150))
+        shared = generator.normal(0, noise)
+        for model, size in parameters.items():
+            rows.append((model, document, tokens * (5 - 0.4 * np.log10(size) + shared), tokens))
+    return pd.DataFrame(rows, columns=["model", "document", "nats", "tokens"]), parameters
+
+
+def test_an_exact_line_is_found():
+    values, line = size_trend(*losses(0.0), resamples=50)
+    assert values["value"].tolist() == pytest.approx([3.0, 2.6, 2.2])
+    assert line["slope"].iloc[0] == pytest.approx(-0.4)
+    assert line["slope_low"].iloc[0] == pytest.approx(-0.4) and line["slope_high"].iloc[0] == pytest.approx(-0.4)
+    assert line["value"].iloc[[0, -1]].tolist() == pytest.approx([3.0, 2.2])
+
+
+def test_texts_shared_by_all_models_move_the_level_and_not_the_slope():
+    values, line = size_trend(*losses(0.5))
+    assert (values["high"] - values["low"] > 0.1).all()
+    assert line["slope_high"].iloc[0] - line["slope_low"].iloc[0] < 1e-9
+
+
+def test_seed_effects_against_a_published_example():
+    """Welch's test as scipy documents and as computed by hand from means and variances."""
+    table = pd.DataFrame({"family": ["x"] * 3 + ["y"] * 3, "value": [4.0, 5.0, 6.0, 1.0, 3.0, 5.0], "metric": "m"})
+    row = seed_effects(table, "x", "y", ["metric"]).iloc[0]
+    error = (1 / 3 + 4 / 3) ** 0.5
+    freedom = (1 / 3 + 4 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (4 / 3) ** 2 / 2)
+    assert row["value"] == pytest.approx(2.0)
+    assert freedom == pytest.approx(2.941, abs=1e-3)
+    quantile = 3.2203  # t(0.975) at 2.941 degrees of freedom, between the tables' 3.182 (3) and 4.303 (2)
+    assert (row["high"] - row["low"]) / 2 == pytest.approx(quantile * error, rel=1e-3)
+    with pytest.raises(ValueError, match="two seeds"):
+        seed_effects(table.iloc[2:], "x", "y", ["metric"])

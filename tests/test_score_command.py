@@ -1,0 +1,103 @@
+"""`score`: what a user sees."""
+
+import argparse
+import gzip
+import json
+
+import pytest
+
+from helpers.commands import score
+from helpers.errors import InputError, Unavailable
+
+TEST = "def check(candidate):\n    assert candidate(2) == {}\n"
+TASKS = [
+    {
+        "task_id": f"t/{number}",
+        "prompt": f"def times{number}(n):\n",
+        "entry_point": f"times{number}",
+        "canonical_solution": f"    return n * {number}\n",
+        "test": TEST.format(2 * number),
+    }
+    for number in range(4)
+]
+SAMPLES = [
+    {"task_id": task["task_id"], "completion": completion}
+    for task in TASKS
+    for completion in (task["canonical_solution"], "    return n * 3\n", "    return None * n\n", "    return (n\n")
+]
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Score tasks and samples; returns what is printed."""
+
+    def run_command(tasks, samples, *arguments):
+        files = []
+        for name, rows in (("tasks", tasks), ("samples", samples)):
+            files.append(tmp_path / f"{name}.jsonl")
+            files[-1].write_text("".join(json.dumps(row) + "\n" for row in rows))
+        parser = argparse.ArgumentParser()
+        score.add_command(parser.add_subparsers())
+        line = ["score", "--benchmark", str(files[0]), "--samples", str(files[1]), "--workers", "2", *arguments]
+        options = parser.parse_args(line)
+        try:
+            options.run(options)
+        except Unavailable as gap:
+            pytest.skip(str(gap))
+        return capsys.readouterr().out
+
+    return run_command
+
+
+def test_the_summary_holds_every_number(run, tmp_path):
+    outcomes = tmp_path / "new" / "outcomes.jsonl.gz"
+    arguments = ["--k", "1,2,10", "--format", "json", "--outcomes", str(outcomes)]
+    summary = json.loads(run(TASKS, SAMPLES, *arguments))
+    assert (summary["n_tasks"], summary["n_samples"]) == (4, 16)
+    assert summary["pass@1"]["value"] == pytest.approx((3 * 0.25 + 0.5) / 4)
+    assert summary["pass@2"]["value"] == pytest.approx((3 * 3 / 6 + 5 / 6) / 4)
+    assert summary["pass@2"]["low"] <= summary["pass@2"]["value"] <= summary["pass@2"]["high"]
+    assert summary["outcomes"] == {"passed": 5, "exception": 4, "syntax error": 4, "wrong answer": 3}
+    assert summary["exceptions"] == {"TypeError": 4} and summary["syntax_valid"] == 0.75
+    assert "pass@10" not in summary and list(summary["too_few_samples"]) == ["pass@10"]
+    assert summary["isolation"] and summary["missing"] == [] and summary["excluded"] == {}
+    rows = [json.loads(line) for line in gzip.decompress(outcomes.read_bytes()).splitlines()]
+    assert [(row["task_id"], row["sample"]) for row in rows] == [(f"t/{i}", j) for i in range(4) for j in range(4)]
+    assert [row["passed"] for row in rows[12:]] == [True, True, False, False]
+    assert {"outcome", "seconds"} <= set(rows[0])
+
+
+def test_the_table_says_the_same(run):
+    text = run(TASKS, SAMPLES, "--k", "1,10")
+    assert "16 samples of 4 tasks" in text and "pass@1     0.3125" in text
+    assert "pass@10    left out: 4 tasks have too few samples (t/0, t/1, t/2, t/3)" in text
+    assert "5  passed" in text and "4    TypeError" in text
+
+
+def test_tasks_without_samples_are_an_error_unless_a_part_is_wanted(run):
+    with pytest.raises(InputError, match=r"2 of 4 tasks have no sample \(t/2, t/3\); .* --partial"):
+        run(TASKS, SAMPLES[:8])
+    summary = json.loads(run(TASKS, SAMPLES[:8], "--partial", "--format", "json"))
+    assert summary["n_tasks"] == 2 and summary["missing"] == ["t/2", "t/3"]
+    assert "2 tasks have no sample and do not count: t/2, t/3" in run(TASKS, SAMPLES[:8], "--partial")
+
+
+def test_a_task_whose_canonical_solution_fails_is_excluded_by_name(run):
+    broken = [*TASKS[:3], TASKS[3] | {"canonical_solution": "    return 0\n"}]
+    summary = json.loads(run(broken, SAMPLES, "--format", "json"))
+    assert summary["n_tasks"] == 3 and list(summary["excluded"]) == ["t/3"]
+    assert "excluded, since their canonical solution fails here: t/3" in run(broken, SAMPLES)
+    nothing = [task | {"canonical_solution": "    return -1\n"} for task in TASKS]
+    with pytest.raises(InputError, match="no canonical solution passes here"):
+        run(nothing, SAMPLES)
+
+
+def test_a_place_that_cannot_be_written_is_named_before_the_work(run, tmp_path):
+    with pytest.raises(InputError, match="no file can be written there"):
+        run(TASKS, SAMPLES, "--outcomes", str(tmp_path))
+
+
+@pytest.mark.parametrize("arguments", [["--k", "0"], ["--k", "1,x"], ["--k", ""], ["--workers", "0"]])
+def test_numbers_that_are_none_are_refused(run, arguments):
+    with pytest.raises(SystemExit):
+        run(TASKS, SAMPLES, *arguments)
