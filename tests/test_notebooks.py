@@ -12,6 +12,18 @@ from helpers.notebooks import NotebookFailed, imported_modules, run_notebook
 from helpers.project import NOTEBOOKS, ROOT
 
 ALL = sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
+# Parameters of notebooks whose default takes minutes: all of it is run by `make figures`, which checks every claim.
+SMALLER = {
+    "03-quantization.ipynb": {
+        "rounding": ["rtn-8-g32", "rtn-4-g32", "rtn-3-g32", "rtn-2-g32"],
+        "gptq": [],
+        "gguf": ["q8_0", "q4_k_m"],
+        "gguf_low": ["q2_k"],
+        "others": ["hqq-3-g32"],
+        "groups": ["rtn-3-rows"],
+        "texts": [],
+    }
+}
 
 
 @pytest.mark.slow
@@ -80,7 +92,7 @@ def test_imports_are_followed_through_the_package(tmp_path, write_notebook):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
 def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
-    run_notebook(path, tmp_path / path.name, {"figures": str(tmp_path / "figures")})
+    run_notebook(path, tmp_path / path.name, {"figures": str(tmp_path / "figures"), **SMALLER.get(path.name, {})})
     assert len(list((tmp_path / "figures").glob(f"{path.name[:2]}-*.png"))) >= 5
 
 
