@@ -98,7 +98,7 @@ def interval_panels(
             axis.plot(chosen["value"], position, marker, color=colour, markersize=4.5, label=label)
         axis.set(xlabel=title, xscale="log" if panel in logarithmic else "linear")
         if panel in logarithmic:
-            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
             axis.xaxis.set_major_formatter("{x:g}")
             axis.xaxis.set_minor_formatter(NullFormatter())
         axis.grid(axis="y", visible=False)

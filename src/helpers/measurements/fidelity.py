@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from helpers.compression import read_record
 from helpers.divergences import fidelity_summary
 from helpers.errors import InputError, Unavailable
+from helpers.footprint import footprint as measure_footprint
+from helpers.footprint import sizes
 from helpers.languages import KEYWORDS_FILE, PROGRAMS_DIRECTORY, keyword_union, load_programs, select_languages
 from helpers.loss_changes import document_losses
 from helpers.measurements import measure, measurement
@@ -107,6 +110,25 @@ def variant_record(model: Path) -> pd.DataFrame:
     row |= {"calibration": source["source"], "calibration_sha256": source["sha256"], "stored": record["stored"]}
     row |= {f"bits_{part}": bits for part, bits in record["effective_bits"].items()}
     return pd.DataFrame([row | {"weights_sha256": record["weights_sha256"]}])
+
+
+@measurement(version=1, subject=ModelSubject(), packages=[])
+def stored_size(model: Path) -> pd.DataFrame:
+    """What a checkpoint takes on disk and in memory (`footprint.sizes`), one row."""
+    return pd.DataFrame([sizes(model)])
+
+
+@measurement(version=1, subject=PairSubject(), inputs=[PROGRAMS_DIRECTORY], packages=["torch", "transformers"])
+def footprint(pair: Pair, program: str = "bank_account", rounds: int = 3) -> pd.DataFrame:
+    """Sizes, load time and speed of both models, measured in turns in one run (`footprint.footprint`).
+
+    Args:
+        program: the parallel program that is scored, in all twelve languages.
+    """
+    tokenizer = _tokenizer(pair.parent)
+    texts = [load_programs(language)[program] for language in select_languages(None)]
+    documents = [np.array(tokenizer.encode(text), np.int64) for text in texts]
+    return measure_footprint(pair.parent, pair.child, documents, start_ids(pair.parent, "document"), rounds=rounds)
 
 
 def losses_by_document(pairs: Iterable[str]) -> pd.DataFrame:
