@@ -1,5 +1,6 @@
 """Fixtures: small real tokenizers made on the spot, and real public data where it is present."""
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -9,6 +10,10 @@ from helpers.errors import Unavailable
 from helpers.project import ROOT
 from helpers.registry import load_registry
 from helpers.tokenizer_files import open_tokenizer
+
+# One thread a process, set before torch is loaded and for every kernel and command that a test starts: the suite runs
+# a process per core, and OpenMP threads that outnumber the cores spend most of their time waiting for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 TRAINING_TEXT = [
     "def main():\n    for item in items:\n        return item + 1\n",

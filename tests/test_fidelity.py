@@ -19,7 +19,7 @@ from helpers.errors import InputError
 from helpers.fidelity import Document, Reader, byte_fidelity, encode_document, require_same_vocabulary, token_fidelity
 from helpers.languages import load_languages
 from helpers.lexed_text import TEXT_CLASSES
-from helpers.teacher_forcing import log_probabilities
+from helpers.teacher_forcing import KeepingRunner, log_probabilities
 from helpers.vocabulary import Vocabulary
 
 SIZES = {
@@ -249,6 +249,24 @@ def test_long_documents_are_cut_at_what_both_models_were_made_for():
     found = token_fidelity(parent, child, documents, [1])
     expected = plain_loop(parent, child, documents, [1], 15)
     np.testing.assert_allclose(found["log_probability_parent"], expected["log_probability_parent"], atol=1e-5)
+
+
+@pytest.mark.parametrize("kept_bytes, readings", [(1 << 20, 1), (0, 2)])
+def test_a_parent_of_several_children_reads_the_texts_once(monkeypatch, kept_bytes, readings):
+    monkeypatch.setattr("helpers.teacher_forcing.BATCH_TOKENS", 64)
+    parent, documents = random_model(0), random_documents(2)
+    children = [random_model(seed, near=parent) for seed in (1, 2)]
+    expected = [token_fidelity(parent, child, documents, [1], keyword_ids=range(9)) for child in children]
+    runner = KeepingRunner(parent, [1], kept_bytes)
+    passes, seen = [], []
+    parent.base_model.register_forward_hook(lambda *_: passes.append(1))
+    for child, table in zip(children, expected, strict=True):
+        found = token_fidelity(runner, child, documents, [1], keyword_ids=range(9))
+        pd.testing.assert_frame_equal(found, table)
+        seen.append(len(passes))
+    assert seen[0] > 1 and seen[1] == readings * seen[0]
+    other = token_fidelity(runner, children[0], documents[::-1], [1], keyword_ids=range(9))
+    assert sorted(other["kl_nats"]) == sorted(expected[0]["kl_nats"])  # other batches are other keys
 
 
 def test_a_model_is_perfectly_faithful_to_itself():

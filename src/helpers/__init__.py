@@ -34,8 +34,8 @@ Imports point down only; each layer may use the ones below it (the same list is 
     statistics, store, downloads  intervals and tests; tables on disk; pinned files from packages
     registry, languages,          what exists: models, tokenizers, languages, ways to quantize
     quantizations
-    records, json_lines,          validated rows, the project's folders, the one user-facing error
-    project, errors
+    records, json_lines,          validated rows, the project's folders, the one user-facing error, quiet libraries
+    project, errors, silence
 
 Importing the package itself does no work: neither torch nor transformers is loaded until something must be computed.
 """

@@ -80,7 +80,7 @@ def require_same_vocabulary(parent: Vocabulary, child: Vocabulary) -> None:
 
 
 def token_fidelity(
-    parent: "PreTrainedModel",
+    parent: "PreTrainedModel | Runner",
     child: "PreTrainedModel",
     documents: Sequence[Document],
     start_ids: Sequence[int],
@@ -95,7 +95,8 @@ def token_fidelity(
     output layers differ in width (padding rows), the rows that both have are compared, renormalised.
 
     Args:
-        parent, child: float32 models with the same vocabulary, on one device.
+        parent, child: float32 models with the same vocabulary, on one device. For a parent of many children a
+            `teacher_forcing.KeepingRunner` with these start ids saves reading the texts again.
         documents: with at least one token.
         start_ids: what every document follows (`helpers.start_contexts.start_ids`).
         keyword_ids: tokens whose order is compared, at least two; else `keyword_rank_correlation` is missing.
@@ -120,11 +121,10 @@ def token_fidelity(
     """
     if not sum(len(document.ids) for document in documents):
         raise InputError("the texts hold no token; give longer ones")
-    runners = (Runner(parent, start_ids), Runner(child, start_ids))
+    runners = (parent if isinstance(parent, Runner) else Runner(parent, start_ids), Runner(child, start_ids))
     compare = Comparison(runners, _common_width(runners, entries), keyword_ids)
-    windows = cut_windows(
-        [document.ids for document in documents], largest_length([parent, child], len(start_ids), length)
-    )
+    longest = largest_length([runner.model for runner in runners], len(start_ids), length)
+    windows = cut_windows([document.ids for document in documents], longest)
     blocks, order = [], []
     for batch in batches(windows, len(start_ids), min(runner.batch_tokens for runner in runners)):
         blocks += compare.batch(batch)

@@ -17,6 +17,7 @@ from helpers.checkpoints.gguf_files import GgufFiles
 from helpers.checkpoints.quantization import Quantization, read_quantization
 from helpers.errors import InputError
 from helpers.model_families import FAMILIES
+from helpers.silence import quiet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -72,9 +73,10 @@ def _config(path: Path) -> "PreTrainedConfig":
 
 def _plain(path: Path, **options: Any) -> "PreTrainedModel":
     import torch
-    from transformers import AutoModelForCausalLM
 
     with _one_line(path):
+        from transformers import AutoModelForCausalLM  # it imports every quantization library, and they talk
+
         model, report = AutoModelForCausalLM.from_pretrained(
             path,
             dtype=torch.float32,
@@ -95,9 +97,10 @@ def _dequantized(
 ) -> "PreTrainedModel":
     """A model whose every tensor is decoded by the checkpoint's own reader."""
     import torch
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
 
     with _one_line(checkpoint.path):
+        from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
+
         with torch.device("meta"):
             skeleton = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
@@ -217,9 +220,10 @@ def _check_report(path: Path, report: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _one_line(path: Path) -> Iterator[None]:
-    """transformers raises whatever its libraries raise; the user needs one line."""
+    """transformers raises whatever its libraries raise; the user needs one line, and no progress bar per model."""
     try:
-        yield
+        with quiet():
+            yield
     except InputError:
         raise
     except Exception as error:

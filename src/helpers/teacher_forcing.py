@@ -22,6 +22,8 @@ BATCH_TOKENS = 2048
 # output matrix is read for every block (39 MB of logits at 150,000 entries).
 BLOCK_ELEMENTS = 1 << 17
 LEAST_ROWS = 64
+# Hidden states that a `KeepingRunner` holds at most: 256 MB, 27,000 tokens of a model 2,300 wide.
+KEPT_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Runner:
     """One model: hidden states of a batch, and logits of some of them.
 
     Attributes:
+        model: what runs.
         rows: rows of the output matrix, padding rows included.
         is_plain: logits are hidden states times the output matrix. Some models scale or cap theirs; those are taken
             as they come, whole.
@@ -84,7 +87,7 @@ class Runner:
         Raises:
             InputError: no start id, or one outside of the embedding.
         """
-        self._model, self._start = model, tuple(start_ids)
+        self.model, self._start = model, tuple(start_ids)
         self._head = model.get_output_embeddings()
         self._entries = model.get_input_embeddings().weight.shape[0]
         self.rows = self._head.weight.shape[0]
@@ -97,7 +100,7 @@ class Runner:
     @property
     def device(self) -> "torch.device":
         """Where the results are."""
-        return self._model.device
+        return self.model.device
 
     def states(self, batch: Sequence[Window]) -> "torch.Tensor":
         """What the output matrix is multiplied with: [all tokens of the batch, hidden], in the order of the windows.
@@ -119,7 +122,7 @@ class Runner:
             row[first + 1 : first + len(window.tokens)] = window.tokens[:-1]
         with torch.inference_mode():
             inputs = torch.from_numpy(ids).to(self.device)
-            body = self._model.base_model if self.is_plain else self._model
+            body = self.model.base_model if self.is_plain else self.model
             output = body(input_ids=inputs, use_cache=False)
             states = output.last_hidden_state if self.is_plain else output.logits
             return torch.cat([row[first : first + length] for row, length in zip(states, lengths, strict=True)])
@@ -151,11 +154,35 @@ class Runner:
 
         inputs = torch.tensor([self._start], device=self.device)
         with torch.inference_mode():
-            expected = self._model(input_ids=inputs, use_cache=False).logits[0]
-            states = self._model.base_model(input_ids=inputs, use_cache=False).last_hidden_state[0]
+            expected = self.model(input_ids=inputs, use_cache=False).logits[0]
+            states = self.model.base_model(input_ids=inputs, use_cache=False).last_hidden_state[0]
             if states.shape[-1] != self._head.weight.shape[1]:
                 return False
             return torch.allclose(self._head(states), expected, rtol=1e-3, atol=1e-4)
+
+
+class KeepingRunner(Runner):
+    """A runner for one parent of many children: a batch it has read before is not computed again.
+
+    Hidden states are kept, not logits: of a vocabulary of 150,000 they take a hundredth.
+    """
+
+    def __init__(self, model: "PreTrainedModel", start_ids: Sequence[int], kept_bytes: int = KEPT_BYTES) -> None:
+        """Look at the model; beyond `kept_bytes` nothing more is kept."""
+        super().__init__(model, start_ids)
+        self._kept: dict[tuple[bytes, ...], torch.Tensor] = {}
+        self._left = kept_bytes
+
+    def states(self, batch: Sequence[Window]) -> "torch.Tensor":
+        """As `Runner.states`."""
+        key = tuple(window.tokens.tobytes() for window in batch)
+        if key in self._kept:
+            return self._kept[key]
+        states = super().states(batch)
+        if states.nbytes <= self._left:
+            self._kept[key] = states
+            self._left -= states.nbytes
+        return states
 
 
 def block_rows(width: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from helpers.errors import InputError
+from helpers.silence import quiet
 
 WEIGHT_FILES = ("*.safetensors", "*.bin")
 
@@ -56,20 +57,22 @@ def weight_bytes(path: Path) -> int:
 def _load(path: Path, offload: str) -> tuple[Any, list[str], list[str]]:
     """The model, names of tensors that should have been in the checkpoint, and of those that should not."""
     import torch
-    from transformers import AutoModelForCausalLM
 
     folder, gguf = (path.parent, {"gguf_file": path.name}) if path.is_file() else (path, {})
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            device_map="auto",
-            offload_folder=offload,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-            **gguf,
-        )
+        with quiet():
+            from transformers import AutoModelForCausalLM  # it imports every quantization library, and they talk
+
+            model, report = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                device_map="auto",
+                offload_folder=offload,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+                **gguf,
+            )
     except Exception as error:  # transformers raises whatever its libraries raise; the user needs one line
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{path}: transformers cannot open it ({type(error).__name__}: {reason})") from error

@@ -18,9 +18,9 @@ import yaml
 from helpers.sandbox import Limits, Sandbox, Trial
 
 LIMITS = Limits(
-    cpu_seconds=0.5,
+    cpu_seconds=1.0,  # a memory bomb needs a tenth of it here; a busy virtual machine may take five times as long
     wall_seconds=4.0,
-    memory_bytes=256 << 20,
+    memory_bytes=192 << 20,
     processes=8,
     file_bytes=8 << 20,
     disk_bytes=16 << 20,

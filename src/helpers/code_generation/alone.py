@@ -3,16 +3,20 @@
 import inspect
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import DynamicCache
 from transformers.cache_utils import Cache
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Alone:
     """A row without company: the prompt in one pass, then one token at a time, into transformers' own cache."""
 
-    def __init__(self, model: PreTrainedModel, input_ids: Sequence[int]) -> None:
+    def __init__(self, model: "PreTrainedModel", input_ids: Sequence[int]) -> None:
         self._model, self._input_ids = model, input_ids
         self._cache = DynamicCache(config=model.config)
         self._seen = self._written = 0
@@ -36,7 +40,7 @@ class Alone:
 
 @torch.inference_mode()
 def forward(
-    model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: Cache
+    model: "PreTrainedModel", ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: Cache
 ) -> torch.Tensor:
     """The logits after the last of `ids`.
 

@@ -11,10 +11,11 @@ their logits compared with those at batch 1, and every later recheck may raise i
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import DynamicCache
 
 from helpers.code_generation.alone import Alone, forward
 from helpers.code_generation.choice import choose
@@ -23,6 +24,9 @@ from helpers.code_generation.row import Row
 from helpers.code_generation.slots import SlotCache, fits
 from helpers.errors import InputError
 from helpers.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 PROMPT_TOKENS = 4096  # most tokens of prompts read in one pass
 # Waiting programs are admitted when this part of the slots is free; at 1/2 the standard tier takes 1.5 times as long.
@@ -38,7 +42,7 @@ SMALLEST_ERROR = 2.0**-18
 
 
 def generate(
-    model: PreTrainedModel, vocabulary: Vocabulary, requests: Sequence[Request], settings: Settings
+    model: "PreTrainedModel", vocabulary: Vocabulary, requests: Sequence[Request], settings: Settings
 ) -> Iterator[list[Completion]]:
     """Write the programs that are asked for.
 
@@ -76,7 +80,7 @@ def generate(
 class _Judge:
     """Chooses tokens, at batch 1 where it must."""
 
-    def __init__(self, model: PreTrainedModel, settings: Settings) -> None:
+    def __init__(self, model: "PreTrainedModel", settings: Settings) -> None:
         self._model, self._settings = model, settings
         self._error = 0.0
         self._watched: list[Row] = []
@@ -134,7 +138,7 @@ class _Judge:
 class _Batch:
     """The rows that are being written, each in a slot of the cache, and the ones that wait."""
 
-    def __init__(self, model: PreTrainedModel, rows: Sequence[Row], settings: Settings) -> None:
+    def __init__(self, model: "PreTrainedModel", rows: Sequence[Row], settings: Settings) -> None:
         self._model, self._judge = model, _Judge(model, settings)
         self._waiting = deque(rows)
         self._slots: list[Row | None] = [None] * min(settings.batch, len(rows))
@@ -196,13 +200,13 @@ class _Batch:
         self._slots = [self._slots[slot] for slot in kept]
 
 
-def _window(model: PreTrainedModel) -> int:
+def _window(model: "PreTrainedModel") -> int:
     """Most tokens of prompt and completion together."""
     limit = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
     return limit if isinstance(limit, int) and limit > 0 else 1 << 62
 
 
-def _check(model: PreTrainedModel, requests: Sequence[Request], settings: Settings, window: int) -> None:
+def _check(model: "PreTrainedModel", requests: Sequence[Request], settings: Settings, window: int) -> None:
     if settings.strict and model.dtype != torch.float32:
         raise InputError(f"strict mode needs a model in float32, not {model.dtype}; load it in float32 or turn it off")
     entries = model.get_input_embeddings().weight.shape[0]

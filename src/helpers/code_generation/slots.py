@@ -6,10 +6,14 @@ cache copies everything for every token, which takes most of the time of a small
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import DynamicCache
 from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLayer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 ROOM = 128  # columns allocated ahead
 
@@ -99,7 +103,7 @@ class SlotCache(Cache):
         return (columns >= self.starts[:, None]).long(), (self.end - self.starts)[:, None]
 
 
-def fits(model: PreTrainedModel) -> bool:
+def fits(model: "PreTrainedModel") -> bool:
     """Whether a model keeps keys and values of every token and nothing else (no recurrent or convolution state)."""
     kinds = (DynamicLayer, DynamicSlidingWindowLayer)
     return all(type(layer) in kinds for layer in DynamicCache(config=model.config).layers)

@@ -51,7 +51,6 @@ def run(options: argparse.Namespace) -> None:
     registry, names = load_registry(), (options.parent, options.child)
     paths = [ModelSubject().open(find_model(name, registry)) for name in names]
     vocabularies = [_open_vocabulary(name) for name in names]
-    _quiet_transformers()
     if options.bytes:
         result = _compare_bytes(paths, vocabularies, texts, options.context)
     else:
@@ -157,14 +156,6 @@ def _can_encode(vocabulary: "Vocabulary") -> bool:
     except Unavailable:
         return False
     return True
-
-
-def _quiet_transformers() -> None:
-    """Progress bars of two small files are not worth a line."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
 
 
 def _by_name(summary: "pd.DataFrame") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.compression.gptq_backends import solve_with_auto_gptq, solve_with_gptqmodel
-from helpers.compression.libraries import one_line, quiet
+from helpers.compression.libraries import one_line
 from helpers.compression.other_backends import bitsandbytes_quantizer, hqq_quantizer, torchao_quantizer
 from helpers.compression.parent import Parent
 from helpers.compression.quantized_matrix import QuantizedWeight
@@ -37,6 +37,7 @@ from helpers.compression.storage import WEIGHTS_FILE, staged, write_folder
 from helpers.errors import InputError
 from helpers.project import BUILD
 from helpers.quantizations import CALIBRATED, Quantization
+from helpers.silence import quiet
 from helpers.store import table_key
 
 __all__ = ["VARIANTS", "find_variant", "quantize", "read_record", "variant"]

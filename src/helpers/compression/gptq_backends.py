@@ -16,12 +16,13 @@ from helpers.checkpoints.quantization import GPTQ_BITS
 from helpers.checkpoints.safetensors_files import SafetensorsFiles
 from helpers.checkpoints.stored import StoredTensor
 from helpers.compression import auto_gptq_backend
-from helpers.compression.libraries import never_zero, one_line, quiet, without_compilation
+from helpers.compression.libraries import never_zero, one_line, without_compilation
 from helpers.compression.parent import Parent, stored_tensors
 from helpers.compression.quantized_matrix import QuantizedMatrix
 from helpers.compression.record import Rows
 from helpers.errors import InputError, Unavailable
 from helpers.quantizations import Quantization
+from helpers.silence import quiet
 
 DAMPENING = 0.01  # of the mean diagonal of the Hessian: section 3.3 of the paper
 LARGEST_BATCH = 8

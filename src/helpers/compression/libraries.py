@@ -1,8 +1,6 @@
-"""What quantization libraries need around them: silence, one-line errors, and the limits of the file format."""
+"""What quantization libraries need around them: one-line errors, and the limits of the file format."""
 
 import contextlib
-import io
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,18 +22,6 @@ def without_compilation() -> None:
     import torch._dynamo
 
     torch._dynamo.config.disable = True
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep a library's own progress and advice off the terminal."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        logging.disable(previous)
 
 
 def never_zero(quantizer: type) -> contextlib.AbstractContextManager[None]:

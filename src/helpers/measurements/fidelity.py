@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,15 @@ from helpers.footprint import sizes
 from helpers.languages import KEYWORDS_FILE, PROGRAMS_DIRECTORY, keyword_union, load_programs, select_languages
 from helpers.loss_changes import document_losses
 from helpers.measurements import measure, measurement
-from helpers.measurements.models import ModelSubject
+from helpers.measurements.models import ModelSubject, deciding_files
 from helpers.registry import ModelSpec, Registry, TokenizerSpec, find_model
 from helpers.start_contexts import start_ids
 from helpers.tokenizer_files import open_tokenizer
 from helpers.vocabulary import Vocabulary, vocabulary_table
+
+if TYPE_CHECKING:
+    from helpers.fidelity import Document
+    from helpers.teacher_forcing import KeepingRunner
 
 AGAINST = " against "
 # A third of the parallel programs, the longer ones: some 40,000 characters a pair of models reads in seconds.
@@ -33,6 +37,17 @@ class Pair:
 
     parent: Path
     child: Path
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A parent with the programs it reads: what the comparisons with all of its children share."""
+
+    vocabulary: Vocabulary
+    documents: Sequence["Document"]
+    start_ids: Sequence[int]
+    keyword_ids: Sequence[int]
+    runner: "KeepingRunner"
 
 
 class PairSubject:
@@ -70,26 +85,18 @@ def fidelity(pair: Pair, programs: Sequence[str] = PROGRAMS) -> pd.DataFrame:
     Args:
         programs: names of those that are read, in all twelve languages.
     """
-    from helpers.fidelity import encode_document, require_same_vocabulary, token_fidelity
+    from helpers.fidelity import require_same_vocabulary, token_fidelity
     from helpers.models import load_model
 
-    tokenizers = [_tokenizer(path) for path in (pair.parent, pair.child)]
-    require_same_vocabulary(*tokenizers)
-    languages = select_languages(None)
-    documents = [
-        encode_document(tokenizers[0], language, text, f"{language.key}/{program}")
-        for language in languages
-        for program, text in load_programs(language).items()
-        if program in programs
-    ]
-    table = vocabulary_table(tokenizers[0], keyword_union(languages))
+    reading = _read_by(pair.parent, tuple(programs))
+    require_same_vocabulary(reading.vocabulary, _tokenizer(pair.child))
     return token_fidelity(
-        load_model(pair.parent),
+        reading.runner,
         load_model(pair.child),
-        documents,
-        start_ids(pair.parent, "document"),
-        keyword_ids=table.loc[table["form"] == "bare", "token_id"].tolist(),
-        entries=len(tokenizers[0]),
+        reading.documents,
+        reading.start_ids,
+        keyword_ids=reading.keyword_ids,
+        entries=len(reading.vocabulary),
     )
 
 
@@ -148,6 +155,31 @@ def fidelity_by(pairs: Iterable[str], by: Iterable[str] = (), **summary: Any) ->
         Column `pair` and those of `fidelity_summary`. A pair that cannot be had here is named and left out.
     """
     return _of_pairs(pairs, lambda tokens: fidelity_summary(tokens, list(by), **summary))
+
+
+_LAST: dict[tuple[Any, ...], Reading] = {}
+
+
+def _read_by(parent: Path, programs: tuple[str, ...]) -> Reading:
+    """The reading of a parent: the last one where it is the same, for variants of one model are compared in a row."""
+    from helpers.fidelity import encode_document
+    from helpers.models import load_model
+    from helpers.teacher_forcing import KeepingRunner
+
+    key = (programs, *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in deciding_files(parent)))
+    if key not in _LAST:
+        _LAST.clear()  # before the next parent is loaded: two large ones may not fit side by side
+        languages, vocabulary = select_languages(None), _tokenizer(parent)
+        documents = [
+            encode_document(vocabulary, language, text, f"{language.key}/{program}")
+            for language in languages
+            for program, text in load_programs(language).items()
+            if program in programs
+        ]
+        table, start = vocabulary_table(vocabulary, keyword_union(languages)), start_ids(parent, "document")
+        keyword_ids = table.loc[table["form"] == "bare", "token_id"].tolist()
+        _LAST[key] = Reading(vocabulary, documents, start, keyword_ids, KeepingRunner(load_model(parent), start))
+    return _LAST[key]
 
 
 def _of_pairs(pairs: Iterable[str], summarise: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:

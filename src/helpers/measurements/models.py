@@ -48,11 +48,7 @@ class ModelSubject:
         return find_model(name, registry)
 
     def key_fields(self, spec: ModelSpec) -> Mapping[str, Any]:
-        path = self.open(spec)
-        if path.is_file():
-            return {path.name: sha256_of_file(path)}
-        files = sorted({file for pattern in _DECIDING_FILES for file in path.glob(pattern)})
-        return {file.name: sha256_of_file(file) for file in files}
+        return {file.name: sha256_of_file(file) for file in deciding_files(self.open(spec))}
 
     def open(self, spec: ModelSpec) -> Path:
         if spec.quantization is not None:
@@ -62,6 +58,13 @@ class ModelSubject:
         if not spec.location.exists():
             raise InputError(f"{spec.key}: no model at {spec.location}; the zoo's are trained by make zoo")
         return spec.location / spec.file if spec.file else spec.location
+
+
+def deciding_files(model: Path) -> list[Path]:
+    """The files that decide what a model computes: a GGUF file itself, or those of a folder."""
+    if model.is_file():
+        return [model]
+    return sorted({file for pattern in _DECIDING_FILES for file in model.glob(pattern)})
 
 
 class CheckpointSubject(ModelSubject):

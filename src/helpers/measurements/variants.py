@@ -1,6 +1,6 @@
 """Quantized variants of models: made once, with the calibration text their row asks for."""
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,9 @@ import numpy as np
 from helpers.attention_ablation import scramble_attention
 from helpers.compression import VARIANTS, variant
 from helpers.compression.calibration import calibration_rows
+from helpers.compression.parent import Parent
 from helpers.downloads import sha256_of_file
-from helpers.quantizations import Quantization
+from helpers.quantizations import CalibrationSource, Quantization
 from helpers.registry import TokenizerSpec
 from helpers.start_contexts import start_ids
 from helpers.store import table_key
@@ -32,19 +33,8 @@ def quantized_variant(parent: Path, quantization: Quantization) -> Path:
     """
     if quantization.calibration is None:
         return variant(parent, quantization)
-    tokenizer = open_tokenizer(TokenizerSpec(key=str(parent), label=str(parent), path=str(parent)))
-    rows = calibration_rows(
-        quantization.calibration,
-        rows=quantization.calibration_rows,
-        length=ROW_LENGTH,
-        seed=quantization.seed,
-        documents=_documents(tokenizer, quantization),
-        start=start_ids(parent, "document"),
-        vocabulary=len(tokenizer),
-        control=tokenizer.added,
-        model=parent,
-    )
-    return variant(parent, quantization, rows)
+    text = (quantization.calibration, quantization.calibration_rows, quantization.seed)
+    return variant(parent, quantization, _rows(parent, tuple(Parent(parent).fingerprint().items()), *text))
 
 
 def scrambled_variant(model: Path, seed: int = 0) -> Path:
@@ -54,12 +44,35 @@ def scrambled_variant(model: Path, seed: int = 0) -> Path:
     return scramble_attention(model, VARIANTS / key[:32], seed)
 
 
-def _documents(tokenizer: Vocabulary, quantization: Quantization) -> list[list[int]]:
+@lru_cache(maxsize=16)
+def _rows(
+    parent: Path, fingerprint: tuple[tuple[str, str], ...], source: CalibrationSource, rows: int, seed: int
+) -> list[list[int]]:
+    """Calibration rows of one model; many variants share them, and a variant is asked for by every measurement.
+
+    Args:
+        fingerprint: of the parent, so that a changed one is read anew.
+    """
+    tokenizer = open_tokenizer(TokenizerSpec(key=str(parent), label=str(parent), path=str(parent)))
+    return calibration_rows(
+        source,
+        rows=rows,
+        length=ROW_LENGTH,
+        seed=seed,
+        documents=_documents(tokenizer, source, rows, seed),
+        start=start_ids(parent, "document"),
+        vocabulary=len(tokenizer),
+        control=tokenizer.added,
+        model=parent,
+    )
+
+
+def _documents(tokenizer: Vocabulary, source: CalibrationSource, rows: int, seed: int) -> list[list[int]]:
     """Encoded texts of a source that has texts; a draw of as many as certainly fill the rows."""
-    if quantization.calibration not in ("corpus", "tasks"):
+    if source not in ("corpus", "tasks"):
         return []
-    texts = _corpus_texts() if quantization.calibration == "corpus" else _task_texts()
-    drawn = np.random.default_rng(quantization.seed).permutation(len(texts))[: 20 * quantization.calibration_rows]
+    texts = _corpus_texts() if source == "corpus" else _task_texts()
+    drawn = np.random.default_rng(seed).permutation(len(texts))[: 20 * rows]
     return [tokenizer.encode(texts[number]) for number in drawn]
 
 
