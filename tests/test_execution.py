@@ -84,19 +84,28 @@ def test_every_sample_keeps_its_row_and_identical_programs_run_once(sandbox, mon
 @pytest.mark.parametrize("benchmark", ["humaneval", "zoo-standard", "zoo-hard", "zoo-ood"])
 def test_all_canonical_solutions_pass(sandbox, benchmark):
     tasks = load_benchmark(benchmark)
-    sound, failing = verify_tasks(tasks, sandbox)
+    sound, failing, seconds = verify_tasks(tasks, sandbox)
     assert failing == {} and sound == tasks
+    assert list(seconds) == [task.task_id for task in tasks] and min(seconds.values()) > 0
 
 
 def test_a_task_whose_canonical_solution_fails_is_named(sandbox):
     broken = Task("t/1", TASK.prompt, TASK.entry_point, "    return None + n\n", "", TASK.test)
-    assert verify_tasks([broken, TASK], sandbox) == ([TASK], {"t/1": "TypeError"})
+    assert verify_tasks([broken, TASK], sandbox)[:2] == ([TASK], {"t/1": "TypeError"})
+
+
+@pytest.mark.parametrize(("solution_seconds", "outcome"), [(0.001, "timeout"), (0.15, "passed")])
+def test_a_slow_task_gives_its_samples_more_time(sandbox, solution_seconds, outcome):
+    """A program of 1.5 s has a second where the task's solution is quick, and 20 times the solution's time else."""
+    slow = f"    import time\n    while time.process_time() < 1.5:\n        pass\n{TASK.canonical_solution}"
+    table = execute_samples([TASK], [Sample("t/0", 0, slow)], sandbox, solution_seconds={"t/0": solution_seconds})
+    assert table["outcome"].tolist() == [outcome]
 
 
 def test_a_task_that_needs_what_is_not_here_is_named(sandbox):
     prompt = f"import no_such_module\n\n\n{TASK.prompt}"
     missing = Task("t/1", prompt, TASK.entry_point, TASK.canonical_solution, prompt, TASK.test)
-    sound, failing = verify_tasks([TASK, missing], sandbox)
+    sound, failing, _ = verify_tasks([TASK, missing], sandbox)
     assert sound == [TASK] and "ModuleNotFoundError" in failing["t/1"]
 
 
@@ -140,6 +149,8 @@ def test_pass_rates_of_recorded_samples_are_the_published_ones(sandbox, shared_d
         for number, text in enumerate(row["samples"])
     ]
     assert len(samples) == 16_400
-    rates = pass_rates(execute_samples(tasks, samples, sandbox), [1, 2, 10, 100]).set_index("k")
+    seconds = verify_tasks(tasks, sandbox).seconds
+    outcomes = execute_samples(tasks, samples, sandbox, solution_seconds=seconds)
+    rates = pass_rates(outcomes, [1, 2, 10, 100]).set_index("k")
     measured = [round(100 * rates.loc[k, "value"], 2) for k in (1, 2, 10, 100)]
     assert measured == [22.12, 30.79, 50.38, 73.78]

@@ -1,6 +1,7 @@
 """Run samples against the tests of their tasks: samples in, one outcome row per sample out."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
@@ -10,11 +11,35 @@ from helpers.errors import InputError
 from helpers.samples import Sample, sample_program
 from helpers.sandbox import Sandbox, Trial, Verdict
 
+# A sample may take as long as so many solutions of its task, and a second at least, so that a fast machine and a slow
+# one judge alike; the sandbox's own limit is the most. Of CodeGen-16B's 16,400 recorded samples none that passes takes
+# 0.02 s.
+SOLUTIONS = 20
+LEAST_SECONDS = 1.0
 OUTCOME_COLUMNS = ["task_id", "sample", "passed", "outcome", "exception", "seconds", "isolation"]
 
 
+class Verification(NamedTuple):
+    """What became of canonical solutions.
+
+    Attributes:
+        sound: the tasks whose solution passes here.
+        failing: what went wrong with each other one, by task id: such a task cannot be scored in this environment.
+        seconds: processor time of each sound solution, by task id.
+    """
+
+    sound: list[Task]
+    failing: dict[str, str]
+    seconds: dict[str, float]
+
+
 def execute_samples(
-    tasks: Sequence[Task], samples: Sequence[Sample], sandbox: Sandbox, *, progress: str = "score"
+    tasks: Sequence[Task],
+    samples: Sequence[Sample],
+    sandbox: Sandbox,
+    *,
+    solution_seconds: Mapping[str, float] | None = None,
+    progress: str = "score",
 ) -> pd.DataFrame:
     """Outcome of every sample, in the order given.
 
@@ -26,6 +51,9 @@ def execute_samples(
         tasks: the tasks of the samples, at least those.
         samples: answers; `(task_id, sample)` names each.
         sandbox: an open sandbox.
+        solution_seconds: what the solutions of tasks take here (`Verification.seconds`); a sample may take `SOLUTIONS`
+            times that, at least `LEAST_SECONDS`, and never more than the sandbox's limit, which alone holds for other
+            tasks.
         progress: label of the progress bar (shown on a terminal only).
 
     Returns:
@@ -34,7 +62,12 @@ def execute_samples(
         share a program), `isolation` (what kept it apart).
     """
     by_id = {task.task_id: task for task in tasks}
-    trials = [_trial(by_id[sample.task_id], sample_program(by_id[sample.task_id], sample)) for sample in samples]
+    known, most = solution_seconds or {}, sandbox.limits.cpu_seconds
+    shares = {name: min(1.0, max(LEAST_SECONDS, SOLUTIONS * seconds) / most) for name, seconds in known.items()}
+    trials = [
+        _trial(task, sample_program(task, sample), shares.get(task.task_id, 1.0))
+        for task, sample in ((by_id[sample.task_id], sample) for sample in samples)
+    ]
     verdicts = _judge(trials, sandbox, progress)
     rows = [
         (
@@ -51,35 +84,32 @@ def execute_samples(
     return pd.DataFrame(rows, columns=OUTCOME_COLUMNS)
 
 
-def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox) -> tuple[list[Task], dict[str, str]]:
-    """Run every canonical solution before anything is scored.
-
-    Returns:
-        The tasks whose solution passes here, and what went wrong with each other one, by task id: such a task cannot
-        be scored in this environment.
-    """
+def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox) -> Verification:
+    """Run every canonical solution before anything is scored."""
     trials = [_trial(task, task.prompt + task.canonical_solution) for task in tasks]
     try:
         verdicts = _judge(trials, sandbox, "canonical solutions")
-        problems = {trial: verdicts[trial].exception or verdicts[trial].outcome for trial in trials}
-        failing = {trial: problem for trial, problem in problems.items() if verdicts[trial].outcome != "passed"}
     except InputError:  # the tests or the setup of some task cannot run here: find out which
-        failing = {trial: problem for trial in trials if (problem := _problem(trial, sandbox))}
-    excluded = {task.task_id: failing[trial] for task, trial in zip(tasks, trials, strict=True) if trial in failing}
-    return [task for task in tasks if task.task_id not in excluded], excluded
+        verdicts = {trial: _alone(trial, sandbox) for trial in trials}
+    results = [(task, verdicts[trial]) for task, trial in zip(tasks, trials, strict=True)]
+    return Verification(
+        [task for task, verdict in results if verdict.passed],
+        {task.task_id: verdict.exception or verdict.outcome for task, verdict in results if not verdict.passed},
+        {task.task_id: verdict.cpu_seconds for task, verdict in results if verdict.passed},
+    )
 
 
-def _problem(trial: Trial, sandbox: Sandbox) -> str:
-    """Why a trial does not pass, empty where it does."""
+def _alone(trial: Trial, sandbox: Sandbox) -> Verdict:
+    """The verdict of a trial whose setup or test may not run here; its exception then says why."""
     try:
         (verdict,) = sandbox.judge([trial])
     except InputError as error:
-        return str(error).partition(": ")[2]
-    return "" if verdict.outcome == "passed" else verdict.exception or verdict.outcome
+        return Verdict("exception", str(error).partition(": ")[2], 0.0, 0.0)
+    return verdict
 
 
-def _trial(task: Task, program: str) -> Trial:
-    return Trial(program=program, setup=task.setup, test=task.test, entry_point=task.entry_point)
+def _trial(task: Task, program: str, share: float = 1.0) -> Trial:
+    return Trial(program=program, setup=task.setup, test=task.test, entry_point=task.entry_point, share=share)
 
 
 def _judge(trials: Sequence[Trial], sandbox: Sandbox, progress: str) -> Mapping[Trial, Verdict]:

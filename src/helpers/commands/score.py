@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 HELP = "Run samples against a benchmark's tests in a sandbox and estimate pass@k with intervals."
 BENCHMARK_HELP = "humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a .jsonl[.gz] file in HumanEval's or MBPP's form"
 SAMPLES_HELP = ".jsonl[.gz] file; a line holds task_id and completion (follows the prompt) or solution (whole program)"
+SECONDS_HELP = (
+    "most processor seconds of a sample, default 3; it gets fewer, but a second at least, where 20 runs of the task's"
+    " own solution take less"
+)
 PARTIAL_HELP = "score the tasks that have samples where others have none"
 UNSAFE_HELP = "run the programs without isolation: they can read and delete your files and use the network"
 
@@ -27,6 +31,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--format", choices=("json", "table"), default="table")
     command.add_argument("--outcomes", type=Path, metavar="FILE", help="write one line per sample to this .jsonl[.gz]")
     command.add_argument("--workers", type=_count, metavar="N", help="default: one per usable core")
+    command.add_argument("--seconds", type=_seconds, default=3.0, metavar="S", help=SECONDS_HELP)
     command.add_argument("--partial", action="store_true", help=PARTIAL_HELP)
     command.add_argument("--unsafe", action="store_true", help=UNSAFE_HELP)
     command.set_defaults(run=run)
@@ -38,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     from helpers.execution import execute_samples, verify_tasks
     from helpers.json_lines import write_rows
     from helpers.samples import missing_tasks, named, read_samples
-    from helpers.sandbox import Sandbox
+    from helpers.sandbox import Limits, Sandbox
 
     if options.outcomes:
         _check_writable(options.outcomes)
@@ -49,11 +54,13 @@ def run(options: argparse.Namespace) -> None:
         few = f"{len(missing)} of {len(tasks)} tasks have no sample ({named(missing)})"
         raise InputError(f"{options.samples}: {few}; add them, or score the others with --partial")
     answered = [task for task in tasks if task.task_id not in set(missing)]
-    with Sandbox("none" if options.unsafe else "auto", workers=options.workers) as sandbox:
-        sound, failing = verify_tasks(answered, sandbox)
+    limits = Limits(cpu_seconds=options.seconds, wall_seconds=10 * options.seconds)
+    with Sandbox("none" if options.unsafe else "auto", workers=options.workers, limits=limits) as sandbox:
+        sound, failing, seconds = verify_tasks(answered, sandbox)
         if not sound:
             raise InputError(f"{options.benchmark}: no canonical solution passes here ({_failures(failing)})")
-        outcomes = execute_samples(sound, [sample for sample in samples if sample.task_id not in failing], sandbox)
+        scored = [sample for sample in samples if sample.task_id not in failing]
+        outcomes = execute_samples(sound, scored, sandbox, solution_seconds=seconds)
     if options.outcomes:
         fields = ["task_id", "sample", "passed", "outcome", "exception", "seconds"]
         write_rows(options.outcomes, outcomes[fields].to_dict(orient="records"))
@@ -121,6 +128,16 @@ def _ks(text: str) -> tuple[int, ...]:
     if not ks or min(ks) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers from 1, such as 1,10,100")
     return ks
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and below 3600")
+    return seconds
 
 
 def _count(text: str) -> int:

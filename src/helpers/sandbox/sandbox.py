@@ -17,7 +17,7 @@ from helpers.sandbox.trials import Limits, Trial, Verdict
 from helpers.sandbox.worker import Dead, Task, Worker
 
 _QUEUE = 2  # a worker that has answered finds its next trial waiting
-_FIRST_SHARE = 1 / 6  # of the time limits: most programs need far less, and the rest is repeated
+_FIRST_SHARE = 1 / 6  # of a trial's time limits: most programs need far less, and the rest is repeated
 _WINDOW = 512  # trials judged ahead of one that waits to be repeated
 _LOST = Verdict("crashed", "", 0.0, 0.0)
 
@@ -85,8 +85,8 @@ class Sandbox:
         """One verdict a trial, in the order of the trials, each as soon as it stands.
 
         A timeout counts only where nothing else ran: among others, a trial gets a sixth of its time limits; one that
-        needs more, or whose jail broke, is repeated once, alone and with all of them. Trials are taken from the
-        iterable as workers become free.
+        needs more, or whose jail broke, is repeated once, alone and with all of them (its `share` of the sandbox's).
+        Trials are taken from the iterable as workers become free.
 
         Raises:
             InputError: setup or test of a trial does not compile, its setup fails, or its entry point is missing.
@@ -167,7 +167,7 @@ class _Series:
         problem = _problem(trial.setup, trial.test, trial.entry_point)
         if problem:
             raise InputError(f"trial {self.taken + 1}: {problem}")
-        worker.send(Task(self.taken, trial, _FIRST_SHARE))
+        worker.send(Task(self.taken, trial, _FIRST_SHARE * trial.share))
         self.taken += 1
 
     def collect(self, busy: list[Worker]) -> None:
@@ -188,7 +188,7 @@ class _Series:
     def repeat(self, task: Task) -> None:
         """Judge a trial with nothing else running and all of its time; this verdict counts."""
         worker = self.workers[0]
-        worker.send(Task(task.place, task.trial))
+        worker.send(Task(task.place, task.trial, task.trial.share))
         try:
             _, verdict = worker.receive()
         except Dead:

@@ -40,6 +40,7 @@ class Trial:
             prompt); may be empty.
         test: trusted source. HumanEval defines `check(candidate)`; MBPP is a list of plain assert statements.
         entry_point: the function under test; `check` is called with it where the test defines one.
+        share: part of the sandbox's time limits that this trial may use, above 0 and at most 1.
 
     Names in the test mean, in this order: the entry point of the program, what setup and test define, Python's
     builtins, any other global of the program. What decides (a comparison, a tolerance) must therefore come from setup
@@ -50,6 +51,7 @@ class Trial:
     setup: str
     test: str
     entry_point: str | None
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
