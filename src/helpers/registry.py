@@ -132,6 +132,7 @@ class ModelSpec(_Source):
         quantization: how it is to be made from its parent, in place of a source; `find_model` sets it for the names
             MODEL+QUANTIZATION.
         seed_of: key of the model whose recipe this one repeats with another seed: the noise an effect has to beat.
+        chat: programs are asked for through the tokenizer's chat template, and their code is cut out of the answer.
         parameters: number of weights, for ordering figures by size.
     """
 
@@ -141,6 +142,7 @@ class ModelSpec(_Source):
     relation: Relation | None = None
     quantization: Quantization | None = None
     seed_of: str | None = None
+    chat: bool = False
     parameters: PositiveFloat | None = None
 
     @model_validator(mode="after")
@@ -245,6 +247,7 @@ def _variant(name: str, parent: ModelSpec, quantization: str) -> ModelSpec:
         parent=parent.key,
         relation="quantized",
         quantization=row,
+        chat=parent.chat,
         parameters=parent.parameters,
     )
 

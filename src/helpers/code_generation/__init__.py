@@ -9,7 +9,16 @@ sample_files    write them to a file and go on after a kill
 """
 
 from helpers.code_generation.engine import generate
-from helpers.code_generation.requests import Completion, Request, Settings, chat_ids, make_requests, prompt_ids
+from helpers.code_generation.requests import (
+    Completion,
+    Request,
+    Settings,
+    chat_ids,
+    end_ids,
+    input_ids,
+    make_requests,
+    prompt_ids,
+)
 from helpers.code_generation.sample_files import batch_differences, generate_to_file
 
 __all__ = [
@@ -18,8 +27,10 @@ __all__ = [
     "Settings",
     "batch_differences",
     "chat_ids",
+    "end_ids",
     "generate",
     "generate_to_file",
+    "input_ids",
     "make_requests",
     "prompt_ids",
 ]

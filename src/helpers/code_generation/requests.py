@@ -1,11 +1,16 @@
-"""What is asked of a model, how, and what comes back. Plain data, no model needed."""
+"""What is asked of a model, how, and what comes back."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from helpers.benchmarks import Task
 from helpers.errors import InputError
+from helpers.start_contexts import special_tokens, start_ids
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Finish = Literal["end", "stop", "limit"]
 
@@ -99,6 +104,39 @@ def make_requests(input_ids: Mapping[str, Sequence[int]], samples: int = 1) -> l
     if samples < 1:
         raise InputError(f"samples = {samples}: must be at least 1")
     return [Request(task, sample, tuple(ids)) for task, ids in input_ids.items() for sample in range(samples)]
+
+
+def input_ids(
+    tasks: Sequence[Task], model: Path, encode: Callable[[str], list[int]], *, chat: bool = False, context: str
+) -> dict[str, tuple[int, ...]]:
+    """What a model is given for each task, by task id.
+
+    Args:
+        model: checkpoint folder or GGUF file.
+        encode: as `Vocabulary.encode`.
+        chat: through the chat template of the folder's tokenizer; else `prompt_ids` after the start context.
+        context: one of `start_contexts.CONTEXTS`; a chat template brings its own.
+
+    Raises:
+        InputError, Unavailable: there is no such template or start context.
+    """
+    if chat:
+        encoded = chat_ids(model, [task.prompt for task in tasks])
+    else:
+        start = start_ids(model, context)
+        encoded = [prompt_ids(encode, task.prompt, start) for task in tasks]
+    return {task.task_id: ids for task, ids in zip(tasks, encoded, strict=True)}
+
+
+def end_ids(model: "PreTrainedModel", path: Path) -> frozenset[int]:
+    """Whatever a model's configuration, its generation settings or its tokenizer call the end of a text.
+
+    Args:
+        path: of the model.
+    """
+    declared = [model.config.eos_token_id, model.generation_config.eos_token_id, special_tokens(path).eos]
+    lists = [ids if isinstance(ids, list) else [ids] for ids in declared if ids is not None]
+    return frozenset(token for ids in lists for token in ids)
 
 
 def prompt_ids(encode: Callable[[str], list[int]], prompt: str, start_ids: Sequence[int] = ()) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +10,6 @@ from typing import TYPE_CHECKING
 from helpers.errors import InputError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from helpers.benchmarks import Task
     from helpers.code_generation import Completion, Settings
 
 HELP = "Let a model write programs for the tasks of a benchmark; a run that was killed goes on where it stopped."
@@ -48,7 +44,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument("--batch", type=int, default=64, metavar="N", help="programs written at once; default: 64")
     command.add_argument("--seed", type=int, default=0, metavar="S", help="of the samples; default: 0")
-    command.add_argument("--chat", action="store_true", help="ask through the tokenizer's own chat template")
+    command.add_argument(
+        "--chat",
+        action="store_true",
+        help="ask through the tokenizer's own chat template; a row of data/models.yml can say so, too",
+    )
     command.add_argument(
         "--context", choices=CONTEXTS, default="document", help="what stands before a prompt; default: document"
     )
@@ -60,19 +60,21 @@ def run(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from helpers.benchmarks import load_benchmark
-    from helpers.code_generation import generate_to_file, make_requests
+    from helpers.code_generation import end_ids, generate_to_file, input_ids, make_requests
     from helpers.measurements.models import ModelSubject
     from helpers.models import load_model
     from helpers.registry import find_model, find_tokenizer, load_registry, tokenizer_name
     from helpers.tokenizer_files import open_tokenizer
 
-    registry, subject, settings = load_registry(), ModelSubject(), _settings(options)
+    registry, subject = load_registry(), ModelSubject()
     tasks = load_benchmark(options.benchmark)
     spec = find_model(options.model, registry)
+    chat = options.chat or spec.chat
+    settings = _settings(options, chat)
     path = subject.open(spec)
     vocabulary = open_tokenizer(find_tokenizer(tokenizer_name(options.model, registry), registry))
-    input_ids = _input_ids(options, tasks, path, vocabulary.encode)
-    requests = make_requests(input_ids, options.samples)
+    given = input_ids(tasks, path, vocabulary.encode, chat=chat, context=options.context)
+    requests = make_requests(given, options.samples)
     model = load_model(path)
     prompts = {task.task_id: task.prompt for task in tasks}
     with tqdm(total=len(requests), desc=spec.key, disable=None, leave=False) as bar:
@@ -81,9 +83,9 @@ def run(options: argparse.Namespace) -> None:
             model,
             vocabulary,
             requests,
-            replace(settings, end_ids=_end_ids(model, path)),
-            identity={"files": dict(subject.key_fields(spec)), "chat": options.chat},
-            code=lambda completion: _code(completion, prompts[completion.task_id], options.chat),
+            replace(settings, end_ids=end_ids(model, path)),
+            identity={"files": dict(subject.key_fields(spec)), "chat": chat},
+            code=lambda completion: _code(completion, prompts[completion.task_id], chat),
             progress=bar.update,
         )
     print(f"{options.out}: {len(lines):,} programs for {len(tasks):,} tasks", file=sys.stderr)
@@ -94,30 +96,7 @@ def run(options: argparse.Namespace) -> None:
         )
 
 
-def _input_ids(
-    options: argparse.Namespace, tasks: Sequence["Task"], path: Path, encode: Callable[[str], list[int]]
-) -> dict[str, tuple[int, ...]]:
-    from helpers.code_generation import chat_ids, prompt_ids
-    from helpers.start_contexts import start_ids
-
-    if options.chat:
-        encoded = chat_ids(path, [task.prompt for task in tasks])
-    else:
-        start = start_ids(path, options.context)
-        encoded = [prompt_ids(encode, task.prompt, start) for task in tasks]
-    return {task.task_id: ids for task, ids in zip(tasks, encoded, strict=True)}
-
-
-def _end_ids(model: "PreTrainedModel", path: Path) -> frozenset[int]:
-    """Whatever the model's configuration, its generation settings or its tokenizer call the end of a text."""
-    from helpers.start_contexts import special_tokens
-
-    declared = [model.config.eos_token_id, model.generation_config.eos_token_id, special_tokens(path).eos]
-    lists = [ids if isinstance(ids, list) else [ids] for ids in declared if ids is not None]
-    return frozenset(token for ids in lists for token in ids)
-
-
-def _settings(options: argparse.Namespace) -> "Settings":
+def _settings(options: argparse.Namespace, chat: bool) -> "Settings":
     from helpers.code_generation import Settings
     from helpers.completions import STOP_SEQUENCES
 
@@ -127,7 +106,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         temperature=options.temperature,
         top_p=options.top_p,
         seed=options.seed,
-        stop=() if options.chat and options.stop is None else tuple(stop),
+        stop=() if chat and options.stop is None else tuple(stop),
         batch=options.batch,
     )
 

@@ -50,7 +50,7 @@ class Measurement:
         name: folder of its tables.
         version: bumped whenever the definition changes.
         subject: kind of its subjects.
-        inputs: files and folders it reads besides the subject; their content enters the key.
+        inputs: parameters → files and folders it reads besides the subject; their content enters the key.
         uses: measurements of the same subject it reads; their versions and inputs enter the key.
         packages: packages whose version the provenance records.
         compute: opened subject, parameters → table.
@@ -59,7 +59,7 @@ class Measurement:
     name: str
     version: int
     subject: SubjectKind
-    inputs: tuple[Path, ...]
+    inputs: Callable[..., Iterable[Path]]
     uses: tuple["Measurement", ...]
     packages: tuple[str, ...]
     compute: Callable[..., pd.DataFrame]
@@ -69,14 +69,22 @@ def measurement(
     *,
     version: int,
     subject: SubjectKind,
-    inputs: Iterable[Path] = (),
+    inputs: Iterable[Path] | Callable[..., Iterable[Path]] = (),
     uses: Iterable[Measurement] = (),
     packages: Iterable[str] = (),
 ) -> Callable[[Callable[..., pd.DataFrame]], Measurement]:
-    """Declare the function below as a measurement named after it."""
+    """Declare the function below as a measurement named after it.
+
+    Args:
+        inputs: files and folders it reads, or a function from its parameters to them.
+        version, subject, uses, packages: as in `Measurement`.
+    """
+
+    files = () if callable(inputs) else tuple(inputs)
+    read = inputs if callable(inputs) else lambda **parameters: files
 
     def declare(compute: Callable[..., pd.DataFrame]) -> Measurement:
-        return Measurement(compute.__name__, version, subject, tuple(inputs), tuple(uses), tuple(packages), compute)
+        return Measurement(compute.__name__, version, subject, read, tuple(uses), tuple(packages), compute)
 
     return declare
 
@@ -166,11 +174,11 @@ def _one_table(
         "version": what.version,
         "parameters": dict(parameters),
         "subject": what.subject.key_fields(spec),
-        "inputs": {path.name: fingerprint(path) for path in what.inputs},
+        "inputs": {path.name: fingerprint(path) for path in what.inputs(**parameters)},
     }
     if what.uses:
         ingredients["uses"] = {
-            used.name: [used.version, *(fingerprint(path) for path in used.inputs)] for used in what.uses
+            used.name: [used.version, *(fingerprint(path) for path in used.inputs(**parameters))] for used in what.uses
         }
     key = table_key(ingredients)
     stored = _read_stored(directory, what.name, key)

@@ -1,90 +1,198 @@
 """What models write for benchmark tasks, and what becomes of it: two tables, so that scoring anew needs no model."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from helpers.benchmarks import BENCHMARKS, load_benchmark
-from helpers.code_generation import Settings, generate, make_requests, prompt_ids
-from helpers.completions import STOP_SEQUENCES
-from helpers.execution import execute_samples, verify_tasks
-from helpers.measurements import measure, measurement
+from helpers.benchmarks import benchmark_files, load_benchmark
+from helpers.code_generation import Settings, batch_differences, end_ids, generate, input_ids, make_requests
+from helpers.completions import STOP_SEQUENCES, extract_code
+from helpers.errors import InputError
+from helpers.execution import Verification, execute_samples, verify_tasks
+from helpers.measurements import fingerprint, measure, measurement
 from helpers.measurements.models import ModelSubject
+from helpers.measurements.tokenizers import TokenizerSubject
 from helpers.models import load_model
-from helpers.registry import TokenizerSpec
-from helpers.samples import Sample
+from helpers.registry import (
+    ModelSpec,
+    Registry,
+    TokenizerSpec,
+    find_model,
+    find_tokenizer,
+    tokenizer_name,
+)
+from helpers.samples import Sample, named
 from helpers.sandbox import Sandbox
-from helpers.start_contexts import special_tokens, start_ids
 from helpers.tokenizer_files import open_tokenizer
 
 
-@measurement(version=1, subject=ModelSubject(), inputs=[BENCHMARKS], packages=["torch", "transformers"])
+@dataclass(frozen=True)
+class Writer:
+    """A model that writes programs.
+
+    Attributes:
+        spec: its row, which says whether it is asked as in a chat.
+        tokenizer: what encodes its prompts; a GGUF file's own vocabulary cannot.
+        path: its weights.
+    """
+
+    spec: ModelSpec
+    tokenizer: TokenizerSpec
+    path: Path
+
+
+class WriterSubject:
+    """Models as writers: besides the weights, the tokenizer and the way of asking decide the key."""
+
+    column = "model"
+
+    def find(self, name: str, registry: Registry) -> tuple[ModelSpec, TokenizerSpec]:
+        return find_model(name, registry), find_tokenizer(tokenizer_name(name, registry), registry)
+
+    def key_fields(self, found: tuple[ModelSpec, TokenizerSpec]) -> Mapping[str, Any]:
+        spec, tokenizer = found
+        fields = {**ModelSubject().key_fields(spec), "tokenizer": TokenizerSubject().key_fields(tokenizer)}
+        return {**fields, "chat": True} if spec.chat else fields
+
+    def open(self, found: tuple[ModelSpec, TokenizerSpec]) -> Writer:
+        return Writer(*found, ModelSubject().open(found[0]))
+
+
+def _read_files(benchmark: str = "zoo", **_: Any) -> Sequence[Path]:
+    return benchmark_files(benchmark)
+
+
+@measurement(version=2, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
 def generations(
-    model: Path,
+    writer: Writer,
     benchmark: str = "zoo",
     samples: int = 1,
     temperature: float = 0.0,
     max_tokens: int = 200,
-    stop: Sequence[str] = STOP_SEQUENCES,
+    stop: Sequence[str] | None = None,
     batch: int = 64,
     seed: int = 0,
     strict: bool = True,
 ) -> pd.DataFrame:
-    """Completions of every task of a benchmark, from its bare prompt after the document start.
+    """Completions of every task of a benchmark, from its bare prompt after the document start, or as a chat.
 
     Args:
         benchmark: as `benchmarks.load_benchmark`.
         samples: answers per task.
-        temperature, max_tokens, stop, batch, seed, strict: as `code_generation.Settings`.
+        stop: by default `completions.STOP_SEQUENCES`, in a chat none.
+        temperature, max_tokens, batch, seed, strict: as `code_generation.Settings`.
 
     Returns:
         Columns `task_id`, `tier`, `sample`, `completion` (up to the stop), `raw`, `finish`, `tokens`.
     """
-    tokenizer = open_tokenizer(TokenizerSpec(key=str(model), label=str(model), path=str(model)))
-    tasks, start, end = load_benchmark(benchmark), start_ids(model, "document"), special_tokens(model).eos
+    vocabulary, tasks, model = open_tokenizer(writer.tokenizer), load_benchmark(benchmark), load_model(writer.path)
+    given = input_ids(tasks, writer.path, vocabulary.encode, chat=writer.spec.chat, context="document")
     settings = Settings(
         max_tokens=max_tokens,
         temperature=temperature,
         seed=seed,
-        stop=tuple(stop),
-        end_ids=frozenset() if end is None else frozenset({end}),
+        stop=_stop(writer, stop),
+        end_ids=end_ids(model, writer.path),
         batch=batch,
         strict=strict,
     )
-    prompts = {task.task_id: prompt_ids(tokenizer.encode, task.prompt, start) for task in tasks}
-    tiers = {task.task_id: task.tier for task in tasks}
     written = [
         completion
-        for finished in generate(load_model(model), tokenizer, make_requests(prompts, samples), settings)
+        for finished in generate(model, vocabulary, make_requests(given, samples), settings)
         for completion in finished
     ]
+    tiers = {task.task_id: task.tier for task in tasks}
+    place = {task_id: number for number, task_id in enumerate(tiers)}
     rows = [
         (c.task_id, tiers[c.task_id], c.sample, c.text, c.raw, c.finish, len(c.token_ids))
-        for c in sorted(written, key=lambda c: (list(tiers).index(c.task_id), c.sample))
+        for c in sorted(written, key=lambda c: (place[c.task_id], c.sample))
     ]
     return pd.DataFrame(rows, columns=["task_id", "tier", "sample", "completion", "raw", "finish", "tokens"])
 
 
-@measurement(version=1, subject=ModelSubject(), inputs=[BENCHMARKS], uses=[generations], packages=[])
-def executions(model: Path, benchmark: str = "zoo", **settings: Any) -> pd.DataFrame:
+@measurement(version=2, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=[])
+def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.DataFrame:
     """Outcome of every completion in the sandbox.
+
+    Every canonical solution runs first; a task whose solution fails here is named on standard error and left out.
 
     Args:
         settings: of `generations`.
 
     Returns:
-        Columns of `execution.execute_samples`, and `tier`.
+        Columns of `execution.execute_samples`, `tier`, and `completion`: what followed the prompt, of a chat the code
+        in it.
 
     Raises:
-        InputError: a canonical solution fails here, so that the task cannot be scored.
+        InputError: no canonical solution passes here.
         Unavailable: there is no isolator on this system.
     """
-    written = measure(generations, [str(model)], benchmark=benchmark, **settings)
-    tasks = load_benchmark(benchmark)
-    answers = [Sample(row.task_id, row.sample, row.completion) for row in written.itertuples()]
+    written = measure(generations, [writer.spec.key], registry=_alone(writer), benchmark=benchmark, **settings)
+    if writer.spec.chat:
+        prompts = {task.task_id: task.prompt for task in load_benchmark(benchmark)}
+        written["completion"] = [extract_code(row.completion, prompts[row.task_id]) for row in written.itertuples()]
     with Sandbox() as sandbox:
-        sound, broken = verify_tasks(tasks, sandbox)
-        outcomes = execute_samples(sound, [a for a in answers if a.task_id not in broken], sandbox)
-    return outcomes.merge(written[["task_id", "sample", "tier"]], on=["task_id", "sample"])
+        sound, failing, seconds = _verified(benchmark, sandbox)
+        if not sound:
+            raise InputError(f"{benchmark}: no canonical solution passes here")
+        chosen = written[~written["task_id"].isin(list(failing))]
+        answers = [Sample(row.task_id, row.sample, row.completion) for row in chosen.itertuples()]
+        outcomes = execute_samples(sound, answers, sandbox, solution_seconds=seconds)
+    return outcomes.merge(written[["task_id", "sample", "tier", "completion"]], on=["task_id", "sample"])
+
+
+@measurement(version=1, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
+def batch_noise(
+    writer: Writer,
+    benchmark: str = "zoo",
+    dtype: str = "float32",
+    batches: Sequence[int] = (1, 64),
+    strict: bool = False,
+    max_tokens: int = 200,
+) -> pd.DataFrame:
+    """How many greedy programs change with the batch size (`code_generation.batch_differences`).
+
+    Args:
+        dtype: what the model computes in: a name of torch's.
+        batches: the first one is what the others are compared with.
+        strict, max_tokens: as `code_generation.Settings`; strict is for float32.
+    """
+    import torch
+
+    vocabulary, tasks = open_tokenizer(writer.tokenizer), load_benchmark(benchmark)
+    model = load_model(writer.path).to(getattr(torch, dtype))
+    given = input_ids(tasks, writer.path, vocabulary.encode, chat=writer.spec.chat, context="document")
+    settings = Settings(
+        max_tokens=max_tokens, stop=_stop(writer, None), end_ids=end_ids(model, writer.path), strict=strict
+    )
+    return batch_differences(model, vocabulary, make_requests(given), settings, batches)
+
+
+_VERIFIED: dict[tuple[str, ...], Verification] = {}
+
+
+def _verified(benchmark: str, sandbox: Sandbox) -> Verification:
+    """Canonical solutions, run once in a process for a benchmark, however many models write for it."""
+    key = (*map(fingerprint, benchmark_files(benchmark)), sandbox.isolation)
+    if key not in _VERIFIED:
+        _VERIFIED[key] = found = verify_tasks(load_benchmark(benchmark), sandbox)
+        if found.failing:
+            problems = named([f"{task_id}: {problem}" for task_id, problem in found.failing.items()])
+            print(f"{benchmark}: left out, since their canonical solutions fail here: {problems}", file=sys.stderr)
+    return _VERIFIED[key]
+
+
+def _stop(writer: Writer, stop: Sequence[str] | None) -> tuple[str, ...]:
+    if stop is not None:
+        return tuple(stop)
+    return () if writer.spec.chat else STOP_SEQUENCES
+
+
+def _alone(writer: Writer) -> Registry:
+    """A registry of one row, so that a writer is found again as it was found before."""
+    key = writer.tokenizer.key
+    return Registry({key: writer.tokenizer}, {writer.spec.key: writer.spec.model_copy(update={"tokenizer": key})})

@@ -1,0 +1,90 @@
+"""Programs of models as measured tables: what decides their key, and what is said of tasks that cannot be scored."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from helpers.benchmarks import load_benchmark
+from helpers.measurements import measure
+from helpers.measurements.code import batch_noise, executions, generations
+from helpers.models import load_model
+from helpers.project import DATA
+from helpers.registry import ModelSpec, Registry, load_registry
+from helpers.sandbox import available_isolators
+from helpers.tokenizer_files import open_tokenizer
+
+FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    """Four tasks of the zoo's in a file of their own."""
+    path = tmp_path / "tasks.jsonl"
+    write(path, load_benchmark("zoo-standard")[:4])
+    return path
+
+
+def write(path, tasks, **changed):
+    rows = [{field: getattr(task, field) for field in FIELDS} | changed.get(task.task_id, {}) for task in tasks]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def test_the_content_of_a_benchmark_file_decides_the_key(benchmark, tmp_path):
+    options = {"benchmark": str(benchmark), "max_tokens": 3, "directory": tmp_path / "results"}
+    first = measure(generations, ["zoo-xs"], **options)
+    assert first["task_id"].tolist() == [task.task_id for task in load_benchmark(benchmark)]
+    assert (first["tokens"] <= 3).all()
+    write(benchmark, load_benchmark("zoo-standard")[2:4])
+    assert len(measure(generations, ["zoo-xs"], **options)) == 2
+
+
+@pytest.mark.slow
+def test_a_gguf_variant_writes_with_its_row_s_tokenizer(benchmark, tmp_path):
+    options = {"benchmark": str(benchmark), "directory": tmp_path / "results"}
+    written = measure(generations, ["zoo-l", "zoo-l+gguf-q8_0"], **options).groupby("model")["completion"].agg(list)
+    solutions = [task.canonical_solution for task in load_benchmark(benchmark)]
+    assert written["zoo-l+gguf-q8_0"] == written["zoo-l"] and len(written["zoo-l"]) == len(solutions)
+
+
+@pytest.mark.slow
+def test_a_task_whose_solution_fails_is_named_and_left_out(benchmark, tmp_path, capsys, monkeypatch):
+    if not available_isolators():
+        pytest.skip("no isolator on this system")
+    monkeypatch.setattr("helpers.measurements.RESULTS", tmp_path / "results")
+    tasks = load_benchmark(benchmark)
+    write(benchmark, tasks, **{tasks[1].task_id: {"canonical_solution": "    return undefined_name\n"}})
+    table = measure(executions, ["zoo-l"], directory=tmp_path / "results", benchmark=str(benchmark))
+    assert table["task_id"].tolist() == [task.task_id for task in tasks if task is not tasks[1]]
+    assert (
+        f"left out, since their canonical solutions fail here: {tasks[1].task_id}: NameError" in capsys.readouterr().err
+    )
+    assert set(table["outcome"]) <= {"passed", "wrong answer", "exception"}
+
+
+def test_batch_noise_in_strict_mode_is_none(benchmark, tmp_path):
+    options = {"benchmark": str(benchmark), "max_tokens": 20, "directory": tmp_path / "results"}
+    table = measure(batch_noise, ["zoo-xs"], strict=True, batches=[1, 4], **options)
+    assert table[["batch", "programs", "differing"]].to_numpy().tolist() == [[1, 4, 0], [4, 4, 0]]
+
+
+def test_a_row_says_that_its_model_is_asked_as_in_a_chat(benchmark, tmp_path):
+    folder = shutil.copytree(DATA / "zoo" / "zoo-xs", tmp_path / "talker")
+    (folder / "chat_template.jinja").write_text("{% for m in messages %}Q: {{ m.content }}A:{% endfor %}")
+    tokenizers = load_registry().tokenizers
+    rows = {
+        name: ModelSpec(key=name, label=name, path=str(folder), tokenizer="zoo", chat=name == "asked")
+        for name in ("asked", "bare")
+    }
+    options = {"benchmark": str(benchmark), "max_tokens": 8, "directory": tmp_path / "results"}
+    tables = measure(generations, rows, registry=Registry(tokenizers, rows), **options)
+    raw = tables.groupby("model")["raw"].agg(list)
+    assert raw["asked"] != raw["bare"]
+    vocabulary, model = open_tokenizer(tokenizers["zoo"]), load_model(folder)
+    prompt = load_benchmark(benchmark)[0].prompt
+    ids = vocabulary.encode(f"Q: {prompt}A:")
+    for token in vocabulary.encode(raw["asked"][0])[:3]:  # the first greedy tokens after the template
+        with torch.inference_mode():
+            assert int(model(torch.tensor([ids])).logits[0, -1].argmax()) == token
+        ids.append(token)
