@@ -5,17 +5,14 @@ VENV   ?= .venv
 
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Threads of torch that wait for each other give the core away instead of spinning: a fifth slower on an idle machine, five
-# times faster beside anything else that computes (another notebook, make -j2).
-export OMP_WAIT_POLICY ?= passive
-
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]-*.ipynb))
 EXECUTED  := $(NOTEBOOKS:notebooks/%=build/notebooks/%)
 
 # What every notebook depends on besides its own source. The helper modules it imports and the figures it wrote stand
 # in the .d file that its last run left beside it. Folders are listed with their files, so that a deletion counts.
 INPUTS := data $(wildcard data/*.yml) data/reference $(wildcard data/reference/*) \
-          $(wildcard data/parallel-programs/*) $(wildcard data/parallel-programs/*/*)
+          $(wildcard data/parallel-programs/*) $(wildcard data/parallel-programs/*/*) \
+          data/benchmarks $(wildcard data/benchmarks/*) data/zoo $(wildcard data/zoo/*/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -87,8 +84,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 missing = $(if $(filter-out $(wildcard $1),$1),FORCE)
 -include $(EXECUTED:.ipynb=.d)
 
+# Beside another notebook (make -j2) each gets one thread: threads that outnumber the cores mostly wait for each other.
 build/notebooks/%.ipynb: notebooks/%.ipynb $(INPUTS) requirements.lock | $(INSTALLED)
-	$(BIN)/python -m helpers run $< $@
+	@case "$$MAKEFLAGS" in *-j*) export OMP_NUM_THREADS=1;; esac; set -x; $(BIN)/python -m helpers run $< $@
 
 figures/README.md: $(EXECUTED) | $(INSTALLED)
 	$(BIN)/python -m helpers gallery

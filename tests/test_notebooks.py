@@ -22,7 +22,14 @@ SMALLER = {
         "others": ["hqq-3-g32"],
         "groups": ["rtn-3-rows"],
         "texts": [],
-    }
+    },
+    "06-code-generation.ipynb": {
+        "quantized": ["rtn-4-g32", "rtn-3-g32", "rtn-2-g32", "gguf-q8_0"],
+        "draws": [],
+        "sampled": {"zoo-xs": "zoo-s-long"},
+        "samples": 2,
+        "noisy": "zoo-xs",
+    },
 }
 
 
@@ -97,6 +104,33 @@ def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
 
 
 @pytest.mark.slow
+def test_without_an_isolator_a_notebook_goes_on_without_its_programs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("helpers.notebooks.available_isolators", tuple)
+    path, figures = NOTEBOOKS / "05-scaling-and-fine-tuning.ipynb", tmp_path / "figures"
+    run_notebook(path, tmp_path / path.name, {"figures": str(figures)})
+    said = capsys.readouterr().err
+    assert "left out 3 cells that run programs" in said and "install bubblewrap" in said
+    assert (figures / "05-cold-start-and-pass.png").exists() and not list(figures.glob("05-tuning-gain*"))
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_no_cell_but_those_that_run_programs_needs_them(path):
+    """Names that only tagged cells define are used in tagged cells only."""
+    defined, only_tagged = set(), set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        names = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)]
+        stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        if "sandbox" in cell.metadata.get("tags", []):
+            only_tagged |= stored - defined
+        else:
+            loaded = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+            assert not (loaded - stored) & (only_tagged - defined), cell.source
+            defined |= stored
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizers", [["llama-3.1", "deepseek-v3"], ["qwen2.5", "codestral"], ["mistral-nemo"]])
 def test_notebook_01_goes_on_with_the_tokenizers_it_has(tokenizers, tmp_path):
     parameters = {"tokenizers": tokenizers, "figures": str(tmp_path / "figures")}
@@ -114,7 +148,10 @@ def test_notebook_rules(path):
         "name": "python3",
     }
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.metadata.get("tags") for cell in code if cell.metadata.get("tags")] == [["parameters"]]
+    tags = [cell.metadata.get("tags") for cell in code if cell.metadata.get("tags") != ["sandbox"]]
+    assert [tag for tag in tags if tag] == [["parameters"]]
+    for cell in code:  # what lets programs run says so
+        assert "measure(executions" not in cell.source or cell.metadata.tags == ["sandbox"], cell.source
     assert re.match(rf"# {path.name[:2]} .+\n\n\*\*.+\*\*$", notebook.cells[0].source, re.DOTALL)
     assert "check(" in "".join(cell.source for cell in code)
     for cell in code:

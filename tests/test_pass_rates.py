@@ -23,8 +23,9 @@ from helpers.program_texts import (
     WRITTEN_CLASSES,
     class_shares,
     class_shifts,
-    repeated_line_share,
+    first_departures,
     repeated_ngram_share,
+    text_shares,
 )
 from helpers.statistics import holm, mcnemar_exact, minimum_detectable_difference, wilson_interval
 
@@ -215,10 +216,51 @@ def test_shifts_are_differences_of_shares():
     assert table.loc["number", "difference"] == pytest.approx(0.2)
     assert table.loc["string", "difference"] == pytest.approx(-0.2)
     assert table["difference"].sum() == pytest.approx(0)
+    np.testing.assert_allclose(table["low"], table["difference"])  # one task can only be drawn again
+    with pytest.raises(ValueError, match="as many"):
+        class_shifts(["x"], [])
+
+
+def test_the_interval_of_a_shift_is_a_bootstrap_over_tasks():
+    """Half of the tasks lose a keyword of two tokens; the share of such tasks has a binomial spread."""
+    written, reference = ["x"] * 100 + ["not x"] * 100, ["not x"] * 200
+    row = class_shifts(written, reference, seed=1).set_index("token_class").loc["keyword"]
+    assert row["reference"] == pytest.approx(1 / 3)  # not, blank, x
+    assert row["written"] == pytest.approx(100 / 400)
+    # written keyword share is s / (1 + 2 s) at a share s of tasks that keep theirs
+    lower, upper = (share / (1 + 2 * share) - 1 / 3 for share in (0.5 - 0.0693, 0.5 + 0.0693))
+    assert row["low"] == pytest.approx(lower, abs=0.004) and row["high"] == pytest.approx(upper, abs=0.004)
+
+
+def test_first_departures_by_hand():
+    originals = {"a": "return x + 1", "b": "return x + 1", "c": "f(x)", "d": "f(x)", "e": "x"}
+    written = ["return x + 2", "return y + 1", "f(x)", "f(x", "x\n"]
+    table = first_departures(pd.DataFrame({"task_id": [*originals], "completion": written}), originals)
+    shares = table.set_index("token_class")["value"]
+    # a leaves at the number, b at the name, d stops before the bracket, e goes on; c is the original
+    assert shares[shares > 0].to_dict() == {"number": 0.25, "name": 0.25, "operator": 0.25, "end": 0.25}
+    assert (table["programs"] == 4).all()
+    chance = table.set_index("token_class")["chance"]
+    # 8 tokens with the end each for a and b, 5 for d, 2 for e
+    assert chance["end"] == pytest.approx(4 / 23) and chance["number"] == pytest.approx(2 / 23)
+    assert chance.sum() == pytest.approx(1)
+    assert first_departures(pd.DataFrame({"task_id": ["c"], "completion": ["f(x)"]}), originals).empty
+
+
+def test_what_is_seen_without_running():
+    programs = pd.DataFrame(
+        {
+            "completion": ["x x x x x x", "a = 1"],
+            "outcome": ["syntax error", "passed"],
+            "finish": ["limit", "stop"],
+        }
+    )
+    table = text_shares(programs).set_index("quantity")
+    assert table["value"].to_dict() == {"syntax": 0.5, "limit": 0.5, "repetition": pytest.approx(1 / 3)}
+    assert table.loc["syntax", ["low", "high"]].tolist() == list(wilson_interval(1, 2))
+    assert (table["programs"] == 2).all()
 
 
 def test_repetition_counted_by_hand():
-    assert repeated_line_share("a\n\n  a\nb\n") == pytest.approx(1 / 3)
-    assert repeated_line_share("") == 0
     assert repeated_ngram_share("x x x x x x") == pytest.approx(2 / 3)  # three 4-grams, one distinct
     assert repeated_ngram_share("a = f(b)") == 0 and repeated_ngram_share("a b") == 0

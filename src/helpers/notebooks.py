@@ -4,6 +4,9 @@ Papermill leaves its output behind when a cell fails and only warns about a miss
 its final name only after the last cell succeeded, unknown parameters are refused, and a kernel that could not
 start (parallel runs can race for ports) is tried again. Beside the output stands a make fragment that names the
 helper modules the notebook imports, directly or not, and the figures it wrote.
+
+Cells tagged `sandbox` let programs run, which takes an isolator. Where there is none they are left out by name, and
+everything else is run; no other cell may depend on them.
 """
 
 import ast
@@ -16,8 +19,10 @@ from typing import Any
 
 from helpers.errors import InputError
 from helpers.project import FIGURES, ROOT
+from helpers.sandbox import REMEDY, available_isolators
 
 KERNEL = "python3"
+SANDBOX_TAG = "sandbox"
 KERNEL_START_TRIES = 3
 PACKAGE = Path(__file__).parent
 
@@ -46,7 +51,7 @@ def run_notebook(source: Path, output: Path, parameters: Mapping[str, Any] | Non
     failed.unlink(missing_ok=True)
     started = time.time()
     try:
-        _execute(source, running, parameters)
+        _execute(_what_can_run(source, output), running, parameters, source.parent)
     except papermill.PapermillExecutionError as error:
         running.replace(failed)
         raise NotebookFailed(f"{source.name}, {_describe_cell(source, error)}; executed copy: {failed}") from None
@@ -83,7 +88,26 @@ def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
             raise InputError(f"{source.name}: parameter {name!r} must be a list, such as ['a', 'b']; got {value!r}")
 
 
-def _execute(source: Path, running: Path, parameters: Mapping[str, Any]) -> None:
+def _what_can_run(source: Path, output: Path) -> Path:
+    """The notebook itself, or a copy without the cells that need an isolator where there is none."""
+    import nbformat
+
+    notebook = nbformat.read(source, as_version=4)
+    runnable = [cell for cell in notebook.cells if SANDBOX_TAG not in cell.metadata.get("tags", [])]
+    left_out = len(notebook.cells) - len(runnable)
+    if not left_out or available_isolators():
+        return source
+    notebook.cells = runnable
+    copy = output.with_suffix(".without-programs.ipynb")
+    nbformat.write(notebook, copy)
+    print(
+        f"{source.name}: left out {left_out} cells that run programs, nothing isolates them here; {REMEDY}",
+        file=sys.stderr,
+    )
+    return copy
+
+
+def _execute(source: Path, running: Path, parameters: Mapping[str, Any], folder: Path) -> None:
     import papermill
     from traitlets.config import Config
 
@@ -96,7 +120,7 @@ def _execute(source: Path, running: Path, parameters: Mapping[str, Any]) -> None
                 str(running),
                 parameters,
                 kernel_name=KERNEL,
-                cwd=str(source.parent),
+                cwd=str(folder),
                 config=transport,
                 progress_bar={"disable": None, "leave": False},
             )

@@ -2,11 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
+
+from helpers.statistics import ratio_interval, wilson_interval
 
 # Class → Pygments types, the first that fits counts; a docstring is a string, `and` and `in` are keywords.
 _CLASSES = {
@@ -19,6 +22,7 @@ _CLASSES = {
     "whitespace": (Whitespace,),
 }
 WRITTEN_CLASSES = (*_CLASSES, "other")
+_LEXER = get_lexer_by_name("python", stripnl=False, ensurenl=False)
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -33,44 +37,98 @@ def class_shares(texts: Iterable[str]) -> pd.DataFrame:
         Columns `token_class`, `tokens`, `share` (of the tokens), `characters`, one row per class of `WRITTEN_CLASSES`;
         shares are 0 where there is no text.
     """
-    tokens: Counter[str] = Counter()
-    characters: Counter[str] = Counter()
-    lexer = get_lexer_by_name("python", stripnl=False, ensurenl=False)
-    for text in texts:
-        previous = ""
-        for kind, piece in lexer.get_tokens(text):
-            token_class = _token_class(kind, piece)
-            joins = token_class == previous and token_class in {"string", "comment", "whitespace"}
-            tokens[token_class] += not joins
-            characters[token_class] += len(piece)
-            previous = token_class
-    table = pd.DataFrame({"token_class": WRITTEN_CLASSES})
-    table["tokens"] = [tokens[name] for name in WRITTEN_CLASSES]
-    table["share"] = table["tokens"] / max(1, tokens.total())
-    table["characters"] = [characters[name] for name in WRITTEN_CLASSES]
-    return table
+    found = [_count(text) for text in texts]
+    tokens, characters = (
+        [sum(part[name] for part in parts) for name in WRITTEN_CLASSES]
+        for parts in (zip(*found, strict=True) if found else ((), ()))
+    )
+    table = pd.DataFrame({"token_class": WRITTEN_CLASSES, "tokens": tokens})
+    return table.assign(share=table["tokens"] / max(1, sum(tokens)), characters=characters)
 
 
-def class_shifts(written: Iterable[str], reference: Iterable[str]) -> pd.DataFrame:
-    """Make-up of what was written against the reference solutions of the same tasks.
+def class_shifts(
+    written: Sequence[str], reference: Sequence[str], *, seed: int = 0, resamples: int = 2000, level: float = 0.95
+) -> pd.DataFrame:
+    """Make-up of what was written against the reference solutions of the same tasks, with bootstrap intervals.
+
+    Whole tasks are resampled (percentile method), each with both its texts.
+
+    Args:
+        written, reference: [tasks], at least one; classes and tokens as in `class_shares`.
 
     Returns:
-        Columns `token_class`, `written`, `reference` (shares of tokens), `difference` (written minus reference).
+        Columns `token_class`, `written`, `reference` (shares of tokens), `difference` (written minus reference),
+        `low`, `high` (of the difference), `tasks`.
+
+    Raises:
+        ValueError: no text, or lists of different length.
     """
-    ours, theirs = class_shares(written), class_shares(reference)
-    table = pd.DataFrame({"token_class": WRITTEN_CLASSES, "written": ours["share"], "reference": theirs["share"]})
-    return table.assign(difference=table["written"] - table["reference"])
+    if not written or len(written) != len(reference):
+        raise ValueError(f"need as many written texts as solutions, at least one: {len(written)}, {len(reference)}")
+    sides = [_counts(written), _counts(reference)]
+    drawn = np.random.default_rng(seed).integers(len(written), size=(resamples, len(written)))
+    weights = np.stack([np.bincount(tasks, minlength=len(written)) for tasks in drawn])
+    ours, theirs = (_shares(counts.sum(axis=0)) for counts in sides)
+    moved = _shares(weights @ sides[0]) - _shares(weights @ sides[1])
+    low, high = np.quantile(moved, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    columns = {"token_class": WRITTEN_CLASSES, "written": ours, "reference": theirs, "difference": ours - theirs}
+    return pd.DataFrame(columns | {"low": low, "high": high, "tasks": len(written)})
 
 
-def completion_shifts(completions: pd.DataFrame, solutions: Mapping[str, str]) -> pd.DataFrame:
+def completion_shifts(completions: pd.DataFrame, solutions: Mapping[str, str], seed: int = 0) -> pd.DataFrame:
     """`class_shifts` of a table with columns `task_id` and `completion`, against the solutions of its tasks."""
-    return class_shifts(completions["completion"], [solutions[task] for task in completions["task_id"]])
+    reference = [solutions[task] for task in completions["task_id"]]
+    return class_shifts(completions["completion"].tolist(), reference, seed=seed)
 
 
-def repeated_line_share(text: str) -> float:
-    """Share of the non-blank lines that are equal, apart from surrounding blanks, to an earlier one; in [0, 1)."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return 1 - len(set(lines)) / len(lines) if lines else 0.0
+def first_departures(completions: pd.DataFrame, originals: Mapping[str, str]) -> pd.DataFrame:
+    """Where programs leave others for the same tasks: the class of the first original token that is not written.
+
+    Args:
+        completions: columns `task_id` and `completion`; a program that equals its original is passed over.
+        originals: task id → what is departed from, for example the parent's program.
+
+    Returns:
+        One row per class of `WRITTEN_CLASSES`, and `end` where all of the original is written and more follows:
+        `token_class`, `value` (share of the programs, with 95 % Wilson interval `low`, `high`), `chance` (the class's
+        share of the originals' tokens, their ends included: what equally likely tokens would give), `programs`.
+    """
+    departures: Counter[str] = Counter()
+    offered: Counter[str] = Counter()
+    for task_id, text in zip(completions["task_id"], completions["completion"], strict=True):
+        if text == originals[task_id]:
+            continue
+        original = [*_tokens(originals[task_id]), ("end", "")]
+        pairs = zip(original, [*_tokens(text), ("end", "")], strict=False)
+        departures[next(theirs[0] for theirs, ours in pairs if theirs != ours)] += 1
+        offered.update(token_class for token_class, _ in original)
+    count, tokens = departures.total(), offered.total()
+    rows = [
+        (name, departures[name] / count, *wilson_interval(departures[name], count), offered[name] / tokens, count)
+        for name in (*WRITTEN_CLASSES, "end")
+        if count
+    ]
+    return pd.DataFrame(rows, columns=["token_class", "value", "low", "high", "chance", "programs"])
+
+
+def text_shares(programs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """What can be seen of programs without running them, with 95 % intervals.
+
+    Args:
+        programs: columns `completion`, `outcome`, `finish` (see `code_generation.Completion`).
+
+    Returns:
+        Rows `syntax` (share that is no valid Python) and `limit` (share that ran to the token limit), with Wilson
+        intervals, and `repetition` (mean of `repeated_ngram_share`, bootstrap over programs); columns `quantity`,
+        `value`, `low`, `high`, `programs`.
+    """
+    count = len(programs)
+    rows = []
+    for name, hits in (("syntax", programs["outcome"] == "syntax error"), ("limit", programs["finish"] == "limit")):
+        rows.append((name, hits.mean(), *wilson_interval(int(hits.sum()), count), count))
+    repeated = [repeated_ngram_share(text) for text in programs["completion"]]
+    rows.append(("repetition", *ratio_interval(repeated, np.ones(count), seed=seed), count))
+    return pd.DataFrame(rows, columns=["quantity", "value", "low", "high", "programs"])
 
 
 def repeated_ngram_share(text: str, n: int = 4) -> float:
@@ -83,6 +141,38 @@ def repeated_ngram_share(text: str, n: int = 4) -> float:
     words = _WORD.findall(text)
     grams = list(zip(*(words[start:] for start in range(n)), strict=False))
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    """Class and text of each token; neighbouring pieces of a string, comment or whitespace are one."""
+    tokens: list[tuple[str, str]] = []
+    for kind, piece in _LEXER.get_tokens(text):
+        token_class = _token_class(kind, piece)
+        if tokens and token_class == tokens[-1][0] and token_class in {"string", "comment", "whitespace"}:
+            tokens[-1] = (token_class, tokens[-1][1] + piece)
+        else:
+            tokens.append((token_class, piece))
+    return tokens
+
+
+def _count(text: str) -> tuple[Counter[str], Counter[str]]:
+    """Tokens and characters of a text by class."""
+    tokens: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    for token_class, piece in _tokens(text):
+        tokens[token_class] += 1
+        characters[token_class] += len(piece)
+    return tokens, characters
+
+
+def _counts(texts: Iterable[str]) -> np.ndarray:
+    """[texts, classes] tokens."""
+    return np.array([[_count(text)[0][name] for name in WRITTEN_CLASSES] for text in texts])
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    """[..., classes] counts as shares of their sum; zeros where there is nothing."""
+    return counts / np.maximum(1, counts.sum(axis=-1, keepdims=True))
 
 
 def _token_class(kind: tuple, piece: str) -> str:

@@ -1,11 +1,13 @@
 """Charts of notebook 06: table in, figure out."""
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.figures import PALETTE, WIDTH
+from helpers.figures import PALETTE, WIDTH, series_style
 from helpers.figures.parts import legend_above
 
 OUTCOME_COLOURS = {
@@ -40,5 +42,54 @@ def outcome_bars(shares: pd.DataFrame) -> Figure:
     axis.set(xlabel="programs (%)", xlim=(0, 100))
     axis.grid(visible=False)
     axis.tick_params(axis="y", length=0)
+    legend_above(figure, axis)
+    return figure
+
+
+def pass_by_bits(table: pd.DataFrame, methods: Mapping[str, str], tiers: Mapping[str, str]) -> Figure:
+    """pass@1 against the bits a weight really takes, a panel per tier, one colour and marker per method.
+
+    Args:
+        table: columns `method` (`parent` for the model as trained), `tier`, `bits`, `value`, `low`, `high`.
+        methods: key → label, in drawing order.
+        tiers: key → title of the panel.
+    """
+    figure, axes = plt.subplots(1, len(tiers), figsize=(WIDTH, 2.9), sharey=True, squeeze=False)
+    for axis, (tier, title) in zip(axes[0], tiers.items(), strict=True):
+        rows = table[table["tier"] == tier]
+        for parent in rows[rows["method"] == "parent"].itertuples():
+            axis.axhspan(parent.low, parent.high, color="#666666", alpha=0.18, linewidth=0, label="as trained")
+        for number, (method, label) in enumerate(methods.items()):
+            chosen = rows[rows["method"] == method].sort_values("bits")
+            colour, marker = series_style(number)
+            place = chosen["bits"] + 0.14 * (
+                number - (len(methods) - 1) / 2
+            )  # methods at equal bits stand side by side
+            axis.vlines(place, chosen["low"], chosen["high"], color=colour)
+            axis.plot(place, chosen["value"], marker, color=colour, markersize=4.5, label=label)
+        axis.set(title=title, xlabel="effective bits per weight", ylim=(-0.03, 1.03))
+    axes[0][0].set_ylabel("greedy pass@1")
+    legend_above(figure, axes[0][0])
+    return figure
+
+
+def pass_at_k(rates: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """pass@k against k, one line per series with its intervals.
+
+    Args:
+        rates: columns `series`, `k`, `value`, `low`, `high`.
+        labels: series → label, in drawing order.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
+    ks = sorted(rates["k"].unique())
+    for number, (series, label) in enumerate(labels.items()):
+        rows = rates[rates["series"] == series].sort_values("k")
+        colour, marker = series_style(number)
+        place = rows["k"] * 1.015 ** (number - (len(labels) - 1) / 2)  # so that intervals do not hide each other
+        axis.vlines(place, rows["low"], rows["high"], color=colour)
+        axis.plot(place, rows["value"], marker, linestyle="-", color=colour, markersize=4.5, label=label)
+    axis.set(xscale="log", xlabel="k (samples per task)", ylabel="pass@k", ylim=(0, 1.03))
+    axis.set_xticks(ks, [f"{k:g}" for k in ks])
+    axis.minorticks_off()
     legend_above(figure, axis)
     return figure

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.figures import WIDTH
-from helpers.figures.parts import class_bars, interval_panels, legend_above, series_style, value_heatmap
+from helpers.figures import WIDTH, series_style
+from helpers.figures.parts import class_bars, interval_panels, legend_above, value_heatmap
 
 METRIC_TITLES = {
     "pkp": "PKP: probability of a keyword",

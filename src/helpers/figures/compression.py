@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.figures import WIDTH
-from helpers.figures.parts import legend_above, series_style
+from helpers.figures import WIDTH, series_style
+from helpers.figures.parts import legend_above
 
 
 def divergence_by_bits(table: pd.DataFrame, methods: Mapping[str, str], reference: tuple[float, str] | None) -> Figure:

@@ -9,9 +9,10 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from helpers.figures import MARKERS, PALETTE, SEQUENTIAL, WIDTH
+from helpers.figures import SEQUENTIAL, WIDTH, series_style
 from helpers.vocabulary import TOKEN_CLASSES
 
+LEGEND_CHARACTERS = 108  # of a row's labels, six more for each marker
 # One colour per token class: programming classes saturated, text classes light, the rest grey.
 CLASS_COLOURS = {
     "keyword": "#D55E00",
@@ -24,11 +25,6 @@ CLASS_COLOURS = {
     "control": "#333333",
     "padding": "#EEEEEE",
 }
-
-
-def series_style(number: int) -> tuple[str, str]:
-    """Colour and marker of the n-th series; after the last colour the colours repeat with other markers."""
-    return PALETTE[number % len(PALETTE)], MARKERS[(number + number // len(PALETTE)) % len(MARKERS)]
 
 
 def class_bars(grid: pd.DataFrame, unit: str, row_height: float = 0.4) -> Figure:
@@ -57,9 +53,11 @@ def class_bars(grid: pd.DataFrame, unit: str, row_height: float = 0.4) -> Figure
 
 
 def legend_above(figure: Figure, axis: plt.Axes) -> None:
-    """One row of legend entries above the chart."""
+    """Legend entries above the chart, in two rows where one would be wider than the page."""
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1.1, handletextpad=0.4)
+    rows = 1 + (sum(map(len, labels)) + 6 * len(labels) > LEGEND_CHARACTERS)
+    columns = -(-len(labels) // rows)
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, columnspacing=1.1, handletextpad=0.4)
 
 
 def interval_panels(
@@ -98,7 +96,8 @@ def interval_panels(
             axis.plot(chosen["value"], position, marker, color=colour, markersize=4.5, label=label)
         axis.set(xlabel=title, xscale="log" if panel in logarithmic else "linear")
         if panel in logarithmic:
-            axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            low, high = axis.get_xlim()
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 200 * low else (1,)))
             axis.xaxis.set_major_formatter("{x:g}")
             axis.xaxis.set_minor_formatter(NullFormatter())
         axis.grid(axis="y", visible=False)

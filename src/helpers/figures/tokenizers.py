@@ -8,8 +8,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from helpers.figures import SEQUENTIAL, WIDTH
-from helpers.figures.parts import class_bars, legend_above, series_style
+from helpers.figures import SEQUENTIAL, WIDTH, series_style
+from helpers.figures.parts import class_bars, legend_above
 from helpers.vocabulary import KEYWORD_FORMS
 
 FORM_TITLES = {"bare": "bare: def", "space": "space-led: ·def", "newline": "newline-led: ↵def", "tab": "tab-led: ⇥def"}

@@ -114,7 +114,7 @@ def generations(
     return pd.DataFrame(rows, columns=["task_id", "tier", "sample", "completion", "raw", "finish", "tokens"])
 
 
-@measurement(version=2, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=[])
+@measurement(version=3, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=[])
 def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.DataFrame:
     """Outcome of every completion in the sandbox.
 
@@ -124,8 +124,8 @@ def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.Da
         settings: of `generations`.
 
     Returns:
-        Columns of `execution.execute_samples`, `tier`, and `completion`: what followed the prompt, of a chat the code
-        in it.
+        Columns of `execution.execute_samples`, `tier`, `completion` (what followed the prompt, of a chat the code in
+        it) and `finish`.
 
     Raises:
         InputError: no canonical solution passes here.
@@ -142,7 +142,7 @@ def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.Da
         chosen = written[~written["task_id"].isin(list(failing))]
         answers = [Sample(row.task_id, row.sample, row.completion) for row in chosen.itertuples()]
         outcomes = execute_samples(sound, answers, sandbox, solution_seconds=seconds)
-    return outcomes.merge(written[["task_id", "sample", "tier", "completion"]], on=["task_id", "sample"])
+    return outcomes.merge(written[["task_id", "sample", "tier", "completion", "finish"]], on=["task_id", "sample"])
 
 
 @measurement(version=1, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
