@@ -74,7 +74,7 @@ def generations(
     temperature: float = 0.0,
     max_tokens: int = 200,
     stop: Sequence[str] | None = None,
-    batch: int = 64,
+    batch: int = 128,
     seed: int = 0,
     strict: bool = True,
 ) -> pd.DataFrame:
