@@ -196,6 +196,18 @@ def test_every_reader_computes_the_same(tmp_path, request, calibration, method, 
 
 
 @pytest.mark.parametrize("method", LIBRARIES)
+def test_the_codes_do_not_depend_on_the_number_of_threads(tmp_path, llama, calibration, method):
+    before, hashes = torch.get_num_threads(), set()
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        folder = quantize(llama, row(method, 3, 32), tmp_path / str(threads), calibration)
+        assert torch.get_num_threads() == threads
+        hashes.add(read_record(folder)["weights_sha256"])
+    torch.set_num_threads(before)
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("method", LIBRARIES)
 def test_the_same_seed_gives_the_same_bytes_and_other_text_others(tmp_path, llama, calibration, method):
     texts = [calibration, calibration, calibration[::-1][:8]]
     paths = [quantize(llama, row(method, 3, 32), tmp_path / str(number), text) for number, text in enumerate(texts)]

@@ -70,6 +70,25 @@ def test_programs_of_the_demonstration_kind_do_not_run_their_demonstration(opene
     passes(opened, "def f():\n    return 1\nif __name__ == '__main__':\n    input()\n", "assert f() == 1\n")
 
 
+@pytest.mark.parametrize("isolation", ["bubblewrap", "namespaces", "none"])
+def test_packages_that_are_named_can_be_imported_and_no_others(isolation):
+    if isolation != "none" and isolation not in available_isolators():
+        pytest.skip(f"{isolation} does not work on this machine")
+    program = "import numpy as np\ndef mean(items):\n    return float(np.mean(items))\n"
+    test = "import numpy as np\ndef check(candidate):\n    assert np.allclose(candidate([1, 2]), np.float64(1.5))\n"
+    other = "def mean(items):\n    import pandas\n    return 1.5\n"
+    with Sandbox(isolation, workers=1, limits=LIMITS, packages=["numpy"]) as opened:
+        found = list(opened.judge([Trial(program, "", test, "mean"), Trial(other, "", test, "mean")]))
+    assert found[0].passed and found[0].cpu_seconds < 0.2  # loaded once, not for every program
+    if isolation != "none":  # without a jail the whole folder of packages is in reach
+        assert (found[1].outcome, found[1].exception) == ("exception", "ModuleNotFoundError")
+
+
+def test_a_package_that_is_not_installed_is_named():
+    with pytest.raises(InputError, match="no_such_package: no such package is installed here"):
+        Sandbox(workers=1, packages=["no_such_package"])
+
+
 VALUES = """
 import collections, decimal, fractions, math
 Point = collections.namedtuple("Point", "x y")

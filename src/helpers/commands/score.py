@@ -19,6 +19,7 @@ SECONDS_HELP = (
     " own solution take less"
 )
 PARTIAL_HELP = "score the tasks that have samples where others have none"
+PACKAGES_HELP = "installed packages that programs and tests may import besides the standard library (HumanEval+: numpy)"
 UNSAFE_HELP = "run the programs without isolation: they can read and delete your files and use the network"
 
 
@@ -33,6 +34,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--workers", type=_count, metavar="N", help="default: one per usable core")
     command.add_argument("--seconds", type=_seconds, default=3.0, metavar="S", help=SECONDS_HELP)
     command.add_argument("--partial", action="store_true", help=PARTIAL_HELP)
+    command.add_argument("--packages", type=_names, default=(), metavar="NAME,...", help=PACKAGES_HELP)
     command.add_argument("--unsafe", action="store_true", help=UNSAFE_HELP)
     command.set_defaults(run=run)
 
@@ -55,7 +57,8 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"{options.samples}: {few}; add them, or score the others with --partial")
     answered = [task for task in tasks if task.task_id not in set(missing)]
     limits = Limits(cpu_seconds=options.seconds, wall_seconds=10 * options.seconds)
-    with Sandbox("none" if options.unsafe else "auto", workers=options.workers, limits=limits) as sandbox:
+    isolation = "none" if options.unsafe else "auto"
+    with Sandbox(isolation, options.workers, limits, options.packages) as sandbox:
         sound, failing, seconds = verify_tasks(answered, sandbox)
         if not sound:
             raise InputError(f"{options.benchmark}: no canonical solution passes here ({_failures(failing)})")
@@ -128,6 +131,10 @@ def _ks(text: str) -> tuple[int, ...]:
     if not ks or min(ks) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers from 1, such as 1,10,100")
     return ks
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
 
 
 def _seconds(text: str) -> float:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.compression.gptq_backends import solve_with_auto_gptq, solve_with_gptqmodel
-from helpers.compression.libraries import one_line
+from helpers.compression.libraries import one_line, one_thread
 from helpers.compression.other_backends import bitsandbytes_quantizer, hqq_quantizer, torchao_quantizer
 from helpers.compression.parent import Parent
 from helpers.compression.quantized_matrix import QuantizedWeight
@@ -56,6 +56,8 @@ def quantize(
 ) -> Path:
     """Write a quantized variant of a model; it appears whole or not at all, and the same seed gives the same bytes.
 
+    On any number of cores; processors that round otherwise may still give other codes.
+
     `compression.json` beside the weights says how it was made, from what, and how many bits its weights really need.
 
     Args:
@@ -80,7 +82,7 @@ def quantize(
     model = Parent(parent)
     model.chosen(quantization)
     _check_calibration(quantization, calibration)
-    with staged(destination) as folder:
+    with staged(destination) as folder, one_thread():
         if quantization.method == "gguf":
             content = _write_gguf(model, quantization, folder)
         else:

@@ -1,4 +1,4 @@
-"""What quantization libraries need around them: one-line errors, and the limits of the file format."""
+"""What quantization libraries need around them: one-line errors, one thread, and the limits of the file format."""
 
 import contextlib
 import os
@@ -22,6 +22,19 @@ def without_compilation() -> None:
     import torch._dynamo
 
     torch._dynamo.config.disable = True
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: sums over several round otherwise, and GPTQ then gives other codes."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def never_zero(quantizer: type) -> contextlib.AbstractContextManager[None]:

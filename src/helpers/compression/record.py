@@ -14,7 +14,7 @@ from helpers.downloads import sha256_of_file
 from helpers.errors import InputError
 from helpers.quantizations import Quantization
 
-FORMAT_VERSION = 1  # to be raised when the same row would give other weights or another record
+FORMAT_VERSION = 2  # to be raised when the same row would give other weights or another record
 
 Rows = Sequence[Sequence[int]]
 

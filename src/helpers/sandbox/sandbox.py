@@ -42,6 +42,7 @@ class Sandbox:
         isolation: Literal["auto"] | Isolation = "auto",
         workers: int | None = None,
         limits: Limits = Limits(),  # noqa: B008 frozen
+        packages: Iterable[str] = (),
     ) -> None:
         """Start the jails.
 
@@ -50,11 +51,15 @@ class Sandbox:
                 programs run as the user, with files and network in reach; it must be asked for.
             workers: jails that run side by side; the number of usable processors if None.
             limits: of every trial.
+            packages: names of installed packages that programs and tests may import besides the standard library
+                (numpy, with what it depends on); they are loaded once and shown read-only.
 
         Raises:
+            InputError: such a package is not installed.
             Unavailable: no isolator works here, or not the one asked for; the message says how to get one.
         """
         self.limits = limits
+        self._packages = tuple(dict.fromkeys(packages))
         self._count = workers or len(os.sched_getaffinity(0))
         self._workers: list[Worker] = []
         self._judging = False
@@ -106,7 +111,9 @@ class Sandbox:
     def _fill(self) -> None:
         """Start missing workers side by side; all of them work, or none is left."""
         try:
-            started = [Worker(self.isolation, self.limits) for _ in range(self._count - len(self._workers))]
+            started = [
+                Worker(self.isolation, self.limits, self._packages) for _ in range(self._count - len(self._workers))
+            ]
             self._workers += started
             for worker in started:
                 worker.check()

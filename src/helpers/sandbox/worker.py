@@ -37,21 +37,23 @@ class Task:
 class Worker:
     """A running jail with the trials it was given and has not answered yet, oldest first."""
 
-    def __init__(self, isolation: isolators.Isolation, limits: Limits) -> None:
+    def __init__(self, isolation: isolators.Isolation, limits: Limits, packages: tuple[str, ...] = ()) -> None:
         """Start the jail without waiting for it; `check` does.
 
         Raises:
+            InputError: a package is not installed.
             Unavailable: this machine lacks what the isolator needs.
         """
         self.isolation = isolation
         self.limits = limits
+        self.packages = packages
         self.tasks: deque[Task] = deque()
         self.deadline = time.monotonic() + _START_SECONDS
         self.socket, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 closed in stop()
         with inner:
             self.process = subprocess.Popen(
-                isolators.command(isolation, limits, inner.fileno()),
+                isolators.command(isolation, limits, inner.fileno(), packages),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self.errors,
@@ -80,7 +82,7 @@ class Worker:
     def restart(self) -> None:
         """Start over with a new jail, without the trials of the old one."""
         self.stop()
-        self.__init__(self.isolation, self.limits)
+        self.__init__(self.isolation, self.limits, self.packages)
         self.check()
 
     def send(self, task: Task) -> None:

@@ -30,7 +30,7 @@ PRELOADED = (
 )
 
 
-def main(descriptor: int, isolated: bool, limits: dict[str, Any]) -> NoReturn:
+def main(descriptor: int, isolated: bool, limits: dict[str, Any], folders: list[str], packages: list[str]) -> NoReturn:
     """Answer trials until the other end of the socket closes.
 
     Args:
@@ -39,9 +39,12 @@ def main(descriptor: int, isolated: bool, limits: dict[str, Any]) -> NoReturn:
             and `wall_seconds`. The first message is the server's own: the version of Python.
         isolated: inside a jail; otherwise nothing protects the machine.
         limits: the fields of `Limits`.
+        folders: where packages are found besides the standard library.
+        packages: names of those to load now, for every fork to share.
     """
     connection = socket.socket(fileno=descriptor)
-    for name in PRELOADED:
+    sys.path += folders
+    for name in (*PRELOADED, *packages):
         importlib.import_module(name)
     cell = cells.Cell(limits) if isolated else cells.OpenCell(limits)
     gc.collect()
