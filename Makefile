@@ -12,7 +12,7 @@ EXECUTED  := $(NOTEBOOKS:notebooks/%=build/notebooks/%)
 # in the .d file that its last run left beside it. Folders are listed with their files, so that a deletion counts.
 INPUTS := data $(wildcard data/*.yml) data/reference $(wildcard data/reference/*) \
           $(wildcard data/parallel-programs/*) $(wildcard data/parallel-programs/*/*) \
-          data/benchmarks $(wildcard data/benchmarks/*) data/zoo $(wildcard data/zoo/*/*)
+          $(wildcard data/benchmarks data/benchmarks/* data/zoo data/zoo/*/*)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -85,8 +85,9 @@ missing = $(if $(filter-out $(wildcard $1),$1),FORCE)
 -include $(EXECUTED:.ipynb=.d)
 
 # Beside another notebook (make -j2) each gets one thread: threads that outnumber the cores mostly wait for each other.
+ONE_THREAD = $(if $(filter -j%,$(MAKEFLAGS)),OMP_NUM_THREADS=1 )
 build/notebooks/%.ipynb: notebooks/%.ipynb $(INPUTS) requirements.lock | $(INSTALLED)
-	@case "$$MAKEFLAGS" in *-j*) export OMP_NUM_THREADS=1;; esac; set -x; $(BIN)/python -m helpers run $< $@
+	$(ONE_THREAD)$(BIN)/python -m helpers run $< $@
 
 figures/README.md: $(EXECUTED) | $(INSTALLED)
 	$(BIN)/python -m helpers gallery

@@ -91,7 +91,9 @@ def interval_panels(
         for number, (name, label) in enumerate(series.items()):
             colour, marker = series_style(number)
             chosen = drawn[(drawn["panel"] == panel) & (drawn["series"] == name) & drawn["row"].isin(list(rows))]
-            position = chosen["row"].map({row: place for place, row in enumerate(rows)}) + offsets[number]
+            # As numbers even where a series has no row, whose places pandas would take for text.
+            places = chosen["row"].map({row: place for place, row in enumerate(rows)}).astype(float)
+            position = places + offsets[number]
             axis.hlines(position, chosen["low"], chosen["high"], color=colour)
             axis.plot(chosen["value"], position, marker, color=colour, markersize=4.5, label=label)
         axis.set(xlabel=title, xscale="log" if panel in logarithmic else "linear")
