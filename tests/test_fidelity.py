@@ -391,13 +391,27 @@ def test_intervals_come_from_whole_documents(table):
     assert alone["low"].isna().all() and (alone["documents"] == 1).all()
 
 
+def test_texts_of_one_unit_are_resampled_together(table):
+    """Translations that behave alike say no more than one text does: the interval must not shrink."""
+    copies = table.assign(document="translation of " + table["document"].astype(str))
+    both = pd.concat([table, copies], ignore_index=True)
+    once, together = (fidelity_summary(rows, resamples=300).set_index("statistic") for rows in (table, both))
+    bounded = once.dropna().index
+    pd.testing.assert_frame_equal(together.loc[bounded, ["low", "high"]], once.loc[bounded, ["low", "high"]])
+    assert (together["documents"] == 2 * together["units"]).all()
+    apart = fidelity_summary(both.assign(unit=both["document"]), resamples=300).set_index("statistic")
+    width = {name: (rows["high"] - rows["low"])["kl_mean_nats"] for name, rows in (("once", once), ("apart", apart))}
+    assert width["apart"] < 0.9 * width["once"]
+
+
 def test_intervals_cover_the_truth():
     """Documents that differ in level: the bootstrap over documents covers where the error over tokens does not."""
     rng = np.random.default_rng(0)
     covered = narrow = 0
     for _ in range(60):
         levels = rng.gamma(2.0, 0.5, 40)
-        tokens = pd.DataFrame({"document": np.repeat(np.arange(40), 25), "kl_nats": np.repeat(levels, 25)})
+        number = np.repeat(np.arange(40), 25)
+        tokens = pd.DataFrame({"document": number, "unit": number, "kl_nats": np.repeat(levels, 25)})
         for column in ("reverse_kl_nats", "js_nats", "entropy_parent_nats", "entropy_child_nats", "delta_p"):
             tokens[column] = 0.0
         for column in ("log_probability_parent", "log_probability_child", "keyword_rank_correlation"):

@@ -68,9 +68,9 @@ def fidelity_summary(
     ===============================  ==============================================================================
 
     `standard_error` is over tokens, by the formulas of llama.cpp (tools/perplexity/perplexity.cpp, `kl_divergence`):
-    √((mean x² − mean² x) / (n − 1)) and its propagation. Tokens of one document are not independent, so it is too
-    small; `low` and `high` come from a percentile bootstrap that resamples whole documents and are missing for fewer
-    than two.
+    √((mean x² − mean² x) / (n − 1)) and its propagation. Tokens of one text, and texts of one unit
+    (`fidelity.Document`), are not independent, so it is too small; `low` and `high` come from a percentile bootstrap
+    that resamples whole units and are missing for fewer than two.
 
     Args:
         tokens: `fidelity.token_fidelity`, several stacked if `by` tells them apart.
@@ -78,8 +78,8 @@ def fidelity_summary(
         seed, resamples, level: of the bootstrap.
 
     Returns:
-        Columns `by`, `statistic`, `value`, `standard_error`, `low`, `high`, `tokens`, `documents`; groups without a
-        token are left out.
+        Columns `by`, `statistic`, `value`, `standard_error`, `low`, `high`, `tokens`, `documents`, `units`; groups
+        without a token are left out.
 
     Raises:
         ValueError: the table is empty.
@@ -154,11 +154,12 @@ def _summary(rows: pd.DataFrame, rng: np.random.Generator, resamples: int, level
         "ln_perplexity_correlation": _correlation(tokens["loss_parent"], tokens["loss_child"]),
     }
     errors = _standard_errors(tokens, values)
-    intervals = _intervals(tokens, rows["document"], rng, resamples, level)
+    intervals = _intervals(tokens, rows["unit"], rng, resamples, level)
     table = pd.DataFrame({"value": pd.Series({**values, **points}, dtype=float)})
     table["standard_error"] = pd.Series(errors, dtype=float)
     table[["low", "high"]] = intervals.reindex(table.index)
-    table["tokens"], table["documents"] = len(rows), rows["document"].nunique()
+    table["tokens"] = len(rows)
+    table["documents"], table["units"] = rows["document"].nunique(), rows["unit"].nunique()
     return table.rename_axis("statistic").reset_index()
 
 
@@ -223,10 +224,10 @@ def _standard_errors(tokens: pd.DataFrame, values: Mapping[str, float]) -> dict[
 
 
 def _intervals(
-    tokens: pd.DataFrame, documents: pd.Series, rng: np.random.Generator, resamples: int, level: float
+    tokens: pd.DataFrame, units: pd.Series, rng: np.random.Generator, resamples: int, level: float
 ) -> pd.DataFrame:
-    """Bounds of every statistic of `_of_means`, columns 0 and 1; empty for fewer than two documents."""
-    sums = tokens.assign(count=1.0).groupby(documents.to_numpy(), observed=True).sum()
+    """Bounds of every statistic of `_of_means`, columns 0 and 1; empty for fewer than two units."""
+    sums = tokens.assign(count=1.0).groupby(units.to_numpy(), observed=True).sum()
     if len(sums) < 2:
         return pd.DataFrame(columns=[0, 1], dtype=float)
     drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)

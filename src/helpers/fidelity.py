@@ -14,11 +14,11 @@ import pandas as pd
 from helpers.divergences import FLIPS, common_pieces
 from helpers.errors import InputError
 from helpers.fertility import token_spans
-from helpers.languages import Language
+from helpers.languages import Language, keyword_union, select_languages
 from helpers.lexed_text import TEXT_CLASSES, token_classes
 from helpers.logit_comparison import Comparison
 from helpers.teacher_forcing import Runner, Window, batches, cut_windows, largest_length, log_probabilities
-from helpers.vocabulary import Vocabulary
+from helpers.vocabulary import Vocabulary, vocabulary_table
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -35,15 +35,18 @@ class Document:
         language: key of its language.
         ids: [tokens] int64, without start ids.
         classes: [tokens], categories `TEXT_CLASSES`.
+        unit: what it is an instance of. Texts of one unit (translations of one program) are no independent draws, so
+            intervals resample them together; a text by itself is a unit by its own name.
     """
 
     name: str
     language: str
     ids: np.ndarray
     classes: pd.Categorical
+    unit: str = ""
 
 
-def encode_document(vocabulary: Vocabulary, language: Language, text: str, name: str) -> Document:
+def encode_document(vocabulary: Vocabulary, language: Language, text: str, name: str, unit: str = "") -> Document:
     """Encode a text and classify its tokens.
 
     Raises:
@@ -53,7 +56,13 @@ def encode_document(vocabulary: Vocabulary, language: Language, text: str, name:
     if not text:
         raise InputError(f"{name}: the text is empty")
     ids = np.array(vocabulary.encode(text), np.int64)
-    return Document(name, language.key, ids, token_classes(vocabulary, language, text))
+    return Document(name, language.key, ids, token_classes(vocabulary, language, text), unit or name)
+
+
+def keyword_ids(vocabulary: Vocabulary) -> list[int]:
+    """Tokens that spell a keyword of any of the languages, bare or behind a blank: those whose order is compared."""
+    table = vocabulary_table(vocabulary, keyword_union(select_languages(None)))
+    return table.index[table["keyword"].notna()].tolist()
 
 
 def require_same_vocabulary(parent: Vocabulary, child: Vocabulary) -> None:
@@ -106,7 +115,7 @@ def token_fidelity(
     Returns:
         One row per predicted token, in the order of the texts; numbers are float32, information in nats:
 
-        - `document`, `language` (categories), `position` (in its document, from 0), `token_id`, `token_class`
+        - `document`, `unit`, `language` (categories), `position` (in its document, from 0), `token_id`, `token_class`
         - `log_probability_parent`, `log_probability_child` of the actual token; `delta_p`: child's probability of it
           minus the parent's
         - `kl_nats` KL(p‖q), `reverse_kl_nats` KL(q‖p), `js_nats` Jensen–Shannon divergence, 0 … ln 2
@@ -197,6 +206,7 @@ def _in_order(columns: dict[str, np.ndarray], windows: Sequence[Window], documen
     table = pd.DataFrame(
         {
             "document": _repeat([document.name for document in documents], sizes),
+            "unit": _repeat([document.unit or document.name for document in documents], sizes),
             "language": _repeat([document.language for document in documents], sizes),
             "position": position[order].astype(np.int32),
             "token_class": pd.Categorical.from_codes(

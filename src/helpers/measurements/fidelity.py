@@ -13,22 +13,29 @@ from helpers.divergences import fidelity_summary
 from helpers.errors import InputError, Unavailable
 from helpers.footprint import footprint as measure_footprint
 from helpers.footprint import sizes
-from helpers.languages import KEYWORDS_FILE, PROGRAMS_DIRECTORY, keyword_union, load_programs, select_languages
+from helpers.languages import (
+    KEYWORDS_FILE,
+    PROGRAMS_DIRECTORY,
+    Language,
+    load_programs,
+    select_languages,
+)
 from helpers.loss_changes import document_losses
 from helpers.measurements import measure, measurement
 from helpers.measurements.models import ModelSubject, deciding_files
 from helpers.registry import ModelSpec, Registry, TokenizerSpec, find_model
 from helpers.start_contexts import start_ids
 from helpers.tokenizer_files import open_tokenizer
-from helpers.vocabulary import Vocabulary, vocabulary_table
+from helpers.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from helpers.fidelity import Document
     from helpers.teacher_forcing import KeepingRunner
 
 AGAINST = " against "
-# A third of the parallel programs, the longer ones: some 40,000 characters a pair of models reads in seconds.
-PROGRAMS = ("bank_account", "linked_list", "matrix_product", "roman_numerals", "shapes", "word_count")
+# Programs are the independent draws, so all are read, each in some languages only. These steps from one language to
+# the next differ pairwise, so that few programs share two languages and all languages are read about equally often.
+_STEPS = (0, 1, 4, 6, 8, 9, 10, 11, 2, 3, 5, 7)
 
 
 @dataclass(frozen=True)
@@ -72,23 +79,24 @@ class PairSubject:
 
 
 @measurement(
-    version=1,
+    version=2,
     subject=PairSubject(),
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],
 )
-def fidelity(pair: Pair, programs: Sequence[str] = PROGRAMS) -> pd.DataFrame:
+def fidelity(pair: Pair, translations: int = 4) -> pd.DataFrame:
     """Every predicted token of parallel programs, read by both models (`fidelity.token_fidelity`).
 
-    The programs are the repository's own and are in no training corpus; a document is one program in one language.
+    The programs are the repository's own and are in no training corpus; a document is one program in one language, a
+    unit is a program.
 
     Args:
-        programs: names of those that are read, in all twelve languages.
+        translations: in how many of the twelve languages each program is read.
     """
     from helpers.fidelity import require_same_vocabulary, token_fidelity
     from helpers.models import load_model
 
-    reading = _read_by(pair.parent, tuple(programs))
+    reading = _read_by(pair.parent, translations)
     require_same_vocabulary(reading.vocabulary, _tokenizer(pair.child))
     return token_fidelity(
         reading.runner,
@@ -160,25 +168,37 @@ def fidelity_by(pairs: Iterable[str], by: Iterable[str] = (), **summary: Any) ->
 _LAST: dict[tuple[Any, ...], Reading] = {}
 
 
-def _read_by(parent: Path, programs: tuple[str, ...]) -> Reading:
+def texts_read(translations: int) -> list[tuple[Language, str, str]]:
+    """Language, name and text of the programs that are read: all of them, each in so many languages."""
+    languages = select_languages(None)
+    if not 1 <= translations <= len(languages):
+        raise InputError(f"translations: must be 1 to {len(languages)}, found {translations}")
+    programs = {language.key: load_programs(language) for language in languages}
+    names = sorted(set.intersection(*(set(texts) for texts in programs.values())))
+    return [
+        (language, name, programs[language.key][name])
+        for place, language in enumerate(languages)
+        for number, name in enumerate(names)
+        if (place - number) % len(languages) in _STEPS[:translations]
+    ]
+
+
+def _read_by(parent: Path, translations: int) -> Reading:
     """The reading of a parent: the last one where it is the same, for variants of one model are compared in a row."""
-    from helpers.fidelity import encode_document
+    from helpers.fidelity import encode_document, keyword_ids
     from helpers.models import load_model
     from helpers.teacher_forcing import KeepingRunner
 
-    key = (programs, *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in deciding_files(parent)))
+    key = (translations, *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in deciding_files(parent)))
     if key not in _LAST:
         _LAST.clear()  # before the next parent is loaded: two large ones may not fit side by side
-        languages, vocabulary = select_languages(None), _tokenizer(parent)
+        vocabulary, start = _tokenizer(parent), start_ids(parent, "document")
         documents = [
-            encode_document(vocabulary, language, text, f"{language.key}/{program}")
-            for language in languages
-            for program, text in load_programs(language).items()
-            if program in programs
+            encode_document(vocabulary, language, text, f"{language.key}/{program}", program)
+            for language, program, text in texts_read(translations)
         ]
-        table, start = vocabulary_table(vocabulary, keyword_union(languages)), start_ids(parent, "document")
-        keyword_ids = table.loc[table["form"] == "bare", "token_id"].tolist()
-        _LAST[key] = Reading(vocabulary, documents, start, keyword_ids, KeepingRunner(load_model(parent), start))
+        runner = KeepingRunner(load_model(parent), start)
+        _LAST[key] = Reading(vocabulary, documents, start, keyword_ids(vocabulary), runner)
     return _LAST[key]
 
 

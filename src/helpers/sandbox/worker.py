@@ -18,7 +18,25 @@ _START_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
 _END_SECONDS = 5.0
 _MESSAGE = 1 << 16
-_PROBE = Trial("def one():\n    return 1\n", "", "def check(candidate):\n    assert candidate() == 1\n", "one")
+# A correct program, if it has nothing but its standard streams and the channel to its judge.
+_PROBE = Trial(
+    """
+import os
+
+def opened():
+    numbers = []
+    for number in range(4096):
+        try:
+            os.fstat(number)
+        except OSError:
+            continue
+        numbers.append(number)
+    return numbers
+""",
+    "",
+    "def check(candidate):\n    assert candidate() == [0, 1, 2, 3]\n",
+    "opened",
+)
 
 
 class Dead(Exception):

@@ -75,7 +75,7 @@ class Program:
         except BaseException as error:
             return self.describe(error)
         after = arguments if [self.snapshot(argument) for argument in arguments] != before else None
-        if isinstance(value, types.ModuleType):
+        if operation == "name" and isinstance(value, types.ModuleType):
             return self.pack(("module", value.__name__))
         return self.pack(("value", value, after))
 

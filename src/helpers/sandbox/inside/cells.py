@@ -89,7 +89,7 @@ class Cell:
         """Processor seconds and resident bytes of the trial so far."""
         return watch.tree_usage(self.proc, os.getpid())
 
-    def clean(self, judge: int) -> None:
+    def clean(self) -> None:
         """Give the next program an empty directory where this one touched it."""
         if _traces() != self.untouched:
             kernel.unmount(WORK)
@@ -132,9 +132,9 @@ class OpenCell:
     def usage(self) -> tuple[float, int]:
         return watch.tree_usage(self.proc, os.getpid())
 
-    def clean(self, judge: int) -> None:
+    def clean(self) -> None:
         """Kill what the program left running and remove its directory."""
-        while left := set(watch.processes_below(self.proc, os.getpid())) - {judge}:
+        while left := watch.processes_below(self.proc, os.getpid()):
             for process in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(process, signal.SIGKILL)
@@ -144,7 +144,7 @@ class OpenCell:
 
     def leave(self) -> NoReturn:
         """End everything, the judge included."""
-        self.clean(judge=0)
+        self.clean()
         os._exit(0)
 
 

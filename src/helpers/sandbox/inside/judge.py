@@ -9,9 +9,7 @@ import importlib
 import json
 import os
 import random
-import socket
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -19,8 +17,7 @@ from . import channel, codec
 
 _IN_PLACE = (list, dict, set, bytearray)
 _NAME_LENGTH = 80
-_TEXT_LENGTH = 1000
-_RECURSION_LIMIT = sys.getrecursionlimit()
+_TEXT_LENGTH = 300  # so that an answer is one whole write to a pipe, whatever its characters
 
 
 class Decided(BaseException):
@@ -31,32 +28,24 @@ class NotPlainData(Exception):
     """The test wants to send something that is not plain data."""
 
 
-def serve(descriptor: int, output_bytes: int) -> NoReturn:
-    """Judge one trial after another; only trusted code and plain data ever come here, so one process does for all.
+def serve(descriptor: int, material: int, answer: int, output_bytes: int) -> NoReturn:
+    """Judge one trial and end.
 
     Args:
-        descriptor: SEQPACKET socket. A request is one byte with two files: the socket to the program, and the
-            material, a JSON object with `setup`, `test` and `entry_point`. The answer is JSON: outcome, exception, and
-            the processor seconds this process has used so far.
+        descriptor: the socket to the program.
+        material: a file with a JSON object: `setup`, `test` and `entry_point`.
+        answer: a pipe that gets JSON: outcome and exception.
         output_bytes: the longest answer of a program that is read.
     """
-    connection = socket.socket(fileno=descriptor)
-    while True:
-        request, files, _, _ = socket.recv_fds(connection, 1, 2)
-        if not request:
-            os._exit(0)
-        channel_to_program, material = files
-        content = os.pread(material, os.fstat(material).st_size, 0)
-        outcome, exception = decide(channel_to_program, json.loads(content), output_bytes)
-        os.close(channel_to_program)
-        os.close(material)
-        connection.send(json.dumps([outcome, exception[:_TEXT_LENGTH], time.process_time()]).encode())
+    content = os.pread(material, os.fstat(material).st_size, 0)
+    outcome, exception = decide(descriptor, json.loads(content), output_bytes)
+    os.write(answer, json.dumps([outcome, exception[:_TEXT_LENGTH]]).encode())
+    os._exit(0)
 
 
 def decide(descriptor: int, task: dict[str, Any], output_bytes: int) -> tuple[str, str]:
     """Outcome and exception of one trial."""
     random.seed(0)  # the same verdict every time
-    sys.setrecursionlimit(_RECURSION_LIMIT)
     judge = Judge(descriptor, output_bytes)
     try:
         judge.run(**task)
@@ -104,9 +93,10 @@ class Judge:
             channel.send(self.descriptor, message)
         except channel.Closed:
             self.report("crashed")
-        return self.receive(arguments)
+        return self.receive(operation, arguments)
 
-    def receive(self, arguments: tuple[Any, ...] = ()) -> Any:
+    def receive(self, operation: str = "", arguments: tuple[Any, ...] = ()) -> Any:
+        """The program's answer to an operation; the first one, to none, says that it is loaded."""
         try:
             kind, *content = codec.decode(channel.receive(self.descriptor, self.limit), self.object)
             if kind == "value":
@@ -114,7 +104,7 @@ class Judge:
                 if after is not None:
                     _update(list(arguments), after)
                 return value
-            if kind == "module":
+            if kind == "module" and operation == "name":
                 return self.module(content[0])
             if kind == "raised":
                 self.raised = _exception(*content)
@@ -133,7 +123,8 @@ class Judge:
 
     def module(self, name: str) -> Any:
         """A module that the program imported: the judge's own copy of it, never the program's."""
-        if name.partition(".")[0] not in sys.stdlib_module_names:
+        parts = name.split(".")
+        if parts[0] not in sys.stdlib_module_names or parts[-1] == "__main__":
             raise NameError(f"name {name!r} is not defined")
         return importlib.import_module(name)
 
@@ -178,7 +169,10 @@ class Remote:
         return self._judge.request(operation, self, *arguments)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        return self._request("call", arguments, keywords)
+        try:
+            return self._request("call", arguments, keywords)
+        except StopIteration as error:  # would end a loop of the test that maps over calls, as if all were done
+            raise RuntimeError("the program raised StopIteration") from error
 
     def __getattr__(self, name: str) -> Any:
         return self._request("attribute", name)

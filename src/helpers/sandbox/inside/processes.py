@@ -37,6 +37,20 @@ def fork(body: Callable[[], NoReturn]) -> int:
     return process
 
 
+def keep_low(descriptor: int) -> int:
+    """Give an open file the lowest number that is free, and close every file above it.
+
+    What started this process may have had more files open than the processes here are allowed; those they could not
+    close by number any more once the limit stands.
+    """
+    low = os.dup(descriptor)
+    if low > descriptor:
+        os.close(low)
+        low = descriptor
+    os.closerange(low + 1, os.sysconf("SC_OPEN_MAX"))
+    return low
+
+
 def keep_only(descriptors: dict[int, int]) -> None:
     """Give open files the numbers that a process expects and close every other one."""
     for number, file in descriptors.items():

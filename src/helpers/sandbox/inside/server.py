@@ -1,10 +1,9 @@
 """The fork server of one jail: for each trial it starts a program's process and a judge's, and watches both.
 
 It never reads a program or a test: each process reads its own file, so nothing of one trial can be found in the
-memory of another, and a program cannot find its test.
+memory of another, a program cannot find its test, and what one test changes in its process no other test sees.
 """
 
-import contextlib
 import gc
 import importlib
 import json
@@ -16,9 +15,9 @@ import time
 from typing import Any, NoReturn
 
 from . import candidate, cells, judge
-from .processes import end, fork, keep_only
+from .processes import end, fork, keep_low, keep_only
 
-_CHANNEL = 3
+_CHANNEL, _MATERIAL, _ANSWER = 3, 4, 5  # a program has the first of them only
 _PERIOD = 0.05
 _PIECE = 1 << 16
 _LIMIT_SHOWS = 0.2  # seconds that the kernel gets to end a process whose socket it has closed
@@ -42,7 +41,7 @@ def main(descriptor: int, isolated: bool, limits: dict[str, Any], folders: list[
         folders: where packages are found besides the standard library.
         packages: names of those to load now, for every fork to share.
     """
-    connection = socket.socket(fileno=descriptor)
+    connection = socket.socket(fileno=keep_low(descriptor))
     sys.path += folders
     for name in (*PRELOADED, *packages):
         importlib.import_module(name)
@@ -65,7 +64,6 @@ class Server:
         self.limits = limits
         self.cell = cell
         self.connection = connection
-        self.judge = Judge(cell, limits["output_bytes"])
         self.start = self.cpu_seconds = self.wall_seconds = 0.0
 
     def run(self, share: float, program: int, material: int) -> dict[str, Any]:
@@ -74,26 +72,25 @@ class Server:
         self.cpu_seconds, self.wall_seconds = share * self.limits["cpu_seconds"], share * self.limits["wall_seconds"]
         ours, theirs = (side.detach() for side in socket.socketpair())
         output, output_end = os.pipe()
+        answer, answer_end = os.pipe()
         process = self.cell.fork_program(lambda: self.become_program(theirs, program, output_end))
-        self.judge.ask(ours, material)
-        for file in (ours, theirs, program, material, output_end):
+        judging = fork(lambda: self.become_judge(ours, material, answer_end))
+        for file in (ours, theirs, program, material, output_end, answer_end):
             os.close(file)
-        outcome, exception = self.wait(output)
+        outcome, exception = self.wait(output, answer)
         os.close(output)
+        os.close(answer)
         ended = end(process, _LIMIT_SHOWS if outcome == "crashed" else 0.0)
+        judge_ended = end(judging, _LIMIT_SHOWS if outcome == "no verdict" else 0.0)
+        # The kernel kills for lack of memory, and for processor time, which shows below.
         if outcome == "crashed" and ended.killed:
-            outcome = "memory"  # or processor time, below: the kernel enforces both
-        cpu_seconds = ended.cpu_seconds + self.judge.trial_seconds
-        if self.judge.asked:  # it has not answered
-            judge_ended = end(self.judge.process, _LIMIT_SHOWS if outcome == "no verdict" else 0.0)
-            cpu_seconds += judge_ended.cpu_seconds - self.judge.seconds
-            if outcome == "no verdict":
-                outcome = "memory" if judge_ended.killed else "crashed"
-            self.judge.close()
-            self.judge = Judge(self.cell, self.limits["output_bytes"])
+            outcome = "memory"
+        elif outcome == "no verdict":
+            outcome = "memory" if judge_ended.killed else "crashed"
+        cpu_seconds = ended.cpu_seconds + judge_ended.cpu_seconds
         if cpu_seconds > self.cpu_seconds:
             outcome, exception = "timeout", ""
-        self.cell.clean(self.judge.process)
+        self.cell.clean()
         wall_seconds = time.monotonic() - self.start
         seconds = {"cpu_seconds": cpu_seconds, "wall_seconds": wall_seconds}
         return {"outcome": outcome, "exception": exception, **seconds}
@@ -104,9 +101,16 @@ class Server:
         keep_only({0: os.open(os.devnull, os.O_RDONLY), 1: output, 2: output, _CHANNEL: channel})
         candidate.serve(_CHANNEL, source, self.limits["output_bytes"])
 
-    def wait(self, output: int) -> tuple[str, str]:
+    def become_judge(self, channel: int, material: int, answer: int) -> NoReturn:
+        self.cell.confine_judge()
+        null = os.open(os.devnull, os.O_RDWR)
+        keep_only({0: null, 1: null, 2: null, _CHANNEL: channel, _MATERIAL: material, _ANSWER: answer})
+        judge.serve(_CHANNEL, _MATERIAL, _ANSWER, self.limits["output_bytes"])
+
+    def wait(self, output: int, answer: int) -> tuple[str, str]:
+        """Outcome and exception: the judge's, "no verdict" where it ended without one, or the limit that was hit."""
         poll = select.poll()
-        poll.register(self.judge.socket, select.POLLIN)
+        poll.register(answer, select.POLLIN)
         poll.register(output, select.POLLIN)
         poll.register(self.connection, select.POLLRDHUP)
         printed, look = 0, self.start + _PERIOD
@@ -121,8 +125,9 @@ class Server:
                     poll.unregister(output)
             if printed > self.limits["output_bytes"]:
                 return "output", ""
-            if self.judge.socket.fileno() in ready:
-                return self.judge.answer()
+            if answer in ready:
+                content = os.read(answer, _PIECE)
+                return tuple(json.loads(content)) if content else ("no verdict", "")
             if time.monotonic() >= look:
                 outcome, look = self.exceeded(), time.monotonic() + _PERIOD
                 if outcome:
@@ -132,50 +137,6 @@ class Server:
         if time.monotonic() - self.start > self.wall_seconds:
             return "timeout"
         seconds, resident = self.cell.usage()
-        if seconds - self.judge.seconds > self.cpu_seconds:
+        if seconds > self.cpu_seconds:
             return "timeout"
         return "memory" if resident > self.limits["memory_bytes"] else ""
-
-
-class Judge:
-    """The process that runs the tests; it is replaced when a limit has to stop it.
-
-    Attributes:
-        asked: whether an answer is due.
-        seconds: processor time it had used before the present trial.
-        trial_seconds: processor time of the present trial, known with the answer.
-    """
-
-    def __init__(self, cell: cells.Cell | cells.OpenCell, output_bytes: int) -> None:
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.asked = False
-        self.seconds = 0.0
-        self.trial_seconds = 0.0
-
-        def become_judge() -> NoReturn:
-            cell.confine_judge()
-            null = os.open(os.devnull, os.O_RDWR)
-            keep_only({0: null, 1: null, 2: null, _CHANNEL: theirs.fileno()})
-            judge.serve(_CHANNEL, output_bytes)
-
-        self.process = fork(become_judge)
-        theirs.close()
-
-    def ask(self, channel: int, material: int) -> None:
-        """Start a trial. A judge that is gone shows when its answer is awaited."""
-        self.seconds, self.trial_seconds, self.asked = self.seconds + self.trial_seconds, 0.0, True
-        with contextlib.suppress(OSError):
-            socket.send_fds(self.socket, [b"t"], [channel, material])
-
-    def answer(self) -> tuple[str, str]:
-        """Outcome and exception; "no verdict" where the process ended instead."""
-        content = self.socket.recv(_PIECE)
-        if not content:
-            return "no verdict", ""
-        outcome, exception, seconds = json.loads(content)
-        self.asked, self.trial_seconds = False, seconds - self.seconds
-        return outcome, exception
-
-    def close(self) -> None:
-        """Forget a process that has ended."""
-        self.socket.close()
