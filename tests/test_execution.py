@@ -91,7 +91,33 @@ def test_all_canonical_solutions_pass(sandbox, benchmark):
 
 def test_a_task_whose_canonical_solution_fails_is_named(sandbox):
     broken = Task("t/1", TASK.prompt, TASK.entry_point, "    return None + n\n", "", TASK.test)
-    assert verify_tasks([broken, TASK], sandbox)[:2] == ([TASK], {"t/1": "TypeError"})
+    assert verify_tasks([broken, TASK], sandbox)[:2] == ([TASK], {"t/1": "its solution fails (TypeError)"})
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def check(candidate):\n    pass\n",
+        "async def check(candidate):\n    assert candidate(2) == 5\n",
+        "def check(candidate):\n    yield\n    assert candidate(2) == 5\n",
+        "def check(candidate):\n    assert (candidate(2) == 5, 'always true')\n",
+        "def check(candidate):\n    candidate(2) == 5\n",
+        "if __name__ == '__main__':\n    assert double(2) == 5\n",
+    ],
+)
+def test_a_task_whose_tests_let_everything_pass_is_named(sandbox, test):
+    blind = Task("t/1", TASK.prompt, TASK.entry_point, TASK.canonical_solution, "", test)
+    sound, failing, _ = verify_tasks([blind, TASK], sandbox)
+    assert sound == [TASK] and list(failing) == ["t/1"]
+    assert failing["t/1"] == "its tests let every answer pass, object() and None among them"
+
+
+def test_a_test_of_truth_alone_is_a_test(sandbox):
+    """An object is true, nothing is false: no answer but the right one passes both of these."""
+    for negation in ("", "not "):
+        test = f"def check(candidate):\n    assert {negation}candidate({0 if negation else 1})\n"
+        task = Task("t/1", TASK.prompt, TASK.entry_point, TASK.canonical_solution, "", test)
+        assert verify_tasks([task], sandbox).sound == [task]
 
 
 @pytest.mark.parametrize(("solution_seconds", "outcome"), [(0.001, "timeout"), (0.15, "passed")])

@@ -27,7 +27,7 @@ from helpers.program_texts import (
     repeated_ngram_share,
     text_shares,
 )
-from helpers.statistics import holm, mcnemar_exact, minimum_detectable_difference, wilson_interval
+from helpers.statistics import holm, mcnemar_exact, smallest_detectable_loss, wilson_interval
 
 
 def outcomes(passed_by_task):
@@ -138,30 +138,40 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(probabilities):
         assert rejected == {place for place, value in enumerate(adjusted) if value <= level}
 
 
-@pytest.mark.parametrize(("pairs", "turned"), [(164, 0.1), (164, 0.3), (960, 0.05), (960, 0.2)])
-def test_the_detectable_difference_is_found_with_the_power_it_states(pairs, turned):
-    """Power of the score form of McNemar's test, summed over every possible table."""
-    difference = minimum_detectable_difference(pairs, turned)
-    up = (turned + difference) / (2 * turned)
-    power = 0.0
-    for changed in range(1, pairs + 1):
-        chance = math.comb(pairs, changed) * turned**changed * (1 - turned) ** (pairs - changed)
-        if chance < 1e-12:
-            continue
-        gained = np.arange(changed + 1)
-        significant = (2 * gained - changed) ** 2 > 1.959964**2 * changed
-        splits = [math.comb(changed, count) * up**count * (1 - up) ** (changed - count) for count in gained]
-        power += chance * float(np.dot(splits, significant))
-    assert power == pytest.approx(0.8, abs=0.05)
+@pytest.mark.parametrize(("pairs", "comparisons"), [(164, 1), (164, 15), (960, 1), (960, 15)])
+def test_the_detectable_loss_is_found_with_the_power_it_states(pairs, comparisons):
+    """Power of the exact test itself, summed over every number of pairs that may turn."""
+    loss = smallest_detectable_loss(pairs, 0.05 / comparisons)
+    found = [count for count in range(pairs + 1) if mcnemar_exact(count, 0) <= 0.05 / comparisons]
+    power = sum(math.comb(pairs, count) * loss**count * (1 - loss) ** (pairs - count) for count in found)
+    assert power == pytest.approx(0.8, abs=1e-6)
 
 
-def test_the_detectable_difference_solves_the_sample_size_formula():
-    difference = minimum_detectable_difference(200, 0.25, level=0.05, power=0.9)
-    needed = (1.959964 * math.sqrt(0.25) + 1.281552 * math.sqrt(0.25 - difference**2)) ** 2 / difference**2
-    assert needed == pytest.approx(200, rel=1e-5)
-    assert minimum_detectable_difference(10, 0.05) == math.inf
+def test_a_loss_that_no_result_could_show_is_infinite():
+    assert smallest_detectable_loss(5) == math.inf and smallest_detectable_loss(6) < 1  # 2 / 2**6 < 0.05 < 2 / 2**5
     with pytest.raises(ValueError, match="no design"):
-        minimum_detectable_difference(0, 0.1)
+        smallest_detectable_loss(0)
+
+
+@pytest.mark.parametrize("passed", [0, 2])
+@pytest.mark.parametrize("more", [0, 1])
+def test_tasks_that_all_pass_or_all_fail_still_have_an_interval(passed, more):
+    """One task with one sample more must not make certainty out of ten tasks."""
+    table = outcomes({f"t{number}": [passed > 0] * (1 + more * (number == 0)) for number in range(10)})
+    row = pass_rates(table).iloc[0]
+    assert (row["low"], row["high"]) == wilson_interval(10 * (passed > 0), 10)
+    assert row["interval"] == "Wilson" and row["low"] <= row["value"] <= row["high"]
+
+
+def test_a_single_task_with_several_samples_has_a_wide_interval():
+    row = pass_rates(outcomes({"a": [True, False]})).iloc[0]
+    assert row["value"] == 0.5 and row["high"] - row["low"] > 0.8
+
+
+@given(st.integers(0, 40), st.integers(1, 40))
+def test_wilson_s_interval_holds_the_share_it_is_about(successes, trials):
+    low, high = wilson_interval(min(successes, trials), trials)
+    assert 0 <= low <= min(successes, trials) / trials <= high <= 1
 
 
 def test_flips_are_counted_from_the_pairs():
@@ -171,7 +181,7 @@ def test_flips_are_counted_from_the_pairs():
     assert [flips[name] for name in ("pairs", "kept", "lost", "gained", "neither")] == [6, 1, 3, 1, 1]
     assert flips["difference"] == pytest.approx(-1 / 3)
     assert flips["p_value"] == pytest.approx(2 * (1 + 4) / 16)
-    assert np.isnan(paired_flips(parent, parent)["detectable"]) and paired_flips(parent, parent)["p_value"] == 1
+    assert flips["detectable"] == smallest_detectable_loss(6) and paired_flips(parent, parent)["p_value"] == 1
     with pytest.raises(ValueError, match="same samples"):
         paired_flips(parent, variant.iloc[1:])
 

@@ -84,6 +84,38 @@ def test_packages_that_are_named_can_be_imported_and_no_others(isolation):
         assert (found[1].outcome, found[1].exception) == ("exception", "ModuleNotFoundError")
 
 
+NUMPY_ANSWERS = """
+import numpy as np
+items = np.array([1, 2, 3])
+ANSWERS = {
+    "sum": items.sum(), "mean": items.mean(), "all": (items > 0).all(), "small": np.float32(0.1),
+    "list": list(2 * items), "array": 2.0 * items, "matrix": np.arange(6, dtype=np.int8).reshape(2, 3),
+    "text": np.array(["a", "bc"]), "nothing": np.zeros((0, 2)), "objects": np.array([None]),
+}
+def answer(kind):
+    return ANSWERS[kind]
+"""
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert answer('sum') == 6 and abs(answer('sum') - 6) < 1e-6",
+        "assert answer('all') == True and bool(answer('all')) is True",
+        "assert answer('list') == [2, 4, 6] and isinstance(answer('mean'), float)",
+        "import numpy as np\nassert np.allclose(answer('array'), [2, 4, 6]) and answer('array').dtype == np.float64",
+        "import numpy as np\nassert answer('small') == np.float32(0.1) and answer('small').dtype == np.float32",
+        "assert answer('matrix').tolist() == [[0, 1, 2], [3, 4, 5]] and answer('matrix').dtype == 'int8'",
+        "assert answer('text').tolist() == ['a', 'bc'] and answer('nothing').shape == (0, 2)",
+        "answer('array')[0] = 5",
+        "assert (answer('objects') == [None]) is False",  # not plain data: equal to nothing
+    ],
+)
+def test_values_of_numpy_arrive_as_they_were(test):
+    with Sandbox("none", workers=1, limits=LIMITS, packages=["numpy"]) as opened:
+        passes(opened, NUMPY_ANSWERS, test, entry_point="answer")
+
+
 def test_a_package_that_is_not_installed_is_named():
     with pytest.raises(InputError, match="no_such_package: no such package is installed here"):
         Sandbox(workers=1, packages=["no_such_package"])
@@ -254,6 +286,47 @@ def test_nothing_is_left_after_closing(opened, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_test_changes_in_its_process_no_other_test_sees(opened):
+    """The verdicts of right and wrong programs do not depend on what was judged before."""
+    changes = "import decimal, math, builtins\ndecimal.getcontext().prec = 3\nmath.isclose = lambda *_: True\n"
+    changes += "builtins.abs = lambda _: 0\nassert two() == 2\n"
+    check = "import decimal, math\nassert decimal.Decimal(1) / 3 == decimal.Decimal('0.' + 28 * '3')\n"
+    check += "assert math.isclose(two(), 2) and abs(two() - 2) == 0\n"
+    trials = [Trial(GOOD.program, "", changes, "two")] * 4
+    trials += [Trial(program, "", check, "two") for program in (GOOD.program, BAD.program)] * 4
+    found = [verdict.outcome for verdict in opened.judge(trials)]
+    assert found == ["passed"] * 4 + ["passed", "wrong answer"] * 4
+
+
+def test_no_file_of_a_program_with_many_open_ones_is_in_reach(opened):
+    """A notebook's kernel or a large machine gives the sandbox's sockets high numbers."""
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(300)]
+    program = (
+        "import os\ndef f(number):\n    try:\n        os.fstat(number)\n    except OSError:\n        return False\n"
+    )
+    test = "assert [number for number in range(2000) if f(number) is not False] == [0, 1, 2, 3]\n"
+    try:
+        with Sandbox(opened.isolation, workers=1, limits=LIMITS) as crowded:
+            passes(crowded, program, test)
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def test_a_module_that_would_run_a_program_of_its_own_is_not_loaded_for_an_answer(opened):
+    program = (
+        "import types\ndef f(name):\n    return types.ModuleType(name)\nlying = types.ModuleType('idlelib.__main__')\n"
+    )
+    assert verdict(opened, program, "assert f('unittest.__main__') == 1\n")[0] == "wrong answer"
+    assert verdict(opened, program, "lying.run()\n") == ("exception", "NameError")
+
+
+def test_a_program_cannot_end_a_loop_of_its_test(opened):
+    test = "for got, wanted in zip(map(f, [1, 2]), [10, 20]):\n    assert got == wanted\n"
+    assert verdict(opened, "def f(x):\n    raise StopIteration\n", test) == ("exception", "RuntimeError")
+    passes(opened, "def f(x):\n    return iter([x, 10 * x])\n", "assert list(f(1)) == [1, 10]\n")
+
+
 def test_without_an_isolator_nothing_runs_unless_asked(monkeypatch):
     monkeypatch.setattr(isolators.shutil, "which", lambda name: None)
     with pytest.raises(Unavailable, match=r"bwrap is not installed.*apt-get install bubblewrap.*unsafe execution"):
@@ -261,6 +334,9 @@ def test_without_an_isolator_nothing_runs_unless_asked(monkeypatch):
     if available_isolators():
         with Sandbox(workers=1) as opened:
             assert opened.isolation == "namespaces"
+    monkeypatch.setattr(isolators, "_interpreter", lambda: "/nowhere/python3")
+    with pytest.raises(Unavailable, match=r"bubblewrap: /nowhere/python3, .*is missing; .*namespaces: /nowhere"):
+        Sandbox()
     monkeypatch.setattr(isolators, "_interpreter", lambda: "/bin/false")
     with pytest.raises(Unavailable, match=r"bubblewrap: .*; namespaces: "):
         Sandbox()

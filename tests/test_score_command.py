@@ -86,15 +86,24 @@ def test_a_task_whose_canonical_solution_fails_is_excluded_by_name(run):
     broken = [*TASKS[:3], TASKS[3] | {"canonical_solution": "    return 0\n"}]
     summary = json.loads(run(broken, SAMPLES, "--format", "json"))
     assert summary["n_tasks"] == 3 and list(summary["excluded"]) == ["t/3"]
-    assert "excluded, since their canonical solution fails here: t/3" in run(broken, SAMPLES)
+    assert "excluded, since they cannot be scored here: t/3: its solution fails (wrong answer)" in run(broken, SAMPLES)
     nothing = [task | {"canonical_solution": "    return -1\n"} for task in TASKS]
-    with pytest.raises(InputError, match="no canonical solution passes here"):
+    with pytest.raises(InputError, match="none of its tasks can be scored here"):
         run(nothing, SAMPLES)
 
 
 def test_a_place_that_cannot_be_written_is_named_before_the_work(run, tmp_path):
     with pytest.raises(InputError, match="no file can be written there"):
         run(TASKS, SAMPLES, "--outcomes", str(tmp_path))
+    with pytest.raises(InputError, match="no file can be written there"):
+        run(TASKS, SAMPLES, "--outcomes", "/dev/null")
+
+
+@pytest.mark.parametrize("name", ["samples.jsonl", "tasks.jsonl"])
+def test_the_outcomes_cannot_take_the_place_of_what_is_scored(run, tmp_path, name):
+    with pytest.raises(InputError, match=f"{name}: is read in this run and would be lost; .* --outcomes"):
+        run(TASKS, SAMPLES, "--outcomes", str(tmp_path / name))
+    assert len((tmp_path / "samples.jsonl").read_text().splitlines()) == len(SAMPLES)
 
 
 @pytest.mark.parametrize("arguments", [["--k", "0"], ["--k", "1,x"], ["--k", ""], ["--workers", "0"]])

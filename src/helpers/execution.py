@@ -16,6 +16,8 @@ from helpers.sandbox import Sandbox, Trial, Verdict
 # 0.02 s.
 SOLUTIONS = 20
 LEAST_SECONDS = 1.0
+# Wrong answers of any task: an object like no other, and nothing.
+STUBS = ("object()", "None")
 OUTCOME_COLUMNS = ["task_id", "sample", "passed", "outcome", "exception", "seconds", "isolation"]
 
 
@@ -23,8 +25,8 @@ class Verification(NamedTuple):
     """What became of canonical solutions.
 
     Attributes:
-        sound: the tasks whose solution passes here.
-        failing: what went wrong with each other one, by task id: such a task cannot be scored in this environment.
+        sound: the tasks whose solution passes here and whose tests tell it from a wrong one.
+        failing: what is wrong with each other one, by task id: such a task cannot be scored in this environment.
         seconds: processor time of each sound solution, by task id.
     """
 
@@ -85,18 +87,34 @@ def execute_samples(
 
 
 def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox) -> Verification:
-    """Run every canonical solution before anything is scored."""
+    """Run every canonical solution, and functions that answer nothing of use, before anything is scored."""
     trials = [_trial(task, task.prompt + task.canonical_solution) for task in tasks]
     try:
         verdicts = _judge(trials, sandbox, "canonical solutions")
     except InputError:  # the tests or the setup of some task cannot run here: find out which
         verdicts = {trial: _alone(trial, sandbox) for trial in trials}
-    results = [(task, verdicts[trial]) for task, trial in zip(tasks, trials, strict=True)]
-    return Verification(
-        [task for task, verdict in results if verdict.passed],
-        {task.task_id: verdict.exception or verdict.outcome for task, verdict in results if not verdict.passed},
-        {task.task_id: verdict.cpu_seconds for task, verdict in results if verdict.passed},
+    results = {task.task_id: verdicts[trial] for task, trial in zip(tasks, trials, strict=True)}
+    failing = {
+        name: f"its solution fails ({verdict.exception if verdict.outcome == 'exception' else verdict.outcome})"
+        for name, verdict in results.items()
+        if not verdict.passed
+    }
+    failing |= dict.fromkeys(
+        _fooled([task for task in tasks if task.task_id not in failing], sandbox),
+        f"its tests let every answer pass, {' and '.join(STUBS)} among them",
     )
+    sound = [task for task in tasks if task.task_id not in failing]
+    return Verification(sound, failing, {task.task_id: results[task.task_id].cpu_seconds for task in sound})
+
+
+def _fooled(tasks: Sequence[Task], sandbox: Sandbox) -> list[str]:
+    """Ids of the tasks whose tests pass whatever is answered, be it true or false."""
+    for answer in STUBS:
+        programs = [f"def {task.entry_point}(*_, **__):\n    return {answer}\n" for task in tasks]
+        trials = [_trial(task, program) for task, program in zip(tasks, programs, strict=True)]
+        verdicts = _judge(trials, sandbox, f"the answer {answer}")
+        tasks = [task for task, trial in zip(tasks, trials, strict=True) if verdicts[trial].passed]
+    return [task.task_id for task in tasks]
 
 
 def _alone(trial: Trial, sandbox: Sandbox) -> Verdict:

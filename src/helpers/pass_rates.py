@@ -4,12 +4,13 @@ Pure functions on outcome tables: one row per sample with `task_id`, `sample`, `
 (`execution.execute_samples`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from helpers.statistics import holm, mcnemar_exact, minimum_detectable_difference, ratio_interval, wilson_interval
+from helpers.statistics import holm, mcnemar_exact, ratio_interval, smallest_detectable_loss, wilson_interval
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
@@ -40,7 +41,9 @@ def pass_rates(outcomes: pd.DataFrame, ks: Sequence[int] = (1,), *, seed: int = 
     """pass@k averaged over tasks, each with the same weight, with 95 % intervals.
 
     Where every task has one sample (greedy text) pass@1 is a proportion of tasks with its Wilson interval; else whole
-    tasks are resampled (percentile bootstrap, `statistics.ratio_interval`).
+    tasks are resampled (percentile bootstrap, `statistics.ratio_interval`). Tasks that all have the same pass@k, or a
+    single one, give a bootstrap nothing to vary and would get an interval of no width; they get Wilson's, which is
+    too wide rather than too narrow for shares.
 
     Returns:
         Columns `k`, `value`, `low`, `high`, `tasks`, `interval` (`"Wilson"` or `"bootstrap"`). A k that a task has too
@@ -51,11 +54,11 @@ def pass_rates(outcomes: pd.DataFrame, ks: Sequence[int] = (1,), *, seed: int = 
     for k in ks:
         if tasks["size"].min() < k:
             continue
-        if tasks["size"].max() == 1:
-            passed = int(tasks["sum"].sum())
+        values = [pass_at_k(size, count, k) for size, count in zip(tasks["size"], tasks["sum"], strict=True)]
+        if tasks["size"].max() == 1 or len(set(values)) == 1:
+            passed = math.fsum(values)
             rows.append((k, passed / len(tasks), *wilson_interval(passed, len(tasks)), len(tasks), "Wilson"))
         else:
-            values = [pass_at_k(size, count, k) for size, count in zip(tasks["size"], tasks["sum"], strict=True)]
             interval = ratio_interval(values, np.ones(len(values)), seed=seed)
             rows.append((k, *map(float, interval), len(tasks), "bootstrap"))
     return pd.DataFrame(rows, columns=["k", "value", "low", "high", "tasks", "interval"])
@@ -85,18 +88,19 @@ def syntax_valid_share(outcomes: pd.DataFrame) -> float:
     return float((outcomes["outcome"] != "syntax error").mean())
 
 
-def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame) -> dict[str, float]:
+def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame, comparisons: int = 1) -> dict[str, float]:
     """What changed between a parent and a variant on the same samples of the same tasks.
 
     Args:
         parent, variant: outcome tables with the same pairs of `task_id` and `sample`, in any order. The exact test
             takes pairs as independent, which holds for one (greedy) sample per task.
+        comparisons: how many are made together; `detectable` is at 0.05 divided by it.
 
     Returns:
         `pairs`; `kept`, `lost`, `gained`, `neither` (counts: passed in both, only in the parent, only in the variant,
         in none); `difference` (variant minus parent, share of pairs); `p_value` (exact McNemar);
-        `detectable` (smallest difference found with power 0.8 at this number of pairs and this share of turned ones;
-        missing where nothing turned, infinite where no difference could be found).
+        `detectable` (smallest one-way change, as a share of the pairs, that the test finds with power 0.8:
+        `statistics.smallest_detectable_loss`).
 
     Raises:
         ValueError: the tables hold other samples.
@@ -106,7 +110,6 @@ def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame) -> dict[str, float
     if not before.index.equals(after.index):
         raise ValueError("parent and variant must hold the same samples of the same tasks")
     lost, gained = int((before & ~after).sum()), int((~before & after).sum())
-    turned = (lost + gained) / len(before)
     return {
         "pairs": len(before),
         "kept": int((before & after).sum()),
@@ -115,7 +118,7 @@ def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame) -> dict[str, float
         "neither": int((~before & ~after).sum()),
         "difference": (gained - lost) / len(before),
         "p_value": mcnemar_exact(lost, gained),
-        "detectable": minimum_detectable_difference(len(before), turned) if turned else np.nan,
+        "detectable": smallest_detectable_loss(len(before), 0.05 / comparisons),
     }
 
 
@@ -130,7 +133,7 @@ def compare_with_parents(outcomes: Mapping[str, pd.DataFrame], parents: Mapping[
         Columns `model`, `parent`, those of `paired_flips`, `p_holm`.
     """
     rows = [
-        {"model": model, "parent": parent, **paired_flips(outcomes[parent], outcomes[model])}
+        {"model": model, "parent": parent, **paired_flips(outcomes[parent], outcomes[model], len(parents))}
         for model, parent in parents.items()
     ]
     table = pd.DataFrame(rows)

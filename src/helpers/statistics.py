@@ -39,11 +39,11 @@ def ratio_interval(
     return above.sum() / below.sum(), float(low), float(high)
 
 
-def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: float, trials: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a proportion (Wilson 1927, eq. for the score test inverted).
 
     Args:
-        successes: 0 … trials.
+        successes: 0 … trials; a fraction is a sum of shares, whose variance is at most that of yes and no.
         level: coverage of the interval.
 
     Returns:
@@ -62,7 +62,9 @@ def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[f
     share, width = successes / trials, z * z / trials
     centre = (share + width / 2) / (1 + width)
     half = z / (1 + width) * ((share * (1 - share) + width / 4) / trials) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends the bound is exact; rounding would put it beyond the value.
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return 0.0 if successes == 0 else low, 1.0 if successes == trials else high
 
 
 def mcnemar_exact(lost: int, gained: int) -> float:
@@ -103,30 +105,31 @@ def holm(probabilities: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def minimum_detectable_difference(pairs: int, turned: float, level: float = 0.05, power: float = 0.8) -> float:
-    """Smallest difference of two paired proportions that McNemar's test finds with the given power.
+def smallest_detectable_loss(pairs: int, level: float = 0.05, power: float = 0.8) -> float:
+    """Smallest one-way change of paired yes/no outcomes that the exact McNemar test finds with the given power.
 
-    Solves n = (a √ψ + b √(ψ − δ²))² / δ² for δ, with a and b the normal quantiles of 1 − level/2 and of the power
-    (Connett, Smith & McHugh 1987, Statistics in Medicine 6; before them Miettinen 1968), which gives
-    δ = √ψ (a √n + b √(n + b² − a²)) / (n + b²).
+    Where all of t turned pairs go one way, its p-value is 2 / 2^t (`mcnemar_exact`), so t₀ = ⌈1 + log₂(1 / level)⌉ of
+    them are needed; t is binomial over the pairs, and P(t ≥ t₀) = I_δ(t₀, n − t₀ + 1), the regularised incomplete
+    beta function, is solved for δ. Where some pairs turn the other way, too, more is needed.
 
     Args:
         pairs: number n of pairs (tasks).
-        turned: share ψ of the pairs whose outcome differs between the two, in (0, 1].
-        level: two-sided error level α.
-        power: probability of finding a true difference of this size, at least one half.
+        level: two-sided error level; that of one comparison divided by their number covers Holm's first step.
+        power: probability of finding a true change of this size.
 
     Returns:
-        δ as a share of the pairs; infinity where not even all turned pairs going one way (δ = ψ) could be found.
+        δ as a share of the pairs; infinity where not even a change of all pairs could be found.
+
+    Example:
+        >>> round(smallest_detectable_loss(164), 4)
+        0.0478
     """
-    if pairs < 1 or not 0 < turned <= 1 or not 0.5 <= power < 1 or not 0 < level < 1:
-        raise ValueError(f"no design: {pairs} pairs, {turned} turned, level {level}, power {power}")
-    error, found = NormalDist().inv_cdf(1 - level / 2), NormalDist().inv_cdf(power)
-    under_root = pairs + found**2 - error**2
-    if under_root < 0:
-        return math.inf
-    difference = math.sqrt(turned) * (error * math.sqrt(pairs) + found * math.sqrt(under_root)) / (pairs + found**2)
-    return difference if difference <= turned else math.inf
+    from scipy.special import betaincinv
+
+    if pairs < 1 or not 0 < power < 1 or not 0 < level < 1:
+        raise ValueError(f"no design: {pairs} pairs, level {level}, power {power}")
+    needed = math.ceil(1 - math.log2(level))
+    return float(betaincinv(needed, pairs - needed + 1, power)) if needed <= pairs else math.inf
 
 
 def rank_correlation(

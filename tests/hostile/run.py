@@ -26,6 +26,7 @@ LIMITS = Limits(
     disk_bytes=16 << 20,
     output_bytes=1 << 18,
 )
+OPEN_FILES = 200
 PRELUDE = """
 def escaped(what):
     raise type("Escaped_" + what, (BaseException,), {})()
@@ -44,6 +45,8 @@ def check(candidate):
 
 def main(isolation: str, names: list[str]) -> None:
     """Judge the named programs."""
+    # What starts a sandbox may have many files open; none of them, and no socket of the sandbox, is to be in reach.
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(OPEN_FILES)]
     programs = yaml.safe_load((Path(__file__).parent / "programs.yml").read_text(encoding="utf-8"))
     chosen = {name: programs[name] for name in names}
     with tempfile.TemporaryDirectory() as folder:
@@ -64,6 +67,8 @@ def main(isolation: str, names: list[str]) -> None:
             },
             "damage": bait.damage(),
         }
+    for descriptor in held:
+        os.close(descriptor)
     print(json.dumps(report))
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +42,12 @@ def run(options: argparse.Namespace) -> None:
     """Print the summary; per-sample outcomes go to a file where one is named."""
     from helpers.benchmarks import load_benchmark
     from helpers.execution import execute_samples, verify_tasks
-    from helpers.json_lines import write_rows
+    from helpers.json_lines import check_target, write_rows
     from helpers.samples import missing_tasks, named, read_samples
     from helpers.sandbox import Limits, Sandbox
 
     if options.outcomes:
-        _check_writable(options.outcomes)
+        check_target(options.outcomes, [options.samples, options.benchmark], "--outcomes")
     tasks = load_benchmark(options.benchmark)
     samples = read_samples(options.samples, tasks)
     missing = missing_tasks(tasks, samples)
@@ -61,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     with Sandbox(isolation, options.workers, limits, options.packages) as sandbox:
         sound, failing, seconds = verify_tasks(answered, sandbox)
         if not sound:
-            raise InputError(f"{options.benchmark}: no canonical solution passes here ({_failures(failing)})")
+            raise InputError(f"{options.benchmark}: none of its tasks can be scored here ({_failures(failing)})")
         scored = [sample for sample in samples if sample.task_id not in failing]
         outcomes = execute_samples(sound, scored, sandbox, solution_seconds=seconds)
     if options.outcomes:
@@ -106,21 +105,14 @@ def _table(summary: dict[str, Any]) -> str:
     if summary["missing"]:
         lines.append(f"{len(summary['missing'])} tasks have no sample and do not count: {named(summary['missing'])}")
     if summary["excluded"]:
-        lines.append(f"excluded, since their canonical solution fails here: {_failures(summary['excluded'])}")
+        lines.append(f"excluded, since they cannot be scored here: {_failures(summary['excluded'])}")
     return "\n".join(lines)
 
 
 def _failures(failing: dict[str, str]) -> str:
     from helpers.samples import named
 
-    return named([f"{task_id}: {outcome}" for task_id, outcome in failing.items()])
-
-
-def _check_writable(path: Path) -> None:
-    """What cannot be written is said before the work, not after it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(f"{path}: no file can be written there; name another with --outcomes")
+    return named([f"{task_id}: {problem}" for task_id, problem in failing.items()])
 
 
 def _ks(text: str) -> tuple[int, ...]:

@@ -118,7 +118,8 @@ def generations(
 def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.DataFrame:
     """Outcome of every completion in the sandbox.
 
-    Every canonical solution runs first; a task whose solution fails here is named on standard error and left out.
+    Every canonical solution runs first; a task that cannot be scored here is named on standard error and left out
+    (`execution.verify_tasks`).
 
     Args:
         settings: of `generations`.
@@ -128,7 +129,7 @@ def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.Da
         it) and `finish`.
 
     Raises:
-        InputError: no canonical solution passes here.
+        InputError: no task can be scored here.
         Unavailable: there is no isolator on this system.
     """
     written = measure(generations, [writer.spec.key], registry=_alone(writer), benchmark=benchmark, **settings)
@@ -138,7 +139,7 @@ def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.Da
     with Sandbox() as sandbox:
         sound, failing, seconds = _verified(benchmark, sandbox)
         if not sound:
-            raise InputError(f"{benchmark}: no canonical solution passes here")
+            raise InputError(f"{benchmark}: none of its tasks can be scored here")
         chosen = written[~written["task_id"].isin(list(failing))]
         answers = [Sample(row.task_id, row.sample, row.completion) for row in chosen.itertuples()]
         outcomes = execute_samples(sound, answers, sandbox, solution_seconds=seconds)
@@ -182,7 +183,7 @@ def _verified(benchmark: str, sandbox: Sandbox) -> Verification:
         _VERIFIED[key] = found = verify_tasks(load_benchmark(benchmark), sandbox)
         if found.failing:
             problems = named([f"{task_id}: {problem}" for task_id, problem in found.failing.items()])
-            print(f"{benchmark}: left out, since their canonical solutions fail here: {problems}", file=sys.stderr)
+            print(f"{benchmark}: left out, since they cannot be scored here: {problems}", file=sys.stderr)
     return _VERIFIED[key]
 
 

@@ -20,6 +20,7 @@ ISOLATORS: tuple[Isolation, ...] = ("bubblewrap", "namespaces")
 REMEDY = (
     "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap) and allow user"
     " namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu 24.04), or ask for unsafe execution"
+    " (score --unsafe)"
 )
 
 _PACKAGE = Path(__file__).parent
@@ -45,6 +46,10 @@ def command(isolation: Isolation, limits: Limits, descriptor: int, packages: Seq
     if platform.system() != "Linux" or platform.machine() not in syscall_filter.PROCESSORS:
         system = f"{platform.system()} on {platform.machine()}"
         raise Unavailable(f"programs can be run on Linux (x86_64, aarch64) only, this is {system}; use a container")
+    if not Path(_interpreter()).is_file():
+        raise Unavailable(
+            f"{_interpreter()}, which programs run with, is missing; make the environment anew with a whole Python"
+        )
     shown = _package_folders(packages)
     if isolation == "none":
         site = sorted({str(Path(source).parent) for source, _ in shown})
