@@ -16,6 +16,7 @@ from helpers.pass_rates import (
     paired_flips,
     pass_at_k,
     pass_rates,
+    remaining_gap,
     syntax_valid_share,
     too_few_samples,
 )
@@ -172,6 +173,18 @@ def test_a_single_task_with_several_samples_has_a_wide_interval():
 def test_wilson_s_interval_holds_the_share_it_is_about(successes, trials):
     low, high = wilson_interval(min(successes, trials), trials)
     assert 0 <= low <= min(successes, trials) / trials <= high <= 1
+
+
+def test_the_remaining_gap_by_hand():
+    """Two tasks fail every other time, one always: at two samples only the last keeps a gap."""
+    half, never, always = [True, False], [False, False], [True, True]
+    worse = outcomes({"a": half, "b": half, "c": never, "d": always})
+    better = outcomes({"d": always, "c": always, "b": always, "a": always})
+    value, low, high = remaining_gap(worse, better, 2)
+    assert value == pytest.approx((0 + 0 + 1 + 0) / (0.5 + 0.5 + 1 + 0)) and low <= value <= high
+    assert remaining_gap(worse, better, 1) == (1, 1, 1)
+    with pytest.raises(ValueError, match="same tasks"):
+        remaining_gap(worse, better[better["task_id"] != "a"], 1)
 
 
 def test_flips_are_counted_from_the_pairs():

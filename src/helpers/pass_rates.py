@@ -64,6 +64,33 @@ def pass_rates(outcomes: pd.DataFrame, ks: Sequence[int] = (1,), *, seed: int = 
     return pd.DataFrame(rows, columns=["k", "value", "low", "high", "tasks", "interval"])
 
 
+def remaining_gap(worse: pd.DataFrame, better: pd.DataFrame, k: int, *, seed: int = 0) -> tuple[float, float, float]:
+    """How much of the gap in pass@1 between two models is left at pass@k, as a ratio.
+
+    Args:
+        worse, better: outcome tables of the same tasks, at least k samples each.
+        k: samples that a task is given.
+
+    Returns:
+        value, low, high: gap at k over gap at 1, with a bootstrap interval over tasks, which are paired and keep both
+        gaps together (`statistics.ratio_interval`).
+
+    Raises:
+        ValueError: other tasks, too few samples, or no gap at pass@1.
+    """
+    counts = [table.groupby("task_id")["passed"].agg(["size", "sum"]) for table in (worse, better)]
+    if not counts[0].index.equals(counts[1].index):
+        raise ValueError("both tables must hold the same tasks")
+    gaps = {}
+    for samples in (1, k):
+        low, high = (
+            np.array([pass_at_k(size, passed, samples) for size, passed in count.itertuples(index=False)])
+            for count in counts
+        )
+        gaps[samples] = high - low
+    return ratio_interval(gaps[k], gaps[1], seed=seed)
+
+
 def too_few_samples(outcomes: pd.DataFrame, ks: Sequence[int]) -> dict[int, list[str]]:
     """The k that cannot be estimated, each with the tasks that have fewer than k samples."""
     sizes = outcomes.groupby("task_id", sort=False).size()
