@@ -22,6 +22,7 @@ SMALLER = {
         "others": ["hqq-3-g32"],
         "groups": ["rtn-3-rows"],
         "texts": [],
+        "trained_again": ["rtn-3-rows"],
     },
     "06-code-generation.ipynb": {
         "quantized": ["rtn-4-g32", "rtn-3-g32", "rtn-2-g32", "gguf-q8_0"],
@@ -180,4 +181,4 @@ def test_a_claim_that_fails_stops_and_a_missing_subject_is_named(capsys):
     said = capsys.readouterr().out
     assert "holds: water is wet" in said
     assert "not checked (its subjects were not measured): the moon is cheese" in said
-    assert "measured 1 of 2: a" in said and "left out of every figure below: b" in said
+    assert "measured 1 of 2: a" in said and "without a value in the figures below: b" in said

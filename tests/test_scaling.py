@@ -12,12 +12,12 @@ def losses(noise: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, float]]
     generator = np.random.default_rng(seed)
     parameters = {"a": 1e5, "b": 1e6, "c": 1e7}
     rows = []
-    for document in range(60):
+    for unit in range(60):
         tokens = int(generator.integers(50, 150))
         shared = generator.normal(0, noise)
         for model, size in parameters.items():
-            rows.append((model, document, tokens * (5 - 0.4 * np.log10(size) + shared), tokens))
-    return pd.DataFrame(rows, columns=["model", "document", "nats", "tokens"]), parameters
+            rows.append((model, unit, tokens * (5 - 0.4 * np.log10(size) + shared), tokens))
+    return pd.DataFrame(rows, columns=["model", "unit", "nats", "tokens"]), parameters
 
 
 def test_an_exact_line_is_found():
@@ -32,6 +32,24 @@ def test_texts_shared_by_all_models_move_the_level_and_not_the_slope():
     values, line = size_trend(*losses(0.5))
     assert (values["high"] - values["low"] > 0.1).all()
     assert line["slope_high"].iloc[0] - line["slope_low"].iloc[0] < 1e-9
+
+
+def test_a_loss_that_flattens_is_told_from_a_line():
+    straight, parameters = losses(0.5)
+    assert straight.groupby("model").size().tolist() == [60] * 3
+    _, line = size_trend(straight, parameters)
+    assert line["bend"].iloc[0] == pytest.approx(0) and abs(line["bend_high"].iloc[0]) < 1e-9
+    flattening = straight.assign(nats=straight["nats"] + 0.1 * straight["tokens"] * (straight["model"] == "c"))
+    values, line = size_trend(flattening, parameters)
+    assert values["step"].iloc[1:].tolist() == pytest.approx([-0.4, -0.3]) and np.isnan(values["step"].iloc[0])
+    assert line["bend"].iloc[0] == pytest.approx(0.1) and line["bend_low"].iloc[0] > 0.09
+
+
+def test_translations_of_one_program_are_one_draw():
+    once, parameters = losses(0.5)
+    both = pd.concat([once, once])  # a second translation of each, which behaves alike
+    for found, expected in zip(size_trend(both, parameters), size_trend(once, parameters), strict=True):
+        pd.testing.assert_frame_equal(found, expected)
 
 
 def test_seed_effects_against_a_published_example():

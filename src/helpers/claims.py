@@ -34,4 +34,4 @@ def report_gaps(requested: Iterable[str], measured: Collection[str]) -> None:
     found = [name for name in requested if name in present]
     print(f"measured {len(found)} of {len(requested)}: {', '.join(found)}")
     if missing:
-        print(f"not available here, left out of every figure below: {', '.join(missing)}")
+        print(f"not available here, without a value in the figures below: {', '.join(missing)}")

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from helpers.figures import WIDTH, series_style
 from helpers.figures.parts import class_bars, interval_panels, legend_above, value_heatmap
@@ -107,44 +108,91 @@ def context_points(
     return figure
 
 
-def rank_scatter(keywords: pd.DataFrame, labels: Mapping[str, str], correlations: pd.DataFrame) -> Figure:
-    """Keyword by keyword: how early the tokenizer learned it against its first-token probability.
+def blind_spot_panels(table: pd.DataFrame, rows: Mapping[str, str], panels: Mapping[str, str]) -> Figure:
+    """A model and the same one with destroyed attention: a panel per quantity, perplexity on a logarithmic axis.
 
     Args:
-        keywords: columns `model`, `keyword`, `merge_rank`, `probability`.
-        correlations: columns `model`, `value`, `low`, `high` (Spearman and its interval).
+        table: columns `row`, `panel`, `value`, `low`, `high`.
+        rows, panels: name → label, in drawing order; the panel `perplexity` is logarithmic, its values are written.
     """
-    figure, axes = plt.subplots(1, len(labels), figsize=(WIDTH, 2.7), sharey=True, squeeze=False)
-    for axis, (model, label) in zip(axes[0], labels.items(), strict=True):
-        rows = keywords[keywords["model"] == model]
-        axis.plot(rows["merge_rank"] + 1, rows["probability"], "o", color="#0072B2", markersize=3, alpha=0.6)
-        value, low, high = correlations.set_index("model").loc[model, ["value", "low", "high"]]
-        axis.set_title(f"{label}\nρ = {value:.2f} ({low:.2f} … {high:.2f})")
-        axis.set(xscale="log", yscale="log", xlabel="merge rank of the bare keyword")
-    axes[0][0].set_ylabel("first-token probability")
+    figure = interval_panels(table, rows, panels, logarithmic=["perplexity"])
+    axis = figure.axes[list(panels).index("perplexity")]
+    for place, row in enumerate(rows):
+        value = table.loc[(table["panel"] == "perplexity") & (table["row"] == row), "value"].item()
+        axis.annotate(f"{value:.0f}", (value, place), (0, 6), textcoords="offset points", ha="center")
+    low, high = axis.get_xlim()
+    steps = (1, 2, 5) if high < 10 * low else (1, 3) if high < 200 * low else (1,)
+    axis.xaxis.set_major_locator(LogLocator(subs=steps))
+    axis.xaxis.set_minor_locator(NullLocator())
     return figure
 
 
-def leading_panels(shares: pd.DataFrame, entropies: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Warm start: how often the grammar's next token leads, beside chance; and how uncertain the models are.
+def rank_scatter(
+    keywords: pd.DataFrame, labels: Mapping[str, str], correlations: pd.DataFrame, edge: float = np.inf
+) -> Figure:
+    """Keyword by keyword: how early the tokenizer merged it against its first-token probability.
+
+    Args:
+        keywords: columns `model`, `keyword`, `merge_rank`, `probability`.
+        correlations: columns `model`, `before` (merge rank below which keywords count; infinity for all), `value`,
+            `low`, `high` (Spearman and its interval) and `pairs`; written where `before` is infinite or the edge.
+        edge: merge rank from which on keywords are set apart by colour and marker.
+    """
+    figure, axes = plt.subplots(1, len(labels), figsize=(WIDTH, 3.2), sharey=True, squeeze=False)
+    written = correlations[correlations["before"].isin([np.inf, edge])].sort_values("before", ascending=False)
+    early = keywords["merge_rank"] < edge
+    sides = {f"merged before rank {edge:g}": early, f"merged from rank {edge:g} on": ~early}
+    for axis, (model, label) in zip(axes[0], labels.items(), strict=True):
+        for number, (side, chosen) in enumerate(sides.items()):
+            colour, marker = series_style(number)
+            rows = keywords[chosen & (keywords["model"] == model)]
+            axis.plot(
+                rows["merge_rank"], rows["probability"], marker, color=colour, markersize=3, alpha=0.5, label=side
+            )
+        lines = [
+            f"{f'all {row.pairs}' if np.isinf(row.before) else f'{row.pairs} before'}: "
+            f"ρ = {row.value:.2f} ({row.low:.2f} … {row.high:.2f})"
+            for row in written[written["model"] == model].itertuples()
+        ]
+        axis.set_title("\n".join([label, *lines]), fontsize=8)
+        axis.set(yscale="log", xlabel="merge rank of the bare keyword")
+        if np.isfinite(edge):
+            axis.axvline(edge, color="#777777", linewidth=0.8, linestyle=":")
+    axes[0][0].set_ylabel("first-token probability")
+    if np.isfinite(edge):
+        legend_above(figure, axes[0][0])
+    return figure
+
+
+def leading_panels(
+    shares: pd.DataFrame, contrasts: pd.DataFrame, entropies: pd.DataFrame, labels: Mapping[str, str]
+) -> Figure:
+    """Warm start: how often the grammar's next token leads, how far beyond chance, and how uncertain the models are.
 
     Args:
         shares: columns `model`, `start`, `value`, `low`, `high`, `chance`.
+        contrasts: `warm_start.leading_contrasts`.
         entropies: columns `model`, `start`, `value`, `low`, `high`.
     """
     starts = {"document": "document start, keyword", "alone": "keyword alone"}
     panels = {
         "leads": "keywords after which the\ngrammar's next token leads (%)",
-        "entropy": "entropy of the next token (nats)",
+        "beyond": "the same minus chance\n(percentage points)",
+        "entropy": "entropy of the\nnext token (nats)",
     }
-    percent = shares.assign(**{column: 100 * shares[column] for column in ("value", "low", "high", "chance")})
-    table = pd.concat([percent.assign(panel="leads"), entropies.assign(panel="entropy")])
+    bounds = ["value", "low", "high"]
+    percent = shares.assign(**{column: 100 * shares[column] for column in (*bounds, "chance")})
+    beyond = contrasts[contrasts["contrast"].isin(list(starts))].rename(columns={"contrast": "start"})
+    beyond = beyond.assign(**{column: 100 * beyond[column] for column in bounds})
+    parts = {"leads": percent, "beyond": beyond, "entropy": entropies}
+    table = pd.concat([part.assign(panel=panel) for panel, part in parts.items()])
     table = table.rename(columns={"model": "row", "start": "series"})
     figure = interval_panels(table, labels, panels, starts, row_height=0.36)
     for number, start in enumerate(starts):
         rows = percent[percent["start"] == start].set_index("model").reindex(list(labels))
         position = np.arange(len(labels)) + np.linspace(-0.28, 0.28, len(starts))[number]
         figure.axes[0].plot(rows["chance"], position, "x", color="#000000", markersize=5)
+    figure.axes[1].axvline(0, color="#777777", linewidth=0.8)
     return figure
 
 

@@ -10,29 +10,30 @@ from helpers.figures import WIDTH, series_style
 from helpers.figures.parts import legend_above
 
 
-def divergence_by_bits(table: pd.DataFrame, methods: Mapping[str, str], reference: tuple[float, str] | None) -> Figure:
-    """Divergence from the parent against the bits a weight really takes, one colour and marker per method.
+def divergence_by_bits(
+    table: pd.DataFrame, methods: Mapping[str, str], axes_by: Mapping[str, str], reference: tuple[float, str]
+) -> Figure:
+    """Divergence from the parent against the bits a weight takes, one colour and marker per method.
 
     Args:
-        table: columns `method`, `bits`, `value`, `low`, `high` (nats).
+        table: columns `method`, `value`, `low`, `high` (nats), and those of `axes_by`.
         methods: key → label, in drawing order.
+        axes_by: column of bits → axis label, a panel each.
         reference: a divergence to compare with, and what it is called.
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
-    for number, (method, label) in enumerate(methods.items()):
-        rows = table[table["method"] == method].sort_values("bits")
-        colour, marker = series_style(number)
-        axis.vlines(rows["bits"], rows["low"], rows["high"], color=colour)
-        axis.plot(rows["bits"], rows["value"], marker, color=colour, markersize=4.5, label=label)
-    if reference is not None:
+    figure, axes = plt.subplots(1, len(axes_by), figsize=(WIDTH, 3.4), sharey=True, squeeze=False)
+    for axis, (column, title) in zip(axes[0], axes_by.items(), strict=True):
+        for number, (method, label) in enumerate(methods.items()):
+            rows = table[table["method"] == method]
+            colour, marker = series_style(number)
+            axis.vlines(rows[column], rows["low"], rows["high"], color=colour)
+            axis.plot(rows[column], rows["value"], marker, color=colour, markersize=4.5, label=label)
         axis.axhline(reference[0], color="#666666", linestyle="--", linewidth=0.9)
-        axis.annotate(
-            reference[1], (1, reference[0]), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7.5
-        )
-    axis.set(
-        yscale="log", xlabel="effective bits per quantized weight (codes, scales, zeros)", ylabel="KL (nats per token)"
-    )
-    legend_above(figure, axis)
+        axis.set(yscale="log", xlabel=title)
+    place = (1, reference[0])
+    axes[0][0].annotate(reference[1], place, xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7.5)
+    axes[0][0].set_ylabel("KL (nats per token)")
+    legend_above(figure, axes[0][0])
     return figure
 
 
