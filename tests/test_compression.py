@@ -2,6 +2,8 @@
 
 import argparse
 import hashlib
+import importlib.metadata
+import importlib.util
 import json
 import subprocess
 import sys
@@ -13,11 +15,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from helpers import compression
+from helpers.__main__ import main
 from helpers.commands import quantize as quantize_command
 from helpers.compression import find_variant, quantize, read_record, variant
+from helpers.compression.calibration import calibration_rows
 from helpers.compression.round_to_nearest import round_to_nearest
 from helpers.errors import InputError, Unavailable
 from helpers.models import load_model
+from helpers.project import ROOT
 from helpers.quantizations import Quantization, load_quantizations
 
 IDS = torch.arange(3, 43)[None]
@@ -123,6 +128,30 @@ def test_layers_that_gptqs_layout_cannot_hold_are_stored_decoded(tmp_path):
         assert np.array_equal(stored[name].numpy(), expected)
 
 
+@pytest.mark.parametrize(
+    ("bits", "group_size", "layout"),
+    [
+        (4, None, "decoded numbers, since transformers and GPTQModel do not run whole rows of 4 bits in GPTQ's format"),
+        (4, 16, "decoded numbers, since transformers and GPTQModel do not run groups of 16 of 4 bits in GPTQ's format"),
+        (3, 8, "decoded numbers, since transformers and GPTQModel do not run groups of 8 of 3 bits in GPTQ's format"),
+        (5, 32, "decoded numbers, since GPTQ's format holds 2, 3, 4, 8 bits and matrices of multiples of 32"),
+        (4, 32, "GPTQ version 1"),
+        (3, None, "GPTQ version 1"),
+    ],
+)
+def test_what_no_reader_runs_is_stored_decoded_and_the_record_says_why(tmp_path, llama, bits, group_size, layout):
+    folder = quantize(llama, row(method="rtn", bits=bits, group_size=group_size), tmp_path / "variant")
+    record, packed = read_record(folder), layout == "GPTQ version 1"
+    assert (record["layout"], record["stored"]) == (layout, "packed" if packed else "dequantized")
+    assert ("quantization_config" in json.loads((folder / "config.json").read_text())) == packed
+    if not packed:
+        stored, weights = load_file(folder / "model.safetensors"), load_file(llama / "model.safetensors")
+        for matrix in record["matrices"]:
+            rounded = round_to_nearest(weights[matrix["name"]].float().numpy(), bits, group_size)
+            assert np.array_equal(stored[matrix["name"]].numpy(), rounded.dequantized().astype(np.float16))
+            assert matrix["bits_per_weight"] == rounded.bits_per_weight
+
+
 @pytest.mark.parametrize(("dtype", "stored"), [("float32", torch.float32), ("bfloat16", torch.float16)])
 def test_a_decoded_variant_keeps_the_precision_of_its_parent(tmp_path, dtype, stored):
     parent = build(tmp_path / "parent")
@@ -175,6 +204,47 @@ def test_the_record_counts_bits_by_hand(tmp_path, llama):
         for part in ("qweight", "qzeros", "scales")
     }
     assert sum(parts.values()) == 4.625 * quantized
+
+
+def test_the_record_names_the_parent_and_the_packages(tmp_path, llama):
+    quantization = row(method="rtn", bits=4, group_size=32)
+    record = read_record(quantize(llama, quantization, tmp_path / "variant"))
+    assert record["parent"]["name"] == str(llama)
+    files = {file: hashlib.sha256((llama / file).read_bytes()).hexdigest() for file in record["parent"]["sha256"]}
+    assert record["parent"]["sha256"] == files
+    assert {"model.safetensors", "config.json", "tokenizer_config.json"} <= set(files)
+    assert record["versions"]["torch"] == torch.__version__
+    assert record["versions"]["numpy"] == np.__version__
+    assert (record["library"], record["version"]) == ("compressed-code", importlib.metadata.version("compressed-code"))
+    zoo = read_record(quantize(ROOT / "data" / "zoo" / "zoo-xs", row(method="rtn", bits=4), tmp_path / "zoo"))
+    assert zoo["parent"]["name"] == "zoo-xs"
+
+
+@pytest.mark.parametrize(
+    ("model", "type_name", "libraries"),
+    [
+        ("zoo-l", "Q4_K_M", ["compressed-code"]),
+        ("zoo-l", "Q4_0", ["compressed-code", "gguf"]),
+        ("zoo-m", "Q4_0", ["gguf"]),
+    ],
+)
+def test_k_types_are_credited_to_the_code_that_computes_them(tmp_path, model, type_name, libraries):
+    """The output matrix of Q4_0 is Q6_K where its rows allow it; the gguf package cannot write any K type."""
+    from gguf.constants import GGMLQuantizationType
+    from gguf.quants import quantize as by_gguf
+
+    path = quantize(ROOT / "data" / "zoo" / model, row(method="gguf", type=type_name), tmp_path / "variant")
+    record = read_record(path)
+    assert record["library"] == ", ".join(libraries)
+    assert set(libraries) <= set(record["versions"])
+    assert record["versions"]["gguf"] == importlib.metadata.version("gguf")
+    for matrix in record["matrices"]:
+        block = np.zeros((1, 256), np.float32)
+        if matrix["library"] == "gguf":
+            by_gguf(block, GGMLQuantizationType[matrix["type"]])
+        else:
+            with pytest.raises(NotImplementedError):
+                by_gguf(block, GGMLQuantizationType[matrix["type"]])
 
 
 @pytest.mark.parametrize(
@@ -260,6 +330,16 @@ def test_content_decides_where_a_variant_lies(tmp_path, llama):
     (retokenized / "tokenizer_config.json").write_text('{"model_max_length": 7}')
     paths.add(variant(retokenized, quantization, directory=tmp_path))
     assert len(paths) == 8
+
+
+def test_only_what_is_stored_in_another_way_than_before_lies_elsewhere(llama, monkeypatch):
+    """Variants that were made before are found again, but not those whose matrices used to be packed for no reader."""
+    rows = [row(method="rtn", bits=bits, group_size=size) for bits in (3, 4, 6) for size in (None, 8, 16, 32)]
+    now = [compression._place(llama, quantization, None, Path("variants"))[0] for quantization in rows]
+    monkeypatch.setattr(compression.gptq_format, "runs", lambda *_: True)
+    before = [compression._place(llama, quantization, None, Path("variants"))[0] for quantization in rows]
+    moved = [(row.bits, row.group_size) for row, one, other in zip(rows, now, before, strict=True) if one != other]
+    assert moved == [(3, 8), (4, None), (4, 8), (4, 16)]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError, OSError(28, "No space left on device")])
@@ -395,6 +475,27 @@ def test_the_command_quantizes_a_real_model(tmp_path, shared_data, capsys):
         (("--method", "rtn", "--bits", "4", "--calibration-source", "self"), "looks at no text"),
         (("--method", "gptq", "--bits", "4"), "needs either"),
         (("--method", "gptq", "--bits", "4", "--calibration", "no-such-file.py"), "no-such-file.py"),
+        (
+            ("--method", "gptq", "--bits", "4", "--calibration-source", "random", "--seed", "-1"),
+            "seed: .*or equal to 0",
+        ),
+        (("--method", "rtn", "--bits", "4", "--seed", "-1"), "seed: .*or equal to 0"),
+        (
+            ("--method", "gptq", "--bits", "4", "--calibration-source", "self", "--seed", str(2**63)),
+            "seed: .*less than",
+        ),
+        (("--method", "rtn", "--bits", "4", "--seed", "1"), "seed has no effect with the method rtn"),
+        (("--method", "hqq", "--bits", "4", "--calibration-rows", "8"), "calibration_rows has no effect"),
+        (("--method", "torchao", "--bits", "4", "--calibration-length", "8"), "looks at no text"),
+        (
+            ("--method", "gguf", "--type", "Q4_K_M", "--group-size", "32"),
+            "group_size has no effect with the method gguf",
+        ),
+        (("--method", "gguf", "--type", "Q4_K_M", "--symmetric"), "symmetric has no effect with the method gguf"),
+        (("--method", "gguf", "--type", "Q4_K_M", "--embeddings"), "embeddings has no effect with the method gguf"),
+        (("--method", "bitsandbytes", "--type", "nf4", "--group-size", "32"), "group_size has no effect"),
+        (("--method", "bitsandbytes", "--type", "nf4", "--symmetric"), "symmetric|pip install"),
+        (("--method", "gptq", "--bits", "4", "--calibration", "README.md", "--calibration-length", "0"), "at least 1"),
     ],
 )
 def test_the_command_refuses_in_one_line(tmp_path, llama, arguments, message):
@@ -406,3 +507,131 @@ def test_the_command_refuses_in_one_line(tmp_path, llama, arguments, message):
 def test_the_command_refuses_an_existing_folder(tmp_path, llama):
     with pytest.raises(InputError, match="exists already"):
         command(llama, "--method", "rtn", "--bits", "4", "--out", tmp_path)
+
+
+def test_bad_options_end_with_one_line_and_exit_code_2(tmp_path, capsys):
+    out = str(tmp_path / "variant")
+    ignored = ["--group-size", "32", "--symmetric", "--embeddings"]
+    for wrong in (["gguf", "--type", "Q4_K_M", *ignored], ["rtn", "--bits", "4", "--seed", "-1"]):
+        assert main(["quantize", "zoo-l", "--method", *wrong, "--out", out]) == 2
+        captured = capsys.readouterr()
+        assert (captured.out, captured.err.count("\n")) == ("", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("method: rtn, bits: 4, seed: -1", "mine.seed: .*greater than or equal to 0"),
+        ("method: gptq, bits: 4, calibration: corpus, seed: -1", "mine.seed: .*greater than or equal to 0"),
+        ("method: gguf, type: Q4_0, group_size: 32", "mine: group_size has no effect with the method gguf"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path, fields, message):
+    (tmp_path / "rows.yml").write_text(f"mine: {{label: Mine, {fields}}}\n")
+    with pytest.raises(InputError, match=rf"rows\.yml: {message}") as caught:
+        load_quantizations(tmp_path / "rows.yml")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["corpus", "tasks", "random", "self"])
+def test_no_calibration_is_drawn_with_a_negative_seed(source):
+    with pytest.raises(InputError, match="seed -1: it must be at least 0"):
+        calibration_rows(source, rows=1, length=4, seed=-1, documents=[[1] * 9], vocabulary=9)
+
+
+def test_the_command_says_which_types_took_the_place_of_one_that_does_not_fit(tmp_path, capsys):
+    """Rows of zoo-s are no multiple of 256; all of zoo-l's are."""
+    zoo = ROOT / "data" / "zoo"
+    command(zoo / "zoo-s", "--method", "gguf", "--type", "Q2_K", "--out", tmp_path / "small")
+    captured = capsys.readouterr()
+    types = [matrix["type"] for matrix in read_record(tmp_path / "small")["matrices"]]
+    assert captured.err.count("\n") == captured.out.count("\n") == 1
+    assert (
+        f"no matrix is Q2_K: the rows of {len(types)} of {len(types)} do not divide into blocks of 256" in captured.err
+    )
+    for name in set(types):
+        assert f"{name} ({types.count(name)})" in captured.err
+    command(zoo / "zoo-l", "--method", "gguf", "--type", "Q2_K", "--out", tmp_path / "large")
+    assert capsys.readouterr().err == ""
+    command(zoo / "zoo-m", "--method", "gguf", "--type", "Q8_0", "--out", tmp_path / "medium")
+    assert "not all matrices are Q8_0: the rows of 4 of 29 do not divide into blocks of 32" in capsys.readouterr().err
+
+
+def reference_quantizer(bits: int, symmetric: bool):
+    """auto-gptq's copy of the GPTQ authors' quantizer, loaded as one file: importing the package needs the shim."""
+    try:
+        files = importlib.metadata.files("auto-gptq")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("auto-gptq is not installed")
+    path = next(file for file in files if str(file) == "auto_gptq/quantization/quantizer.py").locate()
+    spec = importlib.util.spec_from_file_location("reference_quantizer", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    quantizer = module.Quantizer()
+    quantizer.configure(bits, perchannel=True, sym=symmetric)
+    return quantizer
+
+
+ODD_SHAPES = [(12, 40, 8), (5, 60, 20), (7, 23, None), (64, 32, None), (33, 96, 32)]
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize(("rows", "columns", "group_size"), ODD_SHAPES)
+def test_rounding_is_bit_for_bit_the_reference_where_float16_holds_its_scale(
+    bits, symmetric, rows, columns, group_size
+):
+    """Groups that reach from a whole number of steps below zero to one above, with a step that float16 holds."""
+    generator, size, highest = np.random.default_rng(bits), group_size or columns, 2**bits - 1
+    count = rows * columns // size
+    steps = (generator.integers(1, 2**11, (count, 1)) * 2.0**-18).astype(np.float32)
+    zeros = np.full((count, 1), 2.0 ** (bits - 1)) if symmetric else generator.integers(1, highest, (count, 1))
+    reach = np.full((count, 1), highest / 2) if symmetric else zeros
+    groups = generator.uniform(-reach * steps, (highest - reach) * steps, (count, size)).astype(np.float32)
+    groups[:, :1] = (-reach * steps).astype(np.float32)
+    groups[:, -1:] = ((highest - reach) * steps).astype(np.float32)
+    quantizer = reference_quantizer(bits, symmetric)
+    quantizer.find_params(torch.from_numpy(groups), weight=True)
+    matrix = round_to_nearest(groups.reshape(rows, columns), bits, group_size, symmetric=symmetric)
+    assert np.array_equal(quantizer.scale.numpy(), steps)
+    assert np.array_equal(quantizer.zero.numpy(), zeros.astype(np.float32))
+    assert np.array_equal(matrix.scales.reshape(-1, 1), steps.astype(np.float16))
+    assert np.array_equal(matrix.zeros.reshape(-1, 1), zeros)
+    decoded = quantizer.quantize(torch.from_numpy(groups)).numpy()
+    assert np.array_equal(matrix.dequantized().reshape(-1, size), decoded)
+    assert (matrix.codes.min(), matrix.codes.max()) == (0, highest)
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize(("rows", "columns", "group_size"), [*ODD_SHAPES, (3, 1, None)])
+def test_scale_zero_point_and_codes_are_those_of_the_definition_in_float64(bits, symmetric, rows, columns, group_size):
+    """Any weights. The definition divides by the stored scale, float16; the reference's scale rounds to the same."""
+    weight = (np.random.default_rng(bits + rows).standard_normal((rows, columns)) * 0.05).astype(np.float32)
+    matrix = round_to_nearest(weight, bits, group_size, symmetric=symmetric)
+    groups, highest = weight.reshape(-1, group_size or columns).astype(np.float64), 2**bits - 1
+    low, high = np.minimum(groups.min(1), 0), np.maximum(groups.max(1), 0)
+    if symmetric:
+        high = np.maximum(-low, high)
+        low = -high
+    scale = ((high - low) / highest).astype(np.float16).astype(np.float64)
+    zero = np.full(len(groups), 2.0 ** (bits - 1)) if symmetric else np.rint(-low / scale)
+    moved = zero < 1  # the format has no room for 0: the step grows, so that one code fewer reaches as far
+    scale = np.where(moved, ((high - low) / (highest - 1)).astype(np.float16).astype(np.float64), scale)
+    zero = np.clip(zero, 1, highest)
+    codes = np.clip(np.rint(groups / scale[:, None]) + zero[:, None], 0, highest)
+    assert np.array_equal(matrix.scales.ravel(), scale.astype(np.float16))
+    assert np.array_equal(matrix.zeros.ravel(), zero)
+    assert np.array_equal(matrix.codes, codes.reshape(rows, columns))
+    assert np.array_equal(matrix.dequantized(), (scale[:, None] * (codes - zero[:, None])).reshape(rows, columns))
+    quantizer = reference_quantizer(bits, symmetric)
+    quantizer.find_params(torch.from_numpy(weight.reshape(groups.shape)), weight=True)
+    theirs = quantizer.scale.numpy().ravel().astype(np.float16)
+    # It forgets the negative half of the grid where a group has no negative weight, and clips the largest ones.
+    comparable = ~moved & ((groups.min(1) < 0) | (not symmetric))
+    assert np.array_equal(matrix.scales.ravel()[comparable], theirs[comparable])
+    # On the grid as it is stored the reference rounds every weight to the same code.
+    quantizer.scale, quantizer.zero = (torch.tensor(values[:, None], dtype=torch.float32) for values in (scale, zero))
+    decoded = quantizer.quantize(torch.from_numpy(weight.reshape(groups.shape))).numpy()
+    assert np.array_equal(matrix.dequantized(), decoded.reshape(rows, columns))

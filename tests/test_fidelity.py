@@ -2,8 +2,10 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,12 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from helpers.__main__ import main
+from helpers.commands import fidelity as fidelity_command
 from helpers.divergences import bits_per_byte, common_pieces, fidelity_summary
 from helpers.errors import InputError
 from helpers.fidelity import Document, Reader, byte_fidelity, encode_document, require_same_vocabulary, token_fidelity
 from helpers.languages import load_languages
 from helpers.lexed_text import TEXT_CLASSES
+from helpers.project import ROOT
+from helpers.registry import TokenizerSpec
 from helpers.teacher_forcing import KeepingRunner, log_probabilities
+from helpers.tokenizer_files import open_tokenizer
 from helpers.vocabulary import Vocabulary
 
 SIZES = {
@@ -566,3 +573,123 @@ def test_memory_does_not_grow_with_vocabulary_and_text():
     tokens, before, peak = json.loads(run.stdout.splitlines()[-1])
     assert tokens == 2100
     assert (peak - before) * 1024 < 0.4e9
+
+
+ZOO = ROOT / "data" / "zoo"
+
+
+@pytest.fixture(scope="module")
+def gguf_files(tmp_path_factory):
+    """zoo-l as two GGUF files, written by the command: in half precision, and in 4 bits."""
+    folder, files = tmp_path_factory.mktemp("gguf"), []
+    for name in ("F16", "Q4_K_M"):
+        assert main(["quantize", "zoo-l", "--method", "gguf", "--type", name, "--out", str(folder / name)]) == 0
+        files.append(str(folder / name / "model.gguf"))
+    return files
+
+
+@pytest.fixture
+def program(tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text("def add(left, right):\n    return left + right\n\n\nfor number in range(10):\n    print(number)\n")
+    return str(path)
+
+
+def command(capsys, *arguments) -> dict:
+    """The overall statistics that the command prints."""
+    capsys.readouterr()
+    assert main(["fidelity", *map(str, arguments), "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)["overall"]
+
+
+def refusal(capsys, *arguments) -> str:
+    """The one line with which the command refuses."""
+    capsys.readouterr()
+    assert main(["fidelity", *map(str, arguments)]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+    return captured.err
+
+
+@pytest.mark.parametrize("tokenizer", ["zoo", ZOO / "zoo-l", ZOO / "zoo-l" / "tokenizer.json"])
+def test_a_named_tokenizer_cuts_the_texts_of_two_gguf_files(gguf_files, program, capsys, tokenizer):
+    """Against the same models with their tokenizer beside them: the folder, whose weights are those of the F16 file."""
+    half, small = gguf_files
+    found = command(capsys, half, small, "--text", program, "--tokenizer", tokenizer)
+    expected = command(capsys, "zoo-l", small, "--text", program)
+    assert found["kl_mean_nats"] > 0
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-3, abs=1e-5), name
+
+
+def test_a_named_tokenizer_serves_gguf_files_by_bytes(gguf_files, program, capsys):
+    half, small = gguf_files
+    found = command(capsys, half, small, "--text", program, "--bytes", "--tokenizer", "zoo")
+    # By tokens and by bytes the same log-probabilities are summed up.
+    tokens = command(capsys, half, small, "--text", program, "--tokenizer", "zoo")
+    vocabulary = open_tokenizer(TokenizerSpec(key="zoo", label="Zoo", path=str(ZOO / "zoo-l")))
+    text = Path(program).read_text()
+    bits = math.log2(tokens["perplexity_parent"]) * len(vocabulary.encode(text)) / len(text.encode())
+    assert found["bits_per_byte_parent"] == pytest.approx(bits, rel=1e-5)
+    same = command(capsys, "zoo-l", small, "--text", program, "--bytes", "--tokenizer", "zoo")
+    assert same["bits_per_byte_difference"] == pytest.approx(found["bits_per_byte_difference"], abs=1e-4)
+
+
+def other_model(folder: Path, tokenizer: Path) -> Path:
+    """A model with a tokenizer of its own beside it."""
+    config = AutoConfig.for_model("llama", **SIZES | {"vocab_size": 420}, bos_token_id=0)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    shutil.copy(tokenizer, folder / "tokenizer.json")
+    return folder
+
+
+def test_by_bytes_a_model_of_another_vocabulary_keeps_its_own(gguf_files, program, capsys, tmp_path, tokenizer_json):
+    other = other_model(tmp_path / "other", tokenizer_json)
+    arguments = ("--text", program, "--bytes")
+    found = command(capsys, other, gguf_files[1], *arguments, "--tokenizer", "zoo")
+    expected = command(capsys, other, "zoo-l+gguf-q4_k_m", *arguments)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert "id 0 is" in refusal(capsys, other, other, *arguments, "--tokenizer", "zoo")  # it would be of no use
+
+
+def test_a_tokenizer_that_does_not_fit_is_refused_in_one_line(gguf_files, program, capsys, tmp_path, tokenizer_json):
+    half, small = gguf_files
+    for extra in ([], ["--bytes"]):
+        line = refusal(capsys, half, small, "--text", program, *extra)
+        assert f"{half}: holds a vocabulary without the rule that cuts text" in line
+        assert "--tokenizer" in line
+        line = refusal(capsys, half, small, "--text", program, *extra, "--tokenizer", tokenizer_json)
+        assert "id 0 is b'<|end|>' in this tokenizer and b'<|bos|>' in" in line
+        line = refusal(capsys, half, small, "--text", program, *extra, "--tokenizer", half)
+        assert "a vocabulary without the rule that cuts text" in line
+        assert "./nowhere" in refusal(capsys, half, small, "--text", program, *extra, "--tokenizer", "./nowhere")
+    line = refusal(capsys, "zoo-l", small, "--text", program, "--bytes")
+    assert f"{small}: holds a vocabulary" in line
+
+
+def test_one_swapped_token_is_found(gguf_files, program, capsys, tmp_path):
+    content = json.loads((ZOO / "zoo-l" / "tokenizer.json").read_text())
+    pieces = content["model"]["vocab"]
+    first, second = (next(piece for piece, number in pieces.items() if number == wanted) for wanted in (1500, 1501))
+    pieces[first], pieces[second] = 1501, 1500
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    line = refusal(capsys, *gguf_files, "--text", program, "--tokenizer", tmp_path / "tokenizer.json")
+    assert "id 1500 is" in line
+
+
+@pytest.mark.parametrize(
+    ("own", "added", "expected"),
+    [
+        ((b"a", b"b"), (), None),
+        ((b"a", b"b", b"[PAD2]"), (2,), None),  # rows of the embedding beyond the tokenizer
+        ((b"a", b"b", b"c"), (), 2),
+        ((b"a",), (), 1),
+        ((b"a", None), (), 1),
+        ((b"b", b"a"), (), 0),
+    ],
+)
+def test_tokens_are_compared_by_id(own, added, expected):
+    def vocabulary(tokens, added=()):
+        return Vocabulary(tuple(tokens), frozenset(added), {}, lambda text: [0])
+
+    assert fidelity_command._first_difference(vocabulary((b"a", b"b")), vocabulary(own, added)) == expected

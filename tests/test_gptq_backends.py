@@ -1,6 +1,8 @@
 """GPTQ by both libraries: better than rounding, the same file for each other and for transformers, refusals."""
 
+import hashlib
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from helpers.compression import quantize, read_record
+from helpers.__main__ import main
+from helpers.compression import gptq_format, quantize, read_record
 from helpers.compression.calibration import calibration_rows
 from helpers.compression.libraries import never_zero, without_compilation
 from helpers.compression.round_to_nearest import round_to_nearest
@@ -43,7 +46,7 @@ def no_compilation():
     without_compilation()
 
 
-def train(folder: Path, family: str, *, tied: bool, feed_forward: int) -> Path:
+def train(folder: Path, family: str, *, tied: bool, feed_forward: int, hidden: int = 64, steps: int = 30) -> Path:
     """A model of bytes that has learnt a little, so that its layers see correlated inputs."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config
@@ -51,7 +54,7 @@ def train(folder: Path, family: str, *, tied: bool, feed_forward: int) -> Path:
     torch.manual_seed(0)
     config = {"llama": LlamaConfig, "qwen2": Qwen2Config}[family](
         vocab_size=256,
-        hidden_size=64,
+        hidden_size=hidden,
         intermediate_size=feed_forward,
         num_hidden_layers=2,
         num_attention_heads=4,
@@ -65,7 +68,7 @@ def train(folder: Path, family: str, *, tied: bool, feed_forward: int) -> Path:
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     text = torch.tensor(list((TEXT * 20).encode()))
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for _ in range(30):
+    for _ in range(steps):
         batch = torch.stack([text[i : i + 48] for i in torch.randint(len(text) - 48, (8,)).tolist()])
         loss = model(batch, labels=batch).loss
         optimizer.zero_grad()
@@ -93,6 +96,24 @@ def llama(tmp_path_factory):
 @pytest.fixture(scope="module")
 def qwen(tmp_path_factory):
     return train(tmp_path_factory.mktemp("qwen"), "qwen2", tied=False, feed_forward=192)
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """Rows of 128 and 512, which all group sizes divide."""
+    return train(tmp_path_factory.mktemp("wide"), "llama", tied=True, feed_forward=512, hidden=128)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Rows of 1024, for the largest groups."""
+    return train(tmp_path_factory.mktemp("large"), "llama", tied=True, feed_forward=1024, hidden=1024, steps=0)
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """Rows of 64 and 128: whole ones are group sizes that every kernel takes."""
+    return train(tmp_path_factory.mktemp("narrow"), "llama", tied=True, feed_forward=128)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +188,12 @@ def by_transformers(folder: Path):
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
+def by_plain_transformers(folder: Path):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder).eval()
+
+
 def by_gptqmodel(folder: Path):
     from gptqmodel import BACKEND, GPTQModel
 
@@ -195,6 +222,61 @@ def test_every_reader_computes_the_same(tmp_path, request, calibration, method, 
         assert (logits - expected).abs().max() < tolerance * size
 
 
+COMBINATIONS = [
+    (bits, size, symmetric)
+    for size in (None, 8, 16, 32, 64, 128)
+    for bits in (2, 3, 4, 8)
+    for symmetric in (False, True)
+]
+
+
+@pytest.mark.parametrize(("bits", "group_size", "symmetric"), COMBINATIONS)
+def test_every_reader_runs_every_width_and_group_size(tmp_path, wide, calibration, bits, group_size, symmetric):
+    """What is packed is what plain transformers and GPTQModel run, in the precision the file names and in float32."""
+    folder = quantize(wide, row("rtn", bits, group_size, symmetric=symmetric), tmp_path / "variant")
+    packed = read_record(folder)["stored"] == "packed"
+    assert packed == (group_size != 8 and (bits, group_size) not in [(4, None), (4, 16)])
+    openers = [load_model, by_transformers, by_plain_transformers, *((by_auto_gptq, by_gptqmodel) if packed else ())]
+    expected, *others = all_logits(folder, openers, torch.tensor(calibration[:1]))
+    size, tolerances = expected.abs().max(), (2e-2 if bits == 4 else 2e-3, 2e-2, 1e-4, 2e-2)[: len(others)]
+    for logits, tolerance in zip(others, tolerances, strict=True):
+        assert (logits - expected).abs().max() < tolerance * size
+
+
+@pytest.mark.parametrize("bits", [3, 4])
+@pytest.mark.parametrize("group_size", [256, 512, 1024])
+def test_every_reader_runs_large_groups(tmp_path, large, calibration, bits, group_size):
+    folder = quantize(large, row("rtn", bits, group_size), tmp_path / "variant")
+    assert read_record(folder)["stored"] == "packed"
+    ids = torch.tensor(calibration[:1])
+    expected, *others = all_logits(folder, [load_model, by_transformers, by_auto_gptq, by_gptqmodel], ids)
+    for logits, tolerance in zip(others, (5e-3, 1e-4, 2e-2), strict=True):
+        assert (logits - expected).abs().max() < tolerance * expected.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("bits", "group_size", "symmetric"),
+    [case for case in COMBINATIONS if case[1] == 8 or case[:2] in [(4, None), (4, 16)]],
+)
+def test_what_is_not_packed_could_not_be_run(tmp_path, wide, calibration, monkeypatch, bits, group_size, symmetric):
+    """Packed all the same, transformers refuses it; GPTQ's format itself would hold it, and we read it."""
+    monkeypatch.setattr(gptq_format, "runs", lambda *_: True)
+    folder = quantize(wide, row("rtn", bits, group_size, symmetric=symmetric), tmp_path / "variant")
+    assert read_record(folder)["stored"] == "packed"
+    ids = torch.tensor(calibration[:1])
+    assert all_logits(folder, [load_model], ids)[0].isfinite().all()
+    with pytest.raises((RuntimeError, NotImplementedError), match=r"expect qGroupSize to be|only supports"):
+        all_logits(folder, [by_plain_transformers], ids)
+
+
+def test_whole_rows_of_4_bits_would_lose_their_zero_points(tmp_path, narrow, calibration, monkeypatch):
+    """No error, but other numbers: why they are not packed even where the rows are short enough for the kernel."""
+    monkeypatch.setattr(gptq_format, "runs", lambda *_: True)
+    folder = quantize(narrow, row("rtn", 4, None), tmp_path / "variant")
+    expected, computed = all_logits(folder, [load_model, by_plain_transformers], torch.tensor(calibration[:1]))
+    assert (computed - expected).abs().max() > 0.2 * expected.abs().max()
+
+
 @pytest.mark.parametrize("method", LIBRARIES)
 def test_the_codes_do_not_depend_on_the_number_of_threads(tmp_path, llama, calibration, method):
     before, hashes = torch.get_num_threads(), set()
@@ -214,13 +296,41 @@ def test_the_same_seed_gives_the_same_bytes_and_other_text_others(tmp_path, llam
     records = [read_record(path) for path in paths]
     assert records[0]["weights_sha256"] == records[1]["weights_sha256"] != records[2]["weights_sha256"]
     assert records[0]["calibration"]["sha256"] != records[2]["calibration"]["sha256"]
-    assert records[0]["calibration"] | {"sha256": None} == {
+    found = records[0]["calibration"]
+    assert found["sha256"] == hashlib.sha256(json.dumps(calibration).encode()).hexdigest()
+    assert "quantized_variant(parent, row 'test')" in found.pop("regenerate")
+    assert found == {
         "source": "corpus",
+        "seed": 0,
         "rows": 16,
+        "length": 48,
         "tokens": 16 * 48,
-        "sha256": None,
+        "sha256": found["sha256"],
+        "files": None,
     }
-    assert records[0]["version"]
+    assert records[0]["version"] == records[0]["versions"][records[0]["library"]]
+    assert records[0]["versions"]["torch"] == torch.__version__
+
+
+def test_the_record_says_how_to_draw_the_calibration_ids_again(tmp_path, llama, monkeypatch):
+    """The command in the record, run once more, gives the same ids; other text gives others."""
+    monkeypatch.chdir(tmp_path)
+    Path("a b.py").write_text(TEXT * 20)
+    Path("c.py").write_text(TEXT[::-1] * 20)
+    first = ["quantize", str(llama), "--method", "auto-gptq", "--bits", "4", "--calibration", "a b.py", "c.py"]
+    size = ["--calibration-rows", "3", "--calibration-length", "24", "--seed", "5"]
+    assert main([*first, *size, "--out", "one"]) == 0
+    found = read_record(tmp_path / "one")["calibration"]
+    files = {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in ("a b.py", "c.py")}
+    assert found["files"] == files
+    assert (found["source"], found["seed"], found["rows"], found["length"]) == ("files: a b.py, c.py", 5, 3, 24)
+    *command, out = shlex.split(found["regenerate"])
+    assert (command[:3], out) == (["python", "-m", "helpers"], "DIR")
+    assert main([*command[3:], "two"]) == 0
+    assert read_record(tmp_path / "two")["calibration"] == found
+    command[command.index("--seed") + 1] = "6"
+    assert main([*command[3:], "three"]) == 0
+    assert read_record(tmp_path / "three")["calibration"]["sha256"] != found["sha256"]
 
 
 def test_odd_layers_are_stored_decoded_by_both(tmp_path, odd, calibration):

@@ -21,6 +21,12 @@ CalibrationSource = Literal["corpus", "tasks", "random", "self"]
 CALIBRATED = ("gptq", "auto-gptq")
 # Methods whose levels are named types of fixed width instead of a number of bits.
 TYPED = ("gguf", "bitsandbytes")
+# Fields that a method would take no notice of, and that its record must not claim. GGUF's types say all of it by
+# themselves, and the blocks of bitsandbytes are 64 weights.
+IGNORED: Mapping[Method, tuple[str, ...]] = {
+    "gguf": ("group_size", "symmetric", "embeddings"),
+    "bitsandbytes": ("group_size",),
+}
 
 
 class Quantization(Record):
@@ -36,7 +42,8 @@ class Quantization(Record):
         calibration: text a calibrated method sees: held-in corpus code, benchmark-like tasks, random tokens, or what
             the model itself writes.
         calibration_rows: number of rows of that text.
-        seed: of the choice of calibration text and of whatever is random in the method.
+        seed: of the choice of calibration text and of whatever is random in a calibrated method; the others draw
+            nothing.
     """
 
     key: str
@@ -49,7 +56,7 @@ class Quantization(Record):
     type: str | None = None
     calibration: CalibrationSource | None = None
     calibration_rows: int = Field(default=64, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)  # what both numpy and torch take
     note: str | None = None
 
     @model_validator(mode="after")
@@ -60,6 +67,12 @@ class Quantization(Record):
             raise ValueError("bits is needed unless the method has named types")
         if (self.calibration is not None) != (self.method in CALIBRATED):
             raise ValueError(f"calibration goes with the methods {', '.join(CALIBRATED)}, and they need it")
+        ignored = list(IGNORED.get(self.method, ()))
+        if self.method not in CALIBRATED:
+            ignored += ["calibration_rows", "seed"]
+        for name in ignored:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} has no effect with the method {self.method}; leave it out")
         return self
 
 

@@ -22,6 +22,10 @@ HELP = "How faithful a compressed model is to its parent, token by token on give
 MODEL_HELP = "registry key, folder, GGUF file, Hub id OWNER/NAME[@REVISION], or MODEL+QUANTIZATION"
 LANGUAGE_HELP = "key of data/keywords.yml for all files; default: by the ending of each file's name"
 BYTES_HELP = "compare models of different tokenizers: bits per byte of the texts"
+TOKENIZER_HELP = (
+    "what cuts the texts where a model's own file cannot, as GGUF files; it must have the same tokens: registry key,"
+    " folder, tokenizer file, or Hub id OWNER/NAME[@REVISION]"
+)
 FEWEST_TOKENS = 10  # with fewer llama.cpp's tool gives no uncertainty either
 SHOWN = ("kl_mean_nats", "kl_p99_nats", "same_top_fraction", "delta_p_rms", "perplexity_ratio")
 BOUNDS = ("standard_error", "low", "high")
@@ -37,6 +41,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--text", nargs="+", action="extend", type=Path, required=True, metavar="FILE")
     command.add_argument("--language", metavar="NAME", help=LANGUAGE_HELP)
     command.add_argument("--context", choices=CONTEXTS, default="document", help="what each text follows")
+    command.add_argument("--tokenizer", metavar="NAME", help=TOKENIZER_HELP)
     command.add_argument("--bytes", action="store_true", help=BYTES_HELP)
     command.add_argument("--format", choices=("json", "table"), default="table")
     command.set_defaults(run=run)
@@ -51,6 +56,9 @@ def run(options: argparse.Namespace) -> None:
     registry, names = load_registry(), (options.parent, options.child)
     paths = [ModelSubject().open(find_model(name, registry)) for name in names]
     vocabularies = [_open_vocabulary(name) for name in names]
+    if options.tokenizer is not None:
+        vocabularies = _with_tokenizer(options.tokenizer, names, vocabularies, by_bytes=options.bytes)
+    _require_cuts(names, vocabularies, all_of_them=options.bytes)
     if options.bytes:
         result = _compare_bytes(paths, vocabularies, texts, options.context)
     else:
@@ -136,6 +144,64 @@ def _open_vocabulary(model: str) -> "Vocabulary":
 
     registry = load_registry()
     return open_tokenizer(find_tokenizer(tokenizer_name(model, registry), registry))
+
+
+def _with_tokenizer(
+    name: str, models: Sequence[str], vocabularies: Sequence["Vocabulary"], *, by_bytes: bool
+) -> list["Vocabulary"]:
+    """The named tokenizer in place of the models' own vocabularies, whose tokens it must have.
+
+    Where bytes are compared, a model with another vocabulary keeps it if it can cut text by itself.
+
+    Raises:
+        InputError: its tokens are not those of a model.
+    """
+    from helpers.registry import find_tokenizer, load_registry
+    from helpers.tokenizer_files import open_tokenizer
+
+    tokenizer = open_tokenizer(find_tokenizer(name, load_registry()))
+    if not _can_encode(tokenizer):
+        raise Unavailable(f"{name}: a vocabulary without the rule that cuts text; name the tokenizer it was made from")
+    chosen, reasons = [], []
+    for model, own in zip(models, vocabularies, strict=True):
+        token_id = _first_difference(tokenizer, own)
+        if token_id is None:
+            chosen.append(tokenizer)
+            continue
+        ours, theirs = (side.tokens[token_id] if token_id < len(side) else None for side in (tokenizer, own))
+        reasons.append(
+            f"{name}: id {token_id} is {ours!r} in this tokenizer and {theirs!r} in {model}; name the tokenizer that"
+            f" {model} was made with"
+        )
+        if not (by_bytes and _can_encode(own)):
+            raise InputError(reasons[-1])
+        chosen.append(own)
+    if len(reasons) == len(models):
+        raise InputError(reasons[0])
+    return chosen
+
+
+def _first_difference(tokenizer: "Vocabulary", own: "Vocabulary") -> int | None:
+    """The first id that means two things; `None` where there is none.
+
+    An id that only one side has may be a control token: GGUF files fill their vocabulary up to the embedding's rows.
+    """
+    for token_id in range(max(len(tokenizer), len(own))):
+        one, other = (side.tokens[token_id] if token_id < len(side) else None for side in (tokenizer, own))
+        only_one = (one is None and token_id in own.added) or (other is None and token_id in tokenizer.added)
+        if one != other and not only_one:
+            return token_id
+    return None
+
+
+def _require_cuts(models: Sequence[str], vocabularies: Sequence["Vocabulary"], *, all_of_them: bool) -> None:
+    """Stop unless both models, or by tokens one of them, can cut text."""
+    cannot = [model for model, own in zip(models, vocabularies, strict=True) if not _can_encode(own)]
+    if cannot and (all_of_them or len(cannot) == len(models)):
+        raise Unavailable(
+            f"{cannot[0]}: holds a vocabulary without the rule that cuts text; name its original tokenizer with"
+            " --tokenizer"
+        )
 
 
 def _encode(vocabularies: Sequence["Vocabulary"], texts: "Texts") -> list["Document"]:

@@ -1,13 +1,17 @@
 """`quantize`: write a quantized variant of a model."""
 
 import argparse
-from collections.abc import Sequence
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers.errors import InputError, Unavailable
 
 if TYPE_CHECKING:
+    from helpers.compression import Provenance
     from helpers.quantizations import Quantization
     from helpers.registry import ModelSpec, TokenizerSpec
 
@@ -46,14 +50,16 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--calibration-length", type=int, default=CALIBRATION_LENGTH, metavar="N", help="tokens in a row; default: 256"
     )
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of gptq and auto-gptq and their text; default: 0"
+    )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="must not exist")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Quantize, and say what came out in one line."""
-    from helpers.compression import quantize, read_record
+    from helpers.compression import Provenance, quantize, read_record
     from helpers.registry import find_model, load_registry
 
     registry = load_registry()
@@ -64,15 +70,18 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"{options.out}: exists already; choose another folder or remove it")
     quantization = _quantization(options)
     parent = _folder(spec)
-    rows = source = None
+    rows, provenance = None, Provenance(options.model)
     if quantization.calibration is not None:
         tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else None
-        rows, source = _calibration(parent, tokenizer, options)
-    path = quantize(parent, quantization, options.out, rows, calibration_source=source)
+        rows, provenance = _calibration(parent, tokenizer, options)
+    path = quantize(parent, quantization, options.out, rows, provenance=provenance)
     record = read_record(path)
+    if quantization.method == "gguf":
+        _warn_of_fallbacks(options.model, record)
     bits = record["effective_bits"]
+    packages = ", ".join(f"{name} {record['versions'][name]}" for name in record["library"].split(", "))
     print(
-        f"{path}: {record['method']} by {record['library']} {record['version']},"
+        f"{path}: {record['method']} by {packages},"
         f" {bits['quantized']:.3f} bits per weight in {len(record['matrices'])} matrices,"
         f" {bits['model']:.3f} over the whole model, weights {record['stored']}"
     )
@@ -112,34 +121,77 @@ def _quantization(options: argparse.Namespace) -> "Quantization":
     if options.method in CALIBRATED:
         # Files are text of the user's choice; the record names them.
         fields["calibration"] = options.calibration_source or "corpus"
-    elif options.calibration or options.calibration_source:
+    elif options.calibration or options.calibration_source or options.calibration_length != CALIBRATION_LENGTH:
         raise InputError(f"--method {options.method} looks at no text; leave the calibration out")
     return parse_rows(Quantization, {"quantize": fields}, Path("command line"))["quantize"]
 
 
 def _calibration(
     parent: Path, tokenizer: "TokenizerSpec | None", options: argparse.Namespace
-) -> tuple[Sequence[Sequence[int]], str]:
+) -> tuple[Sequence[Sequence[int]], "Provenance"]:
     """Rows of ids, and where they come from. The tokenizer beside the weights serves unless the row names one."""
+    from helpers.compression import Provenance
     from helpers.compression.calibration import calibration_rows
+    from helpers.downloads import sha256_of_file
     from helpers.registry import TokenizerSpec
     from helpers.start_contexts import start_context
     from helpers.tokenizer_files import open_tokenizer
 
     if bool(options.calibration) == bool(options.calibration_source):
         raise InputError(f"--method {options.method} needs either --calibration FILE … or --calibration-source")
+    if options.calibration_length < 1:
+        raise InputError(f"--calibration-length {options.calibration_length}: a row needs at least 1 token")
     texts = [_text(file) for file in options.calibration or ()]
     shape = {"rows": options.calibration_rows, "length": options.calibration_length, "seed": options.seed}
     vocabulary = open_tokenizer(tokenizer or TokenizerSpec(key=str(parent), label=str(parent), path=str(parent)))
     if options.calibration_source == "random":
         rows = calibration_rows("random", vocabulary=len(vocabulary), control=vocabulary.added, **shape)
-        return rows, "random"
+        return rows, Provenance(options.model, "random", regenerate=_regenerated(options))
     start = start_context(parent, "document").ids
     if options.calibration_source == "self":
-        return calibration_rows("self", model=parent, start=start, **shape), "self"
+        rows = calibration_rows("self", model=parent, start=start, **shape)
+        return rows, Provenance(options.model, "self", regenerate=_regenerated(options))
     documents = _pieces([vocabulary.encode(text) for text in texts], options.calibration_length)
     names = ", ".join(file.name for file in options.calibration)
-    return calibration_rows("corpus", documents=documents, start=start, **shape), f"files: {names}"
+    files = {str(file): sha256_of_file(file) for file in options.calibration}
+    rows = calibration_rows("corpus", documents=documents, start=start, **shape)
+    return rows, Provenance(options.model, f"files: {names}", files, _regenerated(options))
+
+
+def _regenerated(options: argparse.Namespace) -> str:
+    """The command that draws the same ids again, from the same model and files."""
+    if options.calibration:
+        text = ["--calibration", *map(str, options.calibration)]
+    else:
+        text = ["--calibration-source", options.calibration_source]
+    return shlex.join(
+        [
+            *("python", "-m", "helpers", "quantize", options.model, "--method", options.method),
+            *("--bits", str(options.bits), *text),
+            *("--calibration-rows", str(options.calibration_rows)),
+            *("--calibration-length", str(options.calibration_length), "--seed", str(options.seed)),
+            *("--out", "DIR"),
+        ]
+    )
+
+
+def _warn_of_fallbacks(model: str, record: Mapping[str, Any]) -> None:
+    """One line on standard error where rows do not divide into the blocks of a type, and others took its place."""
+    from helpers.gguf_quantizers import MIXTURES
+    from helpers.gguf_quantizers.rows import block_elements
+
+    base, matrices = MIXTURES[record["type"]], record["matrices"]
+    block = block_elements(base)
+    misfits = [matrix for matrix in matrices if matrix["shape"][1] % block]
+    if not misfits:
+        return
+    instead = ", ".join(f"{kind} ({count})" for kind, count in Counter(m["type"] for m in misfits).most_common())
+    which = "no matrix is" if all(matrix["type"] != base for matrix in matrices) else "not all matrices are"
+    print(
+        f"{model}: {which} {base}: the rows of {len(misfits)} of {len(matrices)} do not divide into blocks of {block};"
+        f" stored instead as {instead}",
+        file=sys.stderr,
+    )
 
 
 def _pieces(documents: Sequence[Sequence[int]], length: int) -> list[Sequence[int]]:

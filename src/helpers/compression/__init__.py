@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from helpers.compression import gptq_format
 from helpers.compression.gptq_backends import solve_with_auto_gptq, solve_with_gptqmodel
 from helpers.compression.libraries import one_line, one_thread
 from helpers.compression.other_backends import bitsandbytes_quantizer, hqq_quantizer, torchao_quantizer
@@ -24,10 +25,14 @@ from helpers.compression.quantized_matrix import QuantizedWeight
 from helpers.compression.record import (
     FORMAT_VERSION,
     LIBRARIES,
+    OWN_PACKAGE,
+    Provenance,
     Rows,
     account,
+    computed_by,
     hash_of_ids,
     installed_version,
+    name_of,
     origin,
     read_record,
     write_record,
@@ -40,7 +45,7 @@ from helpers.quantizations import CALIBRATED, Quantization
 from helpers.silence import quiet
 from helpers.store import table_key
 
-__all__ = ["VARIANTS", "find_variant", "quantize", "read_record", "variant"]
+__all__ = ["VARIANTS", "Provenance", "find_variant", "quantize", "read_record", "variant"]
 
 VARIANTS = BUILD / "variants"
 GGUF_FILE = "model.gguf"
@@ -52,7 +57,7 @@ def quantize(
     destination: Path,
     calibration: Rows | None = None,
     *,
-    calibration_source: str | None = None,
+    provenance: Provenance | None = None,
 ) -> Path:
     """Write a quantized variant of a model; it appears whole or not at all, and the same seed gives the same bytes.
 
@@ -65,7 +70,8 @@ def quantize(
         quantization: a row of data/quantizations.yml, or one made by hand.
         destination: the folder to write; it must not exist.
         calibration: rows of token ids, for a calibrated method and for no other.
-        calibration_source: for the record, what they are; by default what the row calls them.
+        provenance: for the record, what the model is called and where the ids come from; by default its registry key
+            or path, and what the row says.
 
     Returns:
         The folder, or the GGUF file in it.
@@ -87,7 +93,8 @@ def quantize(
             content = _write_gguf(model, quantization, folder)
         else:
             content = _write_folder(model, quantization, calibration or [], folder)
-        write_record(folder, {**origin(quantization, calibration, calibration_source), **content})
+        provenance = provenance or Provenance(name_of(parent))
+        write_record(folder, {**origin(quantization, calibration, provenance, model.fingerprint()), **content})
     return destination / GGUF_FILE if quantization.method == "gguf" else destination
 
 
@@ -122,14 +129,16 @@ def find_variant(
 
 def _place(parent: Path, quantization: Quantization, calibration: Rows | None, directory: Path) -> tuple[Path, Path]:
     """Folder of a variant and, of a GGUF variant, the file in it."""
-    library = LIBRARIES[quantization.method].package
+    library, model = LIBRARIES[quantization.method].package, Parent(parent)
     ingredients = {
         "format": FORMAT_VERSION,
-        "parent": Parent(parent).fingerprint(),
+        "parent": model.fingerprint(),
         "quantization": _deciding_fields(quantization),
         "calibration": hash_of_ids(calibration),
         "packages": {name: installed_version(name) for name in sorted({library, "torch", "numpy"})},
     }
+    if _decoded_for_readers(model, quantization):
+        ingredients["stored"] = "dequantized"  # earlier versions packed these, for readers that do not run them
     folder = directory / table_key(ingredients)[:32]
     return folder, folder / GGUF_FILE if quantization.method == "gguf" else folder
 
@@ -137,6 +146,14 @@ def _place(parent: Path, quantization: Quantization, calibration: Rows | None, d
 def _deciding_fields(quantization: Quantization) -> dict[str, Any]:
     """Names do not decide, and of calibration only the ids do."""
     return quantization.model_dump(exclude={"key", "label", "note", "calibration", "calibration_rows"})
+
+
+def _decoded_for_readers(model: Parent, quantization: Quantization) -> bool:
+    """Whether GPTQ's format would hold the codes and they are stored decoded all the same."""
+    gives_codes = quantization.method in ("rtn", *CALIBRATED)
+    if not gives_codes or gptq_format.runs(quantization.bits, quantization.group_size):
+        return False
+    return all(gptq_format.holds(tensor.shape, quantization.bits) for tensor in model.linear.values())
 
 
 def _check_calibration(quantization: Quantization, calibration: Rows | None) -> None:
@@ -153,25 +170,29 @@ def _write_folder(model: Parent, quantization: Quantization, calibration: Rows, 
     """Weights and everything beside them; what the record says of them."""
     weights = _solve(model, quantization, calibration)
     library = LIBRARIES[quantization.method].package
-    packed = write_folder(model, weights, folder, quantization, f"{library}:{installed_version(library)}")
+    reason = write_folder(model, weights, folder, quantization, f"{library}:{installed_version(library)}")
     matrices = [
         {
             "name": name,
             "shape": list(tensor.shape),
             "bits_per_weight": weights[name].bits_per_weight,
-            "stored": "packed" if packed and name in model.linear else "dequantized",
+            "stored": "packed" if reason is None and name in model.linear else "dequantized",
         }
         for name, tensor in model.chosen(quantization).items()
     ]
     rest = [tensor for name, tensor in _stored_tensors(model).items() if name not in weights]
     untouched = (sum(tensor.length * 8 for tensor in rest), sum(math.prod(tensor.shape) for tensor in rest))
-    return account(matrices, untouched, folder / WEIGHTS_FILE)
+    layout = "GPTQ version 1" if reason is None else f"decoded numbers, since {reason}"
+    if reason is None and quantization.embeddings:
+        layout += ", embeddings as decoded numbers"
+    return {"layout": layout, **account(matrices, untouched, folder / WEIGHTS_FILE)}
 
 
 def _write_gguf(model: Parent, quantization: Quantization, folder: Path) -> dict[str, Any]:
     from gguf import GGUFReader
 
     from helpers.gguf_quantizers import write_gguf
+    from helpers.gguf_quantizers.rows import K_TYPES
 
     path = folder / GGUF_FILE
     write_gguf(model.path, path, str(quantization.type))
@@ -181,6 +202,7 @@ def _write_gguf(model: Parent, quantization: Quantization, folder: Path) -> dict
             "name": tensor.name,
             "shape": [int(size) for size in reversed(tensor.shape)],
             "type": tensor.tensor_type.name,
+            "library": OWN_PACKAGE if tensor.tensor_type.name in K_TYPES else "gguf",
             "bits_per_weight": int(tensor.n_bytes) * 8 / int(tensor.n_elements),
             "stored": "packed",
         }
@@ -189,7 +211,8 @@ def _write_gguf(model: Parent, quantization: Quantization, folder: Path) -> dict
     ]
     rest = [tensor for tensor in tensors if len(tensor.shape) != 2]
     untouched = (sum(int(tensor.n_bytes) * 8 for tensor in rest), sum(int(tensor.n_elements) for tensor in rest))
-    return account(matrices, untouched, path)
+    libraries = sorted({matrix["library"] for matrix in matrices})
+    return {**computed_by("gguf", libraries), "layout": "GGUF", **account(matrices, untouched, path)}
 
 
 def _solve(model: Parent, quantization: Quantization, calibration: Rows) -> Mapping[str, QuantizedWeight]:

@@ -54,6 +54,8 @@ def calibration_rows(
     """
     if rows < 1 or length < 1:
         raise InputError(f"calibration of {rows} rows of {length} tokens: both must be at least 1")
+    if seed < 0:
+        raise InputError(f"calibration with seed {seed}: it must be at least 0")
     if source == "random":
         return random_rows(vocabulary, control, rows, length, seed)
     if source == "self":

@@ -2,9 +2,10 @@
 
 A layer [out, in] becomes `qweight` int32 [in · bits / 32, out], `qzeros` int32 [groups, out · bits / 32] (zero
 point − 1), `scales` float16 [groups, out] and `g_idx` int32 [in]; `helpers.checkpoints.gptq` says more and reads it.
+The layout holds more than kernels run: `fits` is about the first, `runs` about the second.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,36 @@ from helpers.compression.quantized_matrix import QuantizedMatrix
 
 # Readers cut a layer into words of 32 codes, and auto-gptq has no other layout.
 ALIGNMENT = 32
+# Groups that GPTQModel 7.6.0 opens, which is what transformers runs the format with (TorchLinear.SUPPORTS_GROUP_SIZE).
+GROUP_SIZES = (16, 32, 64, 128, 256, 512, 1024)
 # GPTQModel wants to know that an asymmetric file was not written by a version that lost zero points of 0.
 ZERO_POINT_CONVENTION = "gptqmodel:7.6.0"
 
 
 def fits(matrix: QuantizedMatrix) -> bool:
-    """Whether every reader of the format understands a matrix of this shape and width."""
-    rows, columns = matrix.codes.shape
-    return matrix.bits in GPTQ_BITS and rows % ALIGNMENT == 0 and columns % ALIGNMENT == 0
+    """Whether the layout holds a matrix of this shape and width."""
+    return holds(matrix.codes.shape, matrix.bits)
+
+
+def holds(shape: Sequence[int], bits: int | None) -> bool:
+    """Whether the layout holds a matrix [rows, columns] of so many bits."""
+    return bits in GPTQ_BITS and all(size % ALIGNMENT == 0 for size in shape)
+
+
+def runs(bits: int | None, group_size: int | None) -> bool:
+    """Whether plain transformers and GPTQModel compute what the file says, on a CPU and for any matrix that `fits`.
+
+    GPTQModel gives 4 bits to kernels of their own there. One of them takes groups of 16 and then refuses to compute
+    ("expect qGroupSize to be 32, 64, 128 or 256"). Of whole rows another refuses those of more than 256 weights, and
+    leaves the zero points out of the shorter ones without a word. A test runs all of this.
+
+    Args:
+        bits: one that the layout holds.
+        group_size: `None` is the whole row.
+    """
+    if bits == 4:
+        return group_size in GROUP_SIZES and group_size != 16
+    return group_size is None or group_size in GROUP_SIZES
 
 
 def packed(matrix: QuantizedMatrix) -> dict[str, np.ndarray]:

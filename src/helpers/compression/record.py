@@ -13,8 +13,10 @@ from helpers.compression.parent import RECORD_FILE
 from helpers.downloads import sha256_of_file
 from helpers.errors import InputError
 from helpers.quantizations import Quantization
+from helpers.registry import load_registry
 
-FORMAT_VERSION = 2  # to be raised when the same row would give other weights or another record
+FORMAT_VERSION = 2  # to be raised when the same row would give other weights, or a record with other numbers
+OWN_PACKAGE = "compressed-code"
 
 Rows = Sequence[Sequence[int]]
 
@@ -28,14 +30,37 @@ class Library:
 
 
 LIBRARIES: Mapping[str, Library] = {
-    "rtn": Library("compressed-code", "round to nearest in numpy, float32"),
+    "rtn": Library(OWN_PACKAGE, "round to nearest in numpy, float32"),
     "gptq": Library("gptqmodel", "GPTQ solver of GPTQModel on torch, CPU, float32"),
     "auto-gptq": Library("auto-gptq", "GPTQ solver of auto-gptq on torch, CPU, float32"),
-    "gguf": Library("gguf", "llama.cpp's quantizers, K types in numpy"),
+    "gguf": Library("gguf", f"llama.cpp's quantizers in numpy: K types of {OWN_PACKAGE}, all others of gguf"),
     "hqq": Library("hqq", "half-quadratic solver of hqq on torch, CPU"),
     "torchao": Library("torchao", "weight-only integers of torchao on torch, CPU"),
-    "bitsandbytes": Library("bitsandbytes", "blockwise 4-bit types of bitsandbytes, CPU"),
+    "bitsandbytes": Library("bitsandbytes", "4-bit types of bitsandbytes in blocks of 64 weights, CPU"),
 }
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What only the caller knows of a variant, for the record.
+
+    Attributes:
+        parent: the model's name, as it was given: registry key, path or Hub id.
+        calibration: what the calibration ids are: "random", "files: a.py".
+        files: sha256 of the files of calibration text, by name, in the order in which they were read.
+        regenerate: how the ids can be had again.
+    """
+
+    parent: str
+    calibration: str | None = None
+    files: Mapping[str, str] | None = None
+    regenerate: str | None = None
+
+
+_AS_A_ROW = (
+    "unless the caller brought ids of its own: helpers.measurements.variants.quantized_variant(parent, row {!r}) draws"
+    " them with helpers.compression.calibration.calibration_rows from source, rows, length and seed"
+)
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
@@ -60,25 +85,65 @@ def read_record(path: Path) -> dict[str, Any]:
         raise InputError(f"{file}: cannot be read ({error})") from None
 
 
-def origin(quantization: Quantization, calibration: Rows | None, source: str | None) -> dict[str, Any]:
-    """What the record says of how a variant was made."""
+def origin(
+    quantization: Quantization, calibration: Rows | None, provenance: Provenance, parent: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the record says of how a variant was made.
+
+    Args:
+        quantization: the row.
+        calibration: rows of ids.
+        provenance: what the caller knows.
+        parent: sha256 of the parent's files, by name.
+    """
     library = LIBRARIES[quantization.method]
     facts = {
         "format": FORMAT_VERSION,
+        "parent": {"name": provenance.parent, "sha256": dict(parent)},
         **quantization.model_dump(include={"method", "type", "bits", "group_size", "symmetric", "embeddings", "seed"}),
-        "library": library.package,
-        "version": installed_version(library.package),
+        **computed_by(quantization.method),
         "kernel": library.kernel,
         "calibration": None,
     }
     if calibration:
         facts["calibration"] = {
-            "source": source or quantization.calibration,
+            "source": provenance.calibration or quantization.calibration,
+            "seed": quantization.seed,
             "rows": len(calibration),
+            "length": max(map(len, calibration)),
             "tokens": sum(map(len, calibration)),
             "sha256": hash_of_ids(calibration),
+            "files": None if provenance.files is None else dict(provenance.files),
+            "regenerate": provenance.regenerate or _AS_A_ROW.format(quantization.key),
         }
     return facts
+
+
+def computed_by(method: str, packages: Sequence[str] = ()) -> dict[str, Any]:
+    """What the record says of the packages that computed the codes, and of those at work around them.
+
+    Args:
+        method: of the quantization.
+        packages: those that computed codes, where they are not the method's one.
+
+    Returns:
+        `library` and `version`, several of them with commas between, and `versions` by name, with torch and numpy.
+    """
+    own = LIBRARIES[method].package
+    packages = packages or [own]
+    around = ("torch", "transformers", "numpy", OWN_PACKAGE)
+    versions = {name: installed_version(name) for name in dict.fromkeys([*packages, own, *around])}
+    return {
+        "library": ", ".join(packages),
+        "version": ", ".join(str(versions[name]) for name in packages),
+        "versions": versions,
+    }
+
+
+def name_of(parent: Path) -> str:
+    """Registry key of a model's folder; of one that has no row, the path as it is given."""
+    rows = load_registry().models.values()
+    return next((row.key for row in rows if row.path and row.location.resolve() == parent.resolve()), str(parent))
 
 
 def account(matrices: list[dict[str, Any]], untouched: tuple[int, int], weights: Path) -> dict[str, Any]:

@@ -19,6 +19,8 @@ def round_to_nearest(
 
     Codes are rounded on the scale as it is stored (float16), so the error of a weight is at most half a step, beyond
     the rounding of the scale itself. A zero point of 0 is moved to 1 and the step widened to keep all weights inside.
+    Of a symmetric group without a negative weight the step is that of its largest one too, where the libraries halve it
+    and clip.
 
     Args:
         weight: [rows, columns] finite float32.

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock
 
+from helpers.checkpoints.quantization import GPTQ_BITS
 from helpers.checkpoints.stored import StoredTensor
 from helpers.compression import gptq_format
 from helpers.compression.parent import Parent
@@ -63,26 +64,27 @@ def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
 
 def write_folder(
     parent: Parent, weights: Mapping[str, QuantizedWeight], folder: Path, quantization: Quantization, library: str
-) -> bool:
+) -> str | None:
     """Weights, config and everything else of the parent, as transformers expects them.
 
-    Linear layers whose every matrix GPTQ's version 1 format can hold are packed in it. Otherwise, and always for
-    embeddings, the numbers that the codes stand for are stored: as float32 if the parent is, else as float16.
+    Linear layers are packed in GPTQ's version 1 format where it holds every matrix and plain transformers runs such a
+    file. Otherwise, and always for embeddings, the numbers that the codes stand for are stored: as float32 if the
+    parent is, else as float16.
 
     Args:
         weights: what takes the place of the parent's matrices, by name.
         library: what computed the codes, "NAME:VERSION".
 
     Returns:
-        Whether the linear layers are packed.
+        Why the linear layers are not packed; `None` where they are.
     """
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     linear = [weights[name] for name in parent.linear]
-    packable = [weight for weight in linear if isinstance(weight, QuantizedMatrix) and gptq_format.fits(weight)]
-    packed = len(packable) == len(linear)
+    reason = _reason_to_decode(linear, quantization)
+    packed = reason is None
     tensors: dict[str, torch.Tensor] = {}
     for name, tensor in sorted({**parent.linear, **parent.embeddings, **parent.others}.items()):
         if name not in weights:
@@ -101,12 +103,24 @@ def write_folder(
     kinds = {tensor.kind for tensor in parent.linear.values()}
     config["dtype"] = "float32" if kinds == {"F32"} else "float16"
     if packed:
-        config["quantization_config"] = gptq_format.quantization_config(packable, quantization.group_size, library)
+        config["quantization_config"] = gptq_format.quantization_config(linear, quantization.group_size, library)
     text = json.dumps(config, indent=1, ensure_ascii=False)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
     for file in parent.companions():
         shutil.copyfile(file, folder / file.name)
-    return packed
+    return reason
+
+
+def _reason_to_decode(linear: Sequence[QuantizedWeight], quantization: Quantization) -> str | None:
+    if not all(isinstance(weight, QuantizedMatrix) for weight in linear):
+        return f"only {quantization.method} itself reads what it packs"
+    if not all(gptq_format.fits(weight) for weight in linear):
+        widths = ", ".join(map(str, GPTQ_BITS))
+        return f"GPTQ's format holds {widths} bits and matrices of multiples of {gptq_format.ALIGNMENT}"
+    if not gptq_format.runs(quantization.bits, quantization.group_size):
+        groups = f"groups of {quantization.group_size}" if quantization.group_size else "whole rows"
+        return f"transformers and GPTQModel do not run {groups} of {quantization.bits} bits in GPTQ's format"
+    return None
 
 
 def _unchanged(tensor: StoredTensor) -> "torch.Tensor":
