@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.seed_noise import seed_noise
+from helpers.seed_noise import repeated_recipes, seed_noise
 
 
 def test_by_hand():
@@ -16,6 +16,7 @@ def test_by_hand():
     assert row["freedom"] == 3  # two from a, one from b, none from c
     assert row["deviation"] == pytest.approx(((2 + 2) / 3) ** 0.5)
     assert row["difference"] == pytest.approx(3.182446 * 2**0.5 * (4 / 3) ** 0.5, rel=1e-6)  # t(0.975, 3), published
+    assert repeated_recipes(family) == ["a", "b"]
     assert seed_noise(table[table["model"] == "c"], family, ["metric"]).empty
 
 

@@ -1,5 +1,6 @@
 """What may follow a keyword is held against real programs; leading tokens against a case by hand."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from pygments.lexers import get_lexer_by_name
@@ -7,7 +8,14 @@ from pygments.token import Keyword, Name, Operator
 
 from helpers.errors import InputError
 from helpers.languages import load_languages, load_programs, select_languages
-from helpers.warm_start import chance_of_leading, follower_kind, leading_followers, load_followers
+from helpers.warm_start import (
+    chance_of_leading,
+    follower_kind,
+    leading_contrasts,
+    leading_followers,
+    leading_shares,
+    load_followers,
+)
 
 
 @pytest.mark.parametrize("name", list(load_followers()))
@@ -46,6 +54,47 @@ def test_leading_followers_by_hand():
     assert leads.loc["try", "kind"] == "keyword"
     # wanted: half identifier, half colon; leading: half identifier, half keyword
     assert chance_of_leading(leads) == pytest.approx(0.25)
+
+
+KINDS = ("identifier", "(", ":", "{")
+
+
+def leads_of(seed: int, model: str, start: str) -> pd.DataFrame:
+    """Twelve keywords, of which every third is shared by two languages."""
+    rng = np.random.default_rng(seed)
+    rows = [(f"k{number}", language) for number in range(12) for language in ("x", "y")[: 1 + (number % 3 == 0)]]
+    table = pd.DataFrame(rows, columns=["keyword", "language"])
+    table = table.assign(wanted=rng.choice(KINDS[:3], len(rows)), kind=rng.choice(KINDS, len(rows)))
+    return table.assign(leads=table["wanted"] == table["kind"], model=model, start=start)
+
+
+def test_contrasts_are_those_of_resampled_tables():
+    """Every draw redone keyword by keyword, with the plain functions on the table it makes."""
+    cases = [(model, start) for model in ("a", "b") for start in ("document", "alone")]
+    tables = {case: leads_of(number, *case) for number, case in enumerate(cases)}
+    contrasts = leading_contrasts(pd.concat(tables.values()), seed=3, resamples=40).set_index(["contrast", "model"])
+    draws = np.random.default_rng(3).integers(12, size=(40, 12))
+    share, beyond = {}, {}
+    for case, table in tables.items():
+        drawn = [pd.concat([table[table["keyword"] == f"k{number}"] for number in draw]) for draw in draws]
+        share[case] = np.array([rows["leads"].mean() for rows in drawn])
+        beyond[case] = share[case] - [chance_of_leading(rows) for rows in drawn]
+        plain = leading_shares(table, 0).iloc[0]
+        assert contrasts.loc[(case[1], case[0]), "value"] == pytest.approx(plain["value"] - plain["chance"])
+        bounds = contrasts.loc[(case[1], case[0]), ["low", "high"]].tolist()
+        assert bounds == pytest.approx(np.quantile(beyond[case], [0.025, 0.975]).tolist())
+    for contrast, parts in (("starts", share), ("starts beyond chance", beyond)):
+        gains = [parts[model, "document"] - parts[model, "alone"] for model in ("a", "b")]
+        for model, gain in (("a", gains[0]), ("b", gains[1]), ("mean", np.mean(gains, axis=0))):
+            bounds = contrasts.loc[(contrast, model), ["low", "high"]].tolist()
+            assert bounds == pytest.approx(np.quantile(gain, [0.025, 0.975]).tolist())
+
+
+def test_what_two_starts_share_cancels():
+    same = pd.concat([leads_of(0, "a", "document"), leads_of(0, "a", "alone")])
+    contrasts = leading_contrasts(same, seed=0, resamples=50)
+    assert contrasts.loc[contrasts["contrast"].str.startswith("starts"), ["value", "low", "high"]].eq(0).all(axis=None)
+    assert list(contrasts["model"]) == ["a", "mean"] * 4
 
 
 def test_a_bad_table_is_named(tmp_path):

@@ -1,6 +1,8 @@
 """Training of the zoo: its optimizer against the reference, rows that start at documents, equal weights every time."""
 
 import json
+import resource
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -224,6 +226,38 @@ def test_a_failed_export_leaves_the_earlier_model(exported, monkeypatch):
     folder = exported()
     monkeypatch.setattr("shutil.copy2", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(InputError, match="No space left on device"):
+        exported(seed=1)
+    assert json.loads((folder / TRAINING_FILE).read_text())["recipe"]["seed"] == 0
+    assert [path.name for path in folder.parent.iterdir()] == ["t"]
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_disk_that_fills_while_weights_are_written_leaves_nothing(exported, tmp_path, earlier):
+    """safetensors reports it by an error that is no OSError."""
+    folder = exported() if earlier else tmp_path / "zoo" / "t"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (32_768, hard))
+    try:
+        with pytest.raises(InputError, match=r"t: the model could not be written \(.*File too large.*\)") as caught:
+            exported(seed=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in folder.parent.iterdir()] == (["t"] if earlier else [])
+
+
+@pytest.mark.parametrize("stops_at", ["save_pretrained", "rename"])
+def test_an_interrupted_export_leaves_the_earlier_model(exported, monkeypatch, stops_at):
+    folder, rename = exported(), Path.rename
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    if stops_at == "rename":
+        monkeypatch.setattr(Path, "rename", lambda path, to: stop() if path.suffix == ".part" else rename(path, to))
+    else:
+        monkeypatch.setattr("transformers.PreTrainedModel.save_pretrained", stop)
+    with pytest.raises(KeyboardInterrupt):
         exported(seed=1)
     assert json.loads((folder / TRAINING_FILE).read_text())["recipe"]["seed"] == 0
     assert [path.name for path in folder.parent.iterdir()] == ["t"]

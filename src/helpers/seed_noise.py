@@ -14,7 +14,8 @@ def seed_noise(
 
     The standard deviation is pooled over families (each about its own mean), with Σ (seeds − 1) degrees of freedom.
     `difference` is how far two single trainings of one recipe lie apart at most, with probability `level`, if seeds act
-    normally: t · s · √2 (Student). An effect between two single trainings that is smaller is not told from noise.
+    normally: t · s · √2 (Student). An effect between two single trainings that is smaller is not told from noise. For a
+    recipe with one seed the difference is assumed, not measured.
 
     Args:
         table: columns `model`, `value`, and `by`.
@@ -38,6 +39,17 @@ def seed_noise(
         {"deviation": deviation, "freedom": freedom[known], "difference": quantile * deviation * 2**0.5}
     )
     return noise.reset_index()
+
+
+def repeated_recipes(family_of: Mapping[str, str]) -> list[str]:
+    """The recipes that were trained with several seeds, on which `seed_noise` rests; in order of appearance.
+
+    Example:
+        >>> repeated_recipes({"a": "a", "b": "b", "a1": "a"})
+        ['a']
+    """
+    families = list(family_of.values())
+    return [family for family in dict.fromkeys(families) if families.count(family) > 1]
 
 
 def seed_effects(

@@ -34,8 +34,9 @@ def export_model(
         InputError: the disk is full or not writable; nothing half-written stays.
     """
     import torch
+    from safetensors import SafetensorError
 
-    part = folder.with_name(f".{folder.name}.part")
+    part, retired = (folder.with_name(f".{folder.name}.{state}") for state in ("part", "old"))
     shutil.rmtree(part, ignore_errors=True)
     try:
         model.to(torch.float16).save_pretrained(part)
@@ -53,13 +54,13 @@ def export_model(
         }
         (part / TRAINING_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         if folder.exists():
-            retired = folder.with_name(f".{folder.name}.old")
             shutil.rmtree(retired, ignore_errors=True)
             folder.rename(retired)
-            part.rename(folder)
-            shutil.rmtree(retired)
-        else:
-            part.rename(folder)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
+        part.rename(folder)
+    except (OSError, SafetensorError) as error:  # safetensors wraps the system's errors in its own
         raise InputError(f"{folder}: the model could not be written ({error}); free disk space and run again") from None
+    finally:  # whatever stopped it: nothing half-written stays, and an earlier model comes back
+        shutil.rmtree(part, ignore_errors=True)
+        if retired.exists() and not folder.exists():
+            retired.rename(folder)
+        shutil.rmtree(retired, ignore_errors=True)
