@@ -78,7 +78,7 @@ def test_the_samples_of_another_benchmark_are_recognised(write):
     with pytest.raises(InputError, match=r"line 1: .* no line of the file fits, so it belongs to another benchmark"):
         read_samples(path, TASKS)
     path = write({"task_id": "t/0", "completion": ""}, *[{"task_id": "t/7", "completion": ""}] * 3)
-    with pytest.raises(InputError, match=r"line 2: .*; 2 more lines name unknown tasks"):
+    with pytest.raises(InputError, match=r"line 2: .*; 2 more lines name unknown tasks \(3, 4\)"):
         read_samples(path, TASKS)
 
 

@@ -94,5 +94,6 @@ def _unknown_message(unknown: Sequence[tuple[str, str]], lines: int, tasks: Sequ
     message = f"{place}: the benchmark has no task {task_id!r} (its first is {tasks[0].task_id!r})"
     if len(unknown) == lines:
         return f"{message}; no line of the file fits, so it belongs to another benchmark"
-    others = f"; {len(unknown) - 1} more lines name unknown tasks" if len(unknown) > 1 else ""
+    more = named([place.rpartition(" ")[2] for place, _ in unknown[1:]])
+    others = f"; {len(unknown) - 1} more lines name unknown tasks ({more})" if more else ""
     return f"{message}{others}; remove or correct them"

@@ -73,21 +73,18 @@ def _compare_tokens(
     paths: Sequence[Path], vocabularies: Sequence["Vocabulary"], texts: "Texts", context: str
 ) -> dict[str, Any]:
     from helpers.divergences import fidelity_summary
-    from helpers.fidelity import require_same_vocabulary, token_fidelity
-    from helpers.languages import keyword_union, select_languages
+    from helpers.fidelity import keyword_ids, require_same_vocabulary, token_fidelity
     from helpers.models import load_model
     from helpers.start_contexts import start_context
-    from helpers.vocabulary import vocabulary_table
 
     require_same_vocabulary(*vocabularies)
     documents = _encode(vocabularies, texts)
     start = start_context(paths[0], context)
-    keywords = vocabulary_table(vocabularies[0], keyword_union(select_languages(None)))["keyword"].notna()
     tokens = token_fidelity(
         *(load_model(path) for path in paths),
         documents,
         start.ids,
-        keyword_ids=keywords.to_numpy().nonzero()[0],
+        keyword_ids=keyword_ids(vocabularies[0]),
         entries=min(map(len, vocabularies)),
     )
     return {
