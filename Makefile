@@ -62,10 +62,11 @@ lock: $(INSTALLED) ## resolve requirements.lock and environment.yml anew from py
 
 bench: $(INSTALLED) ## measure speed side by side with what one would otherwise run
 	$(BIN)/python tests/benchmarks/vocabularies.py
-	$(BIN)/python tests/benchmarks/cold_start.py
+	$(BIN)/python tests/benchmarks/cold_start.py --cold
 	$(BIN)/python tests/benchmarks/fidelity.py
 	$(BIN)/python tests/benchmarks/generation.py
 	$(BIN)/python tests/benchmarks/scoring.py
+	$(BIN)/python tests/benchmarks/notebooks.py
 
 zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there yet (ONLY=key for one and what it needs)
 	$(BIN)/python -m helpers zoo $(if $(ONLY),--only $(ONLY))

@@ -14,8 +14,12 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from helpers.architectures import NotUnderstood, understand
 from helpers.checkpoints import open_checkpoint
 from helpers.cold_start import cold_start, cold_start_log_probabilities
+from helpers.compression import quantize
 from helpers.errors import InputError
 from helpers.project import ROOT
+from helpers.quantizations import Quantization
+from helpers.registry import load_registry
+from helpers.zoo.recipes import ZOO_DIRECTORY
 
 TOLERANCE = 1e-4
 STORIES = ROOT.parent / "shared" / "data" / "weights" / "stories260K-hf"
@@ -272,6 +276,37 @@ def test_an_unknown_tensor_is_not_understood(tmp_path, extra):
         cold_start(tmp_path, [3])
 
 
+@pytest.mark.parametrize("name", ["llama", "deepseek v3"])
+def test_layers_that_the_config_does_not_announce(tmp_path, name):
+    """Weights of a deeper model are refused, whatever engine would take them; announced ones are for other tokens."""
+    model_type, fields = MODELS[name]
+    layers = fields["num_hidden_layers"]
+    build(tmp_path, model_type, fields | {"num_hidden_layers": layers + 2})
+    _set_config(tmp_path, num_hidden_layers=layers)
+    _one_line(tmp_path, "tensor model.layers.", f"beyond the {layers} layers", "num_hidden_layers")
+    for field in ("num_nextn_predict_layers", "num_mtp_layers"):
+        _set_config(tmp_path, num_nextn_predict_layers=None, num_mtp_layers=None)
+        _set_config(tmp_path, **{field: 1})
+        _one_line(tmp_path, f"model.layers.{layers + 1}.")
+        _set_config(tmp_path, **{field: 2})
+        result = cold_start(tmp_path, [3])
+        assert result.engine == "layerwise"
+    shallow = build(tmp_path / "shallow", model_type, fields | {"num_hidden_layers": layers})
+    tensors = load_file(tmp_path / "model.safetensors")
+    first = {key: value for key, value in tensors.items() if not key.startswith(f"model.layers.{layers}.")}
+    kept = {key: value for key, value in first.items() if not key.startswith(f"model.layers.{layers + 1}.")}
+    save_file(kept, shallow / "model.safetensors", {"format": "pt"})
+    np.testing.assert_allclose(result.log_probabilities, reference(shallow, 3), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("count", ["1", -1, True])
+def test_a_number_of_further_layers_that_is_none(count):
+    config = {"model_type": "llama", "hidden_act": "silu", "rms_norm_eps": 1e-6, **SMALL}
+    assert understand(config).further_layers == 0
+    with pytest.raises(NotUnderstood, match="num_mtp_layers"):
+        understand(config | {"num_mtp_layers": count})
+
+
 @pytest.mark.parametrize("module", ["self_attn.v_proj", "mlp.down_proj"])
 def test_a_bias_that_the_config_does_not_announce(tmp_path, module):
     """Zeros, as some quantizers write them, are harmless; anything else is no number to guess."""
@@ -371,18 +406,67 @@ def test_no_input_id(tmp_path):
         cold_start(tmp_path, [])
 
 
-@pytest.mark.parametrize("key", ["zoo-xs", "zoo-s", "zoo-m", "zoo-l", "zoo-s-distilled", "zoo-l-instruct"])
-def test_every_zoo_model_agrees_with_transformers_after_many_tokens(key):
-    """On the committed models, each start context's token and a spread of others."""
-    from transformers import AutoModelForCausalLM
+# --- the committed models --------------------------------------------------------------------------------------------
 
-    from helpers.zoo.recipes import ZOO_DIRECTORY
+ZOO = sorted(key for key, row in load_registry().models.items() if row.path and row.location.parent == ZOO_DIRECTORY)
+ZOO_TOKENS = (0, 1, 2, 5, 198, 555, 2047)  # each start context's, and a spread of others
 
-    folder = ZOO_DIRECTORY / key
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    for token in (0, 1, 2, 5, 198, 555, 2047):
+
+def _assert_as(model, path: Path, tolerance: float = TOLERANCE) -> None:
+    """The engine's answer on a path is that of a transformers model."""
+    for token in ZOO_TOKENS:
         with torch.no_grad():
             expected = model(torch.tensor([[token]])).logits[0, -1].double().log_softmax(-1).numpy()
-        result = cold_start(folder, [token])
-        assert result.engine == "layerwise"
-        np.testing.assert_allclose(result.log_probabilities, expected, atol=1e-4)
+        result = cold_start(path, [token])
+        assert result.engine == "layerwise", result.reason
+        np.testing.assert_allclose(result.log_probabilities, expected, atol=tolerance)
+
+
+def test_all_committed_models_are_compared():
+    assert {folder.name for folder in ZOO_DIRECTORY.iterdir() if folder.is_dir()} == set(ZOO)
+    assert len(ZOO) == 12
+
+
+@pytest.mark.parametrize("key", ZOO)
+def test_every_zoo_model_agrees_with_transformers_after_many_tokens(key):
+    folder = ZOO_DIRECTORY / key
+    _assert_as(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), folder)
+
+
+@pytest.mark.parametrize("mixture", ["F16", "Q8_0", "Q4_K_M"])
+def test_gguf_copies_of_a_zoo_model_agree_with_transformers_own_reader(tmp_path, mixture):
+    quantization = Quantization(key=mixture, label=mixture, method="gguf", type=mixture)
+    path = quantize(ZOO_DIRECTORY / "zoo-l", quantization, tmp_path / "copy")
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    _assert_as(model, path)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_packed_copies_of_a_zoo_model_agree_with_transformers_on_decoded_weights(tmp_path, bits):
+    """Codes are unpacked here by the format's description, number by number in Python, and given to transformers."""
+    quantization = Quantization(key="rtn", label="RTN", method="rtn", bits=bits, group_size=32)
+    path = quantize(ZOO_DIRECTORY / "zoo-l", quantization, tmp_path / "copy")
+    packed = load_file(path / "model.safetensors")
+    plain = {name: tensor.float() for name, tensor in packed.items() if name.endswith(("norm.weight", "tokens.weight"))}
+    for name in [name.removesuffix("qweight") for name in packed if name.endswith("qweight")]:
+        parts = {part: packed[name + part] for part in ("qweight", "qzeros", "scales", "g_idx")}
+        codes = _unpacked(parts["qweight"].T, bits).T
+        zeros = _unpacked(parts["qzeros"], bits) + 1
+        groups = parts["g_idx"].long()
+        plain[f"{name}weight"] = (parts["scales"].float()[groups] * (codes - zeros[groups])).T.contiguous()
+    config = AutoConfig.from_pretrained(path)
+    del config.quantization_config
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+    missing, unexpected = model.load_state_dict(plain, strict=False)
+    assert missing == ["lm_head.weight"] and not unexpected
+    assert len(plain) == 4 * 9 + 2
+    _assert_as(model, path)
+
+
+def _unpacked(words: torch.Tensor, bits: int) -> torch.Tensor:
+    """Codes of each row, whose 32-bit words are one stream of bits, lowest first."""
+    rows = []
+    for row in words.tolist():
+        stream = sum((word & 0xFFFFFFFF) << (32 * place) for place, word in enumerate(row))
+        rows.append([(stream >> (bits * place)) & ((1 << bits) - 1) for place in range(32 * len(row) // bits)])
+    return torch.tensor(rows)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -21,14 +22,20 @@ from huggingface_hub import constants
 from huggingface_hub.utils import close_session
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from helpers import checkpoints
+from helpers import hub as hub_module
 from helpers.checkpoints import gguf_files, matrices, remote_file
 from helpers.checkpoints.remote_file import Place, RemoteFile, Transfers, cut, joined, without
 from helpers.cold_start import cold_start, cold_start_from
 from helpers.errors import InputError, Unavailable
-from helpers.hub import open_remote_checkpoint
+from helpers.hub import download_model, gguf_settings, open_remote_checkpoint
+from helpers.measurements import measure, models
+from helpers.registry import Registry
+from helpers.start_contexts import start_context
 
 MODEL = "someone/model"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -145,6 +152,10 @@ class Handler(BaseHTTPRequestHandler):
         hub.tokens.add((self.path.split("/")[1], self.headers.get("Authorization")))
         if match := re.fullmatch(rf"/api/models/{MODEL}(?:/revision/([^/?]+))?(?:\?.*)?", self.path):
             self.about(match[1] or "main")
+        elif re.fullmatch(rf"/api/models/{MODEL}/tree/{COMMIT}(?:\?.*)?", self.path):
+            files = [(path.name, path.stat().st_size) for path in sorted(hub.folder.iterdir())]
+            tree = [{"type": "file", "path": name, "size": size, "oid": name} for name, size in files]
+            self.plain(200, {"Content-Type": "application/json"}, json.dumps(tree).encode())
         elif match := re.fullmatch(rf"/{MODEL}/resolve/([^/]+)/(.+)", self.path):
             self.file(match[1], match[2], body)
         elif match := re.fullmatch(r"/signed/(\d+)/(.+)", self.path):
@@ -363,7 +374,10 @@ def test_memory_is_given_back(tmp_path, serve, name):
     np.testing.assert_array_equal(cold_start_from(checkpoint, [3]).log_probabilities, first)
 
 
-def _write_gguf(path: Path, folder: Path) -> None:
+LONG = [f"a long token, number {number}" for number in range(2000)]
+
+
+def _write_gguf(path: Path, folder: Path, tokens: list[str] = LONG, adds_bos: bool | None = None) -> None:
     """The checkpoint of a folder in Q8_0, with a tokenizer so long that the header takes many steps."""
     from safetensors.torch import load_file
 
@@ -374,7 +388,12 @@ def _write_gguf(path: Path, folder: Path) -> None:
     writer.add_head_count(4)
     writer.add_head_count_kv(2)
     writer.add_layer_norm_rms_eps(1e-6)
-    writer.add_token_list([f"a long token, number {number}" for number in range(2000)])
+    writer.add_token_list(tokens)
+    if adds_bos is not None:
+        writer.add_tokenizer_model("gpt2")
+        writer.add_bos_token_id(1)
+        writer.add_eos_token_id(2)
+        writer.add_add_bos_token(adds_bos)
     names = {new: old for old, new in gguf_files.MODULES.items()}
     outside = {new: old for old, new in gguf_files.OUTSIDE_LAYERS.items()}
     for name, tensor in load_file(folder / "model.safetensors").items():
@@ -424,6 +443,91 @@ def test_a_gguf_file_among_several(tmp_path, serve):
     assert str(checkpoint.path) == f"{WHERE}/b.gguf"
     expected = cold_start(folder / "b.gguf", [3]).log_probabilities
     np.testing.assert_array_equal(cold_start_from(checkpoint, [3]).log_probabilities, expected)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """`measure` with a store of its own, for what it is called with and for what it calls."""
+    place = partial(measure, directory=tmp_path / "results", registry=Registry({}, {}))
+    stored = partial(measure, directory=tmp_path / "results")
+    monkeypatch.setattr(models, "measure", stored)
+    monkeypatch.setattr(hub_module, "METADATA", tmp_path / "metadata")
+    return place
+
+
+# As many entries as the embedding has rows; ids 3 and 4 are a newline and a space in GPT-2's alphabet of bytes.
+WORDS = ["x", "<s>", "</s>", "Ċ", "Ġ", *(f"word{number}" for number in range(91))]
+
+
+@pytest.mark.parametrize("adds_bos", [True, False])
+def test_a_gguf_file_on_a_hub_in_every_context(tmp_path, serve, store, monkeypatch, adds_bos):
+    """The whole way of the command: contexts and tokens come out of the header, of which no byte is fetched twice."""
+    plain = build(tmp_path / "plain", "qwen2", SMALL)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    _write_gguf(folder / "m.gguf", plain, WORDS, adds_bos)
+    hub = serve(folder)
+    monkeypatch.setattr(remote_file, "GAP", 0)
+    for context, token in {"document": 1, "bos": 1, "eos": 2, "newline": 3, "space": 4}.items():
+        hub.asked.clear()
+        table = store(models.cold_start, [MODEL], context=context)
+        assert set(table["input_ids"]) == {str(token)}
+        assert set(table["origin"]) == {start_context(folder / "m.gguf", context).origin}
+        here = cold_start(folder / "m.gguf", [token]).log_probabilities
+        np.testing.assert_array_equal(table["log_probability"].to_numpy(), here)
+        fetched = sorted(hub.ranges("m.gguf"))
+        assert all(before[1] <= after[0] for before, after in pairwise(fetched))
+    hub.asked.clear()
+    tokens = models.with_tokens(table, Registry({}, {}))
+    assert not hub.asked  # the tokenizer was kept with the context
+    assert tokens["bytes"].tolist()[:6] == [b"x", b"<s>", b"</s>", b"\n", b" ", b"word0"]
+
+
+def test_the_tokenizer_of_a_gguf_file_on_a_hub_alone(tmp_path, serve, store):
+    """Without a context of that name: only the header is fetched, and only once for one commit."""
+    plain = build(tmp_path / "plain", "qwen2", SMALL)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("a.gguf", "b.gguf"):
+        _write_gguf(folder / name, plain, WORDS)
+    hub = serve(folder)
+    with pytest.raises(InputError, match="2 GGUF files"):
+        gguf_settings(MODEL)
+    path = gguf_settings(MODEL, file="b.gguf")
+    header = min(tensor.data_offset for tensor in gguf.GGUFReader(folder / "b.gguf").tensors)
+    assert path.stat().st_size < header
+    assert path.read_bytes()[24:] == (folder / "b.gguf").read_bytes()[24 : path.stat().st_size]
+    asked = len(hub.asked)
+    assert gguf_settings(MODEL, COMMIT, "b.gguf") == path and len(hub.asked) == asked
+    (folder / "tokenizer.json").write_text("{}")
+    assert gguf_settings(MODEL, file="b.gguf") is None
+
+
+def test_a_folder_on_a_hub_in_a_named_context(tmp_path, serve, store):
+    folder = build(tmp_path / "model", *MODELS["qwen2, bfloat16, shards"])
+    tokenizer = Tokenizer(BPE({"<s>": 0, "</s>": 1, "a": 2}, []))
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "add_bos_token": True}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    serve(folder)
+    table = store(models.cold_start, [MODEL], context="document")
+    here = cold_start(folder, [0]).log_probabilities
+    np.testing.assert_array_equal(table["log_probability"].to_numpy(), here)
+
+
+WHOLE = ["pytorch_model.bin", "config.json", "merges.txt", "spiece.model", "chat_template.jinja"]
+
+
+@pytest.mark.parametrize(("there", "taken"), [(["m.gguf"], None), ([*WHOLE, "README.md"], WHOLE)])
+def test_downloads_take_what_decides(tmp_path, serve, there, taken):
+    """A GGUF file alone, or weights of one kind with any tokenizer."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in there:
+        (folder / name).write_text(name)
+    serve(folder)
+    path = download_model(MODEL)
+    assert path.name == "m.gguf" if taken is None else {file.name for file in path.iterdir()} == set(taken)
 
 
 # --- what the Hub says -----------------------------------------------------------------------------------------------
@@ -571,8 +675,11 @@ def test_a_truncated_file(tmp_path, serve):
     file.write_bytes(file.read_bytes()[:-100])
     serve(folder)
     _fails(lambda: open_remote_checkpoint(MODEL), f"{WHERE}/model.safetensors", "tensor", "truncated")
-    file.write_bytes(struct.pack("<Q", 1 << 40) + file.read_bytes()[8:])
-    _fails(lambda: open_remote_checkpoint(MODEL), f"{WHERE}/model.safetensors", "truncated")
+    content = file.read_bytes()[8:]
+    for length, words in ((1 << 20, "truncated in its header"), (1 << 40, "broken header"), (2**64 - 1, "broken")):
+        file.write_bytes(struct.pack("<Q", length) + content)
+        message = _fails(lambda: open_remote_checkpoint(MODEL), f"{WHERE}/model.safetensors", words)
+        assert not re.search(r"\d,\d{3},\d{3},", message)  # no number that only nonsense announces
 
 
 def test_a_header_too_long_to_be_one(tmp_path, serve, monkeypatch):

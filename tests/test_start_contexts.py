@@ -3,6 +3,7 @@
 import json
 
 import gguf
+import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, processors
 from transformers import AutoTokenizer
@@ -81,9 +82,7 @@ def test_what_is_not_there_is_named(folder):
         start_context(path, "eos")
 
 
-@pytest.mark.parametrize(("adds", "expected"), [(True, (1,)), (False, (1,)), (None, (1,))])
-def test_gguf_metadata(tmp_path, adds, expected):
-    path = tmp_path / "model.gguf"
+def _write_gguf(path, adds):
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(["x", "<s>", "</s>"])
@@ -91,13 +90,41 @@ def test_gguf_metadata(tmp_path, adds, expected):
     writer.add_eos_token_id(2)
     if adds is not None:
         writer.add_add_bos_token(adds)
+    writer.add_tensor("output.weight", np.ones((2, 4), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize(("adds", "said"), [(True, "which the tokenizer adds"), (False, "no BOS"), (None, "no BOS")])
+def test_gguf_metadata(tmp_path, adds, said):
+    path = _write_gguf(tmp_path / "model.gguf", adds)
+    assert start_ids(path, "document") == start_ids(path, "bos") == (1,)
+    assert start_ids(path, "eos") == (2,)
+    assert said in start_context(path, "document").origin
+
+
+def test_a_gguf_file_without_a_bos(tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "model.gguf", "llama")
+    writer.add_eos_token_id(2)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.close()
-    assert start_ids(path, "document") == expected
-    assert start_ids(path, "eos") == (2,)
-    if adds:
-        assert start_ids(path, "bos") == (1,)
-    else:
-        with pytest.raises(Unavailable, match="no BOS"):
-            start_ids(path, "bos")
+    assert "there is no BOS" in start_context(tmp_path / "model.gguf", "document").origin
+    with pytest.raises(Unavailable, match="has no BOS token"):
+        start_ids(tmp_path / "model.gguf", "bos")
+
+
+def test_broken_gguf_files_are_one_line(tmp_path):
+    """Cut anywhere, or with nonsense in place of eight bytes."""
+    content = _write_gguf(tmp_path / "whole.gguf", True).read_bytes()
+    path = tmp_path / "model.gguf"
+    broken = [content[:length] for length in range(len(content))]
+    broken += [content[:place] + b"\xff" * 8 + content[place + 8 :] for place in range(4, 24)]
+    for part in broken:
+        path.write_bytes(part)
+        with pytest.raises(InputError) as caught:
+            start_context(path, "document")
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)

@@ -22,6 +22,9 @@ from helpers.model_families import (
     Family,
 )
 
+# Fields that count layers stored behind the others, which predict tokens after the next one.
+_FURTHER_LAYERS = ("num_nextn_predict_layers", "num_mtp_layers")
+
 
 class NotUnderstood(Exception):
     """The layer-by-layer engine does not know this model; the message says why."""
@@ -87,6 +90,7 @@ class Architecture:
         tied: the embedding is the output matrix too.
         value_bias, output_bias, feed_forward_bias: where linear layers have a bias.
         latent, experts: `None` in models without.
+        further_layers: how many layers may be stored behind the others, for multi-token prediction; not read.
     """
 
     hidden: int
@@ -104,6 +108,7 @@ class Architecture:
     feed_forward_bias: bool
     latent: Latent | None = None
     experts: Experts | None = None
+    further_layers: int = 0
 
 
 def understand(config: Mapping[str, Any]) -> Architecture:
@@ -135,10 +140,19 @@ def require_known_tensors(names: Collection[str], layers: int) -> None:
         NotUnderstood: there is one (an attention sink, a further norm).
     """
     for name in names:
-        layer = ANY_LAYER.match(name)
-        beyond = layer is not None and int(layer[1]) >= layers  # for example multi-token prediction
-        if not beyond and not KNOWN_TENSOR.fullmatch(name):
+        if not _is_beyond(name, layers) and not KNOWN_TENSOR.fullmatch(name):
             raise NotUnderstood(f"tensor {name}")
+
+
+def unannounced_tensor(names: Collection[str], architecture: Architecture) -> str | None:
+    """A tensor of a layer that the config does not announce: then either config or weights are another model's."""
+    announced = architecture.layers + architecture.further_layers
+    return next((name for name in names if _is_beyond(name, announced)), None)
+
+
+def _is_beyond(name: str, layers: int) -> bool:
+    layer = ANY_LAYER.match(name)
+    return layer is not None and int(layer[1]) >= layers
 
 
 def _architecture(family: Family, fields: "_Fields") -> Architecture:
@@ -165,6 +179,7 @@ def _architecture(family: Family, fields: "_Fields") -> Architecture:
         feed_forward_bias=fields.choice(family.feed_forward_bias),
         latent=_latent(fields) if family.latent else None,
         experts=_experts(family.scores, fields) if family.scores else None,
+        further_layers=max((fields.count(name) for name in _FURTHER_LAYERS if fields.get(name) is not None), default=0),
     )
 
 

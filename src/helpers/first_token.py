@@ -6,8 +6,9 @@ and keys cannot change the result (see `architectures`) and are not read. All ar
 
 import numpy as np
 
-from helpers.architectures import Architecture, Experts, NotUnderstood, require_known_tensors
+from helpers.architectures import Architecture, Experts, NotUnderstood, require_known_tensors, unannounced_tensor
 from helpers.checkpoints import Checkpoint
+from helpers.errors import InputError
 
 # The norm of DeepSeek's compressed state keeps this default, whatever rms_norm_eps says.
 LATENT_NORM_EPSILON = 1e-6
@@ -29,7 +30,14 @@ class FirstToken:
 
         Raises:
             NotUnderstood: one is not.
+            InputError: one belongs to a layer that the config does not announce.
         """
+        extra = unannounced_tensor(checkpoint.names, architecture)
+        if extra is not None:
+            raise InputError(
+                f"{checkpoint.path}: tensor {extra} lies beyond the {architecture.layers} layers that the config"
+                " announces; fetch config and weights of one model, or correct num_hidden_layers"
+            )
         require_known_tensors(checkpoint.names, architecture.layers)
         self._checkpoint, self._sizes = checkpoint, architecture
         self._head = "model.embed_tokens" if architecture.tied else "lm_head"

@@ -4,7 +4,8 @@ Names, revisions, tokens and addresses are the business of huggingface_hub, so H
 hold here, too. All files of one opening are of one commit; a file that is in the local cache is read from there.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,15 +19,33 @@ from helpers.checkpoints.remote_file import Place, RemoteFile, Transfers
 from helpers.checkpoints.safetensors_files import INDEX, SafetensorsFiles
 from helpers.checkpoints.stored import TensorFile
 from helpers.errors import InputError, Unavailable
+from helpers.project import BUILD
 
 # Read whole, beside the tensors.
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
 SMALL_FILES = ("config.json", "quantize_config.json", INDEX, *TOKENIZER_FILES)
+# What a download takes besides the weights: any form of tokenizer, and the template of a chat.
+FOLDER_PATTERNS = ("*.json", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "*.jinja")
+METADATA = BUILD / "hub"
 FIRST_ANSWER = 10  # seconds to wait for a Hub
 
 
-def open_remote_checkpoint(hub_id: str, revision: str | None = None, file: str | None = None) -> Checkpoint:
-    """Open a checkpoint on the Hub; no tensor is fetched yet. `path` of the result names the commit.
+@dataclass(frozen=True)
+class RemoteModel:
+    """A model on a Hub that was opened; nothing of its tensors is fetched yet.
+
+    Attributes:
+        checkpoint: its tensors; `path` names the commit.
+        settings: puts configuration and tokenizer on this machine and says where: a folder of the local cache, or a
+            GGUF file of the metadata alone.
+    """
+
+    checkpoint: Checkpoint
+    settings: Callable[[], Path]
+
+
+def open_remote_model(hub_id: str, revision: str | None = None, file: str | None = None) -> RemoteModel:
+    """Open a model on the Hub without downloading it.
 
     Args:
         hub_id: OWNER/NAME.
@@ -38,51 +57,83 @@ def open_remote_checkpoint(hub_id: str, revision: str | None = None, file: str |
         InputError: the repository holds no checkpoint that can be read by ranges, or a broken one.
     """
     repository = _find(hub_id, revision)
-    if file is None and not any(name.endswith(".safetensors") for name in repository.files):
-        file = repository.only_gguf_file()
+    file = file or repository.needed_gguf_file()
     if file is not None:
         tensors = GgufFiles(repository.open(file))
-        return Checkpoint(repository.path / file, tensors.config(), tensors, Quantization())
+        checkpoint = Checkpoint(repository.path / file, tensors.config(), tensors, Quantization())
+        return RemoteModel(checkpoint, lambda: _kept(repository.metadata_place(file), tensors.without_tensors))
     folder = repository.small_files()
     config = read_config(folder)
     tensors = SafetensorsFiles(repository.path, repository.files, repository.open)
-    return Checkpoint(repository.path, config, tensors, read_quantization(folder, config))
+    checkpoint = Checkpoint(repository.path, config, tensors, read_quantization(folder, config))
+    return RemoteModel(checkpoint, lambda: folder)
+
+
+def open_remote_checkpoint(hub_id: str, revision: str | None = None, file: str | None = None) -> Checkpoint:
+    """The checkpoint of `open_remote_model`."""
+    return open_remote_model(hub_id, revision, file).checkpoint
 
 
 def find_commit(hub_id: str, revision: str | None = None) -> str:
     """The hash of the commit that a revision means now.
 
     Raises:
-        Unavailable: as `open_remote_checkpoint`.
+        Unavailable: as `open_remote_model`.
     """
     return _find(hub_id, revision).commit
 
 
-def download_settings(hub_id: str, revision: str | None = None) -> Path:
-    """Configuration and tokenizer of a model, without its weights: the folder of the local cache that holds them.
+def gguf_settings(hub_id: str, revision: str | None = None, file: str | None = None) -> Path | None:
+    """The metadata of a GGUF model on the Hub, its tokenizer included, as a GGUF file on this machine.
+
+    Args:
+        hub_id, revision, file: as `open_remote_model`.
+
+    Returns:
+        `None` where the model is no GGUF file, or a tokenizer.json lies beside it, which can cut text.
 
     Raises:
-        Unavailable: as `open_remote_checkpoint`.
-        InputError: the repository holds no configuration.
+        Unavailable, InputError: as `open_remote_model`.
     """
-    return _find(hub_id, revision).small_files()
+    repository = _find(hub_id, revision)
+    file = file or repository.needed_gguf_file()
+    if file is None or "tokenizer.json" in repository.files:
+        return None
+    return _kept(repository.metadata_place(file), lambda: GgufFiles(repository.open(file)).without_tensors())
 
 
 def download_model(hub_id: str, revision: str | None = None, file: str | None = None) -> Path:
-    """A whole checkpoint in the local cache: its folder, or the GGUF file named.
+    """A whole checkpoint in the local cache: its folder, or the GGUF file named or alone in the repository.
 
     Raises:
-        Unavailable: as `open_remote_checkpoint`.
+        Unavailable: as `open_remote_model`.
     """
     from huggingface_hub import hf_hub_download, snapshot_download
 
-    commit = find_commit(hub_id, revision)
-    with _one_line(f"{hub_id}@{commit}"):
+    repository = _find(hub_id, revision)
+    file = file or repository.needed_gguf_file()
+    weights = "*.safetensors" if repository.has(".safetensors") else "*.bin"
+    with _one_line(repository.path):
         if file is not None:
-            return Path(hf_hub_download(hub_id, file, revision=commit))
-        return Path(
-            snapshot_download(hub_id, revision=commit, allow_patterns=["*.safetensors", "*.json", "tokenizer*"])
-        )
+            return Path(hf_hub_download(hub_id, file, revision=repository.commit))
+        return Path(snapshot_download(hub_id, revision=repository.commit, allow_patterns=[weights, *FOLDER_PATTERNS]))
+
+
+def _kept(place: Path, content: Callable[[], bytes]) -> Path:
+    """A file of one commit, which never changes: written when it is not there; it appears whole or not at all."""
+    if place.is_file():
+        return place
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content())
+        part.replace(place)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{place}: cannot be written ({reason}); make room, or the folder writable") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return place
 
 
 @dataclass(frozen=True)
@@ -105,13 +156,23 @@ class _Repository:
         """OWNER/NAME@COMMIT, for messages."""
         return PurePosixPath(f"{self.hub_id}@{self.commit}")
 
-    def only_gguf_file(self) -> str:
-        """The GGUF file of a repository that holds one.
+    def has(self, ending: str) -> bool:
+        """Whether the name of any file ends like this."""
+        return any(name.endswith(ending) for name in self.files)
+
+    def metadata_place(self, file: str) -> Path:
+        """Where the metadata of a GGUF file is kept on this machine."""
+        return METADATA / str(self.path).replace("/", "--") / file.replace("/", "--")
+
+    def needed_gguf_file(self) -> str | None:
+        """The GGUF file of a repository without other weights; `None` where there are some.
 
         Raises:
-            InputError: it holds none, or several.
+            InputError: it holds no weights, or several GGUF files.
         """
         found = [name for name in self.files if name.endswith(".gguf")]
+        if self.has(".safetensors") or (self.has(".bin") and not found):
+            return None
         if not found:
             raise InputError(f"{self.path}: holds neither safetensors nor GGUF files")
         if len(found) > 1:

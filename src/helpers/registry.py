@@ -4,8 +4,9 @@ A row says where a thing comes from and every quirk it has, so that no code comp
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, Self
 
@@ -152,6 +153,18 @@ class ModelSpec(_Source):
             raise ValueError("parent and relation go together")
         return self
 
+    @property
+    def location(self) -> Path:
+        """The local path of a row with `path`: a folder, or its `file`, or its GGUF file where it is all it holds.
+
+        `quantize --method gguf` writes such folders: one GGUF file, which carries config and tokenizer, and a record.
+        """
+        place = super().location
+        if self.file is not None:
+            return place / self.file
+        found = [] if (place / "config.json").exists() else sorted(place.glob("*.gguf"))
+        return found[0] if len(found) == 1 else place
+
 
 @dataclass(frozen=True)
 class Registry:
@@ -214,7 +227,7 @@ def tokenizer_name(model: str, registry: Registry) -> str:
         return tokenizer_name(spec.parent, registry)
     if spec.hub is not None:
         return f"{spec.hub}@{spec.revision}" if spec.revision else spec.hub
-    return str(spec.location)
+    return str(super(ModelSpec, spec).location)  # the folder: a tokenizer.json beside a GGUF file can cut text
 
 
 def with_seeds(names: Iterable[str], registry: Registry) -> dict[str, str]:
@@ -238,7 +251,7 @@ def tokenizer_labels(names: Iterable[str], registry: Registry) -> dict[str, str]
 def _variant(name: str, parent: ModelSpec, quantization: str) -> ModelSpec:
     known = load_quantizations()
     if quantization not in known:
-        raise InputError(f"{name}: {quantization!r} is not a row of quantizations.yml; known: {', '.join(known)}")
+        raise InputError(f"{name}: {quantization!r} is not a row of quantizations.yml{_close_to(quantization, known)}")
     row = known[quantization]
     return ModelSpec(
         key=name,
@@ -270,8 +283,15 @@ def _ad_hoc(name: str, known: Mapping[str, object]) -> dict[str, str | None]:
     match = _HUB_ID.fullmatch(name)
     if match and not looks_like_file:
         return match.groupdict()
-    kinds = f"no such file or folder, and not a key of {REGISTRY_FILE.name} ({', '.join(known)})"
-    raise InputError(f"{name}: {kinds} or a Hub id OWNER/NAME[@REVISION]")
+    kinds = f"no such file or folder, nor a Hub id OWNER/NAME[@REVISION], nor a key of data/{REGISTRY_FILE.name}"
+    raise InputError(f"{name}: {kinds}{_close_to(name, known)}")
+
+
+def _close_to(name: str, known: Collection[str]) -> str:
+    """The end of a message about a name that is none of the known ones: those that may be meant."""
+    by_lower_case = {key.lower(): key for key in known}
+    close = [by_lower_case[key] for key in get_close_matches(name.lower(), by_lower_case, n=3)]
+    return f"; did you mean {' or '.join(close)}?" if close else f", which has {len(known)}"
 
 
 def _expand_range(token: str) -> list[str]:

@@ -141,15 +141,18 @@ def _of_gguf(path: Path) -> SpecialTokens:
         raise InputError(f"{path}: neither a checkpoint folder nor a GGUF file")
     import gguf
 
-    fields = gguf.GGUFReader(path).fields
-    values = {
-        name: fields[f"tokenizer.ggml.{name}"].contents() if f"tokenizer.ggml.{name}" in fields else None
-        for name in ("bos_token_id", "eos_token_id", "add_bos_token", "model")
-    }
+    try:
+        fields = gguf.GGUFReader(path).fields
+        names = ("bos_token_id", "eos_token_id", "add_bos_token", "model")
+        found = {name: fields.get(f"tokenizer.ggml.{name}") for name in names}
+        values = {name: None if field is None else field.contents() for name, field in found.items()}
+    except Exception as error:  # what the package meets in a broken file, it raises as it comes
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(f"{path}: truncated or broken GGUF file ({reason}); fetch or write it again") from None
     # llama.cpp's own default: SentencePiece vocabularies add BOS, byte-level ones do not.
     adds = values["add_bos_token"] if values["add_bos_token"] is not None else values["model"] == "llama"
     bos = values["bos_token_id"]
-    return SpecialTokens(bos if adds else None, values["eos_token_id"], bool(adds), bos)
+    return SpecialTokens(bos, values["eos_token_id"], bool(adds), bos)
 
 
 def _through_transformers(folder: Path, config: Mapping[str, Any]) -> SpecialTokens:

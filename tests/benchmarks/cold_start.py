@@ -2,8 +2,9 @@
 
     python tests/benchmarks/cold_start.py [billions of parameters, 1.5 by default] [--cold]
 
-A randomly initialised bfloat16 Qwen2 checkpoint is written to a temporary folder first. `--cold` adds a run after the
-kernel was told to forget the file.
+A randomly initialised bfloat16 Qwen2 checkpoint is written to a temporary folder first. The command is run as a user
+runs it, with folders of its own for what it keeps. `--cold` adds runs after the kernel was told to forget the file,
+where it can be told. Last comes the whole zoo, from nothing: every model in every context, with all metrics.
 """
 
 import argparse
@@ -43,6 +44,34 @@ with torch.inference_mode():
     values = model(input_ids=torch.tensor([[7]])).logits[0, -1].double().log_softmax(-1).float().numpy()
 extra = {}
 """
+# The command, with an empty store and no digests remembered at first.
+COMMAND = """
+import sys
+from pathlib import Path
+import helpers.project as project
+kept = Path(sys.argv[1])
+project.RESULTS, project.BUILD = kept / "results", kept / "build"
+from helpers.__main__ import main
+sys.exit(main(["cold-start", *sys.argv[2:], "--format", "parquet", "--out", str(kept / "out.parquet")]))
+"""
+ZOO = """
+import sys
+from pathlib import Path
+import helpers.project as project
+project.RESULTS = Path(sys.argv[1]) / "results"
+from helpers.cold_start_metrics import load_english_words, metric_table
+from helpers.languages import select_languages
+from helpers.measurements import for_each
+from helpers.measurements.models import cold_starts, with_tokens
+from helpers.registry import load_registry
+from helpers.start_contexts import CONTEXTS
+from helpers.zoo.recipes import ZOO_DIRECTORY
+models = [key for key, row in load_registry().models.items() if row.path and row.location.parent == ZOO_DIRECTORY]
+tokens = with_tokens(cold_starts(models, CONTEXTS))
+metrics = for_each(tokens, ["model", "context"], metric_table, select_languages(None), load_english_words())
+print(len(models), len(CONTEXTS), len(metrics))
+"""
+ZOO_AIM = 20  # seconds
 # Private memory only: the page cache belongs to the kernel, which takes it back when it is short.
 LIMIT = """
 import resource
@@ -71,10 +100,14 @@ def main() -> None:
             print(f"cold start: skipped, {total / BILLION:.1f} GB of free disk are needed")
             return
         write_checkpoint(folder, layers, vocabulary)
-        compare(folder, total, needed, chosen.cold)
+        compare(folder, total, needed)
+        time_command(folder)
+        if chosen.cold:
+            print_cold(folder, needed)
+    time_zoo()
 
 
-def compare(folder: Path, total: int, needed: int, cold: bool) -> None:
+def compare(folder: Path, total: int, needed: int) -> None:
     """Run both engines by turns and print times, ratios, memory and bytes."""
     ours, theirs = [], []
     for _ in range(RUNS):
@@ -102,12 +135,38 @@ def compare(folder: Path, total: int, needed: int, cold: bool) -> None:
     limited = _process(LIMIT.replace("BYTES", str(total // 4)) + OURS, folder)
     same = np.array_equal(limited["values"], ours[0]["values"])
     print(f"private memory limited to a quarter of the checkpoint: {limited['seconds']:.2f} s, same answer: {same}")
-    if cold:
-        print_cold(folder, touched)
+
+
+def time_command(folder: Path) -> None:
+    """The whole command: at first, when it hashes the checkpoint; then with other ids, so that the engine runs anew;
+    then with an answer that is stored."""
+    with tempfile.TemporaryDirectory(prefix="cold-start-") as kept:
+        first, *others = [
+            _seconds(COMMAND, kept, str(folder), "--input-ids", str(token)) for token in range(7, 8 + RUNS)
+        ]
+        stored = _seconds(COMMAND, kept, str(folder), "--input-ids", "7")
+    print(
+        f"command: {first:.2f} s at first (every byte is hashed), {statistics.median(others):.2f} s from then on, "
+        f"{stored:.2f} s for a stored answer"
+    )
+
+
+def time_zoo() -> None:
+    """Every committed model in every context, and every metric, measured from nothing."""
+    with tempfile.TemporaryDirectory(prefix="cold-start-") as kept:
+        started = time.perf_counter()
+        command = [sys.executable, "-c", ZOO, kept]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        seconds = time.perf_counter() - started
+    models, contexts, rows = output.split()[-3:]
+    print(f"zoo: {models} models in {contexts} contexts, {rows} metrics: {seconds:.1f} s (aim {ZOO_AIM})")
 
 
 def print_cold(folder: Path, touched: int) -> None:
     """After the kernel forgot the file: our wall time beside reading as many bytes from its beginning, by turns."""
+    if not hasattr(os, "posix_fadvise"):
+        print("cold cache: skipped, this system cannot be told to forget a file")
+        return
     file = folder / "model.safetensors"
     ours, reading = [], []
     for _ in range(RUNS):
@@ -174,6 +233,13 @@ def tensors(layers: int, vocabulary: int) -> Iterator[tuple[str, list[int]]]:
 def _size(layers: int, vocabulary: int, skip: tuple[str, ...] = ()) -> int:
     shapes = [shape for name, shape in tensors(layers, vocabulary) if not any(part in name for part in skip)]
     return sum(2 * int(np.prod(shape)) for shape in shapes)
+
+
+def _seconds(program: str, *arguments: str) -> float:
+    """Wall time of a program as a process of its own."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", program, *arguments], check=True, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - started
 
 
 def _process(program: str, folder: Path) -> dict:

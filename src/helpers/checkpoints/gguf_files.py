@@ -24,6 +24,7 @@ _LONGEST_KEPT_ARRAY = 1024
 # The header's length stands nowhere: so many bytes of it are announced at a time, and so many are read at a time.
 HEADER_STEP = 1 << 20
 BUFFER = 1 << 12
+_TENSOR_COUNT = slice(8, 16)  # after magic and version
 
 MODULES = {
     "attn_norm": "input_layernorm",
@@ -73,9 +74,11 @@ class GgufFiles:
         self._file = MappedFile(source) if isinstance(source, Path) else source
         self.path = self._file.path
         try:
-            self.metadata, self._tensors = _read_header(self._file)
+            self.metadata, self._tensors, self._metadata_end, self._header_length = _read_header(self._file)
         except (struct.error, UnicodeDecodeError, ValueError, KeyError) as error:
-            raise InputError(f"{self.path}: broken GGUF header ({error})") from None
+            raise InputError(
+                f"{self.path}: truncated or broken GGUF header ({error}); fetch or write it again"
+            ) from None
 
     @property
     def names(self) -> Collection[str]:
@@ -95,7 +98,15 @@ class GgufFiles:
         """
         if name not in self._tensors:
             raise InputError(f"{self.path}: tensor {name} is missing")
+        if self._header_length:  # kept until now, since somebody might have wanted the tokenizer in it
+            self._file.release(0, self._header_length)
+            self._header_length = 0
         return self._tensors[name]
+
+    def without_tensors(self) -> bytes:
+        """A GGUF file of the metadata alone, the tokenizer included; llama.cpp calls such a file "vocab only"."""
+        head = self._file.view(0, self._metadata_end).tobytes()
+        return head[: _TENSOR_COUNT.start] + bytes(8) + head[_TENSOR_COUNT.stop :]
 
     def _has_bias(self, module: str) -> bool:
         return f"model.layers.0.{module}.bias" in self._tensors
@@ -128,7 +139,8 @@ def hugging_face_name(name: str) -> str:
     return OUTSIDE_LAYERS.get(name, name)
 
 
-def _read_header(file: TensorFile) -> tuple[dict[str, Any], dict[str, StoredTensor]]:
+def _read_header(file: TensorFile) -> tuple[dict[str, Any], dict[str, StoredTensor], int, int]:
+    """Metadata, tensors by their Hugging Face names, where the metadata ends, and where the tensors' data begins."""
     cursor = _Cursor(file)
     if cursor.take(4) != b"GGUF":
         raise ValueError("it does not begin with GGUF")
@@ -136,12 +148,12 @@ def _read_header(file: TensorFile) -> tuple[dict[str, Any], dict[str, StoredTens
     if version not in (2, 3):
         raise ValueError(f"version {version}; 2 and 3 are supported")
     metadata = {cursor.text(): cursor.value(cursor.numbers("I")[0]) for _ in range(metadata_count)}
+    metadata_end = cursor.position
     records = [_tensor_record(cursor) for _ in range(tensor_count)]
     alignment = metadata.get("general.alignment", 32)
     data = math.ceil(cursor.position / alignment) * alignment
-    file.release(0, data)
     tensors = [_stored(file, data, *record) for record in records]
-    return metadata, {hugging_face_name(tensor.name): tensor for tensor in tensors}
+    return metadata, {hugging_face_name(tensor.name): tensor for tensor in tensors}, metadata_end, data
 
 
 def _tensor_record(cursor: "_Cursor") -> tuple[str, tuple[int, ...], int, int]:
@@ -182,6 +194,8 @@ class _Cursor:
         return self._buffer[start : start + length]
 
     def _fill(self, least: int) -> None:
+        if self.position + least > self._file.size:  # told before a file asks for as many bytes as nonsense announces
+            raise ValueError("the file ends within it, or a length in it is wrong")
         length = max(least, min(BUFFER, self._file.size - self.position))
         if self.position + length > self._announced:
             self._announced = self.position + max(length, HEADER_STEP)

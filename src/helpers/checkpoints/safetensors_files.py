@@ -101,8 +101,10 @@ def _weight_map(index: TensorFile) -> dict[str, str]:
 
 def _read_header(file: TensorFile) -> dict[str, StoredTensor]:
     length = int.from_bytes(file.view(0, 8).tobytes(), "little")
-    if LONGEST_HEADER < length <= file.size - 8:
-        raise InputError(f"{file.path}: broken header (it would be {length:,} bytes long)")
+    if length > LONGEST_HEADER:
+        raise InputError(f"{file.path}: broken header, or no safetensors file; fetch or write it again")
+    if length > file.size - 8:
+        raise InputError(f"{file.path}: truncated in its header ({file.size:,} bytes); fetch or write it again")
     try:
         header = json.loads(file.view(8, length).tobytes())
         file.release(0, 8 + length)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.commands.tables import print_table
-from helpers.errors import InputError
+from helpers.errors import InputError, Unavailable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +50,12 @@ def run(options: argparse.Namespace) -> None:
     start = {"context": options.context or "document"}
     if options.input_ids:
         start = {"context": "given", "input_ids": options.input_ids}
-    distributions = measure(cold_start, options.models, **start)
+    try:
+        distributions = measure(cold_start, options.models, **start)
+    except Unavailable:  # measure has named every model and its reason; the same again would only hide them
+        raise Unavailable("none of the models can be had; the lines above say why and what helps") from None
     if options.format == "parquet":
+        _refuse_wrong_tokenizers(distributions)
         columns = ["model", "context", "token_id", "log_probability"]
         _write(options.out, lambda path: distributions[columns].to_parquet(path, index=False))
         return
@@ -64,6 +68,23 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(text.getvalue())
 
 
+def _refuse_wrong_tokenizers(distributions: "pd.DataFrame") -> None:
+    """Stop at a tokenizer that cannot be its model's; whole distributions need none, so one that is not there is told.
+
+    Raises:
+        InputError: a tokenizer has more entries than the output layer has rows.
+    """
+    from helpers.measurements.models import WrongTokenizer, with_tokens
+
+    for model, rows in distributions.groupby("model", sort=False):
+        try:
+            with_tokens(rows)
+        except WrongTokenizer:
+            raise
+        except InputError as error:
+            print(f"helpers cold-start: {model}: not compared with a tokenizer: {error}", file=sys.stderr)
+
+
 def _check(options: argparse.Namespace) -> None:
     if options.context and options.input_ids:
         raise InputError("--context and --input-ids exclude each other")
@@ -71,6 +92,10 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("parquet is no text: name the file with --out")
     if options.top < 1:
         raise InputError(f"--top {options.top}: must be at least 1")
+    if options.out and options.out.is_dir():
+        raise InputError(f"--out {options.out}: is a folder; name a file in it")
+    if options.out and not options.out.parent.is_dir():
+        raise InputError(f"--out {options.out}: there is no folder {options.out.parent}; create it first")
 
 
 def _print_top(distributions: "pd.DataFrame", tokens: "pd.DataFrame", options: argparse.Namespace) -> None:
@@ -115,5 +140,7 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(part)
         part.replace(path)
+    except OSError as error:
+        raise InputError(f"--out {path}: cannot be written ({error.strerror or error})") from None
     finally:
         part.unlink(missing_ok=True)

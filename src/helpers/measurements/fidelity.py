@@ -108,7 +108,7 @@ def fidelity(pair: Pair, translations: int = 4) -> pd.DataFrame:
     )
 
 
-@measurement(version=1, subject=ModelSubject(), packages=[])
+@measurement(version=2, subject=ModelSubject(), packages=[])
 def variant_record(model: Path) -> pd.DataFrame:
     """How a quantized variant was made and what it takes, from the record beside its weights; one row.
 

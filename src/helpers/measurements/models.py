@@ -1,6 +1,7 @@
 """Models as subjects, and their cold starts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from helpers import cold_start as engine
+from helpers.checkpoints import open_checkpoint
+from helpers.checkpoints.digests import file_digest
 from helpers.cold_start_metrics import entropy, first_tokens
-from helpers.downloads import sha256_of_file
 from helpers.errors import InputError, Unavailable
-from helpers.hub import download_model, download_settings, find_commit, open_remote_checkpoint
+from helpers.hub import download_model, find_commit, gguf_settings, open_remote_model
 from helpers.languages import KEYWORDS_FILE, keyword_union, select_languages
 from helpers.measurements import measure, measurement
 from helpers.measurements.tokenizers import vocabulary
@@ -23,8 +25,13 @@ from helpers.start_contexts import StartContext, start_context
 from helpers.tokenizer_files import open_tokenizer
 from helpers.vocabulary import vocabulary_table
 
-# Files of a folder that decide what a model computes.
-_DECIDING_FILES = ("*.safetensors", "*.gguf", "config.json", "generation_config.json", "tokenizer*.json")
+# Files of a folder that no program reads to compute something: texts for people, git's own, and the two records that
+# this repository writes beside weights, of a training and of a quantization. Everything else may decide a number.
+_IDLE_FILE = re.compile(
+    r"""((readme|licen[sc]e|notice|copying|use_policy|changelog)[\w-]*(\.(md|txt|rst|pdf|html))? | .*\.md
+    | \.git\w* | \.DS_Store | training\.json | compression\.json)""",
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,10 @@ class HubModel:
     hub: str
     commit: str
     file: str | None
+
+
+class WrongTokenizer(InputError):
+    """A tokenizer has more entries than the output layer of the model that is said to use it."""
 
 
 class ModelSubject:
@@ -48,7 +59,9 @@ class ModelSubject:
         return find_model(name, registry)
 
     def key_fields(self, spec: ModelSpec) -> Mapping[str, Any]:
-        return {file.name: sha256_of_file(file) for file in deciding_files(self.open(spec))}
+        model = self.open(spec)
+        folder = model.parent if model.is_file() else model
+        return {file.relative_to(folder).as_posix(): file_digest(file) for file in deciding_files(model)}
 
     def open(self, spec: ModelSpec) -> Path:
         if spec.quantization is not None:
@@ -57,14 +70,35 @@ class ModelSubject:
             return download_model(spec.hub, spec.revision, spec.file)
         if not spec.location.exists():
             raise InputError(f"{spec.key}: no model at {spec.location}; the zoo's are trained by make zoo")
-        return spec.location / spec.file if spec.file else spec.location
+        return spec.location
 
 
 def deciding_files(model: Path) -> list[Path]:
-    """The files that decide what a model computes: a GGUF file itself, or those of a folder."""
+    """The files that may decide what a model computes: a GGUF file itself, or all of a folder but texts for people.
+
+    Weights come as safetensors, *.bin or shards with an index, tokenizers in a dozen forms, and a file more costs
+    reading it once (`checkpoints.digests`), while one that is overlooked gives another model's numbers.
+
+    Raises:
+        InputError: the folder holds no model.
+    """
     if model.is_file():
         return [model]
-    return sorted({file for pattern in _DECIDING_FILES for file in model.glob(pattern)})
+    if not (model / "config.json").is_file():  # whatever else it is, and however large: nothing opens it
+        count = len(list(model.glob("*.gguf")))
+        remedy = f"; name one of its {count} GGUF files" if count else " and no GGUF file; name a model's own folder"
+        raise InputError(f"{model}: holds no config.json{remedy}")
+    return sorted(_below(model))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files that are not idle; below folders, too (chat templates, shards), but not hidden ones (.git, .cache)."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            if not entry.name.startswith(".") and not entry.is_symlink():  # which may lead round in a circle
+                yield from _below(entry)
+        elif entry.is_file() and not _IDLE_FILE.fullmatch(entry.name):
+            yield entry
 
 
 class CheckpointSubject(ModelSubject):
@@ -80,7 +114,7 @@ class CheckpointSubject(ModelSubject):
         return super().open(spec)
 
 
-@measurement(version=1, subject=CheckpointSubject(), packages=["numpy", "transformers", "gguf"])
+@measurement(version=2, subject=CheckpointSubject(), packages=["numpy", "transformers", "gguf"])
 def cold_start(
     model: Path | HubModel, context: str = "document", input_ids: Sequence[int] | None = None
 ) -> pd.DataFrame:
@@ -94,15 +128,14 @@ def cold_start(
         Columns `token_id`, `log_probability` (float32), and, the same in every row: `context`, `input_ids` (blanks
         between), `origin` (what decided the ids), `engine`, `reason` (why transformers was needed), `bytes_read`.
     """
-    remote = isinstance(model, HubModel)
+    remote = open_remote_model(model.hub, model.commit, model.file) if isinstance(model, HubModel) else None
     if input_ids is not None:
         start = StartContext(context, tuple(input_ids), "given by hand")
     else:
-        start = start_context(download_settings(model.hub, model.commit) if remote else model, context)
-    if remote:
-        result = engine.cold_start_from(open_remote_checkpoint(model.hub, model.commit, model.file), start.ids)
-    else:
-        result = engine.cold_start(model, start.ids)
+        if not remote and model.is_file():
+            open_checkpoint(model)  # it names a broken header; the gguf package may count an array without end there
+        start = start_context(remote.settings() if remote else model, context)
+    result = engine.cold_start_from(remote.checkpoint, start.ids) if remote else engine.cold_start(model, start.ids)
     return pd.DataFrame(
         {
             "token_id": range(len(result.log_probabilities)),
@@ -180,18 +213,26 @@ def with_tokens(distributions: pd.DataFrame, registry: Registry | None = None) -
         Columns `model`, `context`, and those of `cold_start_metrics.first_tokens`.
 
     Raises:
-        InputError: a tokenizer is wider than its model's output layer.
+        WrongTokenizer: a tokenizer is wider than its model's output layer.
+        InputError: a tokenizer is broken, or there is none.
     """
     registry = registry or load_registry()
-    names = {model: tokenizer_name(model, registry) for model in distributions["model"].unique()}
+    names = {model: _tokenizer_of(model, registry) for model in distributions["model"].unique()}
     vocabularies = {name: measure(vocabulary, [name], registry=registry) for name in set(names.values())}
     parts = []
     for (model, context), rows in distributions.groupby(["model", "context"], sort=False, observed=True):
         try:
             tokens = first_tokens(rows, vocabularies[names[model]])
         except InputError as error:
-            raise InputError(f"{model}: {error}") from None
+            raise WrongTokenizer(f"{model}: {error}") from None
         tokens.insert(0, "model", model)
         tokens.insert(1, "context", context)
         parts.append(tokens)
     return pd.concat(parts, ignore_index=True)
+
+
+def _tokenizer_of(model: str, registry: Registry) -> str:
+    """The name of a model's tokenizer; of a GGUF file on a Hub, the tokenizer in its metadata."""
+    spec = find_model(model, registry)
+    own = gguf_settings(spec.hub, spec.revision, spec.file) if spec.hub and not spec.tokenizer else None
+    return str(own) if own else tokenizer_name(model, registry)
