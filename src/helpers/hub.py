@@ -4,7 +4,6 @@ Names, revisions, tokens and addresses are the business of huggingface_hub, so H
 hold here, too. All files of one opening are of one commit; a file that is in the local cache is read from there.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from helpers.checkpoints.safetensors_files import INDEX, SafetensorsFiles
 from helpers.checkpoints.stored import TensorFile
 from helpers.errors import InputError, Unavailable
 from helpers.project import BUILD
+from helpers.whole_files import written_whole
 
 # Read whole, beside the tensors.
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
@@ -123,16 +123,12 @@ def _kept(place: Path, content: Callable[[], bytes]) -> Path:
     """A file of one commit, which never changes: written when it is not there; it appears whole or not at all."""
     if place.is_file():
         return place
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content())
-        part.replace(place)
+        with written_whole(place) as part:
+            part.write_bytes(content())
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{place}: cannot be written ({reason}); make room, or the folder writable") from None
-    finally:
-        part.unlink(missing_ok=True)
     return place
 
 

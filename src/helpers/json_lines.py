@@ -2,13 +2,13 @@
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from helpers.errors import InputError
+from helpers.whole_files import written_whole
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -38,34 +38,11 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield place, row
 
 
-def check_target(path: Path, inputs: Iterable[str | Path], option: str) -> None:
-    """Say before the work, not after it, that a file cannot be written, or would take the place of an input.
-
-    Args:
-        path: where rows are to go; its folder is made.
-        inputs: files that are read; other names are passed over.
-        option: the argument that names another.
-
-    Raises:
-        InputError: the path is one of the inputs or no regular file, or its folder cannot be written to.
-    """
-    if any(path.exists() and Path(name).exists() and path.samefile(name) for name in inputs):
-        raise InputError(f"{path}: is read in this run and would be lost; name another file with {option}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if (path.exists() and not path.is_file()) or not os.access(path.parent, os.W_OK):
-        raise InputError(f"{path}: no file can be written there; name another with {option}")
-
-
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write one object a line, gzip where the name ends in `.gz`; the file appears whole or not at all."""
     content = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        temporary.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(path) as part:
+        part.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def _text(path: Path) -> str:

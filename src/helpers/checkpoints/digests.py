@@ -14,6 +14,7 @@ from pathlib import Path
 
 from helpers.downloads import sha256_of, sha256_of_file
 from helpers.project import BUILD
+from helpers.whole_files import written_whole
 
 DIGESTS = BUILD / "digests"
 SMALL = 32 << 20  # bytes; reading so many takes a few hundredths of a second
@@ -76,11 +77,6 @@ def _noted(note: Path, state: State) -> str | None:
 
 def _write(note: Path, content: State) -> None:
     text = json.dumps(content)
-    part = note.with_name(f".{note.name}.{os.getpid()}.part")
-    with contextlib.suppress(OSError):  # a folder that cannot be written only costs reading the file again
-        try:
-            note.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(f"{text}\n{sha256_of(text.encode())}\n", encoding="utf-8")
-            part.replace(note)
-        finally:
-            part.unlink(missing_ok=True)
+    # A folder that cannot be written only costs reading the file again.
+    with contextlib.suppress(OSError), written_whole(note) as part:
+        part.write_text(f"{text}\n{sha256_of(text.encode())}\n", encoding="utf-8")

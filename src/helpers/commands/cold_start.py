@@ -3,7 +3,6 @@
 import argparse
 import io
 import json
-import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from helpers.commands.tables import print_table
 from helpers.errors import InputError, Unavailable
+from helpers.whole_files import check_target, written_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,10 +92,8 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("parquet is no text: name the file with --out")
     if options.top < 1:
         raise InputError(f"--top {options.top}: must be at least 1")
-    if options.out and options.out.is_dir():
-        raise InputError(f"--out {options.out}: is a folder; name a file in it")
-    if options.out and not options.out.parent.is_dir():
-        raise InputError(f"--out {options.out}: there is no folder {options.out.parent}; create it first")
+    if options.out:
+        check_target(options.out, [], "--out")
 
 
 def _print_top(distributions: "pd.DataFrame", tokens: "pd.DataFrame", options: argparse.Namespace) -> None:
@@ -136,11 +134,8 @@ def _print_json(distributions: "pd.DataFrame", tokens: "pd.DataFrame", options: 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
     """The file appears whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write(part)
-        part.replace(path)
+        with written_whole(path) as part:
+            write(part)
     except OSError as error:
         raise InputError(f"--out {path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        part.unlink(missing_ok=True)

@@ -61,11 +61,11 @@ def run(options: argparse.Namespace) -> None:
 
     from helpers.benchmarks import load_benchmark
     from helpers.code_generation import end_ids, generate_to_file, input_ids, make_requests
-    from helpers.json_lines import check_target
     from helpers.measurements.models import ModelSubject
     from helpers.models import load_model
     from helpers.registry import find_model, find_tokenizer, load_registry, tokenizer_name
     from helpers.tokenizer_files import open_tokenizer
+    from helpers.whole_files import check_target
 
     check_target(options.out, [options.benchmark], "--out")
     registry, subject = load_registry(), ModelSubject()

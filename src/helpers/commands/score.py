@@ -42,9 +42,10 @@ def run(options: argparse.Namespace) -> None:
     """Print the summary; per-sample outcomes go to a file where one is named."""
     from helpers.benchmarks import load_benchmark
     from helpers.execution import execute_samples, verify_tasks
-    from helpers.json_lines import check_target, write_rows
+    from helpers.json_lines import write_rows
     from helpers.samples import missing_tasks, named, read_samples
     from helpers.sandbox import Limits, Sandbox
+    from helpers.whole_files import check_target
 
     if options.outcomes:
         check_target(options.outcomes, [options.samples, options.benchmark], "--outcomes")

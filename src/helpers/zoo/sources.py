@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import os
 import re
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from helpers.errors import InputError, Unavailable
 from helpers.languages import load_languages
 from helpers.project import BUILD, DATA
 from helpers.records import Record, parse_rows, read_yaml
+from helpers.whole_files import written_whole
 
 if TYPE_CHECKING:
     from unearth import PackageFinder
@@ -114,13 +114,8 @@ def fetch_archive(source: Source, directory: Path = CORPUS_DIRECTORY) -> Path:
         raise Unavailable(
             f"{source.file}: sha256 is {sha256_of(content)}, {CORPUS_FILE.name} says {source.sha256}; it was not used"
         )
-    directory.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(target) as part:
+        part.write_bytes(content)
     return target
 
 

@@ -7,7 +7,6 @@ follows from the sha256 of its key, so no seed and no number of tasks can mix th
 
 import itertools
 import json
-import os
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from helpers.whole_files import written_whole
 from helpers.zoo.task_grammar import LETTERS, Constant, Family
 from helpers.zoo.task_programs import (
     PREDICATES_OF_TIER,
@@ -128,19 +128,13 @@ def held_out_tasks(tier: Tier, n: int, seed: int) -> Iterator[Task]:
 
 def write_benchmarks(directory: Path) -> list[Path]:
     """Write the three held-out files `zoo-TIER.jsonl`; the same bytes on every machine."""
-    directory.mkdir(parents=True, exist_ok=True)
     paths = []
     for tier in PREDICATES_OF_TIER:
         tasks = held_out_tasks(tier, BENCHMARK_TASKS, BENCHMARK_SEED)
         lines = [json.dumps(asdict(task), sort_keys=True, ensure_ascii=True) for task in tasks]
-        path = directory / f"zoo-{tier}.jsonl"
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            temporary.write_bytes("".join(f"{line}\n" for line in lines).encode())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        paths.append(path)
+        paths.append(directory / f"zoo-{tier}.jsonl")
+        with written_whole(paths[-1]) as part:
+            part.write_bytes("".join(f"{line}\n" for line in lines).encode())
     return paths
 
 

@@ -6,7 +6,6 @@ letters and underscores (`char16_t`, `defined?`) is listed in the rule itself.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +16,7 @@ import regex
 
 from helpers.errors import InputError
 from helpers.languages import Language, keyword_union
+from helpers.whole_files import written_whole
 from helpers.zoo.corpus import Document
 
 if TYPE_CHECKING:
@@ -151,14 +151,12 @@ def save_tokenizer(tokenizer: "Tokenizer", directory: Path, longest: int | None 
         "clean_up_tokenization_spaces": False,
         **({} if longest is None else {"model_max_length": longest}),
     }
-    directory.mkdir(parents=True, exist_ok=True)
     for name, text in {
         "tokenizer.json": tokenizer.to_str(pretty=True),
         "tokenizer_config.json": json.dumps(config, indent=2),
     }.items():
-        temporary = directory / f".{name}.{os.getpid()}.part"
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(directory / name)
+        with written_whole(directory / name) as part:
+            part.write_text(text + "\n", encoding="utf-8")
 
 
 def _keyword_texts(keywords: Iterable[str]) -> Iterator[str]:

@@ -1,0 +1,36 @@
+"""A file that is written whole: seen only when it is complete, and the earlier one kept where it is not."""
+
+import pytest
+
+from helpers.errors import InputError
+from helpers.whole_files import check_target, written_whole
+
+
+def test_a_file_appears_when_it_is_complete_in_a_folder_that_is_made(tmp_path):
+    path = tmp_path / "new" / "file.txt"
+    with written_whole(path) as part:
+        part.write_text("half")
+        assert not path.exists()
+        part.write_text("whole")
+    assert path.read_text() == "whole" and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_interruption_leaves_the_earlier_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "file.txt"
+    path.write_text("earlier")
+    with pytest.raises(error), written_whole(path) as part:
+        part.write_text("half")
+        raise error
+    assert path.read_text() == "earlier" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_target_is_no_input_no_folder_and_no_device(tmp_path):
+    source = tmp_path / "source.jsonl"
+    source.touch()
+    check_target(tmp_path / "new" / "out.jsonl", [source, "humaneval"], "--out")
+    with pytest.raises(InputError, match="is read in this run and would be lost; name another file with --out"):
+        check_target(tmp_path / "new" / ".." / "source.jsonl", [source], "--out")
+    for place in (tmp_path, source / "below", "/dev/full"):
+        with pytest.raises(InputError, match="no file can be written there; name another with --out"):
+            check_target(tmp_path / place, [], "--out")
