@@ -20,7 +20,15 @@ from helpers.__main__ import main
 from helpers.commands import fidelity as fidelity_command
 from helpers.divergences import bits_per_byte, common_pieces, fidelity_summary
 from helpers.errors import InputError
-from helpers.fidelity import Document, Reader, byte_fidelity, encode_document, require_same_vocabulary, token_fidelity
+from helpers.fidelity import (
+    Document,
+    Reader,
+    byte_fidelity,
+    encode_document,
+    first_difference,
+    require_same_vocabulary,
+    token_fidelity,
+)
 from helpers.languages import load_languages
 from helpers.lexed_text import TEXT_CLASSES
 from helpers.project import ROOT
@@ -692,4 +700,4 @@ def test_tokens_are_compared_by_id(own, added, expected):
     def vocabulary(tokens, added=()):
         return Vocabulary(tuple(tokens), frozenset(added), {}, lambda text: [0])
 
-    assert fidelity_command._first_difference(vocabulary((b"a", b"b")), vocabulary(own, added)) == expected
+    assert first_difference(vocabulary((b"a", b"b")), vocabulary(own, added)) == expected

@@ -65,27 +65,36 @@ def keyword_ids(vocabulary: Vocabulary) -> list[int]:
     return table.index[table["keyword"].notna()].tolist()
 
 
-def require_same_vocabulary(parent: Vocabulary, child: Vocabulary) -> None:
-    """Stop unless equal ids mean equal tokens.
+def first_difference(one: Vocabulary, other: Vocabulary) -> int | None:
+    """The first id that means two things; `None` where equal ids mean equal tokens.
 
     Ids that only one of the two has may stand for control tokens: a fine-tuned child may have more of them, and GGUF
     files fill their vocabulary up.
-
-    Raises:
-        InputError: they do not; `byte_fidelity` can compare such models.
     """
-    shorter, longer = sorted((parent, child), key=len)
+    shorter, longer = sorted((one, other), key=len)
     for token_id, token in enumerate(longer.tokens):
         if token_id < len(shorter):
             differs = shorter.tokens[token_id] != token
         else:
             differs = token is not None and token_id not in longer.added
         if differs:
-            ours, theirs = (side.tokens[token_id] if token_id < len(side) else None for side in (parent, child))
-            raise InputError(
-                f"the tokenizers differ (id {token_id} is {ours!r} in the parent and {theirs!r} in the child), so "
-                "distributions cannot be compared id by id; compare bits per byte instead (byte_fidelity, --bytes)"
-            )
+            return token_id
+    return None
+
+
+def require_same_vocabulary(parent: Vocabulary, child: Vocabulary) -> None:
+    """Stop unless equal ids mean equal tokens (`first_difference`).
+
+    Raises:
+        InputError: they do not; `byte_fidelity` can compare such models.
+    """
+    token_id = first_difference(parent, child)
+    if token_id is not None:
+        ours, theirs = (side.tokens[token_id] if token_id < len(side) else None for side in (parent, child))
+        raise InputError(
+            f"the tokenizers differ (id {token_id} is {ours!r} in the parent and {theirs!r} in the child), so "
+            "distributions cannot be compared id by id; compare bits per byte instead (byte_fidelity, --bytes)"
+        )
 
 
 def token_fidelity(

@@ -153,6 +153,7 @@ def _with_tokenizer(
     Raises:
         InputError: its tokens are not those of a model.
     """
+    from helpers.fidelity import first_difference
     from helpers.registry import find_tokenizer, load_registry
     from helpers.tokenizer_files import open_tokenizer
 
@@ -161,7 +162,7 @@ def _with_tokenizer(
         raise Unavailable(f"{name}: a vocabulary without the rule that cuts text; name the tokenizer it was made from")
     chosen, reasons = [], []
     for model, own in zip(models, vocabularies, strict=True):
-        token_id = _first_difference(tokenizer, own)
+        token_id = first_difference(tokenizer, own)
         if token_id is None:
             chosen.append(tokenizer)
             continue
@@ -176,19 +177,6 @@ def _with_tokenizer(
     if len(reasons) == len(models):
         raise InputError(reasons[0])
     return chosen
-
-
-def _first_difference(tokenizer: "Vocabulary", own: "Vocabulary") -> int | None:
-    """The first id that means two things; `None` where there is none.
-
-    An id that only one side has may be a control token: GGUF files fill their vocabulary up to the embedding's rows.
-    """
-    for token_id in range(max(len(tokenizer), len(own))):
-        one, other = (side.tokens[token_id] if token_id < len(side) else None for side in (tokenizer, own))
-        only_one = (one is None and token_id in own.added) or (other is None and token_id in tokenizer.added)
-        if one != other and not only_one:
-            return token_id
-    return None
 
 
 def _require_cuts(models: Sequence[str], vocabularies: Sequence["Vocabulary"], *, all_of_them: bool) -> None:
