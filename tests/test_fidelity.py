@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from helpers.__main__ import main
-from helpers.commands import fidelity as fidelity_command
 from helpers.divergences import bits_per_byte, common_pieces, fidelity_summary
 from helpers.errors import InputError
 from helpers.fidelity import (

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from helpers.checkpoints.gguf_files import GgufFiles
 from helpers.errors import InputError, Unavailable
 from helpers.gguf_tokenizer import is_gguf
 from helpers.registry import TokenizerSpec
@@ -139,20 +140,11 @@ def _of_folder(folder: Path) -> SpecialTokens:
 def _of_gguf(path: Path) -> SpecialTokens:
     if not is_gguf(path):
         raise InputError(f"{path}: neither a checkpoint folder nor a GGUF file")
-    import gguf
-
-    try:
-        fields = gguf.GGUFReader(path).fields
-        names = ("bos_token_id", "eos_token_id", "add_bos_token", "model")
-        found = {name: fields.get(f"tokenizer.ggml.{name}") for name in names}
-        values = {name: None if field is None else field.contents() for name, field in found.items()}
-    except Exception as error:  # what the package meets in a broken file, it raises as it comes
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(f"{path}: truncated or broken GGUF file ({reason}); fetch or write it again") from None
+    fields = GgufFiles(path).metadata
     # llama.cpp's own default: SentencePiece vocabularies add BOS, byte-level ones do not.
-    adds = values["add_bos_token"] if values["add_bos_token"] is not None else values["model"] == "llama"
-    bos = values["bos_token_id"]
-    return SpecialTokens(bos, values["eos_token_id"], bool(adds), bos)
+    adds = fields.get("tokenizer.ggml.add_bos_token", fields.get("tokenizer.ggml.model") == "llama")
+    bos = fields.get("tokenizer.ggml.bos_token_id")
+    return SpecialTokens(bos, fields.get("tokenizer.ggml.eos_token_id"), bool(adds), bos)
 
 
 def _through_transformers(folder: Path, config: Mapping[str, Any]) -> SpecialTokens:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from helpers import cold_start as engine
-from helpers.checkpoints import open_checkpoint
 from helpers.checkpoints.digests import file_digest
 from helpers.cold_start_metrics import entropy, first_tokens
 from helpers.errors import InputError, Unavailable
@@ -132,8 +131,6 @@ def cold_start(
     if input_ids is not None:
         start = StartContext(context, tuple(input_ids), "given by hand")
     else:
-        if not remote and model.is_file():
-            open_checkpoint(model)  # it names a broken header; the gguf package may count an array without end there
         start = start_context(remote.settings() if remote else model, context)
     result = engine.cold_start_from(remote.checkpoint, start.ids) if remote else engine.cold_start(model, start.ids)
     return pd.DataFrame(
