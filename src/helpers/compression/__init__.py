@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from helpers.compression import gptq_format
 from helpers.compression.gptq_backends import solve_with_auto_gptq, solve_with_gptqmodel
 from helpers.compression.libraries import one_line, one_thread
 from helpers.compression.other_backends import bitsandbytes_quantizer, hqq_quantizer, torchao_quantizer
@@ -129,16 +128,14 @@ def find_variant(
 
 def _place(parent: Path, quantization: Quantization, calibration: Rows | None, directory: Path) -> tuple[Path, Path]:
     """Folder of a variant and, of a GGUF variant, the file in it."""
-    library, model = LIBRARIES[quantization.method].package, Parent(parent)
+    library = LIBRARIES[quantization.method].package
     ingredients = {
         "format": FORMAT_VERSION,
-        "parent": model.fingerprint(),
+        "parent": Parent(parent).fingerprint(),
         "quantization": _deciding_fields(quantization),
         "calibration": hash_of_ids(calibration),
         "packages": {name: installed_version(name) for name in sorted({library, "torch", "numpy"})},
     }
-    if _decoded_for_readers(model, quantization):
-        ingredients["stored"] = "dequantized"  # earlier versions packed these, for readers that do not run them
     folder = directory / table_key(ingredients)[:32]
     return folder, folder / GGUF_FILE if quantization.method == "gguf" else folder
 
@@ -146,14 +143,6 @@ def _place(parent: Path, quantization: Quantization, calibration: Rows | None, d
 def _deciding_fields(quantization: Quantization) -> dict[str, Any]:
     """Names do not decide, and of calibration only the ids do."""
     return quantization.model_dump(exclude={"key", "label", "note", "calibration", "calibration_rows"})
-
-
-def _decoded_for_readers(model: Parent, quantization: Quantization) -> bool:
-    """Whether GPTQ's format would hold the codes and they are stored decoded all the same."""
-    gives_codes = quantization.method in ("rtn", *CALIBRATED)
-    if not gives_codes or gptq_format.runs(quantization.bits, quantization.group_size):
-        return False
-    return all(gptq_format.holds(tensor.shape, quantization.bits) for tensor in model.linear.values())
 
 
 def _check_calibration(quantization: Quantization, calibration: Rows | None) -> None:

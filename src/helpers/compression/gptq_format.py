@@ -5,7 +5,7 @@ point − 1), `scales` float16 [groups, out] and `g_idx` int32 [in]; `helpers.ch
 The layout holds more than kernels run: `fits` is about the first, `runs` about the second.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,7 @@ ZERO_POINT_CONVENTION = "gptqmodel:7.6.0"
 
 def fits(matrix: QuantizedMatrix) -> bool:
     """Whether the layout holds a matrix of this shape and width."""
-    return holds(matrix.codes.shape, matrix.bits)
-
-
-def holds(shape: Sequence[int], bits: int | None) -> bool:
-    """Whether the layout holds a matrix [rows, columns] of so many bits."""
-    return bits in GPTQ_BITS and all(size % ALIGNMENT == 0 for size in shape)
+    return matrix.bits in GPTQ_BITS and all(size % ALIGNMENT == 0 for size in matrix.codes.shape)
 
 
 def runs(bits: int | None, group_size: int | None) -> bool:

@@ -15,7 +15,7 @@ from helpers.errors import InputError
 from helpers.quantizations import Quantization
 from helpers.registry import load_registry
 
-FORMAT_VERSION = 2  # to be raised when the same row would give other weights, or a record with other numbers
+FORMAT_VERSION = 3  # to be raised when the same row would give other weights, another layout, or another record
 OWN_PACKAGE = "compressed-code"
 
 Rows = Sequence[Sequence[int]]
