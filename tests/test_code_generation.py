@@ -44,7 +44,7 @@ from helpers.code_generation.slots import fits
 from helpers.commands import generate as command
 from helpers.completions import truncate
 from helpers.errors import InputError
-from helpers.registry import TokenizerSpec
+from helpers.specs import TokenizerSpec
 from helpers.tokenizer_files import open_tokenizer
 from helpers.vocabulary import Vocabulary
 

@@ -31,7 +31,7 @@ from helpers.fidelity import (
 from helpers.languages import load_languages
 from helpers.lexed_text import TEXT_CLASSES
 from helpers.project import ROOT
-from helpers.registry import TokenizerSpec
+from helpers.specs import TokenizerSpec
 from helpers.teacher_forcing import KeepingRunner, log_probabilities
 from helpers.tokenizer_files import open_tokenizer
 from helpers.vocabulary import Vocabulary

@@ -17,7 +17,7 @@ from helpers.errors import InputError
 from helpers.fidelity import encode_document, token_fidelity
 from helpers.languages import load_languages, load_programs
 from helpers.models import load_model
-from helpers.registry import TokenizerSpec
+from helpers.specs import TokenizerSpec
 from helpers.tokenizer_files import open_tokenizer
 
 LANGUAGES = load_languages()

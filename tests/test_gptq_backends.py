@@ -19,7 +19,7 @@ from helpers.errors import InputError, Unavailable
 from helpers.models import load_model
 from helpers.project import ROOT
 from helpers.quantizations import Quantization
-from helpers.registry import TokenizerSpec
+from helpers.specs import TokenizerSpec
 from helpers.start_contexts import start_context
 from helpers.tokenizer_files import open_tokenizer
 from helpers.zoo.tasks import training_tasks, training_text

@@ -12,7 +12,8 @@ import pytest
 from helpers.errors import InputError, Unavailable
 from helpers.measurements import fingerprint, for_each, measure, measurement
 from helpers.measurements.tokenizers import TokenizerSubject, vocabulary
-from helpers.registry import Registry, TokenizerSpec
+from helpers.registry import Registry
+from helpers.specs import TokenizerSpec
 from helpers.store import read_provenance
 
 

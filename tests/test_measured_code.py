@@ -14,8 +14,9 @@ from helpers.measurements import measure
 from helpers.measurements.code import batch_noise, executions, generations
 from helpers.models import load_model
 from helpers.project import DATA
-from helpers.registry import ModelSpec, Registry, TokenizerSpec, load_registry
+from helpers.registry import Registry, load_registry
 from helpers.sandbox import available_isolators
+from helpers.specs import ModelSpec, TokenizerSpec
 from helpers.tokenizer_files import open_tokenizer
 
 FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from helpers.errors import InputError, Unavailable
 from helpers.languages import load_languages, load_programs
-from helpers.registry import TokenizerSpec, find_tokenizer, load_registry
+from helpers.registry import find_tokenizer, load_registry
+from helpers.specs import TokenizerSpec
 from helpers.tokenizer_files import open_tokenizer, tokenizer_fingerprint
 
 SAMPLE = "def größe(x):\n\treturn x != 'naïve' + 42  # 漢\n"

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from helpers.errors import InputError, Unavailable
-from helpers.registry import Wheel
+from helpers.specs import Wheel
 from helpers.whole_files import written_whole
 
 PIP_OPTIONS = (

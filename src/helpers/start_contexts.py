@@ -17,7 +17,7 @@ from typing import Any
 from helpers.checkpoints.gguf_files import GgufFiles
 from helpers.errors import InputError, Unavailable
 from helpers.gguf_tokenizer import is_gguf
-from helpers.registry import TokenizerSpec
+from helpers.specs import TokenizerSpec
 from helpers.tokenizer_files import open_tokenizer
 
 CONTEXTS = ("document", "bos", "eos", "newline", "space")

@@ -21,7 +21,7 @@ from helpers.downloads import sha256_of, wheel_member
 from helpers.errors import InputError, Unavailable
 from helpers.gguf_tokenizer import is_gguf, tokenizer_json
 from helpers.project import BUILD
-from helpers.registry import TokenizerSpec
+from helpers.specs import TokenizerSpec
 from helpers.vocabulary import Vocabulary
 
 TOKENIZERS = BUILD / "tokenizers"

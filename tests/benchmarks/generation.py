@@ -21,7 +21,7 @@ from helpers.benchmarks import load_benchmark
 from helpers.code_generation import Completion, Request, Settings, generate, make_requests, prompt_ids
 from helpers.models import load_model
 from helpers.project import DATA
-from helpers.registry import TokenizerSpec
+from helpers.specs import TokenizerSpec
 from helpers.start_contexts import special_tokens, start_ids
 from helpers.tokenizer_files import open_tokenizer
 from helpers.vocabulary import Vocabulary

@@ -13,7 +13,7 @@ from helpers.errors import InputError, Unavailable
 if TYPE_CHECKING:
     from helpers.compression import Provenance
     from helpers.quantizations import Quantization
-    from helpers.registry import ModelSpec, TokenizerSpec
+    from helpers.specs import ModelSpec, TokenizerSpec
 
 HELP = "Write a quantized variant of a model as an ordinary checkpoint folder, with compression.json beside it."
 CALIBRATION_LENGTH = 256  # tokens in a row
@@ -94,7 +94,7 @@ def _folder(spec: "ModelSpec") -> Path:
     from helpers.compression.parent import COMPANIONS, WEIGHT_FILES
 
     if spec.hub is None:
-        return spec.location
+        return spec.checkpoint
     wanted = ["config.json", *WEIGHT_FILES, *COMPANIONS]
     try:
         return Path(snapshot_download(spec.hub, revision=spec.revision, allow_patterns=wanted))
@@ -133,7 +133,7 @@ def _calibration(
     from helpers.compression import Provenance
     from helpers.compression.calibration import calibration_rows
     from helpers.downloads import sha256_of_file
-    from helpers.registry import TokenizerSpec
+    from helpers.specs import TokenizerSpec
     from helpers.start_contexts import start_context
     from helpers.tokenizer_files import open_tokenizer
 

@@ -17,16 +17,10 @@ from helpers.measurements import fingerprint, measure, measurement
 from helpers.measurements.models import ModelSubject
 from helpers.measurements.tokenizers import TokenizerSubject
 from helpers.models import load_model
-from helpers.registry import (
-    ModelSpec,
-    Registry,
-    TokenizerSpec,
-    find_model,
-    find_tokenizer,
-    tokenizer_name,
-)
+from helpers.registry import Registry, find_model, find_tokenizer, tokenizer_name
 from helpers.samples import Sample, named
 from helpers.sandbox import Sandbox
+from helpers.specs import ModelSpec, TokenizerSpec
 from helpers.tokenizer_files import open_tokenizer
 
 

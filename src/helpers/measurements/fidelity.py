@@ -23,7 +23,8 @@ from helpers.languages import (
 from helpers.loss_changes import document_losses
 from helpers.measurements import measure, measurement
 from helpers.measurements.models import ModelSubject, deciding_files
-from helpers.registry import ModelSpec, Registry, TokenizerSpec, find_model
+from helpers.registry import Registry, find_model
+from helpers.specs import ModelSpec, TokenizerSpec
 from helpers.start_contexts import start_ids
 from helpers.tokenizer_files import open_tokenizer
 from helpers.vocabulary import Vocabulary

@@ -19,7 +19,8 @@ from helpers.measurements import measure, measurement
 from helpers.measurements.tokenizers import vocabulary
 from helpers.measurements.variants import quantized_variant
 from helpers.models import load_model
-from helpers.registry import ModelSpec, Registry, TokenizerSpec, find_model, load_registry, tokenizer_name
+from helpers.registry import Registry, find_model, load_registry, tokenizer_name
+from helpers.specs import ModelSpec, TokenizerSpec
 from helpers.start_contexts import StartContext, start_context
 from helpers.tokenizer_files import open_tokenizer
 from helpers.vocabulary import vocabulary_table
@@ -67,9 +68,9 @@ class ModelSubject:
             return quantized_variant(self.open(find_model(spec.parent, load_registry())), spec.quantization)
         if spec.hub is not None:
             return download_model(spec.hub, spec.revision, spec.file)
-        if not spec.location.exists():
-            raise InputError(f"{spec.key}: no model at {spec.location}; the zoo's are trained by make zoo")
-        return spec.location
+        if not spec.checkpoint.exists():
+            raise InputError(f"{spec.key}: no model at {spec.checkpoint}; the zoo's are trained by make zoo")
+        return spec.checkpoint
 
 
 def deciding_files(model: Path) -> list[Path]:

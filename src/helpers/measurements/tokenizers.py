@@ -8,7 +8,8 @@ import pandas as pd
 from helpers.fertility import program_counts
 from helpers.languages import KEYWORDS_FILE, PROGRAMS_DIRECTORY, keyword_union, load_programs, select_languages
 from helpers.measurements import measurement
-from helpers.registry import Registry, TokenizerSpec, find_tokenizer
+from helpers.registry import Registry, find_tokenizer
+from helpers.specs import TokenizerSpec
 from helpers.tokenizer_files import open_tokenizer, tokenizer_fingerprint
 from helpers.vocabulary import Vocabulary
 from helpers.vocabulary import vocabulary_table as build_vocabulary_table

@@ -11,7 +11,7 @@ from helpers.compression.calibration import calibration_rows
 from helpers.compression.parent import Parent
 from helpers.downloads import sha256_of_file
 from helpers.quantizations import CalibrationSource, Quantization
-from helpers.registry import TokenizerSpec
+from helpers.specs import TokenizerSpec
 from helpers.start_contexts import start_ids
 from helpers.store import table_key
 from helpers.tokenizer_files import open_tokenizer
