@@ -101,7 +101,8 @@ def test_a_teacher_helps_on_the_mean_over_seeds_and_the_card_of_seed_2_shows_the
         _, section = card.split(f"## Beside {counterpart}, the same model trained without a teacher")
         for tier in passed.columns:
             student, alone = (100 * scores.loc[name, tier] for name in (key, counterpart))
-            assert f"| {tier[5:]} | {student:.1f} | {alone:.1f} |" in section
+            verdict = "met" if student > alone else "missed"
+            assert f"| {tier[5:]} | {student:.1f} | {alone:.1f} | {verdict}, {student - alone:+.1f} points |" in section
 
 
 @pytest.mark.slow
