@@ -3,41 +3,55 @@
 PYTHON ?= python3
 VENV   ?= .venv
 
+# Notebooks run so many at a time, one thread each; make -jN figures has its own number.
+JOBS   ?= 2
+
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]-*.ipynb))
-EXECUTED  := $(NOTEBOOKS:notebooks/%=build/notebooks/%)
-
-# What every notebook depends on besides its own source. The helper modules it imports and the figures it wrote stand
-# in the .d file that its last run left beside it. Folders are listed with their files, so that a deletion counts.
-INPUTS := data $(wildcard data/*.yml) data/reference $(wildcard data/reference/*) \
-          $(wildcard data/parallel-programs/*) $(wildcard data/parallel-programs/*/*) \
-          $(wildcard data/benchmarks data/benchmarks/* data/zoo data/zoo/*/*)
+# Those that take longest begin, so that none of them is left for the end.
+FIRST     := $(wildcard notebooks/06-*.ipynb notebooks/03-*.ipynb)
+EXECUTED  := $(patsubst notebooks/%,build/notebooks/%,$(FIRST) $(filter-out $(FIRST),$(NOTEBOOKS)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env figures notebook lab test lint format lock bench zoo clean FORCE
+.PRECIOUS: figures/README.md
+.PHONY: help env figures notebook verify robustness lab test test-all lint format lock bench zoo clean FORCE
 
 help: ## show these targets
-	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 env: $(INSTALLED) ## create the environment in .venv (VENV=folder for another)
 
-figures: $(EXECUTED) figures/README.md ## run every notebook that is not up to date and write the figures
+# What -jN was given; it stands in MAKEFLAGS only when a recipe is expanded.
+GIVEN = $(filter -j%,$(MAKEFLAGS))
+figures: $(INSTALLED) ## run every notebook that is not up to date, write the figures, print what the claims came to
+	@$(MAKE) --no-print-directory $(if $(GIVEN),,-j$(JOBS)) GO_ON=- ALONE=$(filter 1 -j1,$(or $(GIVEN),$(JOBS))) figures/README.md
 
-CHOSEN := $(filter notebooks/$(N)-%,$(NOTEBOOKS))
+CHOSEN := $(if $(N),$(filter notebooks/$(N)-% notebooks/0$(N)-%,$(NOTEBOOKS)))
 notebook: $(INSTALLED) ## run one notebook: make notebook N=01 [P="name=value ..."] (with P, figures go to build/custom)
 	@test -n "$(CHOSEN)" || { echo "make notebook: no notebook $(N); use N=01 ..." >&2; exit 2; }
 ifeq ($(origin P),undefined)
-	$(MAKE) --no-print-directory -W $(CHOSEN) $(CHOSEN:notebooks/%=build/notebooks/%)
+	@$(MAKE) --no-print-directory -W $(CHOSEN) $(CHOSEN:notebooks/%=build/notebooks/%)
+	@$(BIN)/python -m helpers claims $(CHOSEN:notebooks/%=build/notebooks/%)
 else
-	$(BIN)/python -m helpers run $(CHOSEN) $(CHOSEN:notebooks/%=build/custom/%) --parameters "figures='../build/custom' $$P"
+	@$(BIN)/python -m helpers run $(CHOSEN) $(CHOSEN:notebooks/%=build/custom/%) --parameters "$$P"
+	@$(BIN)/python -m helpers claims $(CHOSEN:notebooks/%=build/custom/%)
 endif
+
+verify: $(INSTALLED) ## compute everything anew and compare it with what is committed (N=03 for one notebook)
+	@$(BIN)/python -m helpers verify $(if $(N),--notebook $(N))
+
+robustness: $(INSTALLED) ## repeat what the figures rest on as other machines would (SHORT=1 for the short form)
+	@$(BIN)/python -m helpers robustness $(if $(SHORT),--short)
 
 lab: $(INSTALLED) ## open JupyterLab with the kernel ready
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
-test: $(INSTALLED) ## run the whole test suite
+test: $(INSTALLED) ## run the test suite, all but its long tests
+	$(BIN)/python -m pytest -m "not long"
+
+test-all: $(INSTALLED) ## run the whole test suite, long tests included
 	$(BIN)/python -m pytest
 
 lint: $(INSTALLED) ## check style, notebooks and import layers
@@ -83,12 +97,27 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 missing = $(if $(filter-out $(wildcard $1),$1),FORCE)
+# Beside each executed copy its last run left what it imports, read and wrote (.d) and the rows it looked up (.rows).
 -include $(EXECUTED:.ipynb=.d)
 
-# Beside another notebook (make -j2) each gets one thread: threads that outnumber the cores mostly wait for each other.
-ONE_THREAD = $(if $(filter -j%,$(MAKEFLAGS)),OMP_NUM_THREADS=1 )
-build/notebooks/%.ipynb: notebooks/%.ipynb $(INPUTS) requirements.lock | $(INSTALLED)
-	$(ONE_THREAD)$(BIN)/python -m helpers run $< $@
+# After an edit of a file of rows, and before anything is decided, the copies are found that rest on a row that changed.
+ifneq ($(filter build/% figures/README.md,$(MAKECMDGOALS)),)
+ifneq ($(wildcard $(INSTALLED)),)
+-include build/notebooks/rows-compared.mk
+endif
+endif
+build/notebooks/rows-compared.mk: data/models.yml data/quantizations.yml
+	@mkdir -p $(@D)
+	@$(BIN)/python -m helpers rows $(wildcard build/notebooks/*.rows)
+	@touch $@
+
+# Side by side each has one thread: threads that outnumber the cores mostly wait for each other.
+ifeq ($(GO_ON)$(ALONE),-)
+build/notebooks/%.ipynb: export OMP_NUM_THREADS ?= 1
+endif
+build/notebooks/%.ipynb: notebooks/%.ipynb requirements.lock | $(INSTALLED)
+	$(GO_ON)@$(BIN)/python -m helpers run $< $@
 
 figures/README.md: $(EXECUTED) | $(INSTALLED)
-	$(BIN)/python -m helpers gallery
+	@$(BIN)/python -m helpers gallery
+	@$(BIN)/python -m helpers claims $(EXECUTED)

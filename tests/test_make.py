@@ -14,6 +14,24 @@ from helpers.project import ROOT
 
 pytestmark = pytest.mark.slow
 EXECUTED = "build/notebooks/08-x.ipynb"
+PARAMETERS = "number = 1\nfigures = '../build/custom'"
+READS = """\
+from helpers.languages import load_languages
+from helpers.registry import find_model, load_registry
+
+registry = load_registry()
+rows = [find_model("zoo-s+rtn-4-g32", registry), len(load_languages())]
+"""
+WRITES = """\
+from pathlib import Path
+import pandas as pd
+from helpers.claims import Claims
+from helpers.figures import save_table
+
+claim = Claims()
+claim("one is one", number, equals=1, quantity="number", because="it is")
+save_table(pd.DataFrame({"n": [number]}), "08-table", directory=Path(figures))
+"""
 
 
 @pytest.fixture
@@ -27,9 +45,7 @@ def project(tmp_path, write_notebook):
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy2(ROOT / name, copy / name)
     (copy / "notebooks").mkdir()
-    source = "from helpers.claims import check\nfrom helpers.figures import save_table\nimport pandas as pd\n"
-    source += "check('numbers are numbers', number == 1)\nsave_table(pd.DataFrame({'n': [number]}), '08-table')"
-    write_notebook(copy / "notebooks" / "08-x.ipynb", "number = 1\nfigures = '../figures'", source)
+    write_notebook(copy / "notebooks" / "08-x.ipynb", PARAMETERS, READS, WRITES)
     environment = copy / ".venv"
     (environment / "bin").mkdir(parents=True)
     python = environment / "bin" / "python"
@@ -52,17 +68,25 @@ def age(path: Path) -> None:
 
 
 def runs(project: Path) -> bool:
-    return "helpers run" in make(project, "--dry-run", "figures").stdout
+    return "helpers run" in make(project, "--dry-run", "figures/README.md").stdout
+
+
+def change(path: Path, before: str, after: str) -> None:
+    """Edit a file so that it is newer than everything else."""
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    age(path)
 
 
 def test_a_second_run_does_nothing_and_an_edit_reruns_exactly_what_depends_on_it(project):
     first = make(project, "figures")
     assert first.returncode == 0, first.stderr
+    assert "claims of 1 notebooks: 1 hold, 0 do not hold on this machine, 0 not checked" in first.stdout
     assert (project / EXECUTED).exists() and (project / "figures" / "08-table.csv").exists()
-    started = time.perf_counter()
+    assert (project / "figures" / "README.md").exists()
     second = make(project, "figures")
-    assert "Nothing to be done" in second.stdout
-    assert time.perf_counter() - started < 2
+    assert second.returncode == 0 and "is up to date" in second.stdout and "claims" not in second.stdout
     age(project / "src" / "helpers" / "fertility.py")
     assert not runs(project), "the notebook does not import fertility"
     age(project / "src" / "helpers" / "claims.py")
@@ -75,31 +99,76 @@ def test_a_deleted_figure_or_a_changed_input_reruns(project):
     assert runs(project)
     (project / "kept.csv").rename(project / "figures" / "08-table.csv")
     assert not runs(project)
+    age(project / "data" / "english-words.txt")
+    assert not runs(project), "the notebook does not read the words"
     age(project / "data" / "keywords.yml")
     assert runs(project)
+    assert make(project, "figures").returncode == 0
+    (project / "data" / "keywords.yml").rename(project / "kept.yml")
+    assert runs(project), "what was read is gone"
 
 
-def test_a_failing_cell_fails_make_and_is_not_taken_for_done(project):
+def test_a_row_reruns_what_looked_it_up(project):
+    models, quantizations = project / "data" / "models.yml", project / "data" / "quantizations.yml"
+    assert make(project, "figures").returncode == 0
+    assert not runs(project)
+    with models.open("a") as file:
+        file.write("  mine: {label: Mine, path: data/mine}\n")
+    with quantizations.open("a") as file:
+        file.write("rtn-7-mine: {label: RTN 7, method: rtn, bits: 7}\n")
+    age(models)
+    assert not runs(project), "nobody has looked up the new rows"
+    change(quantizations, "rtn-2-g32: {label: RTN 2,", "rtn-2-g32: {label: Two bits,")
+    assert not runs(project), "nobody has looked up this row"
+    change(quantizations, "rtn-4-g32: {label: RTN 4,", "rtn-4-g32: {label: Four bits,")
+    assert runs(project) and runs(project), "a dry run settles nothing"
+    change(quantizations, "rtn-4-g32: {label: Four bits,", "rtn-4-g32: {label: RTN 4,")
+    assert make(project, "figures").returncode == 0
+    assert not runs(project)
+    change(models, "  mine: {label: Mine,", "  mine: {seed_of: zoo-s, label: Mine,")
+    assert runs(project), "a seed of a model that was looked up counts as part of its row"
+
+
+def test_a_failing_notebook_is_named_and_the_others_go_on(project, write_notebook):
+    shutil.copy(project / "notebooks" / "08-x.ipynb", project / "notebooks" / "09-y.ipynb")
+    assert make(project, "figures").returncode == 0
     notebook = project / "notebooks" / "08-x.ipynb"
     content = nbformat.read(notebook, as_version=4)
     content.cells[-1].source = "raise RuntimeError('broken on purpose')"
     nbformat.write(content, notebook)
+    age(notebook)
+    age(project / "notebooks" / "09-y.ipynb")
+    (project / "figures" / "README.md").unlink()
+    (project / "build" / "notebooks" / "09-y.ipynb").unlink()
     for _ in range(2):
         finished = make(project, "figures")
         assert finished.returncode != 0
-        assert "08-x.ipynb, code cell 2" in finished.stderr and "broken on purpose" in finished.stderr
+        assert "08-x.ipynb, code cell 3 (under 'Title'): RuntimeError: broken on purpose" in finished.stderr
+        assert "claims of 2 notebooks: 1 hold" in finished.stdout
+        assert "did not run to the end\n  08-x: code cell 3 (under 'Title'): RuntimeError: broken" in finished.stdout
         assert not (project / EXECUTED).exists()
+        assert (project / "build" / "notebooks" / "09-y.ipynb").exists()
+        assert (project / "figures" / "README.md").exists()
 
 
 def test_one_notebook_runs_by_its_number_and_parameters_are_checked(project):
-    assert make(project, "notebook", "N=08").returncode == 0
-    assert make(project, "notebook", "N=08").stdout.count("helpers run") == 1
-    missing = make(project, "notebook", "N=77")
-    assert missing.returncode != 0 and "no notebook 77" in missing.stderr
+    for number in ("08", "8"):
+        finished = make(project, "notebook", f"N={number}")
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stderr.count("08-x.ipynb: done in") == 1
+        assert "claims of 1 notebooks: 1 hold" in finished.stdout
+    assert (project / "figures" / "08-table.csv").exists()
+    for absent in ("N=77", "N=", "N=0"):
+        missing = make(project, "notebook", absent)
+        assert missing.returncode != 0 and "make notebook: no notebook" in missing.stderr
     wrong = make(project, "notebook", "N=08", "P=numbr=[1, 2]")
     assert wrong.returncode != 0 and "unknown parameter 'numbr'" in wrong.stderr
+    before = (project / "figures" / "08-table.csv").stat().st_mtime
     refuted = make(project, "notebook", "N=08", "P=number=2 ")
-    assert refuted.returncode != 0 and "no longer true: numbers are numbers" in refuted.stderr
+    assert refuted.returncode == 0 and "0 hold, 1 do not hold on this machine" in refuted.stdout
+    assert "figures are in build/custom" in refuted.stderr
+    assert (project / "build" / "custom" / "08-table.csv").read_text() == "n\n2\n"
+    assert (project / "figures" / "08-table.csv").stat().st_mtime == before
 
 
 def test_help_comes_from_the_targets_own_comments(project):
@@ -107,6 +176,19 @@ def test_help_comes_from_the_targets_own_comments(project):
     fragment.parent.mkdir(parents=True)
     fragment.write_text("build/notebooks/08-x.ipynb:\n")  # what an earlier run leaves
     said = make(project).stdout
-    for target in ("figures", "test", "env", "notebook", "lab", "clean", "lint", "format", "bench"):
-        assert f"\n{target}" in f"\n{said}"
+    targets = "env figures notebook verify robustness lab test test-all lint format lock bench zoo clean"
+    for target in targets.split():
+        assert f"\n{target} " in f"\n{said}"
     assert "run every notebook that is not up to date" in said
+
+
+@pytest.mark.parametrize(("given", "jobs", "threads"), [([], "-j2", "1"), (["-j3"], "-j3", "1"), (["-j1"], "-j1", "7")])
+def test_notebooks_run_side_by_side_with_one_thread_each(given, jobs, threads, project):
+    (project / ".venv" / "bin" / "python").write_text('#!/bin/sh\necho "$1 $2 $3: $OMP_NUM_THREADS $MAKEFLAGS"\n')
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    environment |= {"OMP_NUM_THREADS": "7"} if threads == "7" else {}
+    if threads != "7":
+        environment.pop("OMP_NUM_THREADS", None)
+    done = subprocess.run(["make", *given, "figures"], cwd=project, capture_output=True, text=True, env=environment)
+    (said,) = [line for line in done.stdout.splitlines() if line.startswith("-m helpers run")]
+    assert said.startswith(f"-m helpers run: {threads} ") and f" {jobs} " in said, done.stdout

@@ -6,7 +6,7 @@ import yaml
 from helpers.errors import InputError
 from helpers.languages import load_languages, select_languages
 from helpers.project import ROOT
-from helpers.registry import find_model, find_tokenizer, load_registry
+from helpers.registry import find_model, find_tokenizer, load_registry, model_labels, tokenizer_labels
 
 GOOD = """
 tokenizers:
@@ -140,3 +140,13 @@ def test_a_bad_keyword_list_is_refused(tmp_path, field):
 def test_unknown_languages_are_named():
     with pytest.raises(InputError, match="'cobol'"):
         select_languages(["python", "cobol"])
+
+
+def test_two_folders_of_one_name_are_told_apart(tmp_path):
+    folders = [tmp_path / parent / "mine" for parent in "ab"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    names, registry = [*map(str, folders), "zoo-xs"], load_registry()
+    assert model_labels(names, registry) == {names[0]: names[0], names[1]: names[1], "zoo-xs": "Zoo XS"}
+    assert model_labels(names[1:], registry) == {names[1]: "mine", "zoo-xs": "Zoo XS"}
+    assert tokenizer_labels([*names[:2], "zoo"], registry) == {names[0]: names[0], names[1]: names[1], "zoo": "Zoo"}

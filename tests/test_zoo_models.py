@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from helpers.measurements.zoo import SCORES_FILE
 from helpers.project import DATA
 from helpers.registry import load_registry
 from helpers.zoo.export import TRAINING_FILE
+from helpers.zoo.materials import PIN_FILE, pinned_digest
 from helpers.zoo.recipes import ZOO_DIRECTORY, load_recipes, load_targets, lone_counterpart
 
 SIZES, RECIPES = load_recipes()
@@ -40,6 +43,25 @@ def test_one_tokenizer_and_one_corpus_serve_all():
     records = [json.loads((ZOO_DIRECTORY / key / TRAINING_FILE).read_text()) for key in KEYS]
     assert len(files) == 1
     assert len({(record["materials"], record["corpus"]) for record in records}) == 1
+
+
+def test_where_nothing_is_to_train_nothing_is_loaded_or_written():
+    """The materials are pinned: their digest is known without making them, as long as they would come out the same."""
+    record = json.loads((ZOO_DIRECTORY / KEYS[0] / TRAINING_FILE).read_text())
+    assert pinned_digest() == record["materials"], "run make zoo"
+    script = "import sys; from helpers.zoo_build import build_zoo; print(build_zoo(), 'torch' in sys.modules)"
+    files = [SCORES_FILE, PIN_FILE, *ZOO_DIRECTORY.rglob("*")]
+    before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "[] False\n", done.stderr
+    assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
+
+
+def test_other_materials_are_not_taken_for_the_pinned_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.zoo.materials.TASKS", 10)
+    assert pinned_digest() is None
+    (tmp_path / "pin.json").write_text("[]")
+    assert pinned_digest(tmp_path / "pin.json") is None and pinned_digest(tmp_path / "absent.json") is None
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -3,8 +3,14 @@
 Imports point down only; each layer may use the ones below it (the same list is checked by lint-imports):
 
     __main__, commands            the command line: one module per command
+    robustness, verification,     the notebooks again, as other machines run them, or to compare with what is committed;
+    trace, notebook_runs          the way back from a figure; several notebooks side by side
     notebooks, figures, claims,   the headless notebook runner; charts: table in, figure out; checked claims; training
     zoo_build                     and scoring of the tiny models
+    notebook_kernel,              the engine that leaves cells out by name; checked parameters; what make needs to know;
+    notebook_parameters,          what cells define and need
+    notebook_dependencies,
+    notebook_cells
     measurements                  measure(): load what is stored, compute what is missing
     compression                   quantize a model: one interface over our own and other libraries' methods
     fidelity                      a compressed model against its parent, token by token
@@ -24,18 +30,19 @@ Imports point down only; each layer may use the ones below it (the same list is 
     warm_start, divergences,
     loss_changes, seed_noise,
     scaling, pass_rates,
-    program_texts
+    near_ties, program_texts
     start_contexts, lexed_text    what "no prompt" means; what each token of a text is
-    tokenizer_files, coverage,    open a tokenizer of any format as one Vocabulary; more pure functions
+    tokenizer_files, coverage,    open a tokenizer of any format as one Vocabulary; more pure functions; known verdicts
     composition, fertility,
-    samples
+    samples, verdict_store
     vocabulary, benchmarks,       token bytes, classes and keyword forms; tasks; the stop rule; untrusted programs
     completions, sandbox
     statistics, store, downloads  intervals and tests; tables on disk; pinned files from packages
     registry, languages,          what exists: models, tokenizers, languages, ways to quantize
     quantizations
     records, json_lines,          validated rows, the project's folders, the one user-facing error, quiet libraries
-    project, errors, silence
+    data_reads, project, errors,  and what of data/ a session has read
+    silence
 
 Importing the package itself does no work: neither torch nor transformers is loaded until something must be computed.
 """

@@ -7,12 +7,38 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from helpers.commands import cold_start, coverage, fidelity, generate, notebooks, quantize, score, zoo
+from helpers.commands import (
+    claims,
+    cold_start,
+    coverage,
+    fidelity,
+    generate,
+    notebooks,
+    quantize,
+    robustness,
+    score,
+    trace,
+    verify,
+    zoo,
+)
 from helpers.errors import InputError
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # what shells give for Ctrl-C
-COMMANDS = (coverage, cold_start, quantize, fidelity, generate, score, zoo, notebooks)
+COMMANDS = (
+    coverage,
+    cold_start,
+    quantize,
+    fidelity,
+    generate,
+    score,
+    zoo,
+    notebooks,
+    claims,
+    verify,
+    robustness,
+    trace,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

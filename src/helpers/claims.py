@@ -1,29 +1,157 @@
-"""Checks that keep a notebook's prose true: a named statement that stops the headless run when it no longer holds."""
+"""Claims: what a notebook's prose says, with the number it rests on, the bound that number must keep, and why.
 
-from collections.abc import Collection, Iterable
+A claim never stops a notebook. It shows as one line with its number and verdict, in JupyterLab and in the executed
+copy, from where `make figures` gathers all claims into one table and `make verify` takes a failed one for an error.
+"""
+
+import html
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from helpers.errors import InputError
+
+# What a claim is stored as in an executed notebook, beside its line of text.
+CLAIM_MIME = "application/vnd.compressed-code.claim+json"
+
+Verdict = Literal["holds", "does not hold", "not checked"]
+
+_BOUNDS: Mapping[str, tuple[str, Callable[[np.ndarray, float], np.ndarray]]] = {
+    "at_least": ("at least {:.4g}", np.greater_equal),
+    "at_most": ("at most {:.4g}", np.less_equal),
+    "above": ("above {:.4g}", np.greater),
+    "below": ("below {:.4g}", np.less),
+    "equals": ("equal to {:.6g}", np.equal),
+}
 
 
-class ClaimFailed(AssertionError):
-    """A sentence of a notebook is not true of the numbers it was run on."""
+@dataclass(frozen=True)
+class Claim:
+    """A sentence with what it rests on.
+
+    Attributes:
+        statement: the sentence, as the prose makes it; the same on every machine, since it names the claim.
+        verdict: "not checked" where what it speaks of was not measured.
+        quantity: what was measured, with its unit.
+        number: the measured values, "0.52 … 0.55 (3 values)", with their interval where there is one.
+        bound: what the number must keep.
+        because: where the bound comes from: theory, a noise band, an equivalence margin; not the number that was seen.
+    """
+
+    statement: str
+    verdict: Verdict
+    quantity: str
+    number: str
+    bound: str
+    because: str
+
+    def __str__(self) -> str:
+        """One line."""
+        if self.verdict == "not checked":
+            return f"not checked (what it speaks of was not measured): {self.statement}"
+        return f"{self.verdict}: {self.statement} · {self.quantity} {self.number}, {self.bound} ({self.because})"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        mark = {"holds": "✓", "does not hold": "✗", "not checked": "–"}[self.verdict]
+        colour = {"holds": "#00734D", "does not hold": "#B34700", "not checked": "#666666"}[self.verdict]
+        line = html.escape(str(self))
+        markup = f'<div><span style="color:{colour};font-weight:bold">{mark}</span> {line}</div>'
+        return {"text/plain": str(self), "text/html": markup, CLAIM_MIME: asdict(self)}
 
 
-def check(statement: str, holds: bool, *, given: bool = True) -> None:
-    """Print the statement with its verdict.
+class Claims:
+    """Makes the claims of one notebook: `claim = Claims(speaks_of_this_run)`, then `claim("...", value, ...)`."""
 
-    Args:
-        statement: the claim, as the prose makes it.
-        holds: whether the measured numbers bear it out.
-        given: whether what the claim speaks of was measured at all; if not, it is named as unchecked.
+    def __init__(self, given: bool = True) -> None:
+        """Say whether the prose speaks of this run.
+
+        Args:
+            given: false where the notebook runs on other subjects than those its prose speaks of; claims are then "not
+                checked", but those that hold of any subject.
+        """
+        self._given = bool(given)
+
+    def __call__(
+        self,
+        statement: str,
+        values: Any,
+        *,
+        quantity: str,
+        because: str,
+        at_least: float | None = None,
+        at_most: float | None = None,
+        above: float | None = None,
+        below: float | None = None,
+        equals: float | None = None,
+        interval: tuple[Any, Any] | None = None,
+        always: bool = False,
+    ) -> None:
+        """Hold measured numbers against the bound that a sentence needs, and show the result.
+
+        Args:
+            statement: the sentence; fixed text, no measured number in it.
+            values: a number, or several of which each must keep the bound. None at all, or a missing one (NaN), means
+                that it was not measured.
+            quantity: what the values are, with unit.
+            because: where the bound comes from.
+            at_least, at_most, above, below, equals: the bound; at least one of them, or a lower and an upper one.
+            interval: lower and upper ends, shaped as `values`; then the whole interval must keep the bound.
+            always: the sentence speaks of any subject, not of the default ones.
+
+        Raises:
+            ValueError: no bound is given; a mistake of the notebook, not of the numbers.
+
+        Example:
+            >>> claim = Claims()
+            >>> claim(
+            ...     "each bit costs more than the one before",
+            ...     [1.5, 2.0],
+            ...     above=1,
+            ...     quantity="ratio",
+            ...     because="1 is no change",
+            ... )
+            holds: each bit costs more than the one before · ratio 1.5 … 2 (2 values), above 1 (1 is no change)
+        """
+        given = {"at_least": at_least, "at_most": at_most, "above": above, "below": below, "equals": equals}
+        bounds = {name: limit for name, limit in given.items() if limit is not None}
+        if not bounds:
+            raise ValueError(f"claim without a bound: {statement}")
+        numbers = _numbers(values)
+        ends = [_numbers(end) for end in interval] if interval is not None else []
+        measured = all(len(part) > 0 and not np.isnan(part).any() for part in (numbers, *ends))
+        if not measured or not (self._given or always):
+            verdict: Verdict = "not checked"
+        else:
+            held = [_BOUNDS[name][1](part, limit) for part in (numbers, *ends) for name, limit in bounds.items()]
+            verdict = "holds" if np.concatenate(held).all() else "does not hold"
+        made = Claim(
+            statement,
+            verdict,
+            quantity,
+            _number(numbers, ends) if measured else "",
+            " and ".join(_BOUNDS[name][0].format(limit) for name, limit in bounds.items()),
+            because,
+        )
+        _show(made)
+
+
+def read_claims(executed: Iterable[Path]) -> pd.DataFrame:
+    """The claims that executed notebooks made, in the notebooks' order.
+
+    Returns:
+        One row per claim with the columns notebook (its file's name without any ending) and the fields of `Claim`.
 
     Raises:
-        ClaimFailed: the claim does not hold.
+        InputError: a file is missing or holds no notebook.
     """
-    if not given:
-        print(f"not checked (its subjects were not measured): {statement}")
-        return
-    if not bool(holds):
-        raise ClaimFailed(f"no longer true: {statement}")
-    print(f"holds: {statement}")
+    columns = ["notebook", *(field.name for field in fields(Claim))]
+    rows = [{"notebook": path.name.split(".")[0], **made} for path in executed for made in _made_in(path)]
+    return pd.DataFrame(rows, columns=columns, dtype=str)
 
 
 def report_gaps(requested: Iterable[str], measured: Collection[str]) -> None:
@@ -35,3 +163,38 @@ def report_gaps(requested: Iterable[str], measured: Collection[str]) -> None:
     print(f"measured {len(found)} of {len(requested)}: {', '.join(found)}")
     if missing:
         print(f"not available here, without a value in the figures below: {', '.join(missing)}")
+
+
+def _made_in(executed: Path) -> list[dict[str, str]]:
+    try:
+        cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        return [output["data"][CLAIM_MIME] for output in outputs if CLAIM_MIME in output.get("data", {})]
+    except (OSError, ValueError, LookupError, AttributeError, TypeError):
+        raise InputError(f"{executed}: no executed notebook; `make figures` writes it") from None
+
+
+def _numbers(values: Any) -> np.ndarray:
+    return np.atleast_1d(np.asarray(values, dtype=float)).ravel()
+
+
+def _number(values: np.ndarray, ends: list[np.ndarray]) -> str:
+    lowest, highest, count = values.min(), values.max(), len(values)
+    text = f"{lowest:.4g}" if count == 1 else f"{lowest:.4g} … {highest:.4g} ({count} values)"
+    if ends:
+        text += f", interval {ends[0].min():.4g} … {ends[1].max():.4g}"
+    return text
+
+
+def _show(claim: Claim) -> None:
+    """In a notebook as an output of its own; elsewhere as a line."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        shell = None
+    else:
+        shell = get_ipython()
+    if shell is None:
+        print(claim)
+    else:
+        shell.display_pub.publish(claim._repr_mimebundle_())

@@ -10,7 +10,8 @@ class InputError(Exception):
 
 
 class Unavailable(InputError):
-    """Something the registry knows cannot be had on this machine now (no network, no hub, no rule to encode with).
+    """Something the registry knows cannot be had: no network or hub now, no rule to encode with, a model that a
+    quantization does not suit.
 
     Unlike its parent it is not the user's mistake: `measure` names the gap and goes on with the rest.
     """

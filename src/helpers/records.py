@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from helpers.data_reads import Rows
 from helpers.errors import InputError
 
 
@@ -66,6 +67,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def parse_rows(record: type[RecordType], rows: Any, path: Path, prefix: str = "") -> Mapping[str, RecordType]:
     """Rows of one kind, in the order of the file; each learns its own name through the field `key`.
 
+    Which of them are looked up is noted (`data_reads`).
+
     Args:
         record: the type of a row; it has a field `key`.
         rows: mapping from key to fields, as YAML read it.
@@ -95,4 +98,4 @@ def parse_rows(record: type[RecordType], rows: Any, path: Path, prefix: str = ""
             field = "".join(f".{part}" for part in first["loc"] if part != "key")
             problem = REMEDIES.get(first["type"], first["msg"].removeprefix("Value error, "))
             raise InputError(f"{path}: {prefix}{key}{field}: {problem}") from None
-    return parsed
+    return Rows(parsed, path, prefix)

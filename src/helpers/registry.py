@@ -4,6 +4,7 @@ What a row holds is said in `helpers.specs`.
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -42,7 +43,7 @@ def load_registry(path: Path = REGISTRY_FILE) -> Registry:
         raise InputError(f"{path}: {unknown[0]}: unknown part; the file holds tokenizers and models")
     tokenizers = parse_rows(TokenizerSpec, content.get("tokenizers", {}), path, "tokenizers.")
     models = parse_rows(ModelSpec, content.get("models", {}), path, "models.")
-    _check_references(tokenizers, models, path)
+    _check_references(dict(tokenizers), dict(models), path)  # copies: looking up a row to check it is no use of it
     return Registry(tokenizers, models)
 
 
@@ -93,14 +94,22 @@ def with_seeds(names: Iterable[str], registry: Registry) -> dict[str, str]:
 
 
 def model_labels(names: Iterable[str], registry: Registry) -> dict[str, str]:
-    """Name → label for figures, in the order given."""
-    return {name: find_model(name, registry).label for name in names}
+    """Name → label for figures, in the order given; of those that would share one, each is called by its name."""
+    return _told_apart({name: find_model(name, registry).label for name in names})
 
 
 def tokenizer_labels(names: Iterable[str], registry: Registry) -> dict[str, str]:
-    """Name → label for figures, in the order given; a path is called by its folder's or file's own name."""
+    """Name → label for figures, in the order given; a path is called by its folder's or file's own name.
+
+    Of those that would share a label, each is called by its name.
+    """
     rows = registry.tokenizers
-    return {name: rows[name].label if name in rows else _short_name(name) for name in names}
+    return _told_apart({name: rows[name].label if name in rows else _short_name(name) for name in names})
+
+
+def _told_apart(labels: Mapping[str, str]) -> dict[str, str]:
+    often = Counter(labels.values())
+    return {name: label if often[label] == 1 else name for name, label in labels.items()}
 
 
 def _variant(name: str, parent: ModelSpec, quantization: str) -> ModelSpec:

@@ -27,16 +27,24 @@ STATES = BUILD / "zoo" / "states"
 _KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647", "MALLOC_TOP_PAD_": "268435456"}
 
 
-def build_zoo(only: str | None = None) -> None:
-    """Train the models whose folder does not hold the present recipe's result, then write all cards.
+def build_zoo(only: str | None = None) -> list[str]:
+    """Train the models whose folder does not hold the present recipe's result, then write the cards.
+
+    Where there is nothing to train, nothing is loaded and nothing is written.
+
+    Returns:
+        Keys of the models that were trained.
 
     Raises:
         InputError: an unknown key, or a training failed (its own message stands above).
     """
-    from helpers.zoo.materials import load_materials
+    from helpers.zoo.materials import load_materials, pin_digest, pinned_digest
 
     _, recipes = load_recipes()
     wanted = _with_needs(only, recipes) if only else list(recipes)
+    pinned = pinned_digest()
+    if pinned and all(is_current(key, recipes[key], pinned) for key in wanted):
+        return []
     materials = load_materials()  # once, before the workers ask for it together
     stale = [key for key in wanted if not is_current(key, recipes[key], materials.digest)]
     done = {key: Event() for key in wanted}
@@ -54,7 +62,11 @@ def build_zoo(only: str | None = None) -> None:
             pool.submit(work, key, number % WORKERS)
     if failed:
         raise InputError(f"{failed[0]}: its training ended early; run make zoo again to go on where it stopped")
-    write_cards(wanted)
+    if materials.digest != pinned:
+        pin_digest(materials.digest)
+    if stale:
+        write_cards(wanted)
+    return stale
 
 
 def train_one(key: str, position: int = 0) -> None:
@@ -101,20 +113,41 @@ def is_current(key: str, recipe: Recipe, digest: str, directory: Path = ZOO_DIRE
 
 def write_cards(keys: Sequence[str]) -> None:
     """Score the models through `measure`, put the scores in the reference table and write the cards from it."""
-    from helpers.measurements.zoo import SCORES_FILE, zoo_scores
+    from helpers.measurements.zoo import SCORES_FILE
+    from helpers.references import declare
     from helpers.zoo.cards import write_card
 
     _, recipes = load_recipes()
+    scores = write_scores(SCORES_FILE, keys)
+    declare(SCORES_FILE, "recomputed", "make zoo")
+    for key in keys:
+        write_card(ZOO_DIRECTORY / key, scores, lone_counterpart(recipes[key], recipes))
+
+
+def write_scores(path: Path, keys: Sequence[str] | None = None) -> pd.DataFrame:
+    """Score models and write the table, in which the scores of other models stay.
+
+    Args:
+        path: the table.
+        keys: of the models; by default all of data/zoo.yml.
+
+    Returns:
+        The whole table (`measurements.zoo.zoo_scores`), in the order of data/zoo.yml.
+    """
+    from helpers.measurements.zoo import zoo_scores
+
+    _, recipes = load_recipes()
+    keys = list(recipes) if keys is None else keys
     scores = zoo_scores([str(ZOO_DIRECTORY / key) for key in keys])
     scores["model"] = [Path(folder).name for folder in scores["model"]]
-    if SCORES_FILE.exists():
-        earlier = pd.read_csv(SCORES_FILE)
+    if path.exists():
+        earlier = pd.read_csv(path)
         scores = pd.concat([earlier[~earlier["model"].isin(keys)], scores])
     order = {key: number for number, key in enumerate(recipes)}
     scores = scores[scores["model"].isin(order)].sort_values("model", key=lambda names: names.map(order), kind="stable")
-    scores.to_csv(SCORES_FILE, index=False, float_format="%.6f", lineterminator="\n")
-    for key in keys:
-        write_card(ZOO_DIRECTORY / key, scores, lone_counterpart(recipes[key], recipes))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scores.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
+    return scores
 
 
 def _train_in_process(key: str, position: int) -> bool:

@@ -1,4 +1,4 @@
-"""`run` and `gallery`: what the Makefile calls."""
+"""`run`, `gallery` and `rows`: what the Makefile calls."""
 
 import argparse
 import ast
@@ -11,6 +11,7 @@ from helpers.project import FIGURES
 
 RUN_HELP = "Execute a notebook headless."
 GALLERY_HELP = "Write the README of the figures' folder."
+ROWS_HELP = "Touch those lists of rows that were read of which a row has changed since."
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -29,6 +30,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("gallery", help=GALLERY_HELP, description=GALLERY_HELP)
     command.add_argument("--directory", type=Path, default=FIGURES)
     command.set_defaults(run=gallery)
+    command = commands.add_parser("rows", help=ROWS_HELP, description=ROWS_HELP)
+    command.add_argument("lists", type=Path, nargs="*", help="written by `run` beside executed copies")
+    command.set_defaults(run=rows)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -47,6 +51,13 @@ def gallery(options: argparse.Namespace) -> None:
     from helpers.figures import write_gallery
 
     write_gallery(options.directory)
+
+
+def rows(options: argparse.Namespace) -> None:
+    """Touch what is stale; make does the rest."""
+    from helpers.notebook_dependencies import touch_stale
+
+    touch_stale(options.lists)
 
 
 def _parameters(text: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Everything a training needs, made once: the tokenizer and the encoded dataset."""
 
+import hashlib
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers.languages import select_languages
-from helpers.project import BUILD
+from helpers.languages import KEYWORDS_FILE, PROGRAMS_DIRECTORY, select_languages
+from helpers.project import BUILD, DATA
 from helpers.store import table_key
-from helpers.zoo.corpus import Document, corpus_digest, load_corpus
+from helpers.zoo.corpus import BENCHMARKS_DIRECTORY, CORPUS_VERSION, Document, corpus_digest, load_corpus
 from helpers.zoo.dataset import Dataset, TokenPool, build_pool
+from helpers.zoo.sources import CORPUS_FILE
 from helpers.zoo.tasks import training_tasks, training_text
 from helpers.zoo.tokenizer import VOCABULARY_SIZE, save_tokenizer, train_tokenizer
 
@@ -24,6 +27,8 @@ TASKS = 60_000  # training tasks, more than a token budget uses up
 TASK_SEED = 20_260_102
 TOKENIZER_TASKS = 4_000  # of them shown to the tokenizer
 LONGEST_CONTEXT = 1024
+# The digest of the materials beside one of what they are made from, so that nothing is made only to learn its digest.
+PIN_FILE = DATA / "zoo-materials.json"
 
 # What stands before a task in the documents of base models, so that not every task begins with the same word.
 # Empty twice: a third of the tasks keeps the benchmark's own beginning.
@@ -74,6 +79,31 @@ def load_materials(directory: Path = BUILD / "zoo") -> Materials:
     if not dataset_file.exists():
         _make(documents, folder, dataset_file)
     return Materials(folder, _read_dataset(dataset_file), digest, corpus)
+
+
+def pinned_digest(path: Path = PIN_FILE) -> str | None:
+    """The digest of the materials as they were last made; `None` where they would be made from something else now."""
+    try:
+        pin = json.loads(path.read_text(encoding="utf-8"))
+        return pin["materials"] if pin["made_from"] == _made_from() else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def pin_digest(digest: str, path: Path = PIN_FILE) -> None:
+    """Note what the materials of this digest were made from."""
+    pin = {"made_from": _made_from(), "materials": digest}
+    path.write_text(json.dumps(pin, indent=1) + "\n", encoding="utf-8")
+
+
+def _made_from() -> str:
+    """sha256 over the versions of the code and the files of data/ that decide the materials."""
+    versions = [MATERIALS_VERSION, CORPUS_VERSION, TASKS, TASK_SEED, TOKENIZER_TASKS, VOCABULARY_SIZE, LONGEST_CONTEXT]
+    digest = hashlib.sha256(json.dumps(versions).encode())
+    programs = (path for path in PROGRAMS_DIRECTORY.rglob("*") if path.is_file())
+    for file in sorted([CORPUS_FILE, KEYWORDS_FILE, *BENCHMARKS_DIRECTORY.glob("*.jsonl"), *programs]):
+        digest.update(f"{file.relative_to(DATA).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def varied_task_texts(texts: Iterable[str]) -> Iterator[str]:
