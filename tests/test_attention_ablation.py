@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from helpers.attention_ablation import scramble_attention
 from helpers.cold_start import cold_start
-from helpers.errors import InputError
+from helpers.errors import Unavailable
 
 
 @pytest.fixture
@@ -33,6 +33,6 @@ def test_the_cold_start_is_blind_to_queries_and_keys(parent, tmp_path):
     assert (again / "model.safetensors").read_bytes() == (child / "model.safetensors").read_bytes()
 
 
-def test_other_folders_are_refused(parent, tmp_path):
-    with pytest.raises(InputError, match="single safetensors file"):
+def test_other_models_are_a_gap(parent, tmp_path):
+    with pytest.raises(Unavailable, match="single safetensors file"):
         scramble_attention(tmp_path, tmp_path / "child")

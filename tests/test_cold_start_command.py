@@ -44,7 +44,9 @@ def test_parquet_holds_the_whole_distribution(capsys, tmp_path):
     table = pd.read_parquet(path)
     assert list(table) == ["model", "context", "token_id", "log_probability"]
     assert table["log_probability"].dtype == np.float32
-    assert table["log_probability"].to_numpy().tobytes() == cold_start(MODEL, [1]).log_probabilities.tobytes()
+    assert (
+        table["log_probability"].to_numpy().tobytes() == cold_start(MODEL, [1], "float64").log_probabilities.tobytes()
+    )
     assert [file.name for file in tmp_path.iterdir()] == ["out.parquet"]
 
 

@@ -77,7 +77,7 @@ def test_json_holds_every_statistic_by_name(parent, child, programs, capsys):
         encode_document(vocabulary, language, file.read_text(), str(file))
         for language, file in zip(languages, programs, strict=True)
     ]
-    tokens = token_fidelity(load_model(parent), load_model(child), documents, [0])
+    tokens = token_fidelity(*(load_model(path, dtype="float64") for path in (parent, child)), documents, [0])
     assert (result["tokens"], result["documents"]) == (len(tokens), 4)
     assert result["context"]["input_ids"] == [0]
     expected = fidelity_summary(tokens).set_index("statistic")

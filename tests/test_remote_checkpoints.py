@@ -473,7 +473,7 @@ def test_a_gguf_file_on_a_hub_in_every_context(tmp_path, serve, store, monkeypat
         table = store(models.cold_start, [MODEL], context=context)
         assert set(table["input_ids"]) == {str(token)}
         assert set(table["origin"]) == {start_context(folder / "m.gguf", context).origin}
-        here = cold_start(folder / "m.gguf", [token]).log_probabilities
+        here = cold_start(folder / "m.gguf", [token], "float64").log_probabilities
         np.testing.assert_array_equal(table["log_probability"].to_numpy(), here)
         fetched = sorted(hub.ranges("m.gguf"))
         assert all(before[1] <= after[0] for before, after in pairwise(fetched))
@@ -511,7 +511,7 @@ def test_a_folder_on_a_hub_in_a_named_context(tmp_path, serve, store):
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     serve(folder)
     table = store(models.cold_start, [MODEL], context="document")
-    here = cold_start(folder, [0]).log_probabilities
+    here = cold_start(folder, [0], "float64").log_probabilities
     np.testing.assert_array_equal(table["log_probability"].to_numpy(), here)
 
 

@@ -8,9 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.errors import InputError
+from helpers.errors import Unavailable
 
 SCRAMBLED = ("q_proj.weight", "k_proj.weight")
+
+
+def single_weights(parent: Path) -> Path:
+    """The one weights file of a checkpoint folder.
+
+    Raises:
+        Unavailable: the parent is a GGUF file, or a folder of several shards or of another format.
+    """
+    weights = parent / "model.safetensors"
+    if not weights.is_file():
+        raise Unavailable(f"{weights}: no such file; scrambling needs a folder with a single safetensors file")
+    return weights
 
 
 def scramble_attention(parent: Path, destination: Path, seed: int = 0) -> Path:
@@ -22,19 +34,17 @@ def scramble_attention(parent: Path, destination: Path, seed: int = 0) -> Path:
         seed: of the noise.
 
     Raises:
-        InputError: the parent is of another kind.
+        Unavailable: the parent is of another kind.
     """
     from safetensors.numpy import load_file, save_file
 
-    weights = parent / "model.safetensors"
-    if not weights.is_file():
-        raise InputError(f"{weights}: no such file; scrambling needs a folder with a single safetensors file")
+    weights = single_weights(parent)
     if destination.exists():
         return destination
     tensors = load_file(weights)
     chosen = sorted(name for name in tensors if name.endswith(SCRAMBLED))
     if not chosen:
-        raise InputError(f"{weights}: holds no query and key projections ({', '.join(SCRAMBLED)})")
+        raise Unavailable(f"{weights}: holds no query and key projections ({', '.join(SCRAMBLED)})")
     generator = np.random.default_rng(seed)
     for name in chosen:
         values = tensors[name].astype(np.float64)

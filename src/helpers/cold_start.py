@@ -3,7 +3,8 @@
 The next-token distribution of a model that has seen one token needs one pass over part of the weights: the embedding's
 row, per layer the value and output projections and the feed-forward network, and the output matrix. Queries and keys
 cannot change it (see `architectures`). Each matrix is read from disk when its turn comes and forgotten at once, so a
-checkpoint of any size needs a few megabytes. Arithmetic is float32 whatever the weights are stored in.
+checkpoint of any size needs a few megabytes. Arithmetic is float32 whatever the weights are stored in, or float64 on
+request; results are float32.
 
 Models the engine does not know go through transformers, with accelerate's offload, and the result says so; that needs
 the whole checkpoint on this machine.
@@ -22,6 +23,7 @@ from helpers.checkpoints import Checkpoint, open_checkpoint, read_config
 from helpers.errors import InputError, Unavailable
 from helpers.first_token import FirstToken, log_softmax
 from helpers.model_families import FAMILIES
+from helpers.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,13 @@ class ColdStart:
     reason: str = ""
 
 
-def cold_start(path: Path, input_ids: Sequence[int]) -> ColdStart:
+def cold_start(path: Path, input_ids: Sequence[int], precision: Precision = "float32") -> ColdStart:
     """The next-token distribution after `input_ids`.
 
     Args:
         path: a checkpoint folder (config.json and safetensors) or a GGUF file.
         input_ids: the start context; the layer-by-layer engine takes one token, longer ones take transformers.
+        precision: of the arithmetic (`helpers.precision`).
 
     Raises:
         InputError: a broken checkpoint (the message names file and tensor), an input id outside of the embedding, an
@@ -59,12 +62,12 @@ def cold_start(path: Path, input_ids: Sequence[int]) -> ColdStart:
         _require_one_token(ids)
         if path.is_dir():
             understand(read_config(path))  # before the weights: another model may keep them in other files
-        return _layerwise(open_checkpoint(path), ids)
+        return _layerwise(open_checkpoint(path), ids, precision)
     except NotUnderstood as limit:
-        return _with_transformers(path, ids, str(limit))
+        return _with_transformers(path, ids, precision, str(limit))
 
 
-def cold_start_from(checkpoint: Checkpoint, input_ids: Sequence[int]) -> ColdStart:
+def cold_start_from(checkpoint: Checkpoint, input_ids: Sequence[int], precision: Precision = "float32") -> ColdStart:
     """The same from an open checkpoint, which may lie on a server (`hub.open_remote_checkpoint`).
 
     Raises:
@@ -75,14 +78,16 @@ def cold_start_from(checkpoint: Checkpoint, input_ids: Sequence[int]) -> ColdSta
     ids = _checked(checkpoint.path, input_ids)
     try:
         _require_one_token(ids)
-        return _layerwise(checkpoint, ids)
+        return _layerwise(checkpoint, ids, precision)
     except NotUnderstood as limit:
         raise Unavailable(
             f"{checkpoint.path}: needs the whole checkpoint ({limit}); download it and give its folder"
         ) from None
 
 
-def cold_start_log_probabilities(checkpoint: Checkpoint, input_ids: Sequence[int]) -> np.ndarray:
+def cold_start_log_probabilities(
+    checkpoint: Checkpoint, input_ids: Sequence[int], precision: Precision = "float32"
+) -> np.ndarray:
     """The same, layer by layer from an open checkpoint, for exactly one input token.
 
     Returns:
@@ -93,11 +98,11 @@ def cold_start_log_probabilities(checkpoint: Checkpoint, input_ids: Sequence[int
         InputError: as `cold_start`.
     """
     (token,) = input_ids
-    network = FirstToken(checkpoint, understand(checkpoint.config))
+    network = FirstToken(checkpoint, understand(checkpoint.config), precision)
     # A vector product waits for memory, not for a core: more threads gain little, and OpenBLAS's threads wait by
     # spinning, which made a run ten times slower now and then where another process held the second core.
     with threadpool_limits(limits=1, user_api="blas"):
-        return log_softmax(network.logits(token))
+        return log_softmax(network.logits(token)).astype(np.float32, copy=False)
 
 
 def _checked(path: PurePath, input_ids: Sequence[int]) -> tuple[int, ...]:
@@ -111,12 +116,12 @@ def _require_one_token(input_ids: tuple[int, ...]) -> None:
         raise NotUnderstood("more than one input token")
 
 
-def _layerwise(checkpoint: Checkpoint, input_ids: tuple[int, ...]) -> ColdStart:
-    log_probabilities = cold_start_log_probabilities(checkpoint, input_ids)
+def _layerwise(checkpoint: Checkpoint, input_ids: tuple[int, ...], precision: Precision) -> ColdStart:
+    log_probabilities = cold_start_log_probabilities(checkpoint, input_ids, precision)
     return ColdStart(log_probabilities, input_ids, "layerwise", checkpoint.bytes_read)
 
 
-def _with_transformers(path: Path, input_ids: tuple[int, ...], reason: str) -> ColdStart:
+def _with_transformers(path: Path, input_ids: tuple[int, ...], precision: Precision, reason: str) -> ColdStart:
     """The other engine. A config that names code of its own is refused: nothing out of a checkpoint is executed."""
     from helpers.transformers_engine import transformers_log_probabilities, weight_bytes
 
@@ -124,5 +129,5 @@ def _with_transformers(path: Path, input_ids: tuple[int, ...], reason: str) -> C
         config = read_config(path)
         if config.get("auto_map") and config.get("model_type") not in FAMILIES:
             raise InputError(f"{path / 'config.json'}: auto_map names code to execute; such a model is not opened")
-    log_probabilities = transformers_log_probabilities(path, input_ids)
+    log_probabilities = transformers_log_probabilities(path, input_ids, precision)
     return ColdStart(log_probabilities, input_ids, "transformers", weight_bytes(path), reason)

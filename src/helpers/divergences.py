@@ -231,7 +231,10 @@ def _intervals(
     if len(sums) < 2:
         return pd.DataFrame(columns=[0, 1], dtype=float)
     drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)
-    totals = pd.DataFrame(drawn @ sums.to_numpy(), columns=sums.columns)
+    totals = np.zeros((resamples, sums.shape[1]))
+    for times, values in zip(drawn.T, sums.to_numpy(), strict=True):  # no product of a library, which adds in any order
+        totals += times[:, None] * values
+    totals = pd.DataFrame(totals, columns=sums.columns)
     resampled = pd.DataFrame(_of_means(totals.div(totals["count"], axis=0)))
     return resampled.quantile([(1 - level) / 2, (1 + level) / 2]).reset_index(drop=True).T
 

@@ -1,6 +1,6 @@
 """How faithful a compressed model is to its parent: both read the same texts, token by token, and are compared.
 
-Both models run once, in float32; nothing but one row per predicted token is kept, however large the vocabulary.
+Both models run once; nothing but one row per predicted token is kept, however large the vocabulary.
 `helpers.divergences` summarises the rows.
 """
 
@@ -113,8 +113,8 @@ def token_fidelity(
     output layers differ in width (padding rows), the rows that both have are compared, renormalised.
 
     Args:
-        parent, child: float32 models with the same vocabulary, on one device. For a parent of many children a
-            `teacher_forcing.KeepingRunner` with these start ids saves reading the texts again.
+        parent, child: float32 or float64 models with the same vocabulary, on one device. For a parent of many
+            children a `teacher_forcing.KeepingRunner` with these start ids saves reading the texts again.
         documents: with at least one token.
         start_ids: what every document follows (`helpers.start_contexts.start_ids`).
         keyword_ids: tokens whose order is compared, at least two; else `keyword_rank_correlation` is missing.
@@ -137,10 +137,11 @@ def token_fidelity(
         InputError: no token, an id outside of an embedding, output layers that do not fit, or a result that is not
             finite.
     """
-    if not sum(len(document.ids) for document in documents):
+    count = sum(len(document.ids) for document in documents)
+    if not count:
         raise InputError("the texts hold no token; give longer ones")
     runners = (parent if isinstance(parent, Runner) else Runner(parent, start_ids), Runner(child, start_ids))
-    compare = Comparison(runners, _common_width(runners, entries), keyword_ids)
+    compare = Comparison(runners, _common_width(runners, entries), keyword_ids, count)
     longest = largest_length([runner.model for runner in runners], len(start_ids), length)
     windows = cut_windows([document.ids for document in documents], longest)
     blocks, order = [], []
@@ -186,7 +187,7 @@ class Reader:
     """A model with what it needs to read a text.
 
     Attributes:
-        model: in float32.
+        model: in float32 or float64.
         vocabulary: its tokenizer.
         start_ids: what every text follows.
     """

@@ -1,14 +1,18 @@
 """One token's way through a network, layer by layer, matrices staying on disk.
 
 The embedding's row; per layer the value and output projections and the feed-forward network; the output matrix. Queries
-and keys cannot change the result (see `architectures`) and are not read. All arithmetic is float32.
+and keys cannot change the result (see `architectures`) and are not read. All arithmetic is float32, or float64 with the
+weights that float32 decodes.
 """
+
+import math
 
 import numpy as np
 
 from helpers.architectures import Architecture, Experts, NotUnderstood, require_known_tensors, unannounced_tensor
 from helpers.checkpoints import Checkpoint
 from helpers.errors import InputError
+from helpers.precision import Precision
 
 # The norm of DeepSeek's compressed state keeps this default, whatever rms_norm_eps says.
 LATENT_NORM_EPSILON = 1e-6
@@ -25,7 +29,7 @@ FETCHED_AHEAD = (
 class FirstToken:
     """One token's way through a checkpoint; vectors only, matrices stay on disk."""
 
-    def __init__(self, checkpoint: Checkpoint, architecture: Architecture) -> None:
+    def __init__(self, checkpoint: Checkpoint, architecture: Architecture, precision: Precision = "float32") -> None:
         """Check that every tensor is understood.
 
         Raises:
@@ -39,14 +43,14 @@ class FirstToken:
                 " announces; fetch config and weights of one model, or correct num_hidden_layers"
             )
         require_known_tensors(checkpoint.names, architecture.layers)
-        self._checkpoint, self._sizes = checkpoint, architecture
+        self._checkpoint, self._sizes, self._dtype = checkpoint, architecture, np.dtype(precision)
         self._head = "model.embed_tokens" if architecture.tied else "lm_head"
 
     def logits(self, token: int) -> np.ndarray:
-        """[vocabulary rows] float32."""
+        """[vocabulary rows] in the precision of the arithmetic."""
         sizes = self._sizes
         embedding = (sizes.vocabulary, sizes.hidden)
-        state = self._checkpoint.row("model.embed_tokens", token, embedding)
+        state = self._checkpoint.row("model.embed_tokens", token, embedding).astype(self._dtype, copy=False)
         self._prefetch(0)
         for layer in range(sizes.layers):
             name = f"model.layers.{layer}"
@@ -137,8 +141,8 @@ class FirstToken:
     def _normalized(self, name: str, state: np.ndarray, epsilon: float | None = None) -> np.ndarray:
         """Root-mean-square normalisation."""
         weight = self._checkpoint.vector(f"{name}.weight", len(state))
-        mean_square = np.mean(np.square(state), dtype=np.float32)
-        return weight * (state / np.sqrt(mean_square + np.float32(epsilon or self._sizes.epsilon)))
+        mean_square = np.mean(np.square(state), dtype=self._dtype)
+        return weight * (state / np.sqrt(mean_square + self._dtype.type(epsilon or self._sizes.epsilon)))
 
 
 def route(experts: Experts, logits: np.ndarray, correction: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
@@ -150,7 +154,7 @@ def route(experts: Experts, logits: np.ndarray, correction: np.ndarray | float) 
         correction: added to sigmoid scores for the choice, not for the weights.
 
     Returns:
-        Numbers of the chosen experts in increasing order, and their float32 weights.
+        Numbers of the chosen experts in increasing order, and their weights in the precision of the logits.
     """
     if experts.scores == "softmax":
         scores = np.exp(log_softmax(logits))
@@ -165,8 +169,8 @@ def route(experts: Experts, logits: np.ndarray, correction: np.ndarray | float) 
     chosen = np.sort(np.argsort(-preference, kind="stable")[: experts.chosen])
     weights = scores[chosen]
     if experts.normalize:
-        weights = weights / (weights.sum() + np.float32(1e-20))
-    return chosen, (weights * np.float32(experts.scale)).astype(np.float32)
+        weights = weights / (weights.sum() + logits.dtype.type(1e-20))
+    return chosen, (weights * logits.dtype.type(experts.scale)).astype(logits.dtype)
 
 
 def activate(name: str, state: np.ndarray) -> np.ndarray:
@@ -175,14 +179,19 @@ def activate(name: str, state: np.ndarray) -> np.ndarray:
         return state * _sigmoid(state)
     if name == "relu":
         return np.maximum(state, 0)
-    inner = np.float32(np.sqrt(2 / np.pi)) * (state + np.float32(0.044715) * state**3)
-    return np.float32(0.5) * state * (1 + np.tanh(inner))
+    inner = math.sqrt(2 / math.pi) * (state + 0.044715 * state**3)
+    return 0.5 * state * (1 + np.tanh(inner))
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Logarithm of the softmax, summed in float64, returned as float32."""
+    """Logarithm of the softmax, summed in float64, in the precision of the logits.
+
+    The largest entry's own 1 is left out of the sum: of a nearly certain token all digits are kept.
+    """
     shifted = logits.astype(np.float64) - logits.max()
-    return (shifted - np.log(np.exp(shifted).sum())).astype(np.float32)
+    others = np.exp(shifted)
+    others[shifted.argmax()] = 0
+    return (shifted - np.log1p(others.sum())).astype(logits.dtype)
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

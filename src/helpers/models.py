@@ -1,4 +1,4 @@
-"""Open a checkpoint as a plain transformers model in float32, whatever it is stored in.
+"""Open a checkpoint as a plain transformers model in float32 or float64, whatever it is stored in.
 
 Quantized weights are decoded by `helpers.checkpoints`, not by a kernel, so that a number does not depend on which
 kernel happens to be installed.
@@ -15,8 +15,10 @@ from helpers.architectures import NotUnderstood, understand
 from helpers.checkpoints import Checkpoint, open_checkpoint, read_config
 from helpers.checkpoints.gguf_files import GgufFiles
 from helpers.checkpoints.quantization import Quantization, read_quantization
+from helpers.double_precision import in_float64
 from helpers.errors import InputError
 from helpers.model_families import FAMILIES
+from helpers.precision import Precision
 from helpers.silence import quiet
 
 if TYPE_CHECKING:
@@ -39,26 +41,43 @@ _ROTARY_FACTORS = "model.rotary_emb.inv_freq"
 _PERMUTED = ("llama",)
 
 
-def load_model(path: Path, device: str = "cpu") -> "PreTrainedModel":
-    """A model in float32 and evaluation mode.
+def load_model(path: Path, device: str = "cpu", dtype: Precision = "float32") -> "PreTrainedModel":
+    """A model in evaluation mode.
+
+    In float64 it has the weights that it has in float32, computes with them in float64 throughout
+    (`helpers.double_precision`) whoever calls it, and so do its positions.
 
     Args:
         path: a checkpoint folder (plain, GPTQ version 1, block-scaled float8) or a GGUF file.
         device: where torch puts it.
+        dtype: of the weights and of the arithmetic.
 
     Raises:
         InputError: a broken or unsupported checkpoint; a tensor that is missing, has no place in the model, or holds
             NaN or infinity. The message names file and tensor. Code that comes with a checkpoint is never run.
     """
+    if dtype == "float32":
+        return _opened(path).to(device).eval()
+    with in_float64():
+        model = _opened(path)
+    return _in_float64_throughout(model.double().to(device).eval())
+
+
+def _opened(path: Path) -> "PreTrainedModel":
     if path.is_file():
-        model = _from_gguf(path)
-    elif read_quantization(path, read_config(path)) != Quantization():
+        return _from_gguf(path)
+    if read_quantization(path, read_config(path)) != Quantization():
         with _one_line(path):
             config = _config(path)
-        model = _dequantized(open_checkpoint(path), config)
-    else:
-        model = _plain(path)
-    return model.to(device).eval()
+        return _dequantized(open_checkpoint(path), config)
+    return _plain(path)
+
+
+def _in_float64_throughout(model: "PreTrainedModel") -> "PreTrainedModel":
+    """The model, and its part below the output matrix, wrapped so that each call computes in float64 throughout."""
+    for part in {model, model.base_model}:
+        part.forward = in_float64()(part.forward)
+    return model
 
 
 def _config(path: Path) -> "PreTrainedConfig":

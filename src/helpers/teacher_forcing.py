@@ -4,9 +4,9 @@ Each document stands alone after the model's start ids, never after another docu
 token, where a causal model cannot see it. Logits exist for a block of positions at a time only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,14 +16,20 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-# Input tokens of one forward pass, padding included; a longer window is a batch of its own.
+# Input tokens of one forward pass, padding included; a longer window is a batch of its own. In float64 models are small
+# and fewer tokens keep a core busy, while of more each layer's results are so large that malloc gives their memory back
+# to the system and gets it again page by page: a quarter of the time.
 BATCH_TOKENS = 2048
-# Positions whose logits exist at a time: what stays in a core's cache, but at least 64 positions, because the whole
-# output matrix is read for every block (39 MB of logits at 150,000 entries).
+BATCH_TOKENS_FLOAT64 = 512
+# Positions whose logits exist at a time: what stays in a core's cache, but at least 32 positions, because the whole
+# output matrix is read for every block (39 MB of float64 logits at 150,000 entries).
 BLOCK_ELEMENTS = 1 << 17
-LEAST_ROWS = 64
-# Hidden states that a `KeepingRunner` holds at most: 256 MB, 27,000 tokens of a model 2,300 wide.
-KEPT_BYTES = 1 << 28
+LEAST_ROWS = 32
+# What a `KeepingRunner` holds at most: 512 MB, 23,000 tokens' float64 log-probabilities of 2,600 entries, or hidden
+# states of 54,000 tokens of a float32 model 2,300 wide.
+KEPT_BYTES = 1 << 29
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,9 @@ class Runner:
             raise InputError("no start ids; give at least one")
         self._check_ids(np.array(self._start))
         self.is_plain = self._is_plain()
-        self.batch_tokens = BATCH_TOKENS if self.is_plain else 1
+        plain_tokens = BATCH_TOKENS if self._head.weight.itemsize < 8 else min(BATCH_TOKENS, BATCH_TOKENS_FLOAT64)
+        self.batch_tokens = plain_tokens if self.is_plain else 1
+        self._products = None
 
     @property
     def device(self) -> "torch.device":
@@ -128,20 +136,44 @@ class Runner:
             return torch.cat([row[first : first + length] for row, length in zip(states, lengths, strict=True)])
 
     def logits(self, states: "torch.Tensor", out: "torch.Tensor") -> None:
-        """Logits of some rows of `states`, written to `out`, [rows, width] float32.
+        """Logits of some rows of `states`, computed in the model's precision and written to `out`, [rows, width].
 
         A width below `rows` leaves out the last rows of the output matrix.
         """
         import torch
 
-        width = out.shape[1]
+        rows, width = out.shape
         with torch.inference_mode():
             if not self.is_plain:
                 out.copy_(states[:, :width])
                 return
-            torch.mm(states, self._head.weight[:width].T, out=out)
+            products = out if out.dtype == states.dtype else self._buffer(rows, width)
+            torch.mm(states, self._head.weight[:width].T, out=products)
+            if products is not out:
+                out.copy_(products)
             if self._head.bias is not None:
                 out += self._head.bias[:width]
+
+    def once(self, key: Hashable, make: "Callable[[], _Made]", size: "Callable[[_Made], int]") -> "_Made":
+        """What `make` gives; see `KeepingRunner`.
+
+        Args:
+            key: what else than the model decides it.
+            size: of the result in bytes.
+        """
+        return make()
+
+    def keeps(self, size: int) -> bool:
+        """Whether so many bytes about all of the texts are kept."""
+        return False
+
+    def _buffer(self, rows: int, width: int) -> "torch.Tensor":
+        """Place for logits in the model's precision; memory that is allocated anew costs more than the product."""
+        import torch
+
+        if self._products is None or self._products.shape[1] != width or len(self._products) < rows:
+            self._products = torch.empty(rows, width, dtype=self._head.weight.dtype, device=self.device)
+        return self._products[:rows]
 
     def _check_ids(self, ids: np.ndarray) -> None:
         outside = ids[(ids < 0) | (ids >= self._entries)]
@@ -162,27 +194,31 @@ class Runner:
 
 
 class KeepingRunner(Runner):
-    """A runner for one parent of many children: a batch it has read before is not computed again.
+    """A runner for one parent of many children: what is known of a batch it has read before is not computed again.
 
-    Hidden states are kept, not logits: of a vocabulary of 150,000 they take a hundredth.
+    That is its log-probabilities, where those of all texts fit; else hidden states, which of a vocabulary of 150,000
+    take a hundredth.
     """
 
     def __init__(self, model: "PreTrainedModel", start_ids: Sequence[int], kept_bytes: int = KEPT_BYTES) -> None:
         """Look at the model; beyond `kept_bytes` nothing more is kept."""
         super().__init__(model, start_ids)
-        self._kept: dict[tuple[bytes, ...], torch.Tensor] = {}
-        self._left = kept_bytes
+        self._kept: dict[Hashable, Any] = {}
+        self._limit = self._left = kept_bytes
 
-    def states(self, batch: Sequence[Window]) -> "torch.Tensor":
-        """As `Runner.states`."""
-        key = tuple(window.tokens.tobytes() for window in batch)
+    def once(self, key: Hashable, make: "Callable[[], _Made]", size: "Callable[[_Made], int]") -> "_Made":
+        """As `Runner.once`, and the same object again when the key comes back, if there was room for it."""
         if key in self._kept:
             return self._kept[key]
-        states = super().states(batch)
-        if states.nbytes <= self._left:
-            self._kept[key] = states
-            self._left -= states.nbytes
-        return states
+        made = make()
+        if size(made) <= self._left:
+            self._kept[key] = made
+            self._left -= size(made)
+        return made
+
+    def keeps(self, size: int) -> bool:
+        """As `Runner.keeps`."""
+        return size <= self._limit
 
 
 def block_rows(width: int) -> int:
@@ -210,19 +246,60 @@ def log_probabilities(
 
     runner = Runner(model, start_ids)
     found = [np.empty(len(tokens), np.float32) for tokens in documents]
-    buffer = torch.empty(block_rows(runner.rows), runner.rows, device=runner.device)
+    rows = block_rows(runner.rows)
+    buffer, spare = (torch.empty(rows, runner.rows, dtype=torch.float64, device=runner.device) for _ in range(2))
     windows = cut_windows(documents, largest_length([model], len(start_ids), length))
     for batch in batches(windows, len(start_ids), runner.batch_tokens):
         states = runner.states(batch)
         tokens = torch.from_numpy(np.concatenate([window.tokens for window in batch]).astype(np.int64))
-        values = torch.empty(len(tokens), device=runner.device)
-        for first in range(0, len(tokens), len(buffer)):
-            rows = slice(first, min(first + len(buffer), len(tokens)))
-            logits = buffer[: rows.stop - rows.start]
-            runner.logits(states[rows], logits)
-            actual = logits.gather(1, tokens[rows, None].to(runner.device))[:, 0]
-            values[rows] = actual - logits.logsumexp(1)
+        values = torch.empty(len(tokens), dtype=torch.float64, device=runner.device)
+        for block in blocks(len(tokens), rows):
+            logits = buffer[: block.stop - block.start]
+            with torch.inference_mode():
+                runner.logits(states[block], logits)
+                log_softmax(logits, spare[: len(logits)])
+                values[block] = logits.gather(1, tokens[block, None].to(runner.device))[:, 0]
         parts = np.split(values.cpu().numpy(), np.cumsum([len(window.tokens) for window in batch])[:-1])
         for window, part in zip(batch, parts, strict=True):
             found[window.document][window.first : window.first + len(part)] = part
     return found
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """What `log_softmax` learns of each row on its way.
+
+    Attributes:
+        top: [rows] id of the most probable token.
+        entropy: [rows] in nats.
+    """
+
+    top: "torch.Tensor"
+    entropy: "torch.Tensor"
+
+
+def log_softmax(logits: "torch.Tensor", spare: "torch.Tensor") -> Peaks:
+    """The logarithm of the softmax of each row, in place.
+
+    A row's largest entry is taken out of the sum, to which it gives 1: ln(1 + rest) keeps all digits of a nearly
+    certain token's log-probability, and of a small entropy.
+
+    Args:
+        logits: [rows, width] float64; overwritten.
+        spare: of the same shape; overwritten.
+    """
+    import torch
+
+    top = logits.argmax(1, keepdim=True)
+    logits -= logits.gather(1, top)
+    others = torch.exp(logits, out=spare).scatter_(1, top, 0.0)
+    rest = others.sum(1)
+    log_total = rest.log1p()
+    logits -= log_total[:, None]
+    entropy = (log_total - torch.linalg.vecdot(others, logits)) / (1 + rest)
+    return Peaks(top[:, 0], entropy)
+
+
+def blocks(tokens: int, rows: int) -> list[slice]:
+    """Positions of a batch, so many at a time."""
+    return [slice(first, min(first + rows, tokens)) for first in range(0, tokens, rows)]

@@ -1,5 +1,6 @@
 """Next-token distribution with transformers and accelerate: slow, large, and right for any model they know."""
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,18 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from helpers.double_precision import in_float64
 from helpers.errors import InputError
+from helpers.precision import Precision
 from helpers.silence import quiet
 
 WEIGHT_FILES = ("*.safetensors", "*.bin")
 
 
-def transformers_log_probabilities(path: Path, input_ids: Sequence[int]) -> np.ndarray:
-    """Log-probabilities of the next token in float32; weights that do not fit in memory are left on disk.
+def transformers_log_probabilities(
+    path: Path, input_ids: Sequence[int], precision: Precision = "float32"
+) -> np.ndarray:
+    """Log-probabilities of the next token; weights that do not fit in memory are left on disk.
 
     Args:
         path: checkpoint folder or GGUF file.
         input_ids: at least one.
+        precision: of the arithmetic.
 
     Returns:
         [vocabulary rows] float32.
@@ -29,8 +35,9 @@ def transformers_log_probabilities(path: Path, input_ids: Sequence[int]) -> np.n
     """
     import torch
 
-    with tempfile.TemporaryDirectory() as offload:
-        model, missing, unexpected = _load(path, offload)
+    throughout = in_float64() if precision == "float64" else contextlib.nullcontext()
+    with tempfile.TemporaryDirectory() as offload, throughout:
+        model, missing, unexpected = _load(path, offload, precision)
         if missing:
             raise InputError(f"{path}: tensor {missing[0]} is missing")
         if unexpected:
@@ -41,7 +48,7 @@ def transformers_log_probabilities(path: Path, input_ids: Sequence[int]) -> np.n
             raise InputError(f"{path}: input id {outside[0]} lies outside of the embedding ({rows} rows)")
         with torch.inference_mode():
             logits = model(input_ids=torch.tensor([list(input_ids)])).logits[0, -1]
-            log_probabilities = logits.double().log_softmax(-1).float().cpu().numpy()
+            log_probabilities = logits.double().log_softmax(-1).cpu().numpy().astype(np.float32)
         if not np.isfinite(log_probabilities).all():
             raise InputError(f"{path}: the result is not finite ({_first_not_finite(model)})")
     return log_probabilities
@@ -54,7 +61,7 @@ def weight_bytes(path: Path) -> int:
     return sum(file.stat().st_size for pattern in WEIGHT_FILES for file in path.glob(pattern))
 
 
-def _load(path: Path, offload: str) -> tuple[Any, list[str], list[str]]:
+def _load(path: Path, offload: str, precision: Precision) -> tuple[Any, list[str], list[str]]:
     """The model, names of tensors that should have been in the checkpoint, and of those that should not."""
     import torch
 
@@ -65,7 +72,7 @@ def _load(path: Path, offload: str) -> tuple[Any, list[str], list[str]]:
 
             model, report = AutoModelForCausalLM.from_pretrained(
                 folder,
-                dtype=torch.float32,
+                dtype=getattr(torch, precision),
                 device_map="auto",
                 offload_folder=offload,
                 trust_remote_code=False,

@@ -5,6 +5,7 @@ numpy is enough; the `gguf` package is imported for GGUF files only, torch never
 """
 
 import json
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -29,6 +30,8 @@ STORED_PARTS = (
     *("weight", "weight_scale_inv", "qweight", "qzeros", "scales", "g_idx"),
     *("bias", "e_score_correction_bias"),
 )
+# Parts of a quantized matrix that hold no weights of their own.
+_BESIDE_CODES = ("weight_scale_inv", "qzeros", "scales", "g_idx")
 
 
 class Checkpoint:
@@ -54,6 +57,25 @@ class Checkpoint:
     def bytes_read(self) -> int:
         """Bytes asked for so far, headers included."""
         return self._files.bytes_read
+
+    def holds_fewer_weights(self, limit: int) -> bool:
+        """Whether the model has fewer weights, by the headers; codes of quantized ones count as what they stand for.
+
+        No header is read once the answer is known.
+
+        Raises:
+            InputError: a header is broken.
+        """
+        count = 0
+        for name in self.names:
+            part = name.rpartition(".")[2]
+            if part in _BESIDE_CODES:
+                continue
+            codes_per_word = 32 / self._quantization.gptq_bits if part == "qweight" else 1
+            count += math.prod(self._files.find(name).shape) * codes_per_word
+            if count >= limit:
+                return False
+        return True
 
     def vector(self, name: str, size: int) -> np.ndarray:
         """A whole tensor of one dimension, for example a bias, [size] float32.
@@ -113,12 +135,12 @@ class Checkpoint:
 
         Args:
             module: for example "model.layers.0.mlp.up_proj".
-            vector: [columns] finite float32.
+            vector: [columns] finite float32 or float64, which is what the product is computed in.
             shape: (rows, columns) the matrix must have.
             rows: ranges of rows to multiply; the others are not read. All if `None`.
 
         Returns:
-            [number of rows chosen] float32, finite.
+            [number of rows chosen], finite, in the precision of the vector.
 
         Raises:
             InputError: the tensor is missing, broken, of another shape or not finite.

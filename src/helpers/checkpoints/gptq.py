@@ -55,8 +55,11 @@ class GptqMatrix(Matrix):
         """`matrix @ vector`; codes lie input by input, so all rows are computed and the chosen ones returned.
 
         With s and z constant in a group, the sum over a group is s · (Σ vector · code − z · Σ vector): codes are
-        multiplied as they are, and scales and zero points touch only one number per group and row.
+        multiplied as they are, and scales and zero points touch only one number per group and row. In float64 it is
+        the decoded matrix that is multiplied, so that both engines compute the same model.
         """
+        if vector.dtype == np.float64:
+            return super().product(vector, rows)
         by_group = np.zeros_like(self._scales)
         for start, stop in self._input_blocks():
             first, last = self._bytes_of(start, stop)

@@ -1,7 +1,8 @@
-"""A stored matrix times a vector, in float32, without ever holding the matrix as float32.
+"""A stored matrix times a vector, in float32 or float64, without ever holding the whole matrix decoded.
 
 Rows are converted block by block into a few megabytes and multiplied at once: a matrix is read once, from the page
-cache, at the speed of memory. All formats give the product of the stored numbers exactly as float32 arithmetic does.
+cache, at the speed of memory. All formats give the product of the stored numbers exactly as float32 arithmetic does. A
+vector in float64 is multiplied in float64 with what `decode` gives, the matrix that a loaded model has.
 """
 
 from abc import ABC, abstractmethod
@@ -35,18 +36,19 @@ class Matrix(ABC):
         """`matrix @ vector`.
 
         Args:
-            vector: [columns] float32.
+            vector: [columns] float32 or float64.
             rows: ranges (start, stop) of rows to multiply, in this order; all rows if `None`. Others are not read.
 
         Returns:
-            [number of rows chosen] float32.
+            [number of rows chosen] in the precision of the vector.
         """
         blocks = list(row_blocks(rows or [(0, self.shape[0])], self.shape[1]))
-        result = np.empty(sum(stop - start for start, stop in blocks), np.float32)
+        result = np.empty(sum(stop - start for start, stop in blocks), vector.dtype)
+        multiply = self._multiply if vector.dtype == np.float32 else self._multiply_in_float64
         done = 0
         for start, stop in blocks:
             self.tensor.prefetch(start * self.width + READ_AHEAD, stop * self.width + READ_AHEAD)
-            self._multiply(start, stop, vector, result[done : done + stop - start])
+            multiply(start, stop, vector, result[done : done + stop - start])
             done += stop - start
         return result
 
@@ -60,6 +62,9 @@ class Matrix(ABC):
 
     def _multiply(self, start: int, stop: int, vector: np.ndarray, out: np.ndarray) -> None:
         np.matmul(self.decode(start, stop), vector, out=out)
+
+    def _multiply_in_float64(self, start: int, stop: int, vector: np.ndarray, out: np.ndarray) -> None:
+        np.matmul(self.decode(start, stop).astype(np.float64), vector, out=out)
 
 
 def row_blocks(rows: Rows, columns: int) -> Iterator[tuple[int, int]]:

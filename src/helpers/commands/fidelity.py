@@ -75,13 +75,14 @@ def _compare_tokens(
     from helpers.divergences import fidelity_summary
     from helpers.fidelity import keyword_ids, require_same_vocabulary, token_fidelity
     from helpers.models import load_model
+    from helpers.precision import precision_of
     from helpers.start_contexts import start_context
 
     require_same_vocabulary(*vocabularies)
     documents = _encode(vocabularies, texts)
-    start = start_context(paths[0], context)
+    start, precision = start_context(paths[0], context), precision_of(*paths)
     tokens = token_fidelity(
-        *(load_model(path) for path in paths),
+        *(load_model(path, dtype=precision) for path in paths),
         documents,
         start.ids,
         keyword_ids=keyword_ids(vocabularies[0]),

@@ -23,6 +23,7 @@ from helpers.languages import (
 from helpers.loss_changes import document_losses
 from helpers.measurements import measure, measurement
 from helpers.measurements.models import ModelSubject, deciding_files
+from helpers.precision import Precision, precision_of
 from helpers.registry import Registry, find_model
 from helpers.specs import ModelSpec, TokenizerSpec
 from helpers.start_contexts import start_ids
@@ -80,13 +81,15 @@ class PairSubject:
 
 
 @measurement(
-    version=2,
+    version=3,
     subject=PairSubject(),
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],
 )
 def fidelity(pair: Pair, translations: int = 4) -> pd.DataFrame:
-    """Every predicted token of parallel programs, read by both models (`fidelity.token_fidelity`).
+    """Every predicted token of parallel programs, read by both models (`fidelity.token_fidelity`), and `precision`.
+
+    That column says what both were computed in (`helpers.precision`).
 
     The programs are the repository's own and are in no training corpus; a document is one program in one language, a
     unit is a program.
@@ -97,16 +100,18 @@ def fidelity(pair: Pair, translations: int = 4) -> pd.DataFrame:
     from helpers.fidelity import require_same_vocabulary, token_fidelity
     from helpers.models import load_model
 
-    reading = _read_by(pair.parent, translations)
+    precision = precision_of(pair.parent, pair.child)
+    reading = _read_by(pair.parent, translations, precision)
     require_same_vocabulary(reading.vocabulary, _tokenizer(pair.child))
-    return token_fidelity(
+    tokens = token_fidelity(
         reading.runner,
-        load_model(pair.child),
+        load_model(pair.child, dtype=precision),
         reading.documents,
         reading.start_ids,
         keyword_ids=reading.keyword_ids,
         entries=len(reading.vocabulary),
     )
+    return tokens.assign(precision=pd.Categorical([precision]).repeat(len(tokens)))
 
 
 @measurement(version=2, subject=ModelSubject(), packages=[])
@@ -184,13 +189,17 @@ def texts_read(translations: int) -> list[tuple[Language, str, str]]:
     ]
 
 
-def _read_by(parent: Path, translations: int) -> Reading:
+def _read_by(parent: Path, translations: int, precision: Precision) -> Reading:
     """The reading of a parent: the last one where it is the same, for variants of one model are compared in a row."""
     from helpers.fidelity import encode_document, keyword_ids
     from helpers.models import load_model
     from helpers.teacher_forcing import KeepingRunner
 
-    key = (translations, *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in deciding_files(parent)))
+    key = (
+        translations,
+        precision,
+        *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in deciding_files(parent)),
+    )
     if key not in _LAST:
         _LAST.clear()  # before the next parent is loaded: two large ones may not fit side by side
         vocabulary, start = _tokenizer(parent), start_ids(parent, "document")
@@ -198,7 +207,7 @@ def _read_by(parent: Path, translations: int) -> Reading:
             encode_document(vocabulary, language, text, f"{language.key}/{program}", program)
             for language, program, text in texts_read(translations)
         ]
-        runner = KeepingRunner(load_model(parent), start)
+        runner = KeepingRunner(load_model(parent, dtype=precision), start)
         _LAST[key] = Reading(vocabulary, documents, start, keyword_ids(vocabulary), runner)
     return _LAST[key]
 

@@ -19,6 +19,7 @@ from helpers.measurements import measure, measurement
 from helpers.measurements.tokenizers import vocabulary
 from helpers.measurements.variants import quantized_variant
 from helpers.models import load_model
+from helpers.precision import precision_of
 from helpers.registry import Registry, find_model, load_registry, tokenizer_name
 from helpers.specs import ModelSpec, TokenizerSpec
 from helpers.start_contexts import StartContext, start_context
@@ -114,7 +115,7 @@ class CheckpointSubject(ModelSubject):
         return super().open(spec)
 
 
-@measurement(version=2, subject=CheckpointSubject(), packages=["numpy", "transformers", "gguf"])
+@measurement(version=3, subject=CheckpointSubject(), packages=["numpy", "transformers", "gguf"])
 def cold_start(
     model: Path | HubModel, context: str = "document", input_ids: Sequence[int] | None = None
 ) -> pd.DataFrame:
@@ -126,14 +127,19 @@ def cold_start(
 
     Returns:
         Columns `token_id`, `log_probability` (float32), and, the same in every row: `context`, `input_ids` (blanks
-        between), `origin` (what decided the ids), `engine`, `reason` (why transformers was needed), `bytes_read`.
+        between), `origin` (what decided the ids), `engine`, `reason` (why transformers was needed), `bytes_read`,
+        `precision` (of the arithmetic, `helpers.precision`).
     """
     remote = open_remote_model(model.hub, model.commit, model.file) if isinstance(model, HubModel) else None
     if input_ids is not None:
         start = StartContext(context, tuple(input_ids), "given by hand")
     else:
         start = start_context(remote.settings() if remote else model, context)
-    result = engine.cold_start_from(remote.checkpoint, start.ids) if remote else engine.cold_start(model, start.ids)
+    precision = precision_of(remote.checkpoint if remote else model)
+    if remote:
+        result = engine.cold_start_from(remote.checkpoint, start.ids, precision)
+    else:
+        result = engine.cold_start(model, start.ids, precision)
     return pd.DataFrame(
         {
             "token_id": range(len(result.log_probabilities)),
@@ -144,11 +150,12 @@ def cold_start(
             "engine": result.engine,
             "reason": result.reason,
             "bytes_read": result.bytes_read,
+            "precision": precision,
         }
     )
 
 
-@measurement(version=1, subject=ModelSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers"])
+@measurement(version=2, subject=ModelSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers"])
 def warm_start(model: Path, kept: int = 50) -> pd.DataFrame:
     """The next-token distribution after every keyword that is one token: alone, and after the document start.
 
@@ -158,14 +165,15 @@ def warm_start(model: Path, kept: int = 50) -> pd.DataFrame:
     Returns:
         Columns `start` ("alone" or "document"), `keyword`, `input_ids` (blanks between), `rank` (from 1, the
         most probable), `token_id`, `probability`, `entropy_nats` (of the whole distribution, the same for all rows of
-        a keyword).
+        a keyword), both float32, and `precision` (of the arithmetic, `helpers.precision`).
     """
     import torch
 
     tokenizer = open_tokenizer(TokenizerSpec(key=str(model), label=str(model), path=str(model)))
     table = vocabulary_table(tokenizer, keyword_union(select_languages(None)))
     bare = table[table["form"] == "bare"].drop_duplicates("keyword")
-    network, tables = load_model(model), []
+    precision, tables = precision_of(model), []
+    network = load_model(model, dtype=precision)
     for start, lead in (("alone", ()), ("document", start_context(model, "document").ids)):
         inputs = torch.tensor([[*lead, token] for token in bare["token_id"]])
         with torch.inference_mode():
@@ -174,9 +182,9 @@ def warm_start(model: Path, kept: int = 50) -> pd.DataFrame:
         for keyword, ids, row in zip(bare["keyword"], inputs.tolist(), probabilities, strict=True):
             best = np.argsort(-row, kind="stable")[:kept]
             columns = {"start": start, "keyword": keyword, "input_ids": " ".join(map(str, ids))}
-            columns |= {"rank": range(1, len(best) + 1), "token_id": best, "probability": row[best]}
-            tables.append(pd.DataFrame(columns | {"entropy_nats": entropy(row)}))
-    return pd.concat(tables, ignore_index=True)
+            columns |= {"rank": range(1, len(best) + 1), "token_id": best, "probability": row[best].astype(np.float32)}
+            tables.append(pd.DataFrame(columns | {"entropy_nats": np.float32(entropy(row))}))
+    return pd.concat(tables, ignore_index=True).assign(precision=precision)
 
 
 def cold_starts(
