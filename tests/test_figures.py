@@ -4,11 +4,32 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from helpers import store
+from helpers.__main__ import main
 from helpers.errors import InputError
-from helpers.figures import PALETTE, read_texts, save_figure, save_table, use_style, write_gallery
+from helpers.figures import (
+    PALETTE,
+    beside_boundary,
+    origins,
+    read_texts,
+    save_figure,
+    save_table,
+    use_style,
+    write_gallery,
+)
+from helpers.figures.origins import read_origin, read_provenance_of
 from helpers.figures.parts import series_style
+from helpers.store import TableRead, note_read, short_key, write_table
+from helpers.trace import trace
 
 DATA = pd.DataFrame({"x": [1, 2], "y": [0.1, 1 / 3]})
+
+
+@pytest.fixture(autouse=True)
+def session(monkeypatch):
+    """A session that has read and saved nothing."""
+    monkeypatch.setattr(store, "_READ", {})
+    monkeypatch.setattr(origins, "_SAVED", {})
 
 
 def draw():
@@ -47,6 +68,96 @@ def test_a_figure_without_data_is_said_and_not_drawn(tmp_path, capsys):
     assert save_figure(draw(), "09-test", data=DATA.head(0), caption="c", alt="a", directory=tmp_path) is None
     assert "09-test: not drawn" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
+
+
+def save(name, directory):
+    return save_figure(draw(), name, data=DATA, caption="A caption.", alt="alt", directory=directory)
+
+
+TABLES = [TableRead("fidelity", f"zoo-s+rtn-{bits}", {"translations": 4}, f"{bits}" * 64) for bits in (2, 3, 4)]
+
+
+def test_a_caption_ends_with_the_key_of_the_tables_read_so_far(tmp_path):
+    for table in TABLES[:2]:
+        note_read(table)
+    caption, _ = read_texts(save("09-first", tmp_path))
+    assert caption == f"A caption. Key {short_key(TABLES[:2])}."
+    note_read(TABLES[2])
+    save_table(DATA, "09-table", directory=tmp_path)
+    for name, count in (("09-first", 2), ("09-table", 3)):
+        origin = read_origin(name, tmp_path)
+        assert (origin.tables, origin.key) == (TABLES[:count], short_key(TABLES[:count]))
+    assert (tmp_path / "09-tables.json").is_file() and not (tmp_path / "provenance.json").exists()
+
+
+def test_the_list_of_tables_is_the_same_for_another_folder_and_a_repeated_save(tmp_path):
+    note_read(TABLES[0])
+    for folder, times in (("a", 1), ("b", 2)):
+        for _ in range(times):
+            save("09-test", tmp_path / folder)
+    assert (tmp_path / "a" / "09-tables.json").read_bytes() == (tmp_path / "b" / "09-tables.json").read_bytes()
+
+
+def test_machine_and_commit_stand_apart_and_with_the_committed_figures_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(origins, "FIGURES", tmp_path / "figures")
+    monkeypatch.setattr(origins, "RESULTS", tmp_path / "results")
+    note_read(TABLES[0])
+    for name in ("10-b", "09-a"):
+        save(name, tmp_path / "figures")
+    save("09-a", tmp_path / "custom")
+    made = read_provenance_of("09-a", tmp_path / "figures")
+    assert set(made) == {"machine", "packages", "commit"} and made["packages"]["numpy"]
+    assert read_provenance_of("09-a", tmp_path / "custom") is None
+    assert (tmp_path / "figures" / "provenance.json").read_text().index('"09"') < (
+        tmp_path / "figures" / "provenance.json"
+    ).read_text().index('"10"')
+
+
+def test_where_a_figure_goes_is_said_unless_it_is_the_repositorys_own_folder(tmp_path, monkeypatch, capsys):
+    save("09-test", tmp_path / "custom")
+    assert capsys.readouterr().out == f"figure 09-test: {tmp_path / 'custom' / '09-test.svg'}\n"
+    monkeypatch.setattr("helpers.figures.FIGURES", tmp_path / "figures")
+    save("09-test", tmp_path / "figures")
+    assert capsys.readouterr().out == ""
+
+
+def test_the_way_back_names_tables_models_packages_machine_and_commit(tmp_path):
+    for table in TABLES[:2]:
+        note_read(table)
+    made = {"version": 2, "seconds": 1.5, "subject": {"parent": {"model.safetensors": "ab" * 32}}, "inputs": {}}
+    made |= {"python": "3.11.7", "packages": {"torch": "2.13.0"}, "machine": {"cores": 2}, "commit": "c0ffee"}
+    path = write_table(tmp_path / "results", "fidelity", TABLES[0].key, DATA, made)
+    svg = save("09-test", tmp_path)
+    text = trace(svg, tmp_path / "results")
+    assert trace(svg.with_suffix(""), tmp_path / "results") == text
+    for words in (
+        f"key      {short_key(TABLES[:2])}: 2 tables",
+        "table    fidelity of zoo-s+rtn-2 (translations 4)",
+        f"stored   {path}",
+        "subject  parent/model.safetensors abababababababab\n",
+        "packages python 3.11.7, torch 2.13.0",
+        "machine  cores 2",
+        "commit   c0ffee",
+        f"key {TABLES[1].key}: not stored on this machine",
+    ):
+        assert words in text
+
+
+def test_a_name_without_a_way_back_is_one_line(tmp_path, capsys):
+    assert main(["trace", str(tmp_path / "09-none.svg")]) == 2
+    save_table(DATA, "09-old", directory=tmp_path)  # rests on no measured table
+    assert main(["trace", str(tmp_path / "09-old")]) == 2
+    absent, unknown = capsys.readouterr().err.splitlines()
+    assert "no such figure" in absent and "09-tables.json: no such file" in unknown
+
+
+def test_numbers_beside_a_rounding_boundary_are_counted(tmp_path):
+    data = pd.DataFrame({"x": [0.1234565, 1 / 3, 2.5, float("nan"), 1234565.0], "n": [1, 2, 3, 4, 5]})
+    assert beside_boundary(data) == 2
+    assert beside_boundary(data, 1e-15) <= 2 and beside_boundary(data.head(0)) == 0
+    note_read(TABLES[0])
+    save_table(data, "09-x", directory=tmp_path)
+    assert read_origin("09-x", tmp_path).beside_boundary == 2
 
 
 def test_more_series_than_colours_stay_apart():

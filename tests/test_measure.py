@@ -9,12 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from helpers import store
 from helpers.errors import InputError, Unavailable
 from helpers.measurements import fingerprint, for_each, measure, measurement
 from helpers.measurements.tokenizers import TokenizerSubject, vocabulary
 from helpers.registry import Registry
 from helpers.specs import TokenizerSpec
-from helpers.store import read_provenance
+from helpers.store import read_provenance, tables_read
 
 
 @pytest.fixture
@@ -92,6 +93,38 @@ def test_provenance_says_how_a_table_was_made(counted, tokenizer_json, tmp_path)
     assert provenance["subject"]["fingerprint"] == fingerprint(tokenizer_json)
     assert provenance["packages"]["tokenizers"] and provenance["seconds"] >= 0
     assert "label" not in provenance["subject"]
+    assert set(provenance["machine"]) == {"system", "processor", "instruction_sets", "cores", "settings"}
+
+
+def test_what_a_session_reads_is_noted_computed_or_stored_and_a_gap_is_not(
+    counted, tokenizer_json, tmp_path, monkeypatch
+):
+    registry = registry_with(tokenizer_json)
+    noted = []
+    for _ in range(2):  # computed, then stored
+        monkeypatch.setattr(store, "_READ", {})
+        measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry, factor=3)
+        with pytest.raises(InputError):
+            measure(counted, ["nobody"], directory=tmp_path / "r", registry=registry)
+        noted.append(tables_read())
+    assert noted[0] == noted[1]
+    (table,) = noted[0]
+    assert (table.measurement, table.subject, table.parameters) == ("sizes", "tiny", {"factor": 3})
+    assert [path.name.split(".")[0] for path in (tmp_path / "r" / "sizes").glob("*.parquet")] == [table.key]
+
+
+def test_what_a_measurement_reads_for_itself_is_not_noted(counted, tokenizer_json, tmp_path, monkeypatch):
+    """It is read only where the outer table is not stored yet, and a key must not depend on that."""
+    registry = registry_with(tokenizer_json)
+
+    @measurement(version=1, subject=TokenizerSubject(), uses=[counted])
+    def doubled(tokenizer):
+        return measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry)[["size"]] * 2
+
+    for _ in range(2):
+        monkeypatch.setattr(store, "_READ", {})
+        measure(doubled, ["tiny"], directory=tmp_path / "r", registry=registry)
+        assert [table.measurement for table in tables_read()] == ["doubled"]
 
 
 def test_what_cannot_be_had_is_left_out_by_name(counted, tokenizer_json, tmp_path, capsys):
@@ -149,6 +182,8 @@ def test_for_each_applies_per_subject():
     table = pd.DataFrame({"tokenizer": ["b", "b", "a"], "value": [1, 2, 5]})
     sums = for_each(table, "tokenizer", lambda rows, plus: pd.DataFrame({"sum": [rows["value"].sum() + plus]}), 10)
     assert sums.to_dict("list") == {"sum": [13, 15], "tokenizer": ["b", "a"]}
+    with pytest.raises(Unavailable, match="nothing was measured"):  # a section without subjects, not an error
+        for_each(table[:0], "tokenizer", lambda rows: rows)
 
 
 def test_a_missing_input_is_named(tmp_path):

@@ -13,7 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.store import DamagedTable, find_table, locked, read_provenance, read_table, table_key, write_table
+from helpers import store
+from helpers.store import (
+    DamagedTable,
+    TableRead,
+    find_table,
+    locked,
+    note_read,
+    read_provenance,
+    read_table,
+    short_key,
+    table_key,
+    tables_read,
+    write_table,
+)
 
 TABLE = pd.DataFrame({"name": ["a", "b", None], "value": [1.5, 2.5, float("nan")], "bytes": [b"x", b"\xff", b""]})
 
@@ -40,6 +53,35 @@ def test_a_key_ignores_order_and_nothing_else(ingredients, shuffler):
     assert table_key(dict(items)) == table_key(ingredients)
     name = items[0][0]
     assert table_key({**ingredients, name: [ingredients[name], "changed"]}) != table_key(ingredients)
+
+
+reads = st.lists(
+    st.builds(TableRead, st.text(), st.text(), st.just({}), st.text("0123456789abcdef", min_size=4)), min_size=1
+)
+
+
+@given(reads, st.randoms())
+def test_a_short_key_stands_for_a_set_of_keys(tables, shuffler):
+    """Order, repetition, names and parameters do not matter; one key more does."""
+    shuffled = [TableRead("m", "renamed", {"other": 1}, table.key) for table in tables] * 2
+    shuffler.shuffle(shuffled)
+    assert short_key(shuffled) == short_key(tables)
+    assert len(short_key(tables)) == 8
+    assert short_key([*tables, TableRead("m", "s", {}, "another")]) != short_key(tables)
+    assert short_key([]) == ""
+
+
+def test_a_short_key_is_the_digest_of_the_sorted_keys():
+    """As `printf 'a\\nb' | sha256sum` says."""
+    assert short_key([TableRead("m", "s", {}, "b"), TableRead("m", "s", {}, "a")]) == "7e18f737"
+
+
+def test_a_session_notes_each_table_once_in_the_order_of_reading(monkeypatch):
+    monkeypatch.setattr(store, "_READ", {})
+    first, second = TableRead("m", "x", {}, "b"), TableRead("m", "y", {}, "a")
+    for table in (first, second, first):
+        note_read(table)
+    assert tables_read() == (first, second)
 
 
 def test_every_flipped_byte_is_detected_and_named(tmp_path):
@@ -73,6 +115,8 @@ def test_kill_at_random_moments_leaves_only_whole_tables(tmp_path):
     for _ in range(5):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
         assert writer.stdout.readline() == b"ready\n"
+        while not list((tmp_path / "m").glob("*.parquet")):  # a busy machine may take a while to the first
+            time.sleep(0.01)
         time.sleep(rng.uniform(0.02, 0.4))
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()

@@ -4,13 +4,16 @@ A table is one parquet file `<directory>/<measurement>/<key>.<digest>.parquet`. 
 digest is the sha256 of the file's own bytes: a flipped byte anywhere in the file is seen before it is read. Files
 are written under a temporary name and renamed, so a killed run leaves no half table; a lock per key lets two
 processes that want the same table end with one.
+
+Which tables a session (a process: a kernel, a script) has read is noted, so that a figure can say what it rests on.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +26,43 @@ from helpers.errors import InputError
 
 PROVENANCE_FIELD = b"provenance"
 _DIGEST_LENGTH = 16
+_SHORT_KEY_LENGTH = 8
 
 
 class DamagedTable(Exception):
     """A stored table is not what was written; the message names the file."""
+
+
+@dataclass(frozen=True)
+class TableRead:
+    """A table that a session has read: what was measured of whom, how, and under which key it is stored."""
+
+    measurement: str
+    subject: str
+    parameters: Mapping[str, Any]
+    key: str
+
+
+_READ: dict[tuple[str, str], TableRead] = {}
+
+
+def note_read(table: TableRead) -> None:
+    """Add a table to those that this session has read; one that was read before keeps its place."""
+    _READ.setdefault((table.subject, table.key), table)
+
+
+def tables_read() -> tuple[TableRead, ...]:
+    """The tables that this session has read, in the order of their first reading."""
+    return tuple(_READ.values())
+
+
+def short_key(tables: Iterable[TableRead]) -> str:
+    """Eight hex digits that stand for a set of tables: sha256 over their sorted keys, one a line; empty for no table.
+
+    Names, order and repetition do not matter, so that the same numbers have the same key on every machine.
+    """
+    keys = sorted({table.key for table in tables})
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:_SHORT_KEY_LENGTH] if keys else ""
 
 
 def table_key(ingredients: Mapping[str, Any]) -> str:

@@ -2,18 +2,19 @@
 
 A measurement is a function from one subject (a tokenizer, a model) to a tidy table, declared with a version and the
 input files it reads. `measure` loads every table whose key exists and computes the others, so a notebook works the
-same from JupyterLab, papermill or a script, and nothing is computed twice. Only this package writes results.
+same from JupyterLab, papermill or a script, and nothing is computed twice. Only this package writes results. Every
+table that is handed out is noted (`store.tables_read`), so that a figure can name what it rests on.
 
 Key = sha256 of (measurement, its version, parameters, the fields of the row that decide the result, fingerprints of
 the subject and of the input files). A label never enters the key. Changing a definition bumps the version.
 """
 
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,9 +23,19 @@ from tqdm import tqdm
 
 from helpers.downloads import sha256_of
 from helpers.errors import InputError, Unavailable
-from helpers.project import RESULTS, ROOT
+from helpers.project import RESULTS
+from helpers.provenance import commit, machine, package_version
 from helpers.registry import Registry, load_registry
-from helpers.store import DamagedTable, find_table, locked, read_table, table_key, write_table
+from helpers.store import (
+    DamagedTable,
+    TableRead,
+    find_table,
+    locked,
+    note_read,
+    read_table,
+    table_key,
+    write_table,
+)
 
 # Seconds before a progress bar appears; it stays silent where nobody watches (not a terminal).
 PROGRESS_DELAY = 3.0
@@ -141,7 +152,12 @@ def for_each(
         table: what `measure` returned.
         columns: its subject column, or several that tell its parts apart.
         function: rows of one part, `arguments` → table.
+
+    Raises:
+        Unavailable: the table is empty, so that what was asked for does not exist here.
     """
+    if table.empty:
+        raise Unavailable(f"{getattr(function, '__name__', 'table')}: nothing was measured for it")
     names = [columns] if isinstance(columns, str) else columns
     parts = [
         function(rows, *arguments).assign(**dict(zip(names, values, strict=True)))
@@ -165,6 +181,19 @@ def fingerprint(path: Path) -> str:
     return sha256_of("".join(f"{file.relative_to(path)} {sha256_of(file.read_bytes())}\n" for file in files).encode())
 
 
+_INSIDE: ContextVar[bool] = ContextVar("inside a measurement", default=False)
+
+
+@contextmanager
+def _computing() -> Iterator[None]:
+    """What a measurement reads for itself is not noted: where its table is stored already, it reads nothing."""
+    token = _INSIDE.set(True)
+    try:
+        yield
+    finally:
+        _INSIDE.reset(token)
+
+
 def _one_table(
     what: Measurement, name: str, registry: Registry, parameters: Mapping[str, Any], directory: Path
 ) -> pd.DataFrame:
@@ -181,22 +210,30 @@ def _one_table(
             used.name: [used.version, *(fingerprint(path) for path in used.inputs(**parameters))] for used in what.uses
         }
     key = table_key(ingredients)
-    stored = _read_stored(directory, what.name, key)
-    if stored is not None:
-        return stored
-    with locked(directory, what.name, key):
-        stored = _read_stored(directory, what.name, key)  # another process may have been first
-        if stored is not None:
-            return stored
-        started = time.perf_counter()
-        table = what.compute(what.subject.open(spec), **parameters)
-        seconds = round(time.perf_counter() - started, 3)
-        provenance = _provenance(ingredients, what.packages, seconds)
-        try:
-            return read_table(write_table(directory, what.name, key, table, provenance))
-        except OSError as error:  # what was computed is not lost, only not kept
-            print(f"{what.name}: the table of {name} could not be stored ({error})", file=sys.stderr)
-            return table
+    table = _read_stored(directory, what.name, key)
+    if table is None:
+        with locked(directory, what.name, key):
+            table = _read_stored(directory, what.name, key)  # another process may have been first
+            if table is None:
+                table = _compute(what, name, spec, key, ingredients, directory)
+    if not _INSIDE.get():
+        note_read(TableRead(what.name, name, dict(parameters), key))
+    return table
+
+
+def _compute(
+    what: Measurement, name: str, spec: Any, key: str, ingredients: Mapping[str, Any], directory: Path
+) -> pd.DataFrame:
+    started = time.perf_counter()
+    with _computing():
+        table = what.compute(what.subject.open(spec), **ingredients["parameters"])
+    seconds = round(time.perf_counter() - started, 3)
+    provenance = _provenance(ingredients, what.packages, seconds)
+    try:
+        return read_table(write_table(directory, what.name, key, table, provenance))
+    except OSError as error:  # what was computed is not lost, only not kept
+        print(f"{what.name}: the table of {name} could not be stored ({error})", file=sys.stderr)
+        return table
 
 
 def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:
@@ -214,24 +251,10 @@ def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:
 def _provenance(ingredients: Mapping[str, Any], packages: Iterable[str], seconds: float) -> dict[str, Any]:
     return {
         **ingredients,
-        "packages": {package: _version(package) for package in ("pandas", *packages)},
+        "packages": {package: package_version(package) for package in ("pandas", *packages)},
         "python": sys.version.split()[0],
         "platform": sys.platform,
+        "machine": machine(),
         "seconds": seconds,
-        "commit": _commit(),
+        "commit": commit(),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    try:
-        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
