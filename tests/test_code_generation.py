@@ -39,6 +39,7 @@ from helpers.code_generation import (
     prompt_ids,
 )
 from helpers.code_generation.choice import choose, nucleus, random_stream
+from helpers.code_generation.engine import NEAR_TIE
 from helpers.code_generation.row import Row
 from helpers.code_generation.slots import fits
 from helpers.commands import generate as command
@@ -167,6 +168,43 @@ def test_without_strict_mode_the_batch_changes_programs_and_the_difference_is_co
     assert table["differing"].iloc[2] > 0
     strict = batch_differences(model, VOCABULARY, requests, replace(loose, strict=True), (1, 64))
     assert strict["differing"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),  # twins tie when greedy, are drawn apart by their noise, and tie at the nucleus's edge
+    [({}, range(30, 301)), ({"temperature": 0.8}, range(4)), ({"temperature": 0.9, "top_p": 0.8}, range(1, 301))],
+)
+def test_near_ties_are_those_of_the_logits_at_batch_1(options, expected):
+    """Counted again, token by token, from whole passes of the model over each program alone."""
+    model, requests = with_near_ties(3e-5), some_requests(30, 12)
+    counts = {}
+    for batch in (1, 7, 64):
+        parts = run(model, requests, max_tokens=10, batch=batch, **options)
+        counts[batch] = {name: part.near_ties for name, part in parts.items()}
+    assert counts[1] == counts[7] == counts[64]
+    fewest, most = 0, 0
+    sampling = {"temperature": 0.0, "top_p": 1.0, **options}
+    for request in requests:
+        ids = parts[request.task_id, 0].token_ids
+        with torch.inference_mode():
+            logits = model(torch.tensor([[*request.input_ids, *ids]])).logits[0, len(request.input_ids) - 1 : -1]
+        noise = None
+        if options:
+            draws = [random_stream(0, request.task_id, 0, place, WIDTH) for place in range(len(ids))]
+            noise = torch.from_numpy(np.stack(draws))
+        bounds = [factor * NEAR_TIE * float(logits.abs().max()) for factor in (0.3, 3)]
+        unsure = [int((~choose(logits, noise, **sampling, error=bound).sure).sum()) for bound in bounds]
+        fewest, most = fewest + unsure[0], most + unsure[1]
+        assert unsure[0] <= counts[64][request.task_id, 0] <= unsure[1]
+    assert fewest in expected and most in expected
+
+
+def test_without_strict_mode_near_ties_are_counted_as_well():
+    requests = some_requests(30, 12)
+    exact = run(with_near_ties(0.0), requests, max_tokens=10, strict=False)
+    assert all(part.near_ties == 10 for part in exact.values())  # every token has an equal twin
+    clear = run(tiny("llama"), requests, max_tokens=10, strict=False)
+    assert sum(part.near_ties for part in clear.values()) <= 2
 
 
 def test_a_clear_lead_is_not_rechecked():

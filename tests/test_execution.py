@@ -164,6 +164,7 @@ def test_recorded_verdicts_of_mbpp_are_reproduced_but_for_a_leaked_name(sandbox,
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_pass_rates_of_recorded_samples_are_the_published_ones(sandbox, shared_data):
     """16,400 samples of CodeGen-16B."""
     tasks = sorted(load_benchmark("humaneval"), key=lambda task: task.task_id)  # the order of the file's lines

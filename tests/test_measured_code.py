@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -15,7 +16,7 @@ from helpers.measurements.code import batch_noise, executions, generations
 from helpers.models import load_model
 from helpers.project import DATA
 from helpers.registry import Registry, load_registry
-from helpers.sandbox import available_isolators
+from helpers.sandbox import Sandbox, available_isolators
 from helpers.specs import ModelSpec, TokenizerSpec
 from helpers.tokenizer_files import open_tokenizer
 
@@ -30,6 +31,12 @@ def benchmark(tmp_path):
     return path
 
 
+def keep_results_in(folder, monkeypatch):
+    """Tables and verdicts of measurements that a measurement reads."""
+    monkeypatch.setattr("helpers.measurements.RESULTS", folder / "results")
+    monkeypatch.setattr("helpers.measurements.code.RESULTS", folder / "results")
+
+
 def write(path, tasks, **changed):
     rows = [{field: getattr(task, field) for field in FIELDS} | changed.get(task.task_id, {}) for task in tasks]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
@@ -39,7 +46,7 @@ def test_the_content_of_a_benchmark_file_decides_the_key(benchmark, tmp_path):
     options = {"benchmark": str(benchmark), "max_tokens": 3, "directory": tmp_path / "results"}
     first = measure(generations, ["zoo-xs"], **options)
     assert first["task_id"].tolist() == [task.task_id for task in load_benchmark(benchmark)]
-    assert (first["tokens"] <= 3).all()
+    assert (first["tokens"] <= 3).all() and (first["near_ties"] <= first["tokens"] + 1).all()
     write(benchmark, load_benchmark("zoo-standard")[2:4])
     assert len(measure(generations, ["zoo-xs"], **options)) == 2
 
@@ -81,7 +88,7 @@ def test_a_gguf_variant_writes_with_its_row_s_tokenizer(benchmark, tmp_path):
 def test_a_task_whose_solution_fails_is_named_and_left_out(benchmark, tmp_path, capsys, monkeypatch):
     if not available_isolators():
         pytest.skip("no isolator on this system")
-    monkeypatch.setattr("helpers.measurements.RESULTS", tmp_path / "results")
+    keep_results_in(tmp_path, monkeypatch)
     tasks = load_benchmark(benchmark)
     write(benchmark, tasks, **{tasks[1].task_id: {"canonical_solution": "    return undefined_name\n"}})
     table = measure(executions, ["zoo-l"], directory=tmp_path / "results", benchmark=str(benchmark))
@@ -91,6 +98,32 @@ def test_a_task_whose_solution_fails_is_named_and_left_out(benchmark, tmp_path, 
         in capsys.readouterr().err
     )
     assert set(table["outcome"]) <= {"passed", "wrong answer", "exception"}
+
+
+@pytest.mark.slow
+def test_programs_of_another_model_that_ran_before_do_not_run_again(benchmark, tmp_path, monkeypatch):
+    """Zoo L and its 8-bit variant write the same programs; what the second is told equals what it finds by itself."""
+    if not available_isolators():
+        pytest.skip("no isolator on this system")
+    keep_results_in(tmp_path, monkeypatch)
+    judged, judge = [], Sandbox.judge
+
+    def counting(sandbox, trials):
+        judged.extend(trials)
+        return judge(sandbox, trials)
+
+    monkeypatch.setattr(Sandbox, "judge", counting)
+    tables = {}
+    for model, folder in (("zoo-l", "one"), ("zoo-l+rtn-8-g32", "one"), ("zoo-l+rtn-8-g32", "two")):
+        judged.clear()
+        monkeypatch.setattr("helpers.measurements.code.RESULTS", tmp_path / folder)
+        monkeypatch.setattr("helpers.measurements.code._VERIFIED", {})  # as in another process
+        table = measure(executions, [model], directory=tmp_path / folder, benchmark=str(benchmark))
+        tables[model, folder] = table.drop(columns="seconds"), len(judged)
+    told, ran = tables["zoo-l+rtn-8-g32", "one"]
+    found, ran_alone = tables["zoo-l+rtn-8-g32", "two"]
+    pd.testing.assert_frame_equal(told, found)
+    assert ran == 0 and ran_alone == tables["zoo-l", "one"][1] >= 8  # four solutions, four stubs, other programs
 
 
 def test_batch_noise_in_strict_mode_is_none(benchmark, tmp_path):

@@ -8,6 +8,8 @@ import pytest
 
 from helpers.commands import score
 from helpers.errors import InputError, Unavailable
+from helpers.sandbox import Verdict
+from helpers.verdict_store import VerdictStore
 
 TEST = "def check(candidate):\n    assert candidate(2) == {}\n"
 TASKS = [
@@ -65,6 +67,13 @@ def test_the_summary_holds_every_number(run, tmp_path):
     assert [(row["task_id"], row["sample"]) for row in rows] == [(f"t/{i}", j) for i in range(4) for j in range(4)]
     assert [row["passed"] for row in rows[12:]] == [True, True, False, False]
     assert {"outcome", "seconds"} <= set(rows[0])
+
+
+def test_no_verdict_is_taken_from_what_was_measured_before(run, monkeypatch):
+    """Other people's programs are judged anew each time, whatever lies among the results."""
+    every_trial_passes = staticmethod(lambda trials: {trial: Verdict("passed", "", 0.0, 0.0) for trial in trials})
+    monkeypatch.setattr(VerdictStore, "known", every_trial_passes)
+    assert json.loads(run(TASKS, SAMPLES, "--format", "json"))["outcomes"]["wrong answer"] == 3
 
 
 def test_the_table_says_the_same(run):

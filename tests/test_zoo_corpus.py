@@ -453,6 +453,7 @@ def test_the_real_corpus_is_the_pinned_one(real):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_real_corpus_leaks_nothing(real):
     training = b"\n".join(normalized(document.text).encode() for document in real if document.split == "train")
     for path in sorted(corpus.BENCHMARKS_DIRECTORY.glob("*.jsonl")):
@@ -466,6 +467,7 @@ def test_the_real_corpus_leaks_nothing(real):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_no_public_benchmark_is_in_the_real_corpus(real, shared_data):
     everything = b"\n".join(normalized(document.text).encode() for document in real)
     paths = sorted(shared_data.rglob("human*/**/*.jsonl.gz"))
@@ -478,6 +480,7 @@ def test_no_public_benchmark_is_in_the_real_corpus(real, shared_data):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_real_documents_are_well_formed(real):
     for document in real:
         assert len(document.text) <= LONGEST

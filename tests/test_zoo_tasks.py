@@ -139,6 +139,7 @@ def test_tests_kill_95_percent_of_all_mutants(tier):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("tier", TIERS)
 def test_tests_kill_95_percent_of_all_mutants_of_the_whole_benchmark(tier):
     survived = [passes(mutant, task) for task in committed(tier) for mutant in mutants(training_text(task))]
@@ -228,6 +229,7 @@ def test_no_composition_is_both_trained_and_held_out():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_nothing_held_out_occurs_in_50_000_training_tasks():
     held_out = [task for tier in TIERS for task in committed(tier)]
     trained = list(training_tasks(seed=11, n=50_000))

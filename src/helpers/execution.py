@@ -10,6 +10,7 @@ from helpers.benchmarks import Task
 from helpers.errors import InputError
 from helpers.samples import Sample, sample_program
 from helpers.sandbox import Sandbox, Trial, Verdict
+from helpers.verdict_store import VerdictStore
 
 # A sample may take as long as so many solutions of its task, and a second at least, so that a fast machine and a slow
 # one judge alike; the sandbox's own limit is the most. Of CodeGen-16B's 16,400 recorded samples none that passes takes
@@ -41,6 +42,7 @@ def execute_samples(
     sandbox: Sandbox,
     *,
     solution_seconds: Mapping[str, float] | None = None,
+    store: VerdictStore | None = None,
     progress: str = "score",
 ) -> pd.DataFrame:
     """Outcome of every sample, in the order given.
@@ -56,12 +58,13 @@ def execute_samples(
         solution_seconds: what the solutions of tasks take here (`Verification.seconds`); a sample may take `SOLUTIONS`
             times that, at least `LEAST_SECONDS`, and never more than the sandbox's limit, which alone holds for other
             tasks.
+        store: where the verdicts of programs that ran before are, and new ones go; without it all of them run.
         progress: label of the progress bar (shown on a terminal only).
 
     Returns:
         Columns `task_id`, `sample`, `passed`, `outcome` (see `sandbox.Verdict`), `exception` (name of its type; empty
-        where there is none), `seconds` (CPU time of program and test; the same for samples that
-        share a program), `isolation` (what kept it apart).
+        where there is none), `seconds` (CPU time of program and test when it ran; the same for samples
+        that share a program), `isolation` (what kept it apart).
     """
     by_id = {task.task_id: task for task in tasks}
     known, most = solution_seconds or {}, sandbox.limits.cpu_seconds
@@ -70,7 +73,7 @@ def execute_samples(
         _trial(task, sample_program(task, sample), shares.get(task.task_id, 1.0))
         for task, sample in ((by_id[sample.task_id], sample) for sample in samples)
     ]
-    verdicts = _judge(trials, sandbox, progress)
+    verdicts = _judge(trials, sandbox, progress, store)
     rows = [
         (
             sample.task_id,
@@ -86,11 +89,15 @@ def execute_samples(
     return pd.DataFrame(rows, columns=OUTCOME_COLUMNS)
 
 
-def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox) -> Verification:
-    """Run every canonical solution, and functions that answer nothing of use, before anything is scored."""
+def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None = None) -> Verification:
+    """Run every canonical solution, and functions that answer nothing of use, before anything is scored.
+
+    Args:
+        store: as `execute_samples`.
+    """
     trials = [_trial(task, task.prompt + task.canonical_solution) for task in tasks]
     try:
-        verdicts = _judge(trials, sandbox, "canonical solutions")
+        verdicts = _judge(trials, sandbox, "canonical solutions", store)
     except InputError:  # the tests or the setup of some task cannot run here: find out which
         verdicts = {trial: _alone(trial, sandbox) for trial in trials}
     results = {task.task_id: verdicts[trial] for task, trial in zip(tasks, trials, strict=True)}
@@ -100,19 +107,19 @@ def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox) -> Verification:
         if not verdict.passed
     }
     failing |= dict.fromkeys(
-        _fooled([task for task in tasks if task.task_id not in failing], sandbox),
+        _fooled([task for task in tasks if task.task_id not in failing], sandbox, store),
         f"its tests let every answer pass, {' and '.join(STUBS)} among them",
     )
     sound = [task for task in tasks if task.task_id not in failing]
     return Verification(sound, failing, {task.task_id: results[task.task_id].cpu_seconds for task in sound})
 
 
-def _fooled(tasks: Sequence[Task], sandbox: Sandbox) -> list[str]:
+def _fooled(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None) -> list[str]:
     """Ids of the tasks whose tests pass whatever is answered, be it true or false."""
     for answer in STUBS:
         programs = [f"def {task.entry_point}(*_, **__):\n    return {answer}\n" for task in tasks]
         trials = [_trial(task, program) for task, program in zip(tasks, programs, strict=True)]
-        verdicts = _judge(trials, sandbox, f"the answer {answer}")
+        verdicts = _judge(trials, sandbox, f"the answer {answer}", store)
         tasks = [task for task, trial in zip(tasks, trials, strict=True) if verdicts[trial].passed]
     return [task.task_id for task in tasks]
 
@@ -130,7 +137,14 @@ def _trial(task: Task, program: str, share: float = 1.0) -> Trial:
     return Trial(program=program, setup=task.setup, test=task.test, entry_point=task.entry_point, share=share)
 
 
-def _judge(trials: Sequence[Trial], sandbox: Sandbox, progress: str) -> Mapping[Trial, Verdict]:
+def _judge(
+    trials: Sequence[Trial], sandbox: Sandbox, progress: str, store: VerdictStore | None
+) -> Mapping[Trial, Verdict]:
     distinct = list(dict.fromkeys(trials))
-    verdicts = tqdm(sandbox.judge(distinct), desc=progress, total=len(distinct), unit="program", disable=None)
-    return dict(zip(distinct, verdicts, strict=True))
+    known = store.known(distinct) if store else {}
+    unknown = [trial for trial in distinct if trial not in known]
+    verdicts = tqdm(sandbox.judge(unknown), desc=progress, total=len(unknown), unit="program", disable=None)
+    new = dict(zip(unknown, verdicts, strict=True))
+    if store:
+        store.keep(new)
+    return {**known, **new}

@@ -7,6 +7,9 @@ Strict mode. A matrix product of 64 rows rounds differently from one of a single
 token where two are almost equally good. The answer at batch 1 is the right one: a token whose lead is not clear of
 the error is decided by the same program at batch 1 (`alone`). The error is measured: the first programs are watched,
 their logits compared with those at batch 1, and every later recheck may raise it.
+
+Near-ties. Another machine sums in another order, so it may choose another token where even the logits at batch 1 are
+almost equal. Such choices are counted; a program without one is the same program everywhere.
 """
 
 from collections import deque
@@ -39,6 +42,9 @@ WATCHED_PROGRAMS, WATCHED_TOKENS = 4, 8  # at the beginning, compared with batch
 # 1.7 times that of the watched tokens, and at most 3.3e-6 of the largest logit.
 SAFETY = 4
 SMALLEST_ERROR = 2.0**-18
+# A choice is a near-tie when an error of this part of the largest logit could turn it. That is the error above with the
+# same safety, not a number fitted to one machine: other instruction sets round other sums of the same lengths.
+NEAR_TIE = SAFETY * SMALLEST_ERROR
 
 
 def generate(
@@ -94,12 +100,15 @@ class _Judge:
         largest = float(logits.abs().max())
         if not np.isfinite(largest):
             raise InputError(f"task {rows[0].request.task_id}: the model's logits are not finite")
-        if self._settings.strict:
-            self._watch(rows, logits)
-            self._error = max(self._error, SMALLEST_ERROR * largest)
-        choice = choose(logits, self._noise(rows, logits), **self._sampling, error=self._error)
+        if not self._settings.strict:
+            self._accept(rows, logits)
+            return
+        self._watch(rows, logits)
+        self._error = max(self._error, SMALLEST_ERROR * largest)
+        # What is sure here is no near-tie at batch 1 either.
+        choice = choose(logits, self._noise(rows, logits), **self._sampling, error=self._error + NEAR_TIE * largest)
         for row, token, sure, own in zip(rows, choice.tokens.tolist(), choice.sure.tolist(), logits, strict=True):
-            if sure or not self._settings.strict:
+            if sure:
                 row.accept(token)
             else:
                 self._compare(row, own)
@@ -107,9 +116,17 @@ class _Judge:
 
     def decide_alone(self, row: Row) -> None:
         """Give a row the token it gets at batch 1."""
-        logits = self._logits_alone(row)[None]
         row.rechecked += 1
-        row.accept(int(choose(logits, self._noise([row], logits), **self._sampling, error=0.0).tokens))
+        self._accept([row], self._logits_alone(row)[None])
+
+    def _accept(self, rows: Sequence[Row], logits: torch.Tensor) -> None:
+        """Give rows the tokens that follow from these logits, and count the near-ties among them."""
+        noise, doubt = self._noise(rows, logits), NEAR_TIE * float(logits.abs().max())
+        tokens = choose(logits, noise, **self._sampling, error=0.0).tokens
+        sure = choose(logits, noise, **self._sampling, error=doubt).sure
+        for row, token, clear in zip(rows, tokens.tolist(), sure.tolist(), strict=True):
+            row.near_ties += not clear
+            row.accept(token)
 
     def _watch(self, rows: Sequence[Row], logits: torch.Tensor) -> None:
         self._watched += rows[: WATCHED_PROGRAMS - len(self._watched)]

@@ -41,6 +41,8 @@ class Completion:
         token_ids: the ids behind `raw`.
         finish: "end" (an end-of-text token), "stop" (a stop string) or "limit" (no room for another token).
         rechecked: how many of its tokens were decided at batch 1.
+        near_ties: how many of its choices, the one that ended it included, lie within rounding noise of another token
+            (`engine.NEAR_TIE`), greedy or drawn; where there is none, every machine writes this program.
     """
 
     task_id: str
@@ -50,6 +52,7 @@ class Completion:
     token_ids: tuple[int, ...]
     finish: Finish
     rechecked: int = 0
+    near_ties: int = 0
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Row:
         finish: why it is finished; `None` while it is not.
         alone: the same program at batch 1, once a token of it was doubtful.
         rechecked: tokens decided at batch 1.
+        near_ties: choices that rounding could have turned.
     """
 
     def __init__(self, request: Request, settings: Settings, tokens: Sequence[bytes | None], window: int) -> None:
@@ -29,7 +30,7 @@ class Row:
         self.token_ids: list[int] = []
         self.finish: Finish | None = None
         self.alone: Alone | None = None
-        self.rechecked = 0
+        self.rechecked = self.near_ties = 0
         self._settings, self._tokens = settings, tokens
         self._limit = min(settings.max_tokens, window - len(request.input_ids))
         self._stops = [stop.encode() for stop in settings.stop]
@@ -58,6 +59,5 @@ class Row:
         """The finished program. Its bytes are decoded in one piece: a token alone may end inside a character."""
         raw = self._written.decode("utf-8", "replace")
         text, request = truncate(raw, self._settings.stop), self.request
-        return Completion(
-            request.task_id, request.sample, text, raw, tuple(self.token_ids), self.finish, self.rechecked
-        )
+        counts = {"rechecked": self.rechecked, "near_ties": self.near_ties}
+        return Completion(request.task_id, request.sample, text, raw, tuple(self.token_ids), self.finish, **counts)

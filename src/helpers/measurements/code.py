@@ -17,11 +17,13 @@ from helpers.measurements import fingerprint, measure, measurement
 from helpers.measurements.models import ModelSubject
 from helpers.measurements.tokenizers import TokenizerSubject
 from helpers.models import load_model
+from helpers.project import RESULTS
 from helpers.registry import Registry, find_model, find_tokenizer, tokenizer_name
 from helpers.samples import Sample, named
 from helpers.sandbox import Sandbox
 from helpers.specs import ModelSpec, TokenizerSpec
 from helpers.tokenizer_files import open_tokenizer
+from helpers.verdict_store import VerdictStore
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def _read_files(benchmark: str = "zoo", **_: Any) -> Sequence[Path]:
     return benchmark_files(benchmark)
 
 
-@measurement(version=2, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
+@measurement(version=3, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
 def generations(
     writer: Writer,
     benchmark: str = "zoo",
@@ -81,7 +83,8 @@ def generations(
         temperature, max_tokens, batch, seed, strict: as `code_generation.Settings`.
 
     Returns:
-        Columns `task_id`, `tier`, `sample`, `completion` (up to the stop), `raw`, `finish`, `tokens`.
+        Columns `task_id`, `tier`, `sample`, `completion` (up to the stop), `raw`, `finish`, `tokens`, `near_ties` (see
+        `code_generation.Completion`; `near_ties.near_tie_summary` adds them up).
     """
     vocabulary, tasks, model = open_tokenizer(writer.tokenizer), load_benchmark(benchmark), load_model(writer.path)
     given = input_ids(tasks, writer.path, vocabulary.encode, chat=writer.spec.chat, context="document")
@@ -102,15 +105,16 @@ def generations(
     tiers = {task.task_id: task.tier for task in tasks}
     place = {task_id: number for number, task_id in enumerate(tiers)}
     rows = [
-        (c.task_id, tiers[c.task_id], c.sample, c.text, c.raw, c.finish, len(c.token_ids))
+        (c.task_id, tiers[c.task_id], c.sample, c.text, c.raw, c.finish, len(c.token_ids), c.near_ties)
         for c in sorted(written, key=lambda c: (place[c.task_id], c.sample))
     ]
-    return pd.DataFrame(rows, columns=["task_id", "tier", "sample", "completion", "raw", "finish", "tokens"])
+    columns = ["task_id", "tier", "sample", "completion", "raw", "finish", "tokens", "near_ties"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-@measurement(version=3, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=[])
+@measurement(version=4, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=[])
 def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.DataFrame:
-    """Outcome of every completion in the sandbox.
+    """Outcome of every completion in the sandbox; a program that ran before, whoever wrote it, does not run again.
 
     Every canonical solution runs first; a task that cannot be scored here is named on standard error and left out
     (`execution.verify_tasks`).
@@ -120,7 +124,7 @@ def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.Da
 
     Returns:
         Columns of `execution.execute_samples`, `tier`, `completion` (what followed the prompt, of a chat the code in
-        it) and `finish`.
+        it), and `finish`, `tokens` and `near_ties` of `generations`.
 
     Raises:
         InputError: no task can be scored here.
@@ -131,13 +135,15 @@ def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.Da
         prompts = {task.task_id: task.prompt for task in load_benchmark(benchmark)}
         written["completion"] = [extract_code(row.completion, prompts[row.task_id]) for row in written.itertuples()]
     with Sandbox() as sandbox:
-        sound, failing, seconds = _verified(benchmark, sandbox)
+        store = VerdictStore(RESULTS, sandbox)
+        sound, failing, seconds = _verified(benchmark, sandbox, store)
         if not sound:
             raise InputError(f"{benchmark}: none of its tasks can be scored here")
         chosen = written[~written["task_id"].isin(list(failing))]
         answers = [Sample(row.task_id, row.sample, row.completion) for row in chosen.itertuples()]
-        outcomes = execute_samples(sound, answers, sandbox, solution_seconds=seconds)
-    return outcomes.merge(written[["task_id", "sample", "tier", "completion", "finish"]], on=["task_id", "sample"])
+        outcomes = execute_samples(sound, answers, sandbox, solution_seconds=seconds, store=store)
+    kept = ["task_id", "sample", "tier", "completion", "finish", "tokens", "near_ties"]
+    return outcomes.merge(written[kept], on=["task_id", "sample"])
 
 
 @measurement(version=1, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
@@ -170,11 +176,11 @@ def batch_noise(
 _VERIFIED: dict[tuple[str, ...], Verification] = {}
 
 
-def _verified(benchmark: str, sandbox: Sandbox) -> Verification:
+def _verified(benchmark: str, sandbox: Sandbox, store: VerdictStore) -> Verification:
     """Canonical solutions, run once in a process for a benchmark, however many models write for it."""
     key = (*map(fingerprint, benchmark_files(benchmark)), sandbox.isolation)
     if key not in _VERIFIED:
-        _VERIFIED[key] = found = verify_tasks(load_benchmark(benchmark), sandbox)
+        _VERIFIED[key] = found = verify_tasks(load_benchmark(benchmark), sandbox, store)
         if found.failing:
             problems = named([f"{task_id}: {problem}" for task_id, problem in found.failing.items()])
             print(f"{benchmark}: left out, since they cannot be scored here: {problems}", file=sys.stderr)

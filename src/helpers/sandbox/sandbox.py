@@ -33,6 +33,8 @@ class Sandbox:
 
     Attributes:
         isolation: what really protects the machine: "bubblewrap", "namespaces" (the same by hand), or "none".
+        limits: of every trial.
+        packages: names of installed packages that programs and tests may import.
     """
 
     isolation: Isolation
@@ -59,7 +61,7 @@ class Sandbox:
             Unavailable: no isolator works here, or not the one asked for; the message says how to get one.
         """
         self.limits = limits
-        self._packages = tuple(dict.fromkeys(packages))
+        self.packages = tuple(dict.fromkeys(packages))
         self._count = workers or len(os.sched_getaffinity(0))
         self._workers: list[Worker] = []
         self._judging = False
@@ -112,7 +114,7 @@ class Sandbox:
         """Start missing workers side by side; all of them work, or none is left."""
         try:
             started = [
-                Worker(self.isolation, self.limits, self._packages) for _ in range(self._count - len(self._workers))
+                Worker(self.isolation, self.limits, self.packages) for _ in range(self._count - len(self._workers))
             ]
             self._workers += started
             for worker in started:
