@@ -1,4 +1,4 @@
-"""GPTQ by both libraries: better than rounding, the same file for each other and for transformers, refusals."""
+"""GPTQ by our own solver and both libraries: better than rounding, the same file for every reader, refusals."""
 
 import hashlib
 import json
@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from helpers.__main__ import main
 from helpers.compression import gptq_format, quantize, read_record
 from helpers.compression.calibration import calibration_rows
-from helpers.compression.libraries import never_zero, without_compilation
+from helpers.compression.libraries import never_zero, one_thread, without_compilation
+from helpers.compression.pinned_worker import SOLVERS
 from helpers.compression.round_to_nearest import round_to_nearest
 from helpers.errors import InputError, Unavailable
 from helpers.models import load_model
@@ -25,7 +26,8 @@ from helpers.tokenizer_files import open_tokenizer
 from helpers.zoo.tasks import training_tasks, training_text
 
 TEXT = "def main():\n    for item in items:\n        return item + 1\nclass Node:\n    def push(self, value):\n"
-LIBRARIES = ["gptq", "auto-gptq"]
+LIBRARIES = ["gptqmodel", "auto-gptq"]
+METHODS = ["gptq", *LIBRARIES]
 pytestmark = pytest.mark.slow  # importing GPTQModel takes 5 s and more
 
 
@@ -44,6 +46,17 @@ def row(method: str, bits: int, group_size: int | None, *, symmetric: bool = Fal
 @pytest.fixture(scope="module", autouse=True)
 def no_compilation():
     without_compilation()
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """A process of its own imports its library anew for each model; test_gptq_processes.py is about those."""
+
+    def solve(parent, quantization, calibration):
+        with one_thread():
+            return SOLVERS[quantization.method](parent, quantization, calibration)
+
+    monkeypatch.setattr("helpers.compression.solve_pinned", solve)
 
 
 def train(folder: Path, family: str, *, tied: bool, feed_forward: int, hidden: int = 64, steps: int = 30) -> Path:
@@ -152,7 +165,7 @@ def assert_better_than_rounding(parent: Path, folder: Path, calibration, grid: t
         assert errors[0] <= errors[1], name
 
 
-@pytest.mark.parametrize("method", LIBRARIES)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("bits", "group_size", "symmetric"), [(4, 32, False), (3, 32, False), (2, 16, False), (3, None, True)]
 )
@@ -163,7 +176,7 @@ def test_gptq_loses_less_than_rounding_in_every_layer(
     assert_better_than_rounding(llama, folder, calibration, (bits, group_size, symmetric))
 
 
-@pytest.mark.parametrize("method", LIBRARIES)
+@pytest.mark.parametrize("method", METHODS)
 def test_gptq_loses_less_than_rounding_in_every_layer_of_the_zoo(tmp_path, method):
     parent = ROOT / "data" / "zoo" / "zoo-l"
     if not (parent / "model.safetensors").is_file():
@@ -206,7 +219,7 @@ def by_auto_gptq(folder: Path):
     return auto_gptq_backend.load(folder)
 
 
-@pytest.mark.parametrize("method", ["rtn", *LIBRARIES])
+@pytest.mark.parametrize("method", ["rtn", *METHODS])
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 @pytest.mark.parametrize("parent", ["llama", "qwen"])
 def test_every_reader_computes_the_same(tmp_path, request, calibration, method, bits, parent):
@@ -277,19 +290,18 @@ def test_whole_rows_of_4_bits_would_lose_their_zero_points(tmp_path, narrow, cal
     assert (computed - expected).abs().max() > 0.2 * expected.abs().max()
 
 
-@pytest.mark.parametrize("method", LIBRARIES)
-def test_the_codes_do_not_depend_on_the_number_of_threads(tmp_path, llama, calibration, method):
+def test_the_codes_do_not_depend_on_the_number_of_threads(tmp_path, llama, calibration):
     before, hashes = torch.get_num_threads(), set()
     for threads in (1, 3):
         torch.set_num_threads(threads)
-        folder = quantize(llama, row(method, 3, 32), tmp_path / str(threads), calibration)
+        folder = quantize(llama, row("gptq", 3, 32), tmp_path / str(threads), calibration)
         assert torch.get_num_threads() == threads
         hashes.add(read_record(folder)["weights_sha256"])
     torch.set_num_threads(before)
     assert len(hashes) == 1
 
 
-@pytest.mark.parametrize("method", LIBRARIES)
+@pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_bytes_and_other_text_others(tmp_path, llama, calibration, method):
     texts = [calibration, calibration, calibration[::-1][:8]]
     paths = [quantize(llama, row(method, 3, 32), tmp_path / str(number), text) for number, text in enumerate(texts)]
@@ -333,25 +345,28 @@ def test_the_record_says_how_to_draw_the_calibration_ids_again(tmp_path, llama, 
     assert read_record(tmp_path / "three")["calibration"]["sha256"] != found["sha256"]
 
 
-def test_odd_layers_are_stored_decoded_by_both(tmp_path, odd, calibration):
+def test_odd_layers_are_stored_decoded(tmp_path, odd, calibration):
     """Whole rows work for any shape; three bits of GPTQModel are the gap."""
     decoded = []
-    for method in LIBRARIES:
+    for method in (*LIBRARIES, "gptq"):
         folder = quantize(odd, row(method, 4, None), tmp_path / method, calibration)
         assert read_record(folder)["stored"] == "dequantized"
         decoded.append(load_file(folder / "model.safetensors"))
     name = "model.layers.1.mlp.down_proj.weight"
     assert len(torch.unique(decoded[0][name][5])) <= 16
-    # Sums in another order move a weight to the neighbouring code now and then.
-    agree = [float(torch.isclose(decoded[0][key], decoded[1][key]).float().mean()) for key in decoded[0]]
-    assert min(agree) > 0.99
-    assert read_record(quantize(odd, row("auto-gptq", 3, None), tmp_path / "3", calibration))["stored"] == "dequantized"
+    # Sums in another order, and rounding on the scale as it is stored, move a weight to the neighbouring code now and
+    # then, and the error of that goes on to the columns behind it.
+    for other, share in ((decoded[1], 0.99), (decoded[2], 0.9)):
+        assert min(float(torch.isclose(decoded[0][key], other[key]).float().mean()) for key in other) > share
+    for method in ("gptq", "auto-gptq"):
+        folder = quantize(odd, row(method, 3, None), tmp_path / f"{method}-3", calibration)
+        assert read_record(folder)["stored"] == "dequantized"
     with pytest.raises(Unavailable, match=r"tensor model\.layers\.0\.mlp.*multiples of 32"):
-        quantize(odd, row("gptq", 3, None), tmp_path / "none", calibration)
+        quantize(odd, row("gptqmodel", 3, None), tmp_path / "none", calibration)
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("method", LIBRARIES)
+@pytest.mark.parametrize("method", METHODS)
 def test_no_zero_point_of_0_is_written(tmp_path, llama, calibration, method):
     """Two bits and 16 weights in a group: the libraries' own rule gives a zero point of 0 now and then."""
     weights = load_file(llama / "model.safetensors")
@@ -405,14 +420,18 @@ def test_auto_gptq_refuses_version_2(tmp_path, llama, calibration, field):
         by_auto_gptq(llama)
 
 
-@pytest.mark.parametrize("method", LIBRARIES)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("bits", "group_size", "text", "message"),
     [
-        (4, 48, None, "not divisible by group size 48"),
-        (5, 32, None, "5 bits: GPTQ's format holds 2, 3, 4, 8"),
+        (
+            4,
+            48,
+            None,
+            r"192 columns are not|64 columns are not divisible by group size 48; choose 8, 16, 32, 64 or whole",
+        ),
         (4, 32, [], "empty"),
-        (4, 32, [[1, 2, 3]], "row 0: 3 tokens are too short; 16"),
+        (4, 32, [[]], "row 0: 0 tokens are too short"),
         (4, 32, [[1] * 20, [1] * 65], "row 1: 65 tokens are longer than the model's 64"),
         (4, 32, [[1] * 19 + [256]], "row 0: an id lies outside of the vocabulary of 256"),
     ],
@@ -423,6 +442,15 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     with pytest.raises(InputError, match=message) as caught:
         quantize(llama, row(method, bits, group_size), tmp_path / "variant", calibration if text is None else text)
     assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("method", LIBRARIES)
+def test_what_a_library_cannot_do_is_a_gap(tmp_path, llama, calibration, method):
+    with pytest.raises(Unavailable, match="5 bits: GPTQ's format holds 2, 3, 4, 8; gptq itself"):
+        quantize(llama, row(method, 5, 32), tmp_path / "variant", calibration)
+    with pytest.raises(InputError, match="row 0: 3 tokens are too short; 16"):
+        quantize(llama, row(method, 4, 32), tmp_path / "variant", [[1, 2, 3]])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,10 +1,12 @@
 """How a model is quantized: the rows of data/quantizations.yml.
 
 A variant of a model is named `MODEL+QUANTIZATION` (`zoo-m+gptq-4-g32`) wherever a model can be named: one row here
-serves every model.
+serves every model. A calibrated row has further draws of its calibration text, by rule and without rows of their own:
+`gptq-4-g32-seed1` is `gptq-4-g32` with seed 1, and `gptq-4-g32-seed0` is `gptq-4-g32` itself.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,10 +17,10 @@ from helpers.records import Record, parse_rows, read_yaml
 
 QUANTIZATIONS_FILE = DATA / "quantizations.yml"
 
-Method = Literal["rtn", "gptq", "auto-gptq", "gguf", "hqq", "torchao", "bitsandbytes"]
+Method = Literal["rtn", "gptq", "gptqmodel", "auto-gptq", "gguf", "hqq", "torchao", "bitsandbytes"]
 CalibrationSource = Literal["corpus", "tasks", "random", "self"]
 
-CALIBRATED = ("gptq", "auto-gptq")
+CALIBRATED = ("gptq", "gptqmodel", "auto-gptq")
 # Methods whose levels are named types of fixed width instead of a number of bits.
 TYPED = ("gguf", "bitsandbytes")
 # Fields that a method would take no notice of, and that its record must not claim. GGUF's types say all of it by
@@ -28,12 +30,14 @@ IGNORED: Mapping[Method, tuple[str, ...]] = {
     "bitsandbytes": ("group_size",),
 }
 
+_DRAW = re.compile(r"(?P<row>.+)-seed(?P<seed>0|[1-9]\d{0,8})")
+
 
 class Quantization(Record):
     """One way to quantize.
 
     Attributes:
-        method: rtn (round to nearest), gptq (by GPTQModel), auto-gptq, gguf (llama.cpp's types), or a library's name.
+        method: rtn (round to nearest) and gptq, both our own, gguf (llama.cpp's types), or a library's name.
         bits: per weight, 2 … 8; `None` where `type` says it.
         group_size: weights of a row that share scale and zero; `None` is the whole row (per channel).
         symmetric: the zero lies in the middle of the codes.
@@ -76,10 +80,39 @@ class Quantization(Record):
         return self
 
 
+class Quantizations(Mapping[str, Quantization]):
+    """Rows by name, and further draws of the calibrated ones (`ROW-seedN`), which are found but not listed."""
+
+    def __init__(self, rows: Mapping[str, Quantization]) -> None:
+        """Take the rows that are listed."""
+        self._rows = rows
+
+    def __getitem__(self, name: str) -> Quantization:
+        if name in self._rows:
+            return self._rows[name]
+        match = _DRAW.fullmatch(name)
+        row = self._rows.get(match["row"]) if match else None
+        if match is None or row is None or row.calibration is None or row.seed:
+            raise KeyError(name)
+        seed = int(match["seed"])
+        draw = {"key": name, "label": f"{row.label} (draw {seed})", "seed": seed}
+        return row.model_copy(update=draw) if seed else row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 def load_quantizations(path: Path = QUANTIZATIONS_FILE) -> Mapping[str, Quantization]:
-    """The rows of data/quantizations.yml, in the order of the file.
+    """The rows of data/quantizations.yml, in the order of the file; further draws of a row are found by their name.
 
     Raises:
         InputError: naming file, row and field.
+
+    Example:
+        >>> load_quantizations()["gptq-3-g32-seed2"].seed
+        2
     """
-    return parse_rows(Quantization, read_yaml(path), path)
+    return Quantizations(parse_rows(Quantization, read_yaml(path), path))

@@ -26,8 +26,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--method",
         required=True,
-        choices=("rtn", "gptq", "auto-gptq", "gguf", "hqq", "torchao", "bitsandbytes"),
-        help="rtn is round to nearest; gptq is GPTQModel",
+        choices=("rtn", "gptq", "gptqmodel", "auto-gptq", "gguf", "hqq", "torchao", "bitsandbytes"),
+        help="rtn is round to nearest; gptq is our own GPTQ in float64, the same on every machine; gptqmodel and"
+        " auto-gptq are GPTQ by those libraries; gguf is llama.cpp's types",
     )
     command.add_argument("--bits", type=int, metavar="N", help="per weight, 2 … 8")
     command.add_argument(
@@ -39,7 +40,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--symmetric", action="store_true", help="the zero point is the middle of the codes")
     command.add_argument("--embeddings", action="store_true", help="quantize embedding and output matrix as well")
     command.add_argument(
-        "--calibration", nargs="+", type=Path, metavar="FILE", help="text that gptq and auto-gptq look at"
+        "--calibration", nargs="+", type=Path, metavar="FILE", help="text that gptq, gptqmodel and auto-gptq look at"
     )
     command.add_argument(
         "--calibration-source",
@@ -50,9 +51,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--calibration-length", type=int, default=CALIBRATION_LENGTH, metavar="N", help="tokens in a row; default: 256"
     )
-    command.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of gptq and auto-gptq and their text; default: 0"
-    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice of that text; default: 0")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="must not exist")
     command.set_defaults(run=run)
 

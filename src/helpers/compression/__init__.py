@@ -1,11 +1,13 @@
-"""Quantize a model: one interface over our own round to nearest, GPTQ by two libraries, GGUF types, and others.
+"""Quantize a model: one interface over our own round to nearest and GPTQ, GGUF types, and five libraries.
 
 libraries                 what quantization libraries need around them
 parent, storage, record   the model that is quantized; the folder a variant is written to; what stands beside it
-round_to_nearest,         the methods: codes, scales and zero points of every matrix
-gptq_backends,
+round_to_nearest,         our own methods: codes, scales and zero points of every matrix; GPTQ of one matrix, and of
+gptq, gptq_layers         all layers of a model one after the other
+gptq_backends,            the libraries' methods
 auto_gptq_backend,
 other_backends
+pinned, pinned_worker     a process whose arithmetic is the same on every machine, for libraries that compute in float32
 gptq_format               the layout GPTQ checkpoints are published in
 quantized_matrix          what a method makes of one matrix
 calibration               the token ids a calibrated method sees
@@ -16,10 +18,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from helpers.compression.gptq_backends import solve_with_auto_gptq, solve_with_gptqmodel
+from helpers.compression.gptq_layers import solve_with_gptq
 from helpers.compression.libraries import one_line, one_thread
 from helpers.compression.other_backends import bitsandbytes_quantizer, hqq_quantizer, torchao_quantizer
 from helpers.compression.parent import Parent
+from helpers.compression.pinned import LIBRARY_SOLVERS, solve_pinned
 from helpers.compression.quantized_matrix import QuantizedWeight
 from helpers.compression.record import (
     FORMAT_VERSION,
@@ -39,14 +42,13 @@ from helpers.compression.record import (
 from helpers.compression.round_to_nearest import round_to_nearest
 from helpers.compression.storage import WEIGHTS_FILE, staged, write_folder
 from helpers.errors import InputError
-from helpers.project import BUILD
+from helpers.project import VARIANTS
 from helpers.quantizations import CALIBRATED, Quantization
 from helpers.silence import quiet
 from helpers.store import table_key
 
 __all__ = ["VARIANTS", "Provenance", "find_variant", "quantize", "read_record", "variant"]
 
-VARIANTS = BUILD / "variants"
 GGUF_FILE = "model.gguf"
 
 
@@ -60,7 +62,7 @@ def quantize(
 ) -> Path:
     """Write a quantized variant of a model; it appears whole or not at all, and the same seed gives the same bytes.
 
-    On any number of cores; processors that round otherwise may still give other codes.
+    So it does on any number of cores, and with gptq and round to nearest on any processor.
 
     `compression.json` beside the weights says how it was made, from what, and how many bits its weights really need.
 
@@ -87,7 +89,7 @@ def quantize(
     model = Parent(parent)
     model.chosen(quantization)
     _check_calibration(quantization, calibration)
-    with staged(destination) as folder, one_thread():
+    with staged(destination) as folder:
         if quantization.method == "gguf":
             content = _write_gguf(model, quantization, folder)
         else:
@@ -134,6 +136,7 @@ def _place(parent: Path, quantization: Quantization, calibration: Rows | None, d
         "parent": Parent(parent).fingerprint(),
         "quantization": _deciding_fields(quantization),
         "calibration": hash_of_ids(calibration),
+        "kernel": LIBRARIES[quantization.method].kernel,
         "packages": {name: installed_version(name) for name in sorted({library, "torch", "numpy"})},
     }
     folder = directory / table_key(ingredients)[:32]
@@ -206,12 +209,13 @@ def _write_gguf(model: Parent, quantization: Quantization, folder: Path) -> dict
 
 def _solve(model: Parent, quantization: Quantization, calibration: Rows) -> Mapping[str, QuantizedWeight]:
     """What takes the place of each matrix, by name."""
+    if quantization.method in LIBRARY_SOLVERS:
+        return solve_pinned(model, quantization, calibration)
     if quantization.method == "gptq":
-        return solve_with_gptqmodel(model, quantization, calibration)
-    if quantization.method == "auto-gptq":
-        return solve_with_auto_gptq(model, quantization, calibration)
+        with quiet(), one_line(model.path, "gptq"):
+            return solve_with_gptq(model, quantization, calibration)
     weights = {}
-    with quiet(), one_line(model.path, quantization.method):
+    with quiet(), one_line(model.path, quantization.method), one_thread():
         solver = _SOLVERS[quantization.method](quantization)
         for name, tensor in model.chosen(quantization).items():
             values = model.read(name)

@@ -40,8 +40,7 @@ def solve(
         The matrices by the name of their tensor.
 
     Raises:
-        InputError: auto-gptq does not know the architecture.
-        Unavailable: it is not installed.
+        Unavailable: auto-gptq does not know the architecture, or is not installed.
     """
     import torch
 
@@ -124,7 +123,8 @@ def shim() -> Iterator[ModuleType]:
             from auto_gptq.quantization.quantizer import Quantizer
         except ImportError as error:
             raise Unavailable(
-                f"auto-gptq cannot be imported ({error}); pip install auto-gptq==0.7.1 under Python 3.11"
+                f"auto-gptq cannot be imported ({error}); pip install auto-gptq==0.7.1 under Python 3.11, or use gptq,"
+                " which needs no library"
             ) from None
         renamed(_base, "CUDA_0", torch.device("cpu"))
         undo.enter_context(never_zero(Quantizer))
@@ -139,7 +139,7 @@ def _wrap(parent: Path, base: ModuleType, quantization: Quantization, dampening:
 
     model_type = read_config(parent).get("model_type")
     if model_type not in GPTQ_CAUSAL_LM_MODEL_MAP:
-        raise InputError(f"{parent}: auto-gptq does not know the architecture {model_type!r}; use gptq")
+        raise Unavailable(f"{parent}: auto-gptq does not know the architecture {model_type!r}; use gptq")
     model = AutoModelForCausalLM.from_pretrained(
         parent, dtype=torch.float32, trust_remote_code=False, local_files_only=True
     ).eval()

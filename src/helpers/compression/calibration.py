@@ -3,13 +3,13 @@
 Pure functions of their arguments: the same seed gives the same rows. Where texts come from is the caller's business.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.errors import InputError
+from helpers.errors import InputError, Unavailable
 from helpers.quantizations import CalibrationSource
 
 if TYPE_CHECKING:
@@ -65,6 +65,29 @@ def calibration_rows(
     return rows_of_documents(documents, start, rows, length, seed)
 
 
+def check_rows(rows: Sequence[Sequence[int]], config: Mapping[str, Any], shortest: int = 1) -> None:
+    """Refuse calibration rows that a model cannot read.
+
+    Args:
+        config: the model's config.json.
+        shortest: tokens a row needs.
+
+    Raises:
+        InputError: naming the row; there are none, or one is too short or holds an id that the model does not have.
+        Unavailable: one is longer than the model reads.
+    """
+    if not rows:
+        raise InputError("the calibration text is empty; GPTQ needs some rows of token ids")
+    positions, vocabulary = config.get("max_position_embeddings"), config.get("vocab_size")
+    for number, row in enumerate(rows):
+        if len(row) < shortest:
+            raise InputError(f"calibration row {number}: {len(row)} tokens are too short; {shortest} are needed")
+        if positions and len(row) > positions:
+            raise Unavailable(f"calibration row {number}: {len(row)} tokens are longer than the model's {positions}")
+        if vocabulary and not 0 <= min(row) <= max(row) < vocabulary:
+            raise InputError(f"calibration row {number}: an id lies outside of the vocabulary of {vocabulary}")
+
+
 def rows_of_documents(
     documents: Sequence[Sequence[int]], start: Sequence[int], rows: int, length: int, seed: int
 ) -> Rows:
@@ -102,7 +125,8 @@ def random_rows(vocabulary: int, control: Collection[int], rows: int, length: in
 def sampled_rows(model: Path, start: Sequence[int], rows: int, length: int, seed: int) -> Rows:
     """What the model writes after its start context, each token drawn from its own distribution (temperature 1).
 
-    An end token is a token like any other: the model goes on, as between the documents of its training.
+    An end token is a token like any other: the model goes on, as between the documents of its training. Probabilities
+    are computed in float64, so that another machine draws the same tokens.
 
     Raises:
         InputError: no start context, one that is longer than a row, or a model that cannot be opened.
@@ -111,7 +135,7 @@ def sampled_rows(model: Path, start: Sequence[int], rows: int, length: int, seed
 
     if not 0 < len(start) <= length:
         raise InputError(f"calibration by the model itself needs a start context of 1 … {length} ids, not {len(start)}")
-    return _sample(load_model(model), start, rows, length, seed)
+    return _sample(load_model(model, dtype="float64"), start, rows, length, seed)
 
 
 def _sample(model: "PreTrainedModel", start: Sequence[int], rows: int, length: int, seed: int) -> Rows:
@@ -123,7 +147,7 @@ def _sample(model: "PreTrainedModel", start: Sequence[int], rows: int, length: i
     with torch.inference_mode():
         while written.shape[1] < length:
             result = model(input_ids=fresh, past_key_values=past, use_cache=True)
-            probabilities = result.logits[:, -1].double().softmax(-1)
+            probabilities = result.logits[:, -1].softmax(-1)
             fresh, past = torch.multinomial(probabilities, 1, generator=generator), result.past_key_values
             written = torch.cat([written, fresh], dim=1)
     return written.tolist()

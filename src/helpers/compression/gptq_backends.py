@@ -1,8 +1,6 @@
-"""GPTQ by a library: GPTQModel, or auto-gptq behind its shim.
+"""GPTQ by a library: GPTQModel, or auto-gptq behind its shim. `pinned` runs them in a process of their own.
 
-GPTQ (Frantar et al. 2022, arXiv 2210.17323) rounds the columns of a matrix one after the other and moves what each
-rounding loses onto the columns that are still to come, weighted by the inputs the layer sees in calibration text.
-Both libraries run with the same settings: no reordering of columns, dampening of the paper, blocks in order.
+Both run with the settings of our own `gptq`: no reordering of columns, dampening of the paper, blocks in order.
 """
 
 import tempfile
@@ -16,6 +14,8 @@ from helpers.checkpoints.quantization import GPTQ_BITS
 from helpers.checkpoints.safetensors_files import SafetensorsFiles
 from helpers.checkpoints.stored import StoredTensor
 from helpers.compression import auto_gptq_backend
+from helpers.compression.calibration import check_rows
+from helpers.compression.gptq import DAMPENING
 from helpers.compression.libraries import never_zero, one_line, without_compilation
 from helpers.compression.parent import Parent, stored_tensors
 from helpers.compression.quantized_matrix import QuantizedMatrix
@@ -24,7 +24,6 @@ from helpers.errors import InputError, Unavailable
 from helpers.quantizations import Quantization
 from helpers.silence import quiet
 
-DAMPENING = 0.01  # of the mean diagonal of the Hessian: section 3.3 of the paper
 LARGEST_BATCH = 8
 SHORTEST_ROW = 16  # tokens; GPTQModel leaves rows below 10 out without a word
 
@@ -33,8 +32,8 @@ def solve_with_gptqmodel(parent: Parent, quantization: Quantization, calibration
     """Quantize all linear layers with GPTQModel.
 
     Raises:
-        InputError: the library refuses the model, or the calibration text does not fit it.
-        Unavailable: the library is missing, or has no layout for matrices of this shape at this width.
+        InputError: the calibration text does not fit the model.
+        Unavailable: the library is missing, refuses the model, or has no layout for matrices of this shape and width.
     """
     _check(parent, quantization, calibration)
     _require_rows_it_can_pack(parent, quantization)
@@ -48,8 +47,8 @@ def solve_with_auto_gptq(parent: Parent, quantization: Quantization, calibration
     """Quantize all linear layers with auto-gptq.
 
     Raises:
-        InputError: the library does not know the architecture, or the calibration text does not fit the model.
-        Unavailable: the library is missing.
+        InputError: the calibration text does not fit the model.
+        Unavailable: the library is missing, or does not know the architecture.
     """
     _check(parent, quantization, calibration)
     with quiet(), one_line(parent.path, "auto-gptq"):
@@ -58,7 +57,7 @@ def solve_with_auto_gptq(parent: Parent, quantization: Quantization, calibration
         )
     missing = sorted(set(parent.linear) - set(solved))
     if missing:
-        raise InputError(f"{parent.linear[missing[0]]}: auto-gptq leaves it unquantized")
+        raise Unavailable(f"{parent.linear[missing[0]]}: auto-gptq leaves it unquantized; use gptq")
     return {name: solved[name] for name in parent.linear}
 
 
@@ -69,17 +68,9 @@ def batch_size(calibration: Rows) -> int:
 
 def _check(parent: Parent, quantization: Quantization, calibration: Rows) -> None:
     if quantization.bits not in GPTQ_BITS:
-        raise InputError(f"{quantization.bits} bits: GPTQ's format holds {', '.join(map(str, GPTQ_BITS))}")
-    if not calibration:
-        raise InputError("the calibration text is empty; GPTQ needs some rows of token ids")
-    positions, vocabulary = parent.config.get("max_position_embeddings"), parent.config.get("vocab_size")
-    for number, row in enumerate(calibration):
-        if len(row) < SHORTEST_ROW:
-            raise InputError(f"calibration row {number}: {len(row)} tokens are too short; {SHORTEST_ROW} are needed")
-        if positions and len(row) > positions:
-            raise InputError(f"calibration row {number}: {len(row)} tokens are longer than the model's {positions}")
-        if vocabulary and not 0 <= min(row) <= max(row) < vocabulary:
-            raise InputError(f"calibration row {number}: an id lies outside of the vocabulary of {vocabulary}")
+        widths = ", ".join(map(str, GPTQ_BITS))
+        raise Unavailable(f"{quantization.bits} bits: GPTQ's format holds {widths}; gptq itself knows 2 … 8")
+    check_rows(calibration, parent.config, SHORTEST_ROW)
 
 
 def _require_rows_it_can_pack(parent: Parent, quantization: Quantization) -> None:
@@ -89,15 +80,13 @@ def _require_rows_it_can_pack(parent: Parent, quantization: Quantization) -> Non
         odd = next((size for size in tensor.shape if size % 32), None)
         if odd:
             raise Unavailable(
-                f"{tensor}: GPTQModel has no 3-bit layout for {odd} rows or columns, only for multiples of 32"
+                f"{tensor}: GPTQModel has no 3-bit layout for {odd} rows or columns, only for multiples of 32; use gptq"
             )
 
 
 def _run_gptqmodel(parent: Parent, quantization: Quantization, calibration: Rows, folder: Path) -> None:
     if not any(parent.path.glob("tokenizer*")):
-        raise InputError(
-            f"{parent.path}: GPTQModel wants the tokenizer beside the weights; put it there or use auto-gptq"
-        )
+        raise Unavailable(f"{parent.path}: GPTQModel wants the tokenizer beside the weights; put it there or use gptq")
     without_compilation()
     try:
         import torch
@@ -105,12 +94,12 @@ def _run_gptqmodel(parent: Parent, quantization: Quantization, calibration: Rows
         from gptqmodel.nn_modules.qlinear.torch import TorchLinear
         from gptqmodel.quantization.quantizer import Quantizer
     except ImportError as error:
-        raise Unavailable(f"gptq: GPTQModel cannot be imported ({error}); pip install gptqmodel") from None
+        raise Unavailable(
+            f"GPTQModel cannot be imported ({error}); pip install gptqmodel==7.6.0, or use gptq, which needs no library"
+        ) from None
     sizes = [size for size in TorchLinear.SUPPORTS_GROUP_SIZE if size > 0]
     if quantization.group_size and quantization.group_size not in sizes:
-        raise Unavailable(
-            f"gptq: GPTQModel groups {', '.join(map(str, sizes))}, not {quantization.group_size}; try rtn"
-        )
+        raise Unavailable(f"GPTQModel groups {', '.join(map(str, sizes))}, not {quantization.group_size}; use gptq")
     settings = QuantizeConfig(
         bits=quantization.bits,
         group_size=quantization.group_size or -1,

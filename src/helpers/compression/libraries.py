@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from helpers.errors import InputError
+from helpers.errors import InputError, Unavailable
 
 
 def without_compilation() -> None:
@@ -26,7 +26,7 @@ def without_compilation() -> None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: sums over several round otherwise, and GPTQ then gives other codes."""
+    """Let torch compute on one thread: sums over several round otherwise, and a library may then give other codes."""
     import torch
 
     before = torch.get_num_threads()
@@ -60,11 +60,15 @@ def never_zero(quantizer: type) -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def one_line(path: Path, library: str) -> Iterator[None]:
-    """What a library raises, as one line; it may be any exception."""
+    """What a library raises, as one line; it may be any exception.
+
+    Raises:
+        Unavailable: the library does not take this model.
+    """
     try:
         yield
     except (InputError, OSError):
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
-        raise InputError(f"{path}: {library} cannot quantize it ({type(error).__name__}: {reason})") from error
+        raise Unavailable(f"{path}: {library} cannot quantize it ({type(error).__name__}: {reason})") from error

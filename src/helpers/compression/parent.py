@@ -12,7 +12,7 @@ from helpers.checkpoints.matrices import FLOAT_KINDS, FloatMatrix
 from helpers.checkpoints.safetensors_files import SafetensorsFiles
 from helpers.checkpoints.stored import StoredTensor
 from helpers.downloads import sha256_of_file
-from helpers.errors import InputError
+from helpers.errors import InputError, Unavailable
 from helpers.quantizations import Quantization
 
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json")
@@ -59,13 +59,14 @@ class Parent:
         """Look at the headers; no weight is read.
 
         Raises:
-            InputError: no such folder, broken or already quantized weights, or no decoder layers known by their names.
+            InputError: no such folder, or broken weights.
+            Unavailable: a GGUF file, weights that are quantized already, or no decoder layers known by their names.
         """
         if path.is_file():
-            raise InputError(f"{path}: quantizing starts from a Hugging Face folder, not from a file")
+            raise Unavailable(f"{path}: quantizing starts from a Hugging Face folder, not from a file")
         self.path, self.config = path, read_config(path)
         if self.config.get("quantization_config") or (path / RECORD_FILE).exists():
-            raise InputError(f"{path}: is quantized already; start from the model it was made from")
+            raise Unavailable(f"{path}: is quantized already; start from the model it was made from")
         self._files = stored_tensors(path)
         tensors = {name: self._files.find(name) for name in sorted(self._files.names)}
         matrices = {name: tensor for name, tensor in tensors.items() if len(tensor.shape) == 2}
@@ -73,7 +74,7 @@ class Parent:
         self.embeddings = {name: tensor for name, tensor in matrices.items() if _EMBEDDINGS.fullmatch(name)}
         self.others = {name: tensors[name] for name in tensors if name not in {*self.linear, *self.embeddings}}
         if not self.linear:
-            raise InputError(
+            raise Unavailable(
                 f"{path}: no weight matrices named layers.N.….weight; this architecture cannot be quantized"
             )
 
@@ -81,7 +82,8 @@ class Parent:
         """The matrices that a quantization changes, by name.
 
         Raises:
-            InputError: one is no matrix of floats, or its rows do not divide into groups.
+            InputError: one is no matrix of floats.
+            Unavailable: the rows of one do not divide into groups.
         """
         matrices = {**self.linear, **(self.embeddings if quantization.embeddings else {})}
         size = quantization.group_size
@@ -92,9 +94,10 @@ class Parent:
                 )
             columns = tensor.shape[1]
             if size and columns % size:
-                fitting = [str(n) for n in (8, 16, 32, 64, 128) if columns % n == 0]
+                widths = {other.shape[1] for other in matrices.values()}
+                fitting = [str(n) for n in (8, 16, 32, 64, 128) if not any(width % n for width in widths)]
                 remedy = f"choose {', '.join(fitting)} or whole rows" if fitting else "choose whole rows"
-                raise InputError(f"{tensor}: {columns} columns are not divisible by group size {size}; {remedy}")
+                raise Unavailable(f"{tensor}: {columns} columns are not divisible by group size {size}; {remedy}")
         return matrices
 
     def read(self, name: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from helpers.compression.gptq import VERSION as GPTQ_VERSION
 from helpers.compression.parent import RECORD_FILE
 from helpers.downloads import sha256_of_file
 from helpers.errors import InputError
@@ -23,7 +24,10 @@ Rows = Sequence[Sequence[int]]
 
 @dataclass(frozen=True)
 class Library:
-    """What computes the codes of a method: the package and, for the record, how."""
+    """What computes the codes of a method: the package and how.
+
+    Both decide where a variant is kept, so another way of computing must be told by another text.
+    """
 
     package: str
     kernel: str
@@ -31,8 +35,9 @@ class Library:
 
 LIBRARIES: Mapping[str, Library] = {
     "rtn": Library(OWN_PACKAGE, "round to nearest in numpy, float32"),
-    "gptq": Library("gptqmodel", "GPTQ solver of GPTQModel on torch, CPU, float32"),
-    "auto-gptq": Library("auto-gptq", "GPTQ solver of auto-gptq on torch, CPU, float32"),
+    "gptq": Library(OWN_PACKAGE, f"GPTQ in numpy over layers in torch, CPU, float64, version {GPTQ_VERSION}"),
+    "gptqmodel": Library("gptqmodel", "GPTQ solver of GPTQModel on torch, CPU, float32, most compatible arithmetic"),
+    "auto-gptq": Library("auto-gptq", "GPTQ solver of auto-gptq on torch, CPU, float32, most compatible arithmetic"),
     "gguf": Library("gguf", f"llama.cpp's quantizers in numpy: K types of {OWN_PACKAGE}, all others of gguf"),
     "hqq": Library("hqq", "half-quadratic solver of hqq on torch, CPU"),
     "torchao": Library("torchao", "weight-only integers of torchao on torch, CPU"),

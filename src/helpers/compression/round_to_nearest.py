@@ -38,16 +38,20 @@ def round_to_nearest(
     if columns % size:
         raise InputError(f"{columns} columns are not divisible by group size {size}")
     groups = weight.astype(np.float32).reshape(rows, columns // size, size)
-    scales, zeros = _grid(groups, bits, symmetric)
+    scales, zeros = min_max_grid(groups, bits, symmetric)
     steps = np.rint(groups / scales.astype(np.float32)[:, :, None])
     codes = np.clip(steps + zeros[:, :, None], 0, 2**bits - 1).astype(np.uint8)
     return QuantizedMatrix(codes.reshape(rows, columns), scales, zeros.astype(np.uint8), bits, symmetric)
 
 
-def _grid(groups: np.ndarray, bits: int, symmetric: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Scales as float16 and zero points as float32, both [rows, groups], of weights [rows, groups, size]."""
+def min_max_grid(groups: np.ndarray, bits: int, symmetric: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Scales as float16 and zero points as whole numbers, both [...], of weights [..., size] in float32 or float64.
+
+    Raises:
+        InputError: weights too large for a float16 scale.
+    """
     highest = np.float32(2**bits - 1)
-    low, high = np.minimum(groups.min(axis=2), 0), np.maximum(groups.max(axis=2), 0)
+    low, high = np.minimum(groups.min(axis=-1), 0), np.maximum(groups.max(axis=-1), 0)
     if symmetric:
         high = np.maximum(-low, high)
         low = -high

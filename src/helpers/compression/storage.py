@@ -18,14 +18,14 @@ from helpers.compression import gptq_format
 from helpers.compression.parent import Parent
 from helpers.compression.quantized_matrix import QuantizedMatrix, QuantizedWeight
 from helpers.errors import InputError
-from helpers.project import BUILD
+from helpers.project import VARIANTS
 from helpers.quantizations import Quantization
 
 if TYPE_CHECKING:
     import torch
 
 WEIGHTS_FILE = "model.safetensors"
-LOCKS = BUILD / "variants" / ".locks"
+LOCKS = VARIANTS / ".locks"
 
 # Element types of safetensors files, as torch spells them.
 _ELEMENT_TYPES = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.attention_ablation import scramble_attention
+from helpers.attention_ablation import scramble_attention, single_weights
 from helpers.compression import VARIANTS, variant
 from helpers.compression.calibration import calibration_rows
 from helpers.compression.parent import Parent
@@ -38,8 +38,12 @@ def quantized_variant(parent: Path, quantization: Quantization) -> Path:
 
 
 def scrambled_variant(model: Path, seed: int = 0) -> Path:
-    """A copy of a model with noise for queries and keys (`attention_ablation`), made once, under build/variants."""
-    key = table_key({"scrambled": 1, "seed": seed, "weights": sha256_of_file(model / "model.safetensors")})
+    """A copy of a model with noise for queries and keys (`attention_ablation`), made once, under build/variants.
+
+    Raises:
+        Unavailable: the model is no folder with a single safetensors file.
+    """
+    key = table_key({"scrambled": 1, "seed": seed, "weights": sha256_of_file(single_weights(model))})
     VARIANTS.mkdir(parents=True, exist_ok=True)
     return scramble_attention(model, VARIANTS / key[:32], seed)
 

@@ -1,0 +1,80 @@
+"""Our GPTQ loses what GPTQModel loses: the same model, five draws of calibration text, KL on text that neither saw.
+
+Both are one algorithm, in float64 and in float32, and see the same draws of the text, so the comparison is paired. The
+last digits of float32 are another draw to it too, so that pairs differ by a few per cent. The margin is 5 % of KL, for
+the whole 90 % interval of the mean (two one-sided tests at 5 %): methods that are compared differ by tens of per cent.
+"""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import t as student
+
+from helpers.compression.calibration import rows_of_documents
+from helpers.compression.gptq_backends import solve_with_gptqmodel
+from helpers.compression.gptq_layers import solve_with_gptq
+from helpers.compression.libraries import one_thread
+from helpers.compression.parent import Parent
+from helpers.errors import Unavailable
+from helpers.models import load_model
+from helpers.project import ROOT
+from helpers.quantizations import load_quantizations
+from helpers.specs import TokenizerSpec
+from helpers.start_contexts import start_ids
+from helpers.tokenizer_files import open_tokenizer
+from helpers.zoo.corpus import load_corpus
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+DRAWS, MARGIN = 5, 0.05
+ROWS, LENGTH = 64, 256
+MODEL = ROOT / "data" / "zoo" / "zoo-l"
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, list[list[int]]]:
+    """Encoded documents of the corpus, by whether the model was trained on them."""
+    try:
+        corpus = load_corpus()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    tokenizer = open_tokenizer(TokenizerSpec(key="zoo", label="Zoo", path=str(MODEL)))
+    found = {}
+    for name, trained in (("calibration", True), ("held out", False)):
+        documents = [document.text for document in corpus if (document.split == "train") == trained]
+        drawn = np.random.default_rng(0).permutation(len(documents))[:3000]
+        found[name] = [tokenizer.encode(documents[number]) for number in drawn]
+    return found
+
+
+def losses(parent: Parent, solutions: list[dict], held_out: torch.Tensor) -> list[float]:
+    """KL divergence per token of the model from itself with other matrices, in nats."""
+
+    def log_probabilities() -> torch.Tensor:
+        with torch.inference_mode():
+            return torch.cat([model(ids[None]).logits.log_softmax(-1) for ids in held_out])
+
+    model, found = load_model(parent.path), []
+    original = log_probabilities()
+    for matrices in solutions:
+        for name, matrix in matrices.items():
+            model.get_parameter(name).data = torch.from_numpy(matrix.dequantized())
+        terms = original.exp() * (original - log_probabilities())
+        found.append(float(terms.sum(-1, dtype=torch.float64).mean()))
+    return found
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_over_draws_of_calibration_text_the_loss_is_gptqmodels(bits, texts):
+    parent, start, pairs = Parent(MODEL), start_ids(MODEL, "document"), []
+    held_out = torch.tensor(rows_of_documents(texts["held out"], start, 32, LENGTH, 0))
+    for draw in range(DRAWS):
+        quantization = load_quantizations()[f"gptq-{bits}-g32-seed{draw}"]
+        rows = rows_of_documents(texts["calibration"], start, ROWS, LENGTH, draw)
+        with one_thread():
+            solutions = [solve(parent, quantization, rows) for solve in (solve_with_gptq, solve_with_gptqmodel)]
+        pairs.append(losses(parent, solutions, held_out))
+    ours, theirs = np.log(pairs).T
+    differences = ours - theirs
+    reach = student.ppf(0.95, DRAWS - 1) * differences.std(ddof=1) / DRAWS**0.5
+    assert np.abs(differences.mean()) + reach < np.log1p(MARGIN), np.exp(differences)
