@@ -6,6 +6,7 @@ import pytest
 
 from helpers.composition import class_counts, dead_tokens, overlap_table, special_character_share
 from helpers.coverage import coverage_table, keyword_ranks, rank_ratios
+from helpers.errors import Unavailable
 from helpers.languages import Language, keyword_union, load_languages
 from helpers.recorded import authors_list, compare_with_recorded, load_recorded
 from helpers.registry import load_registry
@@ -164,3 +165,8 @@ def test_the_authors_recorded_counts_are_reproduced(open_packaged, key):
         == {"qwen2.5": 58, "llama-3.1": 58, "deepseek-v3": 88}[key]
     )
     assert (rows["reason"] != "").equals(rows["ours"] != rows["by_their_rule"])
+
+
+def test_a_tokenizer_without_a_record_is_a_gap():
+    with pytest.raises(Unavailable, match="no counts are recorded for mine"):
+        compare_with_recorded({"mine": pd.DataFrame()}, load_languages(), load_recorded())

@@ -9,19 +9,24 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 
+from helpers.errors import Unavailable
 from helpers.pass_rates import (
     compare_with_parents,
+    difference_interval,
+    gap_at_k,
     outcome_counts,
+    over_draws,
     paired_flips,
     pass_at_k,
     pass_rates,
-    remaining_gap,
     syntax_valid_share,
     too_few_samples,
 )
 from helpers.program_texts import (
     WRITTEN_CLASSES,
+    broken_programs,
     class_shares,
     class_shifts,
     first_departures,
@@ -175,16 +180,62 @@ def test_wilson_s_interval_holds_the_share_it_is_about(successes, trials):
     assert 0 <= low <= min(successes, trials) / trials <= high <= 1
 
 
-def test_the_remaining_gap_by_hand():
+def test_the_gap_at_k_by_hand():
     """Two tasks fail every other time, one always: at two samples only the last keeps a gap."""
     half, never, always = [True, False], [False, False], [True, True]
     worse = outcomes({"a": half, "b": half, "c": never, "d": always})
     better = outcomes({"d": always, "c": always, "b": always, "a": always})
-    value, low, high = remaining_gap(worse, better, 2)
-    assert value == pytest.approx((0 + 0 + 1 + 0) / (0.5 + 0.5 + 1 + 0)) and low <= value <= high
-    assert remaining_gap(worse, better, 1) == (1, 1, 1)
+    for k, gap in ((1, (0.5 + 0.5 + 1 + 0) / 4), (2, (0 + 0 + 1 + 0) / 4)):
+        value, low, high = gap_at_k(worse, better, k)
+        assert value == pytest.approx(-gap) and -1 <= low <= value <= high <= 0
+    assert gap_at_k(better, better, 2) == (0, 0, 0)
     with pytest.raises(ValueError, match="same tasks"):
-        remaining_gap(worse, better[better["task_id"] != "a"], 1)
+        gap_at_k(worse, better[better["task_id"] != "a"], 1)
+
+
+turns = st.integers(1, 300).flatmap(
+    lambda n: st.integers(0, n).flatmap(lambda lost: st.tuples(st.just(lost), st.integers(0, n - lost), st.just(n)))
+)
+
+
+@given(turns)
+def test_the_interval_of_a_difference_holds_it_and_has_no_side(case):
+    lost, gained, pairs = case
+    low, high = difference_interval(lost, gained, pairs)
+    assert -1 <= low <= (gained - lost) / pairs <= high <= 1
+    assert difference_interval(gained, lost, pairs) == pytest.approx((-high, -low), abs=1e-6)
+
+
+@pytest.mark.parametrize("case", [(44, 3, 960), (1, 5, 320), (14, 12, 960), (0, 4, 20), (683, 1, 960)])
+def test_the_ends_of_the_interval_are_where_the_score_test_turns(case):
+    """The score test by its definition: the likeliest share of lost pairs is searched for numerically."""
+    lost, gained, pairs = case
+    for end in difference_interval(*case):
+
+        def deviance(lost_share, end=end):
+            shares = (lost_share, lost_share + end, 1 - 2 * lost_share - end)
+            counts = (lost, gained, pairs - lost - gained)
+            return -sum(count * math.log(share) for count, share in zip(counts, shares, strict=True) if count)
+
+        bounds = (max(0, -end) + 1e-12, (1 - end) / 2 - 1e-12)
+        likeliest = minimize_scalar(deviance, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
+        score = (gained - lost - pairs * end) / math.sqrt(pairs * (2 * likeliest + end - end**2))
+        assert abs(score) == pytest.approx(1.959964, abs=1e-3)
+
+
+def test_where_nothing_turned_the_interval_is_wilson_s():
+    """With no pair turned the score test of a difference is that of a share of 0."""
+    assert difference_interval(0, 0, 50) == pytest.approx((-wilson_interval(0, 50)[1], wilson_interval(0, 50)[1]))
+    with pytest.raises(ValueError, match="no counts"):
+        difference_interval(3, 3, 5)
+
+
+def test_the_interval_of_a_difference_covers_what_it_says():
+    """3 % of pairs lost, 1 % gained, 320 pairs: a true difference of −2 points."""
+    drawn = np.random.default_rng(0).multinomial(320, [0.03, 0.01, 0.96], size=2000)
+    ends = np.array([difference_interval(lost, gained, 320) for lost, gained, _ in drawn.tolist()])
+    covered = ((ends[:, 0] <= -0.02) & (ends[:, 1] >= -0.02)).mean()
+    assert 0.93 < covered < 0.97
 
 
 def test_flips_are_counted_from_the_pairs():
@@ -194,6 +245,7 @@ def test_flips_are_counted_from_the_pairs():
     assert [flips[name] for name in ("pairs", "kept", "lost", "gained", "neither")] == [6, 1, 3, 1, 1]
     assert flips["difference"] == pytest.approx(-1 / 3)
     assert flips["p_value"] == pytest.approx(2 * (1 + 4) / 16)
+    assert (flips["low"], flips["high"]) == difference_interval(3, 1, 6)
     assert flips["detectable"] == smallest_detectable_loss(6) and paired_flips(parent, parent)["p_value"] == 1
     with pytest.raises(ValueError, match="same samples"):
         paired_flips(parent, variant.iloc[1:])
@@ -208,7 +260,21 @@ def test_comparisons_are_adjusted_together():
     assert table.loc["bad", "p_value"] == 2 / 2**10 and table.loc["bad", "p_holm"] == 4 / 2**10
     assert table.loc["worse", "p_holm"] == 3 * 2 / 2**12
     assert table.loc["same", "p_holm"] == 1
-    assert compare_with_parents(tables, {}).empty
+    nothing = compare_with_parents(tables, {})
+    assert nothing.empty and list(nothing) == list(table.reset_index())
+
+
+def test_draws_are_told_by_their_mean_and_range():
+    columns = {
+        "row": ["a", "b", "b"],
+        "difference": [-0.1, -0.2, 0.0],
+        "low": [-0.3, -0.4, -0.5],
+        "high": [0.1, 0.2, 0.3],
+    }
+    table = over_draws(pd.DataFrame(columns), "row")
+    assert table.loc["a"].tolist() == [-0.1, -0.3, 0.1, 1]
+    assert table.loc["b"].tolist() == [-0.1, -0.2, 0.0, 2]
+    assert over_draws(pd.DataFrame({name: [] for name in columns}), "row").empty
 
 
 def test_token_classes_of_a_program_counted_by_hand():
@@ -265,9 +331,61 @@ def test_first_departures_by_hand():
     assert (table["programs"] == 4).all()
     chance = table.set_index("token_class")["chance"]
     # 8 tokens with the end each for a and b, 5 for d, 2 for e
-    assert chance["end"] == pytest.approx(4 / 23) and chance["number"] == pytest.approx(2 / 23)
-    assert chance.sum() == pytest.approx(1)
+    assert chance["end"] == pytest.approx((1 / 8 + 1 / 8 + 1 / 5 + 1 / 2) / 4)
+    assert chance["number"] == pytest.approx((1 / 8 + 1 / 8) / 4) and chance.sum() == pytest.approx(1)
+    excess = table.set_index("token_class")["excess"]
+    assert excess["number"] == pytest.approx(0.25 - 0.0625) and excess.sum() == pytest.approx(0)
     assert first_departures(pd.DataFrame({"task_id": ["c"], "completion": ["f(x)"]}), originals).empty
+
+
+def test_an_excess_over_tasks_of_one_program_has_student_s_interval():
+    """Three programs of one token and its end: hits minus chance are ½, ½ and −½, mean 1/6, deviation 1/√3."""
+    originals = {"a": "x", "b": "y", "c": "z"}
+    table = first_departures(pd.DataFrame({"task_id": list("abc"), "completion": ["1", "1", "z\n"]}), originals)
+    row = table.set_index("token_class").loc["name"]
+    half = 4.302653 * math.sqrt(1 / 3) / math.sqrt(3)  # 97.5 % quantile of t with 2 degrees of freedom
+    assert row["excess"] == pytest.approx(1 / 6)
+    assert row["excess_high"] - row["excess"] == pytest.approx(half, rel=1e-6)
+    assert row["excess"] - row["excess_low"] == pytest.approx(half, rel=1e-6)
+
+
+def test_draws_of_one_task_are_no_further_evidence():
+    """The same programs written by four draws widen nothing and narrow nothing; corrected intervals are wider."""
+    originals = {str(number): "f(x)" for number in range(30)}
+    one = pd.DataFrame({"task_id": list(originals), "completion": ["f(y)", "f[x]", "g(x)"] * 10})
+    once = first_departures(one, originals).set_index("token_class")
+    repeated = first_departures(pd.concat([one] * 4), originals).set_index("token_class")
+    columns = ["value", "chance", "excess", "excess_low", "excess_high"]
+    pd.testing.assert_frame_equal(once[columns], repeated[columns])
+    assert repeated.loc["name", "high"] < once.loc["name", "high"]  # Wilson's takes them for more
+    corrected = first_departures(one, originals, comparisons=20).set_index("token_class")
+    assert corrected.loc["name", "excess_low"] < once.loc["name", "excess_low"]
+    alone = first_departures(one.iloc[[0]], originals)
+    assert np.isinf(alone["excess_high"]).all() and (alone["programs"] == 1).all()
+
+
+def test_broken_programs_are_those_that_the_parent_passes():
+    parent = pd.DataFrame({"task_id": list("abc"), "passed": [True, True, False]})
+    rows = [
+        (model, task, passed)
+        for model, verdicts in (("v", "010"), ("w", "011"), ("u", "000"))
+        for task, passed in zip("abc", map("1".__eq__, verdicts), strict=True)
+    ]
+    variants = pd.DataFrame(rows, columns=["model", "task_id", "passed"])
+    broken = broken_programs(variants, parent, 1)
+    assert list(zip(broken["model"], broken["task_id"], strict=True)) == [
+        ("v", "a"),
+        ("w", "a"),
+        ("u", "a"),
+        ("u", "b"),
+    ]
+    assert broken_programs(variants, parent, 2)["model"].unique().tolist() == ["u"]
+    together = broken_programs(
+        variants.assign(row=variants["model"].map({"v": "x", "w": "x", "u": "y"})), parent, 2, "row"
+    )
+    assert together["model"].tolist() == ["v", "w", "u", "u"]
+    with pytest.raises(Unavailable, match="no variant breaks 3 programs"):
+        broken_programs(variants, parent, 3)
 
 
 def test_what_is_seen_without_running():

@@ -12,6 +12,10 @@ import pandas as pd
 
 from helpers.statistics import holm, mcnemar_exact, ratio_interval, smallest_detectable_loss, wilson_interval
 
+NORMAL_975 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
+# What `paired_flips` says of a pair of models.
+_FLIPS = ("pairs", "kept", "lost", "gained", "neither", "difference", "low", "high", "p_value", "detectable")
+
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
     """Unbiased estimate of the chance that one of k samples passes (Chen et al. 2021, eq. 1).
@@ -64,31 +68,27 @@ def pass_rates(outcomes: pd.DataFrame, ks: Sequence[int] = (1,), *, seed: int = 
     return pd.DataFrame(rows, columns=["k", "value", "low", "high", "tasks", "interval"])
 
 
-def remaining_gap(worse: pd.DataFrame, better: pd.DataFrame, k: int, *, seed: int = 0) -> tuple[float, float, float]:
-    """How much of the gap in pass@1 between two models is left at pass@k, as a ratio.
+def gap_at_k(worse: pd.DataFrame, better: pd.DataFrame, k: int, *, seed: int = 0) -> tuple[float, float, float]:
+    """pass@k of one model less that of another on the same tasks.
 
     Args:
         worse, better: outcome tables of the same tasks, at least k samples each.
         k: samples that a task is given.
 
     Returns:
-        value, low, high: gap at k over gap at 1, with a bootstrap interval over tasks, which are paired and keep both
-        gaps together (`statistics.ratio_interval`).
+        value (worse minus better, a share of tasks), low, high: 95 % bootstrap over tasks, which stay paired
+        (`statistics.ratio_interval`).
 
     Raises:
-        ValueError: other tasks, too few samples, or no gap at pass@1.
+        ValueError: other tasks, or too few samples.
     """
     counts = [table.groupby("task_id")["passed"].agg(["size", "sum"]) for table in (worse, better)]
     if not counts[0].index.equals(counts[1].index):
         raise ValueError("both tables must hold the same tasks")
-    gaps = {}
-    for samples in (1, k):
-        low, high = (
-            np.array([pass_at_k(size, passed, samples) for size, passed in count.itertuples(index=False)])
-            for count in counts
-        )
-        gaps[samples] = high - low
-    return ratio_interval(gaps[k], gaps[1], seed=seed)
+    rates = [
+        np.array([pass_at_k(size, passed, k) for size, passed in count.itertuples(index=False)]) for count in counts
+    ]
+    return ratio_interval(rates[0] - rates[1], np.ones(len(rates[0])), seed=seed)
 
 
 def too_few_samples(outcomes: pd.DataFrame, ks: Sequence[int]) -> dict[int, list[str]]:
@@ -115,6 +115,42 @@ def syntax_valid_share(outcomes: pd.DataFrame) -> float:
     return float((outcomes["outcome"] != "syntax error").mean())
 
 
+def difference_interval(lost: int, gained: int, pairs: int) -> tuple[float, float]:
+    """95 % score interval of a difference of paired shares, (gained − lost) / pairs.
+
+    Tango 1998, Equivalence test and confidence interval for the difference in proportions for the paired-sample design
+    (Statistics in Medicine 17): all differences δ that the score test does not reject, of which
+    (gained − lost − nδ)² ≤ z² n (2q + δ(1 − δ)), where q is the likeliest share of lost pairs if δ is true. Unlike the
+    standard error's interval it keeps its coverage where few pairs or none turn.
+
+    Args:
+        lost, gained: pairs that turned from yes to no, and from no to yes.
+        pairs: n, all of them.
+
+    Returns:
+        low, high, −1 … 1.
+
+    Raises:
+        ValueError: more pairs turned than there are, or there is none.
+    """
+    from scipy.optimize import brentq
+
+    if min(lost, gained) < 0 or lost + gained > pairs or pairs < 1:
+        raise ValueError(f"{lost} and {gained} of {pairs} are no counts")
+
+    def beyond(difference: float) -> float:
+        spread = difference * (1 - difference)
+        b = (2 * pairs - gained + lost) * difference - gained - lost
+        likeliest = (math.sqrt(max(0.0, b**2 + 8 * pairs * lost * spread)) - b) / (4 * pairs)
+        variance = pairs * (2 * likeliest + spread)
+        return (gained - lost - pairs * difference) ** 2 - NORMAL_975**2 * variance
+
+    value, step = (gained - lost) / pairs, 1e-9
+    low = -1.0 if lost == pairs else brentq(beyond, -1, value - step)
+    high = 1.0 if gained == pairs else brentq(beyond, value + step, 1)
+    return float(low), float(high)
+
+
 def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame, comparisons: int = 1) -> dict[str, float]:
     """What changed between a parent and a variant on the same samples of the same tasks.
 
@@ -125,7 +161,8 @@ def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame, comparisons: int =
 
     Returns:
         `pairs`; `kept`, `lost`, `gained`, `neither` (counts: passed in both, only in the parent, only in the variant,
-        in none); `difference` (variant minus parent, share of pairs); `p_value` (exact McNemar);
+        in none); `difference` (variant minus parent, share of pairs) with `low`, `high` (`difference_interval`);
+        `p_value` (exact McNemar, which asks whether the turns balance, not whether there are any);
         `detectable` (smallest one-way change, as a share of the pairs, that the test finds with power 0.8:
         `statistics.smallest_detectable_loss`).
 
@@ -137,6 +174,7 @@ def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame, comparisons: int =
     if not before.index.equals(after.index):
         raise ValueError("parent and variant must hold the same samples of the same tasks")
     lost, gained = int((before & ~after).sum()), int((~before & after).sum())
+    low, high = difference_interval(lost, gained, len(before))
     return {
         "pairs": len(before),
         "kept": int((before & after).sum()),
@@ -144,6 +182,8 @@ def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame, comparisons: int =
         "gained": gained,
         "neither": int((~before & ~after).sum()),
         "difference": (gained - lost) / len(before),
+        "low": low,
+        "high": high,
         "p_value": mcnemar_exact(lost, gained),
         "detectable": smallest_detectable_loss(len(before), 0.05 / comparisons),
     }
@@ -163,5 +203,22 @@ def compare_with_parents(outcomes: Mapping[str, pd.DataFrame], parents: Mapping[
         {"model": model, "parent": parent, **paired_flips(outcomes[parent], outcomes[model], len(parents))}
         for model, parent in parents.items()
     ]
-    table = pd.DataFrame(rows)
-    return table.assign(p_holm=holm(table["p_value"].tolist())) if rows else table
+    table = pd.DataFrame(rows, columns=["model", "parent", *_FLIPS])
+    return table.assign(p_holm=holm(table["p_value"].tolist()))
+
+
+def over_draws(comparisons: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Differences of variants that differ by a draw alone: their mean and range; of a single one its own interval.
+
+    Args:
+        comparisons: what `compare_with_parents` returned, and `by`.
+        by: column that draws have in common.
+
+    Returns:
+        Indexed by `by`: `difference`, `low`, `high`, `draws`.
+    """
+    grouped = comparisons.groupby(by, sort=False)
+    table = grouped["difference"].agg(difference="mean", low="min", high="max", draws="size")
+    single = table["draws"] == 1
+    table.loc[single, ["low", "high"]] = grouped[["low", "high"]].first()[single]
+    return table

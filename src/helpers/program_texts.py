@@ -3,12 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
+from scipy import stats
 
+from helpers.errors import Unavailable
 from helpers.statistics import ratio_interval, wilson_interval
 
 # Class → Pygments types, the first that fits counts; a docstring is a string, `and` and `in` are keywords.
@@ -22,6 +25,7 @@ _CLASSES = {
     "whitespace": (Whitespace,),
 }
 WRITTEN_CLASSES = (*_CLASSES, "other")
+_PLACES = (*WRITTEN_CLASSES, "end")
 _LEXER = get_lexer_by_name("python", stripnl=False, ensurenl=False)
 _WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -81,34 +85,68 @@ def completion_shifts(completions: pd.DataFrame, solutions: Mapping[str, str], s
     return class_shifts(completions["completion"].tolist(), reference, seed=seed)
 
 
-def first_departures(completions: pd.DataFrame, originals: Mapping[str, str]) -> pd.DataFrame:
+def broken_programs(outcomes: pd.DataFrame, parent: pd.DataFrame, least: int, by: str = "model") -> pd.DataFrame:
+    """Programs that fail where the parent's pass, where there are enough of them.
+
+    Args:
+        outcomes: columns `model`, `task_id`, `passed`, one program per model and task.
+        parent: the same of the parent.
+        least: a model with fewer broken programs is left out; they would say nothing about nine classes of tokens.
+        by: column of models that count together, such as draws of one row.
+
+    Returns:
+        Rows of `outcomes`.
+
+    Raises:
+        Unavailable: no model has that many.
+    """
+    solved = parent.loc[parent["passed"].astype(bool), "task_id"]
+    broken = outcomes[~outcomes["passed"].astype(bool) & outcomes["task_id"].isin(solved)]
+    broken = broken[broken.groupby(by)["task_id"].transform("size") >= least]
+    if broken.empty:
+        raise Unavailable(f"no variant breaks {least} programs or more, too few to look at where they break")
+    return broken
+
+
+def first_departures(
+    completions: pd.DataFrame, originals: Mapping[str, str], comparisons: int = 1, level: float = 0.95
+) -> pd.DataFrame:
     """Where programs leave others for the same tasks: the class of the first original token that is not written.
 
     Args:
-        completions: columns `task_id` and `completion`; a program that equals its original is passed over.
+        completions: columns `task_id` and `completion`, several of a task if several models wrote it; a program that
+            equals its original is passed over.
         originals: task id → what is departed from, for example the parent's program.
+        comparisons: how many intervals of `excess` are looked at together (Bonferroni).
+        level: that together they cover with at least.
 
     Returns:
         One row per class of `WRITTEN_CLASSES`, and `end` where all of the original is written and more follows:
-        `token_class`, `value` (share of the programs, with 95 % Wilson interval `low`, `high`), `chance` (the class's
-        share of the originals' tokens, their ends included: what equally likely tokens would give), `programs`.
+        `token_class`; `value` (share of the programs, with 95 % Wilson interval `low`, `high`, which takes programs as
+        independent); `chance` (what equally likely tokens would give: the class's share of an original's tokens, its
+        end included, mean over programs); `excess` (`value` minus `chance`) with `excess_low`, `excess_high` (Student's
+        t over tasks, each with all its programs); `programs`.
     """
-    departures: Counter[str] = Counter()
-    offered: Counter[str] = Counter()
+    tasks, hits, shares = [], [], []
     for task_id, text in zip(completions["task_id"], completions["completion"], strict=True):
         if text == originals[task_id]:
             continue
         original = [*_tokens(originals[task_id]), ("end", "")]
         pairs = zip(original, [*_tokens(text), ("end", "")], strict=False)
-        departures[next(theirs[0] for theirs, ours in pairs if theirs != ours)] += 1
-        offered.update(token_class for token_class, _ in original)
-    count, tokens = departures.total(), offered.total()
-    rows = [
-        (name, departures[name] / count, *wilson_interval(departures[name], count), offered[name] / tokens, count)
-        for name in (*WRITTEN_CLASSES, "end")
-        if count
-    ]
-    return pd.DataFrame(rows, columns=["token_class", "value", "low", "high", "chance", "programs"])
+        hit = next(theirs[0] for theirs, ours in pairs if theirs != ours)
+        offered = Counter(token_class for token_class, _ in original)
+        tasks.append(task_id)
+        hits.append([name == hit for name in _PLACES])
+        shares.append([offered[name] / len(original) for name in _PLACES])
+    columns = ["token_class", "value", "low", "high", "chance", "excess", "excess_low", "excess_high", "programs"]
+    if not tasks:
+        return pd.DataFrame(columns=columns)
+    found, chances = np.array(hits), np.array(shares)
+    counts, count = found.sum(axis=0), len(tasks)
+    ends = np.array([wilson_interval(int(hit), count) for hit in counts]).T
+    excess, half = _clustered_mean(found - chances, tasks, 1 - (1 - level) / comparisons)
+    values = [_PLACES, counts / count, *ends, chances.mean(axis=0), excess, excess - half, excess + half]
+    return pd.DataFrame(dict(zip(columns, [*values, count], strict=True)))
 
 
 def text_shares(programs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -143,7 +181,23 @@ def repeated_ngram_share(text: str, n: int = 4) -> float:
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
+def _clustered_mean(values: np.ndarray, clusters: Sequence[str], level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of [programs, columns] and half the width of its interval, rows of one cluster being one draw.
+
+    Linearised ratio of sums over clusters, Student's t (Cochran 1977, Sampling Techniques, §6.3 and §9A). Infinite for
+    one cluster.
+    """
+    mean = values.mean(axis=0)
+    away = pd.DataFrame(values - mean).groupby(np.asarray(clusters)).sum().to_numpy()
+    count = len(away)
+    if count < 2:
+        return mean, np.full(len(mean), np.inf)
+    error = np.sqrt(count / (count - 1) * (away**2).sum(axis=0)) / len(values)
+    return mean, stats.t.ppf((1 + level) / 2, count - 1) * error
+
+
+@lru_cache(maxsize=20_000)  # programs are looked at from several sides, and many models write the same ones
+def _tokens(text: str) -> tuple[tuple[str, str], ...]:
     """Class and text of each token; neighbouring pieces of a string, comment or whitespace are one."""
     tokens: list[tuple[str, str]] = []
     for kind, piece in _LEXER.get_tokens(text):
@@ -152,7 +206,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
             tokens[-1] = (token_class, tokens[-1][1] + piece)
         else:
             tokens.append((token_class, piece))
-    return tokens
+    return tuple(tokens)
 
 
 def _count(text: str) -> tuple[Counter[str], Counter[str]]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from helpers.composition import dead_tokens, special_character_share
 from helpers.coverage import coverage_table
-from helpers.errors import InputError
+from helpers.errors import InputError, Unavailable
 from helpers.languages import Language
 from helpers.project import DATA
 from helpers.records import Record, parse_rows, read_yaml
@@ -79,7 +79,12 @@ def compare_with_recorded(
         Columns `tokenizer`, `quantity`, `recorded`, `by_their_rule` (measured here with the authors' list or rule),
         `ours` (with our definition), `verdict` (`"reproduced"` when `by_their_rule` equals `recorded` at its
         precision, else `"differs"`), `reason` (why `ours` is another number; empty where it is the same).
+
+    Raises:
+        Unavailable: the authors recorded nothing for any of these tokenizers.
     """
+    if not set(recorded.tokenizers) & set(vocabularies):
+        raise Unavailable(f"no counts are recorded for {', '.join(vocabularies)}")
     rows = []
     for tokenizer, record in recorded.tokenizers.items():
         if tokenizer not in vocabularies:

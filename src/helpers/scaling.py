@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from helpers.errors import Unavailable
+
 
 def size_trend(
     losses: pd.DataFrame, parameters: Mapping[str, float], *, seed: int = 0, resamples: int = 1000, points: int = 40
@@ -24,8 +26,13 @@ def size_trend(
         per tenfold size from the model before, missing in the first row. Line: `parameters`, `value`, `low`, `high`,
         and, equal in all rows, `slope`, `slope_low`, `slope_high`: the change per tenfold size; `bend`, `bend_low`,
         `bend_high`: how much smaller in size the last step is than the first, above zero where the loss flattens.
+
+    Raises:
+        Unavailable: fewer than two sizes.
     """
     models = list(parameters)
+    if len(models) < 2:
+        raise Unavailable(f"a trend along size needs at least two sizes, and {len(models)} was measured")
     sums = losses.groupby(["unit", "model"], sort=False, observed=True)[["nats", "tokens"]].sum().unstack("model")
     nats, tokens = sums["nats"][models].to_numpy(), sums["tokens"][models].to_numpy()
     sizes = np.log(np.array([parameters[model] for model in models], dtype=float))

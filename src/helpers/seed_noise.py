@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from helpers.errors import Unavailable
+
 
 def seed_noise(
     table: pd.DataFrame, family_of: Mapping[str, str], by: Sequence[str], level: float = 0.95
@@ -67,13 +69,13 @@ def seed_effects(
         Columns `by`, `value` (treated minus control, of the means), `low`, `high`, `p_value` (Welch's t-test).
 
     Raises:
-        ValueError: a recipe has fewer than two seeds.
+        Unavailable: a recipe has fewer than two seeds.
     """
     rows = []
     for names, part in table.groupby(list(by), sort=False):
         one, other = (part.loc[part["family"] == family, "value"].to_numpy() for family in (treated, control))
         if min(len(one), len(other)) < 2:
-            raise ValueError(f"{treated} and {control} need at least two seeds each")
+            raise Unavailable(f"{treated} against {control}: an effect over seeds needs at least two seeds of each")
         test = stats.ttest_ind(one, other, equal_var=False)
         interval = test.confidence_interval(level)
         rows.append((*names, one.mean() - other.mean(), interval.low, interval.high, test.pvalue))

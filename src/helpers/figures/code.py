@@ -47,34 +47,35 @@ def outcome_bars(shares: pd.DataFrame) -> Figure:
 
 
 def pass_by_bits(table: pd.DataFrame, methods: Mapping[str, str], tiers: Mapping[str, str]) -> Figure:
-    """pass@1 against the bits a weight really takes, a panel per tier, one colour and marker per method.
+    """pass@1 against the bits a weight really takes: a row of panels per method, a column per tier.
 
     Args:
-        table: columns `method` (`parent` for the model as trained), `tier`, `bits`, `value`, `low`, `high`.
+        table: columns `method` (`parent` for the unquantized model, drawn as a band), `tier`, `bits`, `value`, `low`,
+            `high`.
         methods: key → label, in drawing order.
-        tiers: key → title of the panel.
+        tiers: key → title of the column.
     """
-    figure, axes = plt.subplots(1, len(tiers), figsize=(WIDTH, 2.9), sharey=True, squeeze=False)
-    for axis, (tier, title) in zip(axes[0], tiers.items(), strict=True):
-        rows = table[table["tier"] == tier]
-        for parent in rows[rows["method"] == "parent"].itertuples():
-            axis.axhspan(parent.low, parent.high, color="#666666", alpha=0.18, linewidth=0, label="as trained")
-        for number, (method, label) in enumerate(methods.items()):
+    size = (WIDTH, 0.8 + 1.1 * len(methods))
+    figure, axes = plt.subplots(len(methods), len(tiers), figsize=size, sharex=True, sharey=True, squeeze=False)
+    for number, (method, label) in enumerate(methods.items()):
+        colour, marker = series_style(number)
+        for axis, tier in zip(axes[number], tiers, strict=True):
+            rows = table[table["tier"] == tier]
+            for parent in rows[rows["method"] == "parent"].itertuples():
+                axis.axhspan(parent.low, parent.high, color="#666666", alpha=0.25, linewidth=0)
             chosen = rows[rows["method"] == method].sort_values("bits")
-            colour, marker = series_style(number)
-            place = chosen["bits"] + 0.14 * (
-                number - (len(methods) - 1) / 2
-            )  # methods at equal bits stand side by side
-            axis.vlines(place, chosen["low"], chosen["high"], color=colour)
-            axis.plot(place, chosen["value"], marker, color=colour, markersize=4.5, label=label)
-        axis.set(title=title, xlabel="effective bits per weight", ylim=(-0.03, 1.03))
-    axes[0][0].set_ylabel("greedy pass@1")
-    legend_above(figure, axes[0][0])
+            axis.vlines(chosen["bits"], chosen["low"], chosen["high"], color=colour)
+            axis.plot(chosen["bits"], chosen["value"], marker, color=colour, markersize=4)
+            axis.set(ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
+        axes[number][0].set_ylabel(f"{label}\npass@1")
+    for axis, title in zip(axes[0], tiers.values(), strict=True):
+        axis.set_title(title)
+    figure.supxlabel("effective bits per weight", fontsize=8.5)
     return figure
 
 
 def pass_at_k(rates: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """pass@k against k, one line per series with its intervals.
+    """pass@k against k, one line per series with its intervals as a band.
 
     Args:
         rates: columns `series`, `k`, `value`, `low`, `high`.
@@ -85,9 +86,8 @@ def pass_at_k(rates: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     for number, (series, label) in enumerate(labels.items()):
         rows = rates[rates["series"] == series].sort_values("k")
         colour, marker = series_style(number)
-        place = rows["k"] * 1.015 ** (number - (len(labels) - 1) / 2)  # so that intervals do not hide each other
-        axis.vlines(place, rows["low"], rows["high"], color=colour)
-        axis.plot(place, rows["value"], marker, linestyle="-", color=colour, markersize=4.5, label=label)
+        axis.fill_between(rows["k"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
+        axis.plot(rows["k"], rows["value"], marker, linestyle="-", color=colour, markersize=4.5, label=label)
     axis.set(xscale="log", xlabel="k (samples per task)", ylabel="pass@k", ylim=(0, 1.03))
     axis.set_xticks(ks, [f"{k:g}" for k in ks])
     axis.minorticks_off()

@@ -75,7 +75,8 @@ def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     Args:
         top: columns `model`, `token` (as it is to be shown), `probability`, in drawing order of tokens.
     """
-    grid = 100 * top.pivot(index="model", columns="token", values="probability")
+    # Two ids may spell the same bytes.
+    grid = 100 * top.groupby(["model", "token"], sort=False)["probability"].sum().unstack()
     grid = grid.reindex(index=list(labels), columns=list(dict.fromkeys(top["token"]))).rename(index=labels)
     return value_heatmap(grid, "probability (%)", root=True)
 
@@ -138,27 +139,35 @@ def rank_scatter(
             `low`, `high` (Spearman and its interval) and `pairs`; written where `before` is infinite or the edge.
         edge: merge rank from which on keywords are set apart by colour and marker.
     """
-    figure, axes = plt.subplots(1, len(labels), figsize=(WIDTH, 3.2), sharey=True, squeeze=False)
+    columns = min(len(labels), 4)
+    lines = -(-len(labels) // columns)
+    shape = {"figsize": (max(WIDTH * columns / 4, 3.0), 0.5 + 2.5 * lines), "squeeze": False}
+    figure, axes = plt.subplots(lines, columns, sharex=True, sharey=True, **shape)
     written = correlations[correlations["before"].isin([np.inf, edge])].sort_values("before", ascending=False)
     early = keywords["merge_rank"] < edge
     sides = {f"merged before rank {edge:g}": early, f"merged from rank {edge:g} on": ~early}
-    for axis, (model, label) in zip(axes[0], labels.items(), strict=True):
+    for axis, (model, label) in zip(axes.flat, labels.items(), strict=False):
         for number, (side, chosen) in enumerate(sides.items()):
             colour, marker = series_style(number)
             rows = keywords[chosen & (keywords["model"] == model)]
             axis.plot(
-                rows["merge_rank"], rows["probability"], marker, color=colour, markersize=3, alpha=0.5, label=side
+                rows["merge_rank"], rows["probability"], marker, color=colour, markersize=2.5, alpha=0.5, label=side
             )
-        lines = [
+        titles = [
             f"{f'all {row.pairs}' if np.isinf(row.before) else f'{row.pairs} before'}: "
-            f"ρ = {row.value:.2f} ({row.low:.2f} … {row.high:.2f})"
+            f"ρ {row.value:.2f} ({row.low:.2f} … {row.high:.2f})"
             for row in written[written["model"] == model].itertuples()
         ]
-        axis.set_title("\n".join([label, *lines]), fontsize=8)
-        axis.set(yscale="log", xlabel="merge rank of the bare keyword")
+        axis.set_title("\n".join([label, *titles]), fontsize=6.3)
+        axis.set_yscale("log")
         if np.isfinite(edge):
             axis.axvline(edge, color="#777777", linewidth=0.8, linestyle=":")
-    axes[0][0].set_ylabel("first-token probability")
+    for axis in axes.flat[len(labels) :]:
+        axis.set_visible(False)
+    for axis in axes.flat[max(len(labels) - columns, 0) : len(labels)]:  # nothing below
+        axis.tick_params(labelbottom=True)
+    figure.supxlabel("merge rank of the bare keyword", fontsize=8.5)
+    figure.supylabel("first-token probability", fontsize=8.5)
     if np.isfinite(edge):
         legend_above(figure, axes[0][0])
     return figure

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -19,7 +20,7 @@ def divergence_by_bits(
         table: columns `method`, `value`, `low`, `high` (nats), and those of `axes_by`.
         methods: key → label, in drawing order.
         axes_by: column of bits → axis label, a panel each.
-        reference: a divergence to compare with, and what it is called.
+        reference: a divergence to compare with, and what it is called; NaN where there is none.
     """
     figure, axes = plt.subplots(1, len(axes_by), figsize=(WIDTH, 3.4), sharey=True, squeeze=False)
     for axis, (column, title) in zip(axes[0], axes_by.items(), strict=True):
@@ -28,10 +29,11 @@ def divergence_by_bits(
             colour, marker = series_style(number)
             axis.vlines(rows[column], rows["low"], rows["high"], color=colour)
             axis.plot(rows[column], rows["value"], marker, color=colour, markersize=4.5, label=label)
-        axis.axhline(reference[0], color="#666666", linestyle="--", linewidth=0.9)
         axis.set(yscale="log", xlabel=title)
-    place = (1, reference[0])
-    axes[0][0].annotate(reference[1], place, xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7.5)
+        if np.isfinite(reference[0]):
+            axis.axhline(reference[0], color="#666666", linestyle="--", linewidth=0.9)
+            place, units = (1, reference[0]), ("axes fraction", "data")
+            axis.annotate(reference[1], place, xycoords=units, ha="right", va="bottom", fontsize=7.5)
     axes[0][0].set_ylabel("KL (nats per token)")
     legend_above(figure, axes[0][0])
     return figure

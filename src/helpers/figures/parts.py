@@ -55,6 +55,8 @@ def class_bars(grid: pd.DataFrame, unit: str, row_height: float = 0.4) -> Figure
 def legend_above(figure: Figure, axis: plt.Axes) -> None:
     """Legend entries above the chart, in two rows where one would be wider than the page."""
     handles, labels = axis.get_legend_handles_labels()
+    if not labels:
+        return
     rows = 1 + (sum(map(len, labels)) + 6 * len(labels) > LEGEND_CHARACTERS)
     columns = -(-len(labels) // rows)
     figure.legend(handles, labels, loc="outside upper center", ncols=columns, columnspacing=1.1, handletextpad=0.4)
@@ -74,7 +76,7 @@ def interval_panels(
 
     Args:
         table: columns `row`, `panel`, `value`, `low`, `high` and, with several series, `series`. Several values of one
-            row and series (seeds) are drawn as several points.
+            row and series (seeds) are drawn as several points; with a column `draw` they lie side by side.
         rows, panels, series: name → label, in drawing order; a panel's label is its axis label.
         noise: panel → range that is drawn as a band: what an effect has to leave.
         logarithmic: panels with a logarithmic axis.
@@ -94,6 +96,8 @@ def interval_panels(
             # As numbers even where a series has no row, whose places pandas would take for text.
             places = chosen["row"].map({row: place for place, row in enumerate(rows)}).astype(float)
             position = places + offsets[number]
+            if "draw" in chosen:
+                position += _side_by_side(chosen["row"], 0.5 / len(series))
             axis.hlines(position, chosen["low"], chosen["high"], color=colour)
             axis.plot(chosen["value"], position, marker, color=colour, markersize=4.5, label=label)
         axis.set(xlabel=title, xscale="log" if panel in logarithmic else "linear")
@@ -112,6 +116,29 @@ def interval_panels(
     return figure
 
 
+def _side_by_side(rows: pd.Series, width: float) -> pd.Series:
+    """How far each value lies from the middle of its row, so that several of one row share `width` (rows apart)."""
+    grouped = rows.groupby(rows, sort=False)
+    count = grouped.transform("size")
+    return (grouped.cumcount() - (count - 1) / 2) * width / count
+
+
+def cell_text(value: float) -> str:
+    """A number of two digits that fits into a cell of a table; empty for a missing one.
+
+    Example:
+        >>> [cell_text(value) for value in (88.2, 9.5, 0.081, 0.00054, -1.1e-05, float("nan"))]
+        ['88', '9.5', '0.081', '5e-4', '-1e-5', '']
+    """
+    if pd.isna(value):
+        return ""
+    text = f"{value:.0f}" if abs(value) >= 9.95 else f"{value:.2g}"
+    if len(text.lstrip("-")) <= 5:
+        return text
+    digit, _, exponent = f"{value:.0e}".partition("e")
+    return f"{digit}e{int(exponent)}"
+
+
 def value_heatmap(grid: pd.DataFrame, unit: str, *, root: bool = False, diverging: bool = False) -> Figure:
     """Values written in the cells of a table.
 
@@ -123,7 +150,7 @@ def value_heatmap(grid: pd.DataFrame, unit: str, *, root: bool = False, divergin
     """
     scale = np.sqrt if root else np.asarray
     figure, axis = plt.subplots(figsize=(WIDTH, 1.2 + 0.27 * len(grid)))
-    texts = grid.map(lambda value: "" if pd.isna(value) else f"{value:.0f}" if abs(value) >= 9.95 else f"{value:.2g}")
+    texts = grid.map(cell_text)
     colours = pd.DataFrame(scale(grid.to_numpy(float)), index=grid.index, columns=grid.columns)
     limit = {"vmin": -np.nanmax(np.abs(colours)), "vmax": np.nanmax(np.abs(colours))} if diverging else {}
     sns.heatmap(

@@ -102,7 +102,7 @@ def rank_ratio_points(ratios: pd.DataFrame, labels: Mapping[str, str], reference
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter("{x:g}")
     axis.set_yticks(range(len(forms)), [FORM_TITLES[form] for form in forms])
-    axis.set_ylim(len(forms) - 0.5, -0.5)
+    axis.set_ylim(max(len(forms), 1) - 0.5, -0.5)  # none where there is nothing to compare with
     axis.set(xlabel=f"merge rank of the same keyword, ratio to {reference} (1 = same)")
     axis.grid(axis="y", visible=False)
     legend_above(figure, axis)

@@ -1,0 +1,52 @@
+"""Charts of cold starts draw every model they are given, and numbers in cells stay short."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.figures.cold_start import rank_scatter, top_token_heatmap
+from helpers.figures.parts import cell_text
+from helpers.figures.tokenizers import rank_ratio_points
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7])
+def test_every_model_has_its_scatter_plot(count):
+    models = [f"m{number}" for number in range(count)]
+    keywords = pd.DataFrame(
+        [(model, "def", rank, 10.0**-rank) for model in models for rank in range(1, 5)],
+        columns=["model", "keyword", "merge_rank", "probability"],
+    )
+    rows = [(model, before, -1.0, -1.0, -1.0, 4) for model in models for before in (3, np.inf)]
+    correlations = pd.DataFrame(rows, columns=["model", "before", "value", "low", "high", "pairs"])
+    figure = rank_scatter(keywords, {model: model.upper() for model in models}, correlations, 3)
+    shown = [axis for axis in figure.axes if axis.get_visible()]
+    assert [axis.get_title().splitlines()[0] for axis in shown] == [model.upper() for model in models]
+    assert all(len(axis.get_title().splitlines()) == 3 for axis in shown)  # all, and before the edge
+    assert all([len(line.get_xdata()) for line in axis.lines[:2]] == [2, 2] for axis in shown)
+
+
+def test_two_ids_that_spell_the_same_are_one_cell():
+    top = pd.DataFrame({"model": "m", "token": ["a", "b", "a"], "probability": [0.5, 0.25, 0.125]})
+    figure = top_token_heatmap(top, {"m": "M"})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["62", "25"]
+
+
+def test_one_tokenizer_alone_has_no_ratio():
+    nothing = pd.DataFrame(columns=["tokenizer", "form", "ratio", "low", "high", "keywords", "later"])
+    assert not rank_ratio_points(nothing, {"a": "A"}, "A").axes[0].lines[1:]
+
+
+@given(st.floats(-100, 100))
+def test_cells_are_short_and_right_to_a_digit(value):
+    text = cell_text(value)
+    assert len(text) <= 7
+    assert float(text) == pytest.approx(value, rel=0.5, abs=1e-300)
