@@ -81,12 +81,12 @@ class PairSubject:
 
 
 @measurement(
-    version=3,
+    version=4,
     subject=PairSubject(),
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],
 )
-def fidelity(pair: Pair, translations: int = 4) -> pd.DataFrame:
+def fidelity(pair: Pair, translations: int = 3) -> pd.DataFrame:
     """Every predicted token of parallel programs, read by both models (`fidelity.token_fidelity`), and `precision`.
 
     That column says what both were computed in (`helpers.precision`).
