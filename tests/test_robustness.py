@@ -40,8 +40,8 @@ def probe(environment) -> dict:
 
 
 @pytest.mark.slow
-def test_every_library_takes_the_compatible_setting_for_a_plain_processor():
-    found = probe(BY_NAME["compatible"].environment)
+def test_every_library_takes_the_setting_for_a_plain_processor():
+    found = probe(BY_NAME["without-avx"].environment)
     assert found["torch"] == "DEFAULT" and found["threads"] == 1
     assert not {"AVX", "AVX2", "FMA3", "SSE42", "AVX512F"} & set(found["numpy"])
     plain = {"Katmai", "Prescott", "Core2", "Banias"}  # as OpenBLAS calls kernels without SSE4
@@ -68,14 +68,14 @@ def test_a_setting_runs_the_notebooks_that_have_its_parameter(tmp_path, write_no
     second = write_notebook(tmp_path / "09-y.ipynb", "seed = 0\ndraws = [0, 1, 2]")
     runs = {name: subject._runs(setting, [first, second], tmp_path) for name, setting in BY_NAME.items()}
     assert {name: [run.source.stem for run in found] for name, found in runs.items()} == {
-        "compatible": ["08-x", "09-y"],
+        "without-avx": ["08-x", "09-y"],
         "threads": ["08-x", "09-y"],
         "seeds": ["08-x", "09-y"],
         "draws": ["09-y"],
     }
     assert runs["draws"][0].parameters == {"draws": [3, 4, 5]}
     # Another arithmetic computes everything in a folder of its own; other parameters share what is stored.
-    assert runs["compatible"][0].environment[COMPUTED_VARIABLE] == str(tmp_path / "compatible" / "computed")
+    assert runs["without-avx"][0].environment[COMPUTED_VARIABLE] == str(tmp_path / "without-avx" / "computed")
     assert COMPUTED_VARIABLE not in runs["seeds"][0].environment
 
 
@@ -95,13 +95,13 @@ def test_the_reduced_parameters_and_the_settings_are_those_of_the_notebooks():
 TABLE = pd.DataFrame(
     [
         ("claim", "03", "bits cost", "reference", "2", "holds"),
-        ("claim", "03", "bits cost", "compatible", "2", "holds"),
+        ("claim", "03", "bits cost", "without-avx", "2", "holds"),
         ("claim", "03", "bits cost", "draws", "1", "does not hold"),
         ("claim", "03", "seeds differ", "reference", "1", "holds"),
         ("claim", "03", "seeds differ", "draws", "", "not checked"),
-        ("column", "03", "03-a: value", "compatible", "0", "identical"),
+        ("column", "03", "03-a: value", "without-avx", "0", "identical"),
         ("column", "03", "03-a: value", "draws", "0.03", "different"),
-        ("column", "03", "03-a: low", "compatible", "0", "identical"),
+        ("column", "03", "03-a: low", "without-avx", "0", "identical"),
         ("column", "03", "03-a: low", "draws", "0", "identical"),
         ("file", "03", "03-a.svg", "draws", "", "differs"),
     ],
@@ -116,19 +116,19 @@ def test_claims_are_counted_over_settings_and_what_moves_is_shown():
     ]
     assert changes_by_setting(TABLE, "column").to_dict("list") == {
         "name": ["03-a: value"],
-        "compatible": ["0"],
+        "without-avx": ["0"],
         "draws": ["0.03"],
     }
     assert changes_by_setting(TABLE, "file")["draws"].tolist() == ["differs"]
 
 
 def test_the_short_form_objects_to_another_verdict_and_to_what_an_imitated_machine_moves():
-    assert subject._not_robust(TABLE, ["compatible"]) == [
-        "03: bits cost (compatible: holds, draws: does not hold, reference: holds)"
+    assert subject._not_robust(TABLE, ["without-avx"]) == [
+        "03: bits cost (draws: does not hold, reference: holds, without-avx: holds)"
     ]
-    moved = TABLE.replace({"setting": {"draws": "compatible"}}).iloc[[6]]
-    assert subject._not_robust(pd.concat([TABLE.iloc[[0]], moved]), ["compatible"]) == [
-        "03-a: value: moves by 0.03 under compatible"
+    moved = TABLE.replace({"setting": {"draws": "without-avx"}}).iloc[[6]]
+    assert subject._not_robust(pd.concat([TABLE.iloc[[0]], moved]), ["without-avx"]) == [
+        "03-a: value: moves by 0.03 under without-avx"
     ]
 
 
@@ -167,7 +167,7 @@ def test_what_settings_move_is_written_and_a_second_run_computes_nothing(small_p
     assert len(said) == 3 and not found.failed  # the notebook has no draws
     assert claims_by_setting(found.table).to_numpy().tolist() == [["08", "seed 0 alone", 3, 4, "seeds"]]
     columns = found.table[found.table["kind"] == "column"].set_index(["setting", "name"])["verdict"]
-    assert columns["compatible", "08-table: mean"] == columns["threads", "08-table: mean"] == "identical"
+    assert columns["without-avx", "08-table: mean"] == columns["threads", "08-table: mean"] == "identical"
     assert (columns["seeds", "08-table: n"], columns["seeds", "08-table: mean"]) == ("identical", "different")
     written = pd.read_csv(small_project / "reference" / "robustness.csv", dtype=str, keep_default_na=False)
     pd.testing.assert_frame_equal(written, found.table.astype(str), check_dtype=False)

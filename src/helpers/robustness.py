@@ -13,7 +13,7 @@ import pandas as pd
 
 from helpers.claims import read_claims
 from helpers.notebook_parameters import read_parameters
-from helpers.notebook_runs import Run, find_notebooks, is_current, run_all
+from helpers.notebook_runs import WORKERS, Run, find_notebooks, is_current, run_all
 from helpers.project import BUILD, COMPUTED_VARIABLE, FIGURES, NOTEBOOKS
 from helpers.provenance import instruction_sets
 from helpers.references import REFERENCES, declare
@@ -56,7 +56,11 @@ def robustness(say: Callable[[str], None], *, settings: Sequence[Setting] = SETT
     possible, left_out = _possible(settings)
     runs = {setting.name: _runs(setting, sources, FOLDER) for setting in possible}
     reference = read_claims(executed)  # before hours of work, for it may be missing
-    failed = run_all([run for chosen in runs.values() for run in chosen if not is_current(run)], say)
+    failed: dict[Path, str] = {}
+    for threads in sorted({setting.threads for setting in possible}):  # all threads together fill the processor
+        chosen = [run for setting in possible if setting.threads == threads for run in runs[setting.name]]
+        waiting = [run for run in chosen if not is_current(run)]
+        failed |= run_all(waiting, say, workers=max(1, WORKERS // threads))
     parts = [_claim_rows(reference, REFERENCE)]
     for setting in possible:
         parts += _setting_rows(setting.name, runs[setting.name], failed, FIGURES)
