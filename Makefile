@@ -51,8 +51,8 @@ lab: $(INSTALLED) ## open JupyterLab with the kernel ready
 test: $(INSTALLED) ## run the test suite, all but its long tests
 	$(BIN)/python -m pytest -m "not long"
 
-test-all: $(INSTALLED) ## run the whole test suite, long tests included
-	$(BIN)/python -m pytest
+test-all: test ## run the test suite, then its long tests
+	$(BIN)/python -m pytest -m long
 
 lint: $(INSTALLED) ## check style, notebooks and import layers
 	$(BIN)/ruff check .
