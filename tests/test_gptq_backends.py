@@ -221,7 +221,7 @@ def by_auto_gptq(folder: Path):
 
 @pytest.mark.parametrize("method", ["rtn", *METHODS])
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
-@pytest.mark.parametrize("parent", ["llama", "qwen"])
+@pytest.mark.parametrize("parent", ["llama", pytest.param("qwen", marks=pytest.mark.long)])
 def test_every_reader_computes_the_same(tmp_path, request, calibration, method, bits, parent):
     """Against our own decoder. Kernels round weights to float16; transformers' 4-bit one and GPTQModel all numbers."""
     quantization = row(method, bits, 32)
@@ -235,8 +235,10 @@ def test_every_reader_computes_the_same(tmp_path, request, calibration, method, 
         assert (logits - expected).abs().max() < tolerance * size
 
 
+# Those that kernels treat in a way of their own; the long tests go through all the others.
+PECULIAR = [(4, None, False), (4, 16, True), (3, 32, False), (2, 8, False), (8, 128, True)]
 COMBINATIONS = [
-    (bits, size, symmetric)
+    pytest.param(bits, size, symmetric, marks=[] if (bits, size, symmetric) in PECULIAR else pytest.mark.long)
     for size in (None, 8, 16, 32, 64, 128)
     for bits in (2, 3, 4, 8)
     for symmetric in (False, True)
@@ -256,6 +258,7 @@ def test_every_reader_runs_every_width_and_group_size(tmp_path, wide, calibratio
         assert (logits - expected).abs().max() < tolerance * size
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bits", [3, 4])
 @pytest.mark.parametrize("group_size", [256, 512, 1024])
 def test_every_reader_runs_large_groups(tmp_path, large, calibration, bits, group_size):

@@ -305,8 +305,14 @@ def test_imports_are_followed_through_the_package(tmp_path, write_notebook):
     assert found == ["__init__.py", "a.py", "b.py", "deep/__init__.py", "deep/c.py"]
 
 
+# `make test` runs those that take least.
+QUICK = ("01-tokenizer-analysis.ipynb", "04-distillation.ipynb")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.name, marks=[] if path.name in QUICK else pytest.mark.long) for path in ALL]
+)
 def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
     output, figures = tmp_path / path.name, tmp_path / "figures"
     run_notebook(path, output, {"figures": str(figures), **REDUCED.get(path.name, {})})
@@ -319,7 +325,8 @@ def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
 def test_without_an_isolator_a_notebook_goes_on_without_its_programs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("helpers.notebooks.available_isolators", tuple)
     path, figures = NOTEBOOKS / "05-scaling-and-fine-tuning.ipynb", tmp_path / "figures"
-    run_notebook(path, tmp_path / path.name, {"figures": str(figures)})
+    few = {"sizes": ["zoo-xs", "zoo-s"], "tuned": {"zoo-m-instruct": "zoo-m"}, "seeds": ["zoo-s"]}
+    run_notebook(path, tmp_path / path.name, {"figures": str(figures), **few})
     said = capsys.readouterr().err
     assert "left out code cell" in said and "install bubblewrap" in said
     assert (figures / "05-cold-start-and-pass.png").exists() and not list(figures.glob("05-tuning-gain*"))
