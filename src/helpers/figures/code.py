@@ -63,7 +63,7 @@ def pass_by_bits(table: pd.DataFrame, methods: Mapping[str, str], tiers: Mapping
             rows = table[table["tier"] == tier]
             for parent in rows[rows["method"] == "parent"].itertuples():
                 axis.axhspan(parent.low, parent.high, color="#666666", alpha=0.25, linewidth=0)
-            chosen = rows[rows["method"] == method].sort_values("bits")
+            chosen = rows[rows["method"] == method].sort_values("bits", kind="stable")
             axis.vlines(chosen["bits"], chosen["low"], chosen["high"], color=colour)
             axis.plot(chosen["bits"], chosen["value"], marker, color=colour, markersize=4)
             axis.set(ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
@@ -84,7 +84,7 @@ def pass_at_k(rates: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
     ks = sorted(rates["k"].unique())
     for number, (series, label) in enumerate(labels.items()):
-        rows = rates[rates["series"] == series].sort_values("k")
+        rows = rates[rates["series"] == series].sort_values("k", kind="stable")
         colour, marker = series_style(number)
         axis.fill_between(rows["k"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
         axis.plot(rows["k"], rows["value"], marker, linestyle="-", color=colour, markersize=4.5, label=label)

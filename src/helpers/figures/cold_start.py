@@ -143,7 +143,9 @@ def rank_scatter(
     lines = -(-len(labels) // columns)
     shape = {"figsize": (max(WIDTH * columns / 4, 3.0), 0.5 + 2.5 * lines), "squeeze": False}
     figure, axes = plt.subplots(lines, columns, sharex=True, sharey=True, **shape)
-    written = correlations[correlations["before"].isin([np.inf, edge])].sort_values("before", ascending=False)
+    written = correlations[correlations["before"].isin([np.inf, edge])].sort_values(
+        "before", ascending=False, kind="stable"
+    )
     early = keywords["merge_rank"] < edge
     sides = {f"merged before rank {edge:g}": early, f"merged from rank {edge:g} on": ~early}
     for axis, (model, label) in zip(axes.flat, labels.items(), strict=False):
