@@ -1,5 +1,7 @@
 """Figures carry their words and data, and equal figures give equal bytes."""
 
+import re
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
@@ -19,6 +21,7 @@ from helpers.figures import (
 )
 from helpers.figures.origins import read_origin, read_provenance_of
 from helpers.figures.parts import series_style
+from helpers.project import ROOT, VARIANTS
 from helpers.store import TableRead, note_read, short_key, write_table
 from helpers.trace import trace
 
@@ -96,6 +99,19 @@ def test_the_list_of_tables_is_the_same_for_another_folder_and_a_repeated_save(t
         for _ in range(times):
             save("09-test", tmp_path / folder)
     assert (tmp_path / "a" / "09-tables.json").read_bytes() == (tmp_path / "b" / "09-tables.json").read_bytes()
+
+
+def test_no_place_of_this_checkout_is_written_down(tmp_path):
+    for number, subject in enumerate((f"{VARIANTS}/f5c0 against zoo-m", f"{ROOT / 'data' / 'zoo' / 'zoo-m'}", "zoo-m")):
+        note_read(TableRead("fidelity", subject, {}, f"{number}" * 64))
+    save("09-test", tmp_path)
+    subjects = [table.subject for table in read_origin("09-test", tmp_path).tables]
+    assert subjects == ["variants/f5c0 against zoo-m", "data/zoo/zoo-m", "zoo-m"]
+
+
+def test_no_committed_figure_names_a_machine():
+    for path in (ROOT / "figures").glob("*.json"):
+        assert not re.search(r'"[^"]*(/home/|/root/|/tmp/|/build/variants/)', path.read_text()), path.name
 
 
 def test_machine_and_commit_stand_apart_and_with_the_committed_figures_only(tmp_path, monkeypatch):

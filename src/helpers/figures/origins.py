@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.errors import InputError
-from helpers.project import FIGURES, RESULTS
+from helpers.project import FIGURES, RESULTS, ROOT, VARIANTS
 from helpers.provenance import commit, machine, package_versions
 from helpers.store import TableRead, locked, short_key, tables_read
 from helpers.whole_files import written_whole
@@ -58,7 +58,8 @@ def note_saved(name: str, directory: Path, beside_boundary: int) -> None:
         figure: {"key": short_key(tables[:count]), "tables": count, "beside_boundary": beside}
         for figure, (count, beside) in sorted(saved.items())
     }
-    _write(tables_file(name, directory), {"figures": figures, "tables": [asdict(table) for table in tables]})
+    listed = [{**asdict(table), "subject": _on_any_machine(table.subject)} for table in tables]
+    _write(tables_file(name, directory), {"figures": figures, "tables": listed})
     if first and directory.resolve() == FIGURES.resolve():
         _note_provenance(number, directory)
 
@@ -86,6 +87,16 @@ def read_provenance_of(name: str, directory: Path) -> Mapping[str, Any] | None:
 def tables_file(name: str, directory: Path) -> Path:
     """Where the tables of the notebook that a figure belongs to are listed."""
     return directory / f"{_number(name)}-tables.json"
+
+
+def _on_any_machine(subject: str) -> str:
+    """A subject's name without the place of this checkout: of a model that a notebook made, its folder among variants.
+
+    Example:
+        >>> _on_any_machine(f"{VARIANTS}/f5c0 against zoo-m")
+        'variants/f5c0 against zoo-m'
+    """
+    return subject.replace(f"{VARIANTS}/", "variants/").replace(f"{ROOT}/", "")
 
 
 def _note_provenance(number: str, directory: Path) -> None:
