@@ -17,7 +17,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from helpers.compression.quantized_matrix import QuantizedMatrix
-from helpers.compression.round_to_nearest import min_max_grid
+from helpers.compression.round_to_nearest import min_max_grid, weights_per_group
 from helpers.errors import InputError
 
 VERSION = 1  # to be raised when the same matrix and text would give other codes
@@ -83,11 +83,7 @@ def gptq(
         InputError: bits out of range, a group size that does not divide, or weights too large for a float16 scale.
     """
     rows, columns = weight.shape
-    if not 2 <= bits <= 8:
-        raise InputError(f"{bits} bits: gptq knows 2 … 8")
-    size = group_size or columns
-    if columns % size:
-        raise InputError(f"{columns} columns are not divisible by group size {size}")
+    size = weights_per_group(columns, bits, group_size)
     scales = np.empty((columns // size, rows), np.float16)
     zeros = np.empty((columns // size, rows))
     codes = np.empty((columns, rows), np.uint8)

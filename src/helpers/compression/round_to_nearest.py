@@ -32,16 +32,26 @@ def round_to_nearest(
         InputError: bits out of range, a group size that does not divide, or weights too large for a float16 scale.
     """
     rows, columns = weight.shape
-    if not 2 <= bits <= 8:
-        raise InputError(f"{bits} bits: round to nearest knows 2 … 8")
-    size = group_size or columns
-    if columns % size:
-        raise InputError(f"{columns} columns are not divisible by group size {size}")
+    size = weights_per_group(columns, bits, group_size)
     groups = weight.astype(np.float32).reshape(rows, columns // size, size)
     scales, zeros = min_max_grid(groups, bits, symmetric)
     steps = np.rint(groups / scales.astype(np.float32)[:, :, None])
     codes = np.clip(steps + zeros[:, :, None], 0, 2**bits - 1).astype(np.uint8)
     return QuantizedMatrix(codes.reshape(rows, columns), scales, zeros.astype(np.uint8), bits, symmetric)
+
+
+def weights_per_group(columns: int, bits: int, group_size: int | None) -> int:
+    """How many weights of a row share a grid; `None` is the whole row.
+
+    Raises:
+        InputError: bits out of 2 … 8, or a group size that does not divide.
+    """
+    if not 2 <= bits <= 8:
+        raise InputError(f"{bits} bits: a grid of codes knows 2 … 8")
+    size = group_size or columns
+    if columns % size:
+        raise InputError(f"{columns} columns are not divisible by group size {size}")
+    return size
 
 
 def min_max_grid(groups: np.ndarray, bits: int, symmetric: bool) -> tuple[np.ndarray, np.ndarray]:
