@@ -12,6 +12,7 @@ import pytest
 from helpers import store
 from helpers.errors import InputError, Unavailable
 from helpers.measurements import fingerprint, for_each, measure, measurement
+from helpers.measurements.code import executions, generations
 from helpers.measurements.tokenizers import TokenizerSubject, vocabulary
 from helpers.registry import Registry
 from helpers.specs import TokenizerSpec
@@ -70,6 +71,26 @@ def test_every_key_ingredient_misses(counted, calls, tokenizer_json, tmp_path):
     tokenizer_json.write_text(tokenizer_json.read_text() + "\n")
     assert run() == 1
     assert run() == 0
+
+
+def test_a_default_that_is_said_hits_and_a_default_that_changed_misses(counted, calls, tokenizer_json, tmp_path):
+    def run(what, **parameters):
+        measure(what, ["tiny"], directory=tmp_path / "r", registry=registry_with(tokenizer_json), **parameters)
+        return len(calls)
+
+    def sizes(tokenizer, *, factor=2):
+        return counted.compute(tokenizer, factor=factor)
+
+    assert run(counted) == 1
+    assert run(counted, factor=1) == 1
+    assert run(replace(counted, compute=sizes)) == 2
+    assert run(counted, factor=2) == 2  # the same numbers, whatever their default was
+
+
+def test_parameters_handed_on_have_the_defaults_of_what_is_used():
+    assert executions.parameters({"samples": 3}) == {**generations.parameters({}), "samples": 3}
+    with pytest.raises(TypeError, match="generations has no parameter sample; it has benchmark, samples"):
+        executions.parameters({"sample": 3})
 
 
 def test_a_damaged_table_is_named_and_measured_again(counted, calls, tokenizer_json, tmp_path, capsys):

@@ -5,8 +5,9 @@ input files it reads. `measure` loads every table whose key exists and computes 
 same from JupyterLab, papermill or a script, and nothing is computed twice. Only this package writes results. Every
 table that is handed out is noted (`store.tables_read`), so that a figure can name what it rests on.
 
-Key = sha256 of (measurement, its version, parameters, the fields of the row that decide the result, fingerprints of
-the subject and of the input files). A label never enters the key. Changing a definition bumps the version.
+Key = sha256 of (measurement, its version, all its parameters whether given or by default, the fields of the row that
+decide the result, fingerprints of the subject and of the input files). A label never enters the key. Changing a
+definition bumps the version; changing a default does not have to.
 """
 
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -74,6 +76,23 @@ class Measurement:
     uses: tuple["Measurement", ...]
     packages: tuple[str, ...]
     compute: Callable[..., pd.DataFrame]
+
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters: those given, the others by default, those it hands on to what it uses included.
+
+        Raises:
+            TypeError: a parameter it does not have.
+        """
+        declared = list(signature(self.compute).parameters.values())[1:]  # the first one is the subject
+        known = {one.name: one.default for one in declared if one.kind is not one.VAR_KEYWORD}
+        unknown = set(given) - set(known)
+        if any(one.kind is one.VAR_KEYWORD for one in declared):
+            handed_on = {name: value for name, value in given.items() if name in unknown}
+            for used in self.uses:
+                known = {**used.parameters(handed_on), **known}
+        elif unknown:
+            raise TypeError(f"{self.name} has no parameter {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+        return {**known, **given}
 
 
 def measurement(
@@ -195,13 +214,13 @@ def _computing() -> Iterator[None]:
 
 
 def _one_table(
-    what: Measurement, name: str, registry: Registry, parameters: Mapping[str, Any], directory: Path
+    what: Measurement, name: str, registry: Registry, given: Mapping[str, Any], directory: Path
 ) -> pd.DataFrame:
-    spec = what.subject.find(name, registry)
+    spec, parameters = what.subject.find(name, registry), what.parameters(given)
     ingredients = {
         "measurement": what.name,
         "version": what.version,
-        "parameters": dict(parameters),
+        "parameters": parameters,
         "subject": what.subject.key_fields(spec),
         "inputs": {path.name: fingerprint(path) for path in what.inputs(**parameters)},
     }
@@ -217,7 +236,7 @@ def _one_table(
             if table is None:
                 table = _compute(what, name, spec, key, ingredients, directory)
     if not _INSIDE.get():
-        note_read(TableRead(what.name, name, dict(parameters), key))
+        note_read(TableRead(what.name, name, parameters, key))
     return table
 
 
