@@ -83,7 +83,7 @@ bench: $(INSTALLED) ## measure speed side by side with what one would otherwise 
 	$(BIN)/python tests/benchmarks/notebooks.py
 
 zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there yet (ONLY=key for one and what it needs)
-	$(BIN)/python -m helpers zoo $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m compressed_code zoo $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove executed notebooks, downloads and measured tables (the environment and figures stay)
 	rm -rf build data/results .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info

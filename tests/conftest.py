@@ -6,10 +6,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.errors import Unavailable
-from helpers.project import ROOT
-from helpers.registry import load_registry
-from helpers.tokenizer_files import open_tokenizer
+from compressed_code.core.errors import Unavailable
+from compressed_code.core.paths import ROOT
+from compressed_code.registry.lookup import load_registry
+from compressed_code.tokenizers.files import open_tokenizer
 
 # One thread a process, set before torch is loaded and for every kernel and command that a test starts: the suite runs
 # a process per core, and OpenMP threads that outnumber the cores spend most of their time waiting for each other.

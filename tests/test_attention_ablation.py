@@ -5,9 +5,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from helpers.attention_ablation import scramble_attention
-from helpers.cold_start import cold_start
-from helpers.errors import Unavailable
+from compressed_code.cold_start.distribution import cold_start
+from compressed_code.core.errors import Unavailable
+from compressed_code.models.attention_ablation import scramble_attention
 
 
 @pytest.fixture

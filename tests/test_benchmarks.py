@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from helpers.benchmarks import ZOO_TIERS, load_benchmark
-from helpers.errors import InputError, Unavailable
+from compressed_code.benchmarks.tasks import ZOO_TIERS, load_benchmark
+from compressed_code.core.errors import InputError, Unavailable
 
 HUMANEVAL = {
     "task_id": "x/0",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.compression.calibration import calibration_rows, random_rows, rows_of_documents, sampled_rows
-from helpers.errors import InputError
+from compressed_code.core.errors import InputError
+from compressed_code.quantization.calibration import calibration_rows, random_rows, rows_of_documents, sampled_rows
 
 DOCUMENTS = [[100 + document] * size for document, size in enumerate((3, 50, 7, 20, 90, 11))]
 

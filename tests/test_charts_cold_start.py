@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.figures.cold_start import rank_scatter, top_token_heatmap
-from helpers.figures.parts import cell_text
-from helpers.figures.tokenizers import rank_ratio_points
+from compressed_code.charts.cold_start import rank_scatter, top_token_heatmap
+from compressed_code.charts.parts import cell_text
+from compressed_code.charts.tokenizers import rank_ratio_points
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.figures.compression import divergence_by_bits
-from helpers.figures.parts import interval_panels
+from compressed_code.charts.parts import interval_panels
+from compressed_code.charts.quantization import divergence_by_bits
 
 POINTS = pd.DataFrame(
     {

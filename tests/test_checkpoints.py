@@ -16,13 +16,14 @@ from safetensors.torch import load_file as load_torch
 from safetensors.torch import save_file as save_torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers.architectures import NotUnderstood, understand
-from helpers.checkpoints import matrices, open_checkpoint
-from helpers.checkpoints.float8 import value_table
-from helpers.checkpoints.gptq import unpack
-from helpers.cold_start import cold_start
-from helpers.errors import InputError
-from helpers.project import ROOT
+from compressed_code.checkpoints.architectures import NotUnderstood, understand
+from compressed_code.checkpoints.checkpoint import open_checkpoint
+from compressed_code.checkpoints.matrices import matrix as matrices
+from compressed_code.checkpoints.matrices.float8 import value_table
+from compressed_code.checkpoints.matrices.gptq import unpack
+from compressed_code.cold_start.distribution import cold_start
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import ROOT
 
 STORIES = ROOT.parent / "shared" / "data" / "weights" / "stories260K-hf"
 RANDOM = np.random.default_rng(0)
@@ -246,7 +247,7 @@ def test_gptq_in_small_blocks_and_chosen_rows(tmp_path, monkeypatch, bits):
     parts, matrix = _to_gptq(64, 160, bits, 64, False, True)
     config = {"quantization_config": {"quant_method": "gptq", "bits": bits, "group_size": 64}}
     folder = _folder(tmp_path / "gptq", {f"m.{part}": value for part, value in parts.items()}, config)
-    monkeypatch.setattr("helpers.checkpoints.gptq.BLOCK_ELEMENTS", 3000)
+    monkeypatch.setattr("compressed_code.checkpoints.matrices.gptq.BLOCK_ELEMENTS", 3000)
     vector = RANDOM.standard_normal(160).astype(np.float32)
     checkpoint = open_checkpoint(folder)
     np.testing.assert_allclose(checkpoint.product("m", vector, matrix.shape), matrix @ vector, atol=1e-4)

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from helpers.__main__ import main
+from compressed_code.__main__ import main
+from helpers.__main__ import _parameters
+from helpers.__main__ import main as notebooks_main
 
 
 def run(capsys, *arguments):
@@ -42,7 +44,7 @@ def test_coverage_as_json_and_table(capsys, tokenizer_json):
 def test_coverage_equals_a_lookup_in_the_published_vocabulary(capsys, open_packaged, shared_data):
     import gzip
 
-    from helpers.languages import load_languages
+    from compressed_code.registry.languages import load_languages
 
     open_packaged("qwen2.5")
     text = gzip.decompress((shared_data / "tokenizers" / "qwen2.5" / "tokenizer.json.gz").read_bytes())
@@ -88,15 +90,13 @@ def test_unknown_languages_and_options_exit_with_2(capsys, tokenizer_json):
 
 
 def test_bad_parameters_of_a_run_exit_with_2(capsys, tmp_path):
-    assert run(capsys, "run", str(tmp_path / "absent.ipynb"), str(tmp_path / "out.ipynb"))[0] == 2
+    assert notebooks_main(["run", str(tmp_path / "absent.ipynb"), str(tmp_path / "out.ipynb")]) == 2
     with pytest.raises(SystemExit) as caught:
-        main(["run", "a.ipynb", "b.ipynb", "--parameters", "no-equals-sign"])
+        notebooks_main(["run", "a.ipynb", "b.ipynb", "--parameters", "no-equals-sign"])
     assert caught.value.code == 2
 
 
 def test_parameters_are_python_literals_with_blanks():
-    from helpers.commands.notebooks import _parameters
-
     text = "tokenizers=['a', 'b=c'] seed=1 figures='../build/custom' name=plain text  seed=2"
     assert _parameters(text) == {
         "tokenizers": ["a", "b=c"],
@@ -113,7 +113,7 @@ def test_odd_names_are_one_line(capsys, name):
 
 
 def test_a_full_disk_is_one_line(tokenizer_json):
-    command = f"{sys.executable} -m helpers coverage {tokenizer_json} --format csv > /dev/full"
+    command = f"{sys.executable} -m compressed_code coverage {tokenizer_json} --format csv > /dev/full"
     finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert finished.returncode == 2 and finished.stderr.count("\n") == 1 and "No space left" in finished.stderr
 
@@ -125,6 +125,6 @@ def test_a_tokenizer_named_twice_is_shown_once(capsys, tokenizer_json):
 
 
 def test_a_reader_that_leaves_early_is_no_error(tokenizer_json):
-    command = f"{sys.executable} -m helpers coverage {tokenizer_json} --format csv | head -n 1"
+    command = f"{sys.executable} -m compressed_code coverage {tokenizer_json} --format csv | head -n 1"
     finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert finished.stdout.startswith("tokenizer,") and finished.stderr == ""

@@ -28,7 +28,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from helpers.code_generation import (
+from compressed_code.benchmarks.completions import truncate
+from compressed_code.code_generation import (
     Request,
     Settings,
     batch_differences,
@@ -38,16 +39,15 @@ from helpers.code_generation import (
     make_requests,
     prompt_ids,
 )
-from helpers.code_generation.choice import choose, nucleus, random_stream
-from helpers.code_generation.engine import NEAR_TIE
-from helpers.code_generation.row import Row
-from helpers.code_generation.slots import fits
-from helpers.commands import generate as command
-from helpers.completions import truncate
-from helpers.errors import InputError
-from helpers.specs import TokenizerSpec
-from helpers.tokenizer_files import open_tokenizer
-from helpers.vocabulary import Vocabulary
+from compressed_code.code_generation.engine import NEAR_TIE
+from compressed_code.code_generation.kv_cache import fits
+from compressed_code.code_generation.sampling import choose, nucleus, random_stream
+from compressed_code.code_generation.sequence import Row
+from compressed_code.commands import generate as command
+from compressed_code.core.errors import InputError
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.vocabulary import Vocabulary
 
 WIDTH = 96  # vocabulary of the tiny models
 VOCABULARY = Vocabulary(tuple(bytes([n + 32]) for n in range(WIDTH)), frozenset(), {}, lambda text: [*text.encode()])
@@ -588,7 +588,7 @@ def test_a_killed_command_loses_at_most_one_batch(model_folder, benchmark_file, 
     arguments = [model_folder, "--benchmark", benchmark_file, "--samples", 20, "--temperature", 1, "--max-tokens", 60]
     command_line(*arguments, "--out", whole)
     program = (
-        "import sys; sys.argv[0] = 'generate'; import argparse; from helpers.commands import generate as c;"
+        "import sys; sys.argv[0] = 'generate'; import argparse; from compressed_code.commands import generate as c;"
         "p = argparse.ArgumentParser(); c.add_command(p.add_subparsers()); o = p.parse_args(); o.run(o)"
     )
     shell = [sys.executable, "-c", program, "generate", *map(str, arguments), "--out", str(killed), "--batch", "8"]

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers.architectures import NotUnderstood, understand
-from helpers.checkpoints import open_checkpoint
-from helpers.cold_start import cold_start, cold_start_log_probabilities
-from helpers.compression import quantize
-from helpers.errors import InputError
-from helpers.project import ROOT
-from helpers.quantizations import Quantization
-from helpers.registry import load_registry
-from helpers.zoo.recipes import ZOO_DIRECTORY
+from compressed_code.checkpoints.architectures import NotUnderstood, understand
+from compressed_code.checkpoints.checkpoint import open_checkpoint
+from compressed_code.cold_start.distribution import cold_start, cold_start_log_probabilities
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import ROOT
+from compressed_code.quantization.engine import quantize
+from compressed_code.registry.lookup import load_registry
+from compressed_code.registry.quantizations import Quantization
+from compressed_code.zoo.recipes import ZOO_DIRECTORY
 
 TOLERANCE = 1e-4
 STORIES = ROOT.parent / "shared" / "data" / "weights" / "stories260K-hf"

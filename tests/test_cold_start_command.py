@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from huggingface_hub import constants
 
-from helpers.__main__ import BAD_INPUT, main
-from helpers.cold_start import cold_start
-from helpers.gguf_quantizers import write_gguf
-from helpers.zoo.recipes import ZOO_DIRECTORY
+from compressed_code.__main__ import main
+from compressed_code.cold_start.distribution import cold_start
+from compressed_code.core.command_line import BAD_INPUT
+from compressed_code.quantization.gguf import write_gguf
+from compressed_code.zoo.recipes import ZOO_DIRECTORY
 
 MODEL = ZOO_DIRECTORY / "zoo-xs"
 
@@ -111,7 +112,7 @@ def test_a_place_that_cannot_be_written(capsys, tmp_path):
     for place in (tmp_path, tmp_path / "file" / "out.csv"):
         assert main(["cold-start", "zoo-xs", "--out", str(place)]) == BAD_INPUT
         (error,) = capsys.readouterr().err.splitlines()
-        assert error == f"helpers cold-start: {place}: no file can be written there; name another with --out"
+        assert error == f"compressed-code cold-start: {place}: no file can be written there; name another with --out"
     out = tmp_path / "absent" / "out.csv"
     assert main(["cold-start", "zoo-xs", "--format", "csv", "--out", str(out)]) == 0 and out.stat().st_size > 0
     assert [path.name for path in out.parent.iterdir()] == ["out.csv"]
@@ -125,7 +126,7 @@ def test_a_hub_out_of_reach_is_told_once(capsys, monkeypatch):
     assert main(["cold-start", "someone/model"]) == BAD_INPUT
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("cold_start: left out someone/model: ") and "connect" in first
-    assert second == "helpers cold-start: none of the models can be had; the lines above say why and what helps"
+    assert second == "compressed-code cold-start: none of the models can be had; the lines above say why and what helps"
 
 
 def test_a_truncated_gguf_file_is_one_line(capsys, tmp_path):
@@ -162,6 +163,6 @@ def test_a_truncated_gguf_file_is_one_line(capsys, tmp_path):
 def test_bad_input_is_one_line(capsys, arguments, message):
     assert main(["cold-start", *arguments]) == BAD_INPUT
     error = capsys.readouterr().err.splitlines()
-    assert len(error) == 1 or error[-1].startswith("helpers cold-start:")
+    assert len(error) == 1 or error[-1].startswith("compressed-code cold-start:")
     assert message in error[-1]
     assert len(error[-1]) < 250

@@ -13,13 +13,14 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers import cold_start as engine
-from helpers.checkpoints import digests
-from helpers.checkpoints.digests import file_digest
-from helpers.errors import InputError
-from helpers.measurements import measure
-from helpers.measurements.models import CheckpointSubject, ModelSubject, cold_start, deciding_files
-from helpers.registry import Registry, find_model, load_registry
+from compressed_code.checkpoints.files import digests
+from compressed_code.checkpoints.files.digests import file_digest
+from compressed_code.cold_start import distribution as engine
+from compressed_code.core.errors import InputError
+from compressed_code.measurements.cold_start import cold_start
+from compressed_code.measurements.subjects.models import CheckpointSubject, ModelSubject, deciding_files
+from compressed_code.measurements.tables import measure
+from compressed_code.registry.lookup import Registry, find_model, load_registry
 
 NOTHING = Registry({}, {})
 DECIDING = [
@@ -218,7 +219,7 @@ def test_several_processes_at_once(tmp_path):
     file.write_bytes(bytes(1 << 16))
     program = f"""
 from pathlib import Path
-from helpers.checkpoints import digests
+from compressed_code.checkpoints.checkpoint import digests
 digests.SMALL, digests.SETTLED = 0, -(10**9)
 file, notes = Path({str(file)!r}), Path({str(notes)!r})
 found = set()

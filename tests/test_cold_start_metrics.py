@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.cold_start_metrics import (
+from compressed_code.cold_start.metrics import (
     class_masses,
     entropy,
     first_tokens,
@@ -19,9 +19,9 @@ from helpers.cold_start_metrics import (
     tokens_holding,
     top_tokens,
 )
-from helpers.errors import InputError
-from helpers.languages import keyword_union, select_languages
-from helpers.vocabulary import Vocabulary, vocabulary_table
+from compressed_code.core.errors import InputError
+from compressed_code.registry.languages import keyword_union, select_languages
+from compressed_code.tokenizers.vocabulary import Vocabulary, vocabulary_table
 
 LANGUAGES = select_languages(["python", "go"])
 KEYWORDS = keyword_union(LANGUAGES)

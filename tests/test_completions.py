@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.benchmarks import load_benchmark
-from helpers.completions import STOP_SEQUENCES, extract_code, truncate
+from compressed_code.benchmarks.completions import STOP_SEQUENCES, extract_code, truncate
+from compressed_code.benchmarks.tasks import load_benchmark
 
 PROMPT = 'from typing import List\n\n\ndef add(a: int, b: int) -> int:\n    """Return the sum of a and b."""\n'
 BODY = "    return a + b\n"

@@ -14,16 +14,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from helpers import compression
-from helpers.__main__ import main
-from helpers.commands import quantize as quantize_command
-from helpers.compression import find_variant, quantize, read_record, variant
-from helpers.compression.calibration import calibration_rows
-from helpers.compression.round_to_nearest import round_to_nearest
-from helpers.errors import InputError, Unavailable
-from helpers.models import load_model
-from helpers.project import ROOT
-from helpers.quantizations import Quantization, load_quantizations
+from compressed_code.__main__ import main
+from compressed_code.commands import quantize as quantize_command
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import ROOT
+from compressed_code.models.load import load_model
+from compressed_code.quantization import engine as compression
+from compressed_code.quantization.calibration import calibration_rows
+from compressed_code.quantization.engine import find_variant, quantize, variant
+from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
+from compressed_code.quantization.record import read_record
+from compressed_code.registry.quantizations import Quantization, load_quantizations
 
 IDS = torch.arange(3, 43)[None]
 LAYER_SIZES = {"self_attn.q_proj": (64, 64), "mlp.gate_proj": (192, 64), "mlp.down_proj": (64, 192)}
@@ -356,7 +357,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, llama, monkeypatch, stop):
 def test_what_a_killed_run_left_is_removed(tmp_path, llama):
     """A process is killed while it writes; the next one finds its folder."""
     script = (
-        "import os, sys, pathlib; from helpers.compression.storage import staged\n"
+        "import os, sys, pathlib; from compressed_code.quantization.storage import staged\n"
         "with staged(pathlib.Path(sys.argv[1])) as folder:\n"
         "    (folder / 'model.safetensors').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), 9)"
@@ -434,7 +435,7 @@ def test_every_row_of_the_registry_names_one_variant():
     assert len({quantization.label for quantization in rows.values()}) == len(rows)
     assert max(len(quantization.label) for quantization in rows.values()) <= 16
     types = {quantization.type for quantization in rows.values() if quantization.method == "gguf"}
-    from helpers.gguf_quantizers import MIXTURES
+    from compressed_code.quantization.gguf import MIXTURES
 
     assert len(types) == 14
     assert types <= set(MIXTURES)

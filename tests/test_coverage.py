@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.composition import class_counts, dead_tokens, overlap_table, special_character_share
-from helpers.coverage import coverage_table, keyword_ranks, rank_ratios
-from helpers.errors import Unavailable
-from helpers.languages import Language, keyword_union, load_languages
-from helpers.recorded import authors_list, compare_with_recorded, load_recorded
-from helpers.registry import load_registry
-from helpers.vocabulary import Vocabulary, vocabulary_table
+from compressed_code.core.errors import Unavailable
+from compressed_code.registry.languages import Language, keyword_union, load_languages
+from compressed_code.registry.lookup import load_registry
+from compressed_code.tokenizers.authors_counts import authors_list, compare_with_recorded, load_recorded
+from compressed_code.tokenizers.composition import class_counts, dead_tokens, overlap_table, special_character_share
+from compressed_code.tokenizers.coverage import coverage_table, keyword_ranks, rank_ratios
+from compressed_code.tokenizers.vocabulary import Vocabulary, vocabulary_table
 
 
 def language(key, keywords):
@@ -121,8 +121,8 @@ def test_rank_ratio_of_a_known_shift():
 
 def test_python_coverage_of_published_tokenizers_matches_independent_counts(shared_data):
     """Bare / space-led single tokens of Python's keywords, measured elsewhere (../shared/data/README.md)."""
-    from helpers.registry import find_tokenizer
-    from helpers.tokenizer_files import open_tokenizer
+    from compressed_code.registry.lookup import find_tokenizer
+    from compressed_code.tokenizers.files import open_tokenizer
 
     expected = {
         "qwen2.5": (34, 34),

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 import yaml
 
-from helpers.project import ROOT
+from compressed_code.core.paths import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -59,13 +59,14 @@ def test_imports_point_down_only():
 
 def test_importing_the_package_loads_nothing_heavy():
     heavy = ("torch", "transformers", "pandas", "matplotlib")
-    code = f"import sys, helpers, helpers.__main__; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, helpers, compressed_code.__main__; print([name for name in {heavy} if name in sys.modules])"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "[]"
 
 
 def test_measuring_tokenizers_needs_no_torch():
-    code = "import sys, helpers.measurements.tokenizers, helpers.figures.tokenizers; print('torch' in sys.modules)"
+    modules = "compressed_code.measurements.tokenizers, compressed_code.charts.tokenizers"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "False"
 

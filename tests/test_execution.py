@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from helpers.benchmarks import Task, load_benchmark
-from helpers.completions import truncate
-from helpers.errors import Unavailable
-from helpers.execution import execute_samples, verify_tasks
-from helpers.pass_rates import pass_rates
-from helpers.samples import Sample
-from helpers.sandbox import Sandbox
+from compressed_code.benchmarks.completions import truncate
+from compressed_code.benchmarks.execution import execute_samples, verify_tasks
+from compressed_code.benchmarks.pass_rates import pass_rates
+from compressed_code.benchmarks.samples import Sample
+from compressed_code.benchmarks.tasks import Task, load_benchmark
+from compressed_code.core.errors import Unavailable
+from compressed_code.sandbox import Sandbox
 
 REFLEXION = {  # file → how many it records as solved, and how many of these truly pass
     "reflexion_gpt-4_humaneval_py": (150, 150),

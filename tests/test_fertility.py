@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import Unavailable
-from helpers.fertility import FERTILITY_MEASURES, fertility_table, program_counts, token_spans
-from helpers.languages import load_languages, load_programs
-from helpers.statistics import ratio_interval
-from helpers.vocabulary import Vocabulary
+from compressed_code.core.errors import Unavailable
+from compressed_code.registry.languages import load_languages, load_programs
+from compressed_code.statistics.intervals_and_tests import ratio_interval
+from compressed_code.tokenizers.fertility import FERTILITY_MEASURES, fertility_table, program_counts, token_spans
+from compressed_code.tokenizers.vocabulary import Vocabulary
 
 
 def vocabulary_of(pieces, lead=b""):

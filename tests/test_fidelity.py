@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers.__main__ import main
-from helpers.divergences import bits_per_byte, common_pieces, fidelity_summary
-from helpers.errors import InputError
-from helpers.fidelity import (
+from compressed_code.__main__ import main
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import ROOT
+from compressed_code.fidelity.pair import (
     Document,
     Reader,
     byte_fidelity,
@@ -28,13 +28,13 @@ from helpers.fidelity import (
     require_same_vocabulary,
     token_fidelity,
 )
-from helpers.languages import load_languages
-from helpers.lexed_text import TEXT_CLASSES
-from helpers.project import ROOT
-from helpers.specs import TokenizerSpec
-from helpers.teacher_forcing import KeepingRunner, log_probabilities
-from helpers.tokenizer_files import open_tokenizer
-from helpers.vocabulary import Vocabulary
+from compressed_code.fidelity.summary import bits_per_byte, common_pieces, fidelity_summary
+from compressed_code.fidelity.teacher_forcing import KeepingRunner, log_probabilities
+from compressed_code.registry.languages import load_languages
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.text_classes import TEXT_CLASSES
+from compressed_code.tokenizers.vocabulary import Vocabulary
 
 SIZES = {
     **{"vocab_size": 50, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2},
@@ -239,9 +239,9 @@ def plain_loop(parent, child, documents, start, length) -> pd.DataFrame:
     ],
 )
 def test_equals_a_plain_loop(monkeypatch, model_type, fields, start, length):
-    monkeypatch.setattr("helpers.teacher_forcing.BATCH_TOKENS", 64)
-    monkeypatch.setattr("helpers.teacher_forcing.BLOCK_ELEMENTS", 500)
-    monkeypatch.setattr("helpers.teacher_forcing.LEAST_ROWS", 7)
+    monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BATCH_TOKENS", 64)
+    monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BLOCK_ELEMENTS", 500)
+    monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.LEAST_ROWS", 7)
     parent = random_model(0, model_type, **fields)
     child = random_model(1, model_type, near=parent, **fields)
     documents = random_documents(2)
@@ -267,7 +267,7 @@ def test_long_documents_are_cut_at_what_both_models_were_made_for():
 
 @pytest.mark.parametrize("kept_bytes, readings", [(1 << 20, 1), (0, 2)])
 def test_a_parent_of_several_children_reads_the_texts_once(monkeypatch, kept_bytes, readings):
-    monkeypatch.setattr("helpers.teacher_forcing.BATCH_TOKENS", 64)
+    monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BATCH_TOKENS", 64)
     parent, documents = random_model(0), random_documents(2)
     children = [random_model(seed, near=parent) for seed in (1, 2)]
     expected = [token_fidelity(parent, child, documents, [1], keyword_ids=range(9)) for child in children]
@@ -558,7 +558,7 @@ LARGE = """
 import json, resource, sys, torch
 sys.path.insert(0, {folder!r})
 from test_fidelity import document, random_model, np
-from helpers.fidelity import token_fidelity
+from compressed_code.fidelity.pair import token_fidelity
 torch.set_num_threads(1)
 parent = random_model(0, vocab_size=150_000, num_hidden_layers=1, max_position_embeddings=2000)
 child = random_model(1, near=parent, vocab_size=150_000, num_hidden_layers=1, max_position_embeddings=2000)

@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers.commands import fidelity
-from helpers.divergences import KL_POINTS, fidelity_summary
-from helpers.errors import InputError
-from helpers.fidelity import encode_document, token_fidelity
-from helpers.languages import load_languages, load_programs
-from helpers.models import load_model
-from helpers.specs import TokenizerSpec
-from helpers.tokenizer_files import open_tokenizer
+from compressed_code.commands import fidelity
+from compressed_code.core.errors import InputError
+from compressed_code.fidelity.pair import encode_document, token_fidelity
+from compressed_code.fidelity.summary import KL_POINTS, fidelity_summary
+from compressed_code.models.load import load_model
+from compressed_code.registry.languages import load_languages, load_programs
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.files import open_tokenizer
 
 LANGUAGES = load_languages()
 

@@ -6,23 +6,15 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from helpers import store
-from helpers.__main__ import main
-from helpers.errors import InputError
-from helpers.figures import (
-    PALETTE,
-    beside_boundary,
-    origins,
-    read_texts,
-    save_figure,
-    save_table,
-    use_style,
-    write_gallery,
-)
-from helpers.figures.origins import read_origin, read_provenance_of
-from helpers.figures.parts import series_style
-from helpers.project import ROOT, VARIANTS
-from helpers.store import TableRead, note_read, short_key, write_table
+from compressed_code.__main__ import main
+from compressed_code.charts.style import PALETTE, series_style, use_style
+from compressed_code.core import table_store as store
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import ROOT, VARIANTS
+from compressed_code.core.table_store import TableRead, note_read, short_key, write_table
+from helpers import figure_origins as origins
+from helpers.figure_origins import read_origin, read_provenance_of
+from helpers.figures import beside_boundary, read_texts, save_figure, save_table, write_gallery
 from helpers.trace import trace
 
 DATA = pd.DataFrame({"x": [1, 2], "y": [0.1, 1 / 3]})

@@ -11,8 +11,8 @@ from gguf import GGMLQuantizationType as Kind
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers.errors import InputError
-from helpers.footprint import RATIOS, footprint, sizes
+from compressed_code.core.errors import InputError
+from compressed_code.fidelity.footprint import RATIOS, footprint, sizes
 
 SIZES = {
     **{"vocab_size": 60, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1},

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.errors import InputError
-from helpers.gguf_quantizers import quantize_rows
-from helpers.gguf_quantizers.k_types import BLOCKS_AT_ONCE
-from helpers.gguf_quantizers.rows import K_TYPES, LEGACY_TYPES
-from helpers.gguf_quantizers.scale_search import (
+from compressed_code.core.errors import InputError
+from compressed_code.quantization.gguf import quantize_rows
+from compressed_code.quantization.gguf.k_types import BLOCKS_AT_ONCE
+from compressed_code.quantization.gguf.rows import K_TYPES, LEGACY_TYPES
+from compressed_code.quantization.gguf.scale_search import (
     ScaleSearch,
     nearest_integers,
     search_scale,

@@ -17,14 +17,14 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers.checkpoints import open_checkpoint
-from helpers.cold_start import cold_start
-from helpers.errors import InputError
-from helpers.gguf_quantizers import MIXTURES, MixedModel, quantize_rows, tensor_type, write_gguf
-from helpers.gguf_quantizers.metadata import rope_factors
-from helpers.gguf_quantizers.vocabulary import CUT_NAMES
-from helpers.gguf_tokenizer import tokenizer_json
-from helpers.project import ROOT
+from compressed_code.checkpoints.checkpoint import open_checkpoint
+from compressed_code.cold_start.distribution import cold_start
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import ROOT
+from compressed_code.quantization.gguf import MIXTURES, MixedModel, quantize_rows, tensor_type, write_gguf
+from compressed_code.quantization.gguf.metadata import rope_factors
+from compressed_code.quantization.gguf.tokenizer import CUT_NAMES
+from compressed_code.tokenizers.gguf import tokenizer_json
 
 STORIES = ROOT.parent / "shared" / "data" / "weights" / "stories260K-hf"
 QUANTIZED = [name for name in MIXTURES if name not in ("F32", "F16", "BF16")]

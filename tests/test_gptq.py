@@ -14,10 +14,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.compression.gptq import BLOCK, DAMPENING, error_feedback, gptq
-from helpers.compression.libraries import never_zero, without_compilation
-from helpers.compression.round_to_nearest import round_to_nearest
-from helpers.errors import InputError
+from compressed_code.core.errors import InputError
+from compressed_code.quantization.methods.gptq import BLOCK, DAMPENING, error_feedback, gptq
+from compressed_code.quantization.methods.libraries import never_zero, without_compilation
+from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 
 
 @dataclass

@@ -10,20 +10,22 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from helpers.__main__ import main
-from helpers.compression import gptq_format, quantize, read_record
-from helpers.compression.calibration import calibration_rows
-from helpers.compression.libraries import never_zero, one_thread, without_compilation
-from helpers.compression.pinned_worker import SOLVERS
-from helpers.compression.round_to_nearest import round_to_nearest
-from helpers.errors import InputError, Unavailable
-from helpers.models import load_model
-from helpers.project import ROOT
-from helpers.quantizations import Quantization
-from helpers.specs import TokenizerSpec
-from helpers.start_contexts import start_context
-from helpers.tokenizer_files import open_tokenizer
-from helpers.zoo.tasks import training_tasks, training_text
+from compressed_code.__main__ import main
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import ROOT
+from compressed_code.models.load import load_model
+from compressed_code.models.start_contexts import start_context
+from compressed_code.quantization import gptq_format
+from compressed_code.quantization.calibration import calibration_rows
+from compressed_code.quantization.engine import quantize
+from compressed_code.quantization.methods.libraries import never_zero, one_thread, without_compilation
+from compressed_code.quantization.methods.pinned_worker import SOLVERS
+from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
+from compressed_code.quantization.record import read_record
+from compressed_code.registry.quantizations import Quantization
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.training_data.tasks import training_tasks, training_text
 
 TEXT = "def main():\n    for item in items:\n        return item + 1\nclass Node:\n    def push(self, value):\n"
 LIBRARIES = ["gptqmodel", "auto-gptq"]
@@ -56,7 +58,7 @@ def in_this_process(monkeypatch):
         with one_thread():
             return SOLVERS[quantization.method](parent, quantization, calibration)
 
-    monkeypatch.setattr("helpers.compression.solve_pinned", solve)
+    monkeypatch.setattr("compressed_code.quantization.engine.solve_pinned", solve)
 
 
 def train(folder: Path, family: str, *, tied: bool, feed_forward: int, hidden: int = 64, steps: int = 30) -> Path:
@@ -214,7 +216,7 @@ def by_gptqmodel(folder: Path):
 
 
 def by_auto_gptq(folder: Path):
-    from helpers.compression import auto_gptq_backend
+    from compressed_code.quantization.methods import auto_gptq as auto_gptq_backend
 
     return auto_gptq_backend.load(folder)
 
@@ -340,7 +342,7 @@ def test_the_record_says_how_to_draw_the_calibration_ids_again(tmp_path, llama, 
     assert found["files"] == files
     assert (found["source"], found["seed"], found["rows"], found["length"]) == ("files: a b.py, c.py", 5, 3, 24)
     *command, out = shlex.split(found["regenerate"])
-    assert (command[:3], out) == (["python", "-m", "helpers"], "DIR")
+    assert (command[:3], out) == (["python", "-m", "compressed_code"], "DIR")
     assert main([*command[3:], "two"]) == 0
     assert read_record(tmp_path / "two")["calibration"] == found
     command[command.index("--seed") + 1] = "6"
@@ -400,7 +402,7 @@ def test_never_zero_is_undone():
 def test_the_shim_is_undone(llama):
     from transformers.utils import hub
 
-    from helpers.compression import auto_gptq_backend
+    from compressed_code.quantization.methods import auto_gptq as auto_gptq_backend
 
     with auto_gptq_backend.shim() as base:
         assert hasattr(hub, "create_commit")

@@ -10,19 +10,19 @@ import pytest
 import torch
 from scipy.stats import t as student
 
-from helpers.compression.calibration import rows_of_documents
-from helpers.compression.gptq_backends import solve_with_gptqmodel
-from helpers.compression.gptq_layers import solve_with_gptq
-from helpers.compression.libraries import one_thread
-from helpers.compression.parent import Parent
-from helpers.errors import Unavailable
-from helpers.models import load_model
-from helpers.project import ROOT
-from helpers.quantizations import load_quantizations
-from helpers.specs import TokenizerSpec
-from helpers.start_contexts import start_ids
-from helpers.tokenizer_files import open_tokenizer
-from helpers.zoo.corpus import load_corpus
+from compressed_code.core.errors import Unavailable
+from compressed_code.core.paths import ROOT
+from compressed_code.models.load import load_model
+from compressed_code.models.start_contexts import start_ids
+from compressed_code.quantization.calibration import rows_of_documents
+from compressed_code.quantization.methods.gptq_layers import solve_with_gptq
+from compressed_code.quantization.methods.gptq_libraries import solve_with_gptqmodel
+from compressed_code.quantization.methods.libraries import one_thread
+from compressed_code.quantization.parent import Parent
+from compressed_code.registry.quantizations import load_quantizations
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.training_data.corpus import load_corpus
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

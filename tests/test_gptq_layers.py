@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.compression import quantize, read_record
-from helpers.compression.gptq import error_feedback, gptq
-from helpers.compression.gptq_layers import solve_with_gptq
-from helpers.compression.parent import Parent
-from helpers.double_precision import in_float64
-from helpers.errors import InputError, Unavailable
-from helpers.models import load_model
-from helpers.project import ROOT
-from helpers.quantizations import Quantization, load_quantizations
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import ROOT
+from compressed_code.models.double_precision import in_float64
+from compressed_code.models.load import load_model
+from compressed_code.quantization.engine import quantize
+from compressed_code.quantization.methods.gptq import error_feedback, gptq
+from compressed_code.quantization.methods.gptq_layers import solve_with_gptq
+from compressed_code.quantization.parent import Parent
+from compressed_code.quantization.record import read_record
+from compressed_code.registry.quantizations import Quantization, load_quantizations
 
 FAMILIES = ["llama", "qwen2", "gemma2", "olmo2", "gpt_neox"]
 
@@ -142,7 +143,7 @@ def test_draws_of_a_calibrated_row_are_found_by_rule():
 
 
 def test_a_draw_is_a_model_name():
-    from helpers.registry import find_model, load_registry
+    from compressed_code.registry.lookup import find_model, load_registry
 
     spec = find_model("zoo-l+gptqmodel-3-g32-seed3", load_registry())
     assert (spec.parent, spec.quantization.seed, spec.quantization.method) == ("zoo-l", 3, "gptqmodel")
@@ -152,7 +153,7 @@ def test_a_draw_is_a_model_name():
 
 
 def test_a_row_that_does_not_suit_a_model_is_left_out_by_measurements():
-    from helpers.measurements.variants import quantized_variant
+    from compressed_code.quantization.variants import quantized_variant
 
     with pytest.raises(Unavailable, match="not divisible by group size 32"):
         quantized_variant(ROOT / "data" / "zoo" / "zoo-xs", load_quantizations()["rtn-3-g32"])

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.compression import pinned, quantize, read_record
-from helpers.compression.parent import Parent
-from helpers.compression.quantized_matrix import QuantizedMatrix
-from helpers.errors import InputError, Unavailable
-from helpers.project import ROOT
-from helpers.quantizations import Quantization
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import ROOT
+from compressed_code.quantization.engine import quantize
+from compressed_code.quantization.methods import pinned
+from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
+from compressed_code.quantization.parent import Parent
+from compressed_code.quantization.record import read_record
+from compressed_code.registry.quantizations import Quantization
 
 ZOO = ROOT / "data" / "zoo"
 # Settings that stand for other machines: no vector instructions at all, and others of each library than it would take.
@@ -27,8 +29,8 @@ MACHINES = [
 QUANTIZE = """
 import sys
 from pathlib import Path
-from helpers.compression import quantize, read_record
-from helpers.quantizations import Quantization
+from compressed_code.quantization.engine import quantize, read_record
+from compressed_code.registry.quantizations import Quantization
 import json
 row, calibration = json.loads(Path(sys.argv[2]).read_text())
 quantize(Path(sys.argv[1]), Quantization(**row), Path(sys.argv[3]), calibration)
@@ -81,14 +83,15 @@ def script(monkeypatch, tmp_path, text: str) -> None:
 
 
 def test_an_answer_comes_back_as_it_was(monkeypatch, tmp_path, calibration):
-    program = "import sys; from pathlib import Path; import numpy as np; from helpers.compression import pinned\n"
-    program += "from helpers.compression.parent import Parent\n"
-    program += "from helpers.compression.round_to_nearest import round_to_nearest\n"
+    program = "import sys; from pathlib import Path; import numpy as np\n"
+    program += "from compressed_code.quantization.methods import pinned\n"
+    program += "from compressed_code.quantization.parent import Parent\n"
+    program += "from compressed_code.quantization.methods.round_to_nearest import round_to_nearest\n"
     program += f"parent = Parent(Path({str(ZOO / 'zoo-xs')!r}))\n"
     program += "found = {name: round_to_nearest(parent.read(name), 3, 8) for name in parent.linear}\n"
     program += "pinned.write_answer(found, Path(sys.argv[1]))\n"
     script(monkeypatch, tmp_path, program)
-    from helpers.compression.round_to_nearest import round_to_nearest
+    from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 
     parent = Parent(ZOO / "zoo-xs")
     found = pinned.solve_pinned(parent, row("gptqmodel", 3, 8), calibration)
@@ -122,10 +125,11 @@ def test_a_process_that_breaks_is_one_line(monkeypatch, tmp_path, calibration):
 
 @pytest.mark.parametrize("kind", [InputError, Unavailable])
 def test_a_failure_keeps_its_kind(monkeypatch, tmp_path, calibration, kind):
-    text = "import sys; from pathlib import Path; from helpers.compression.pinned import write_failure\n"
-    text += (
-        f"from helpers.errors import InputError, Unavailable\nwrite_failure({kind.__name__}('why'), Path(sys.argv[1]))"
+    text = (
+        "import sys; from pathlib import Path; from compressed_code.quantization.methods.pinned import write_failure\n"
     )
+    text += "from compressed_code.core.errors import InputError, Unavailable\n"
+    text += f"write_failure({kind.__name__}('why'), Path(sys.argv[1]))"
     script(monkeypatch, tmp_path, text)
     with pytest.raises(InputError, match=r"^why$") as caught:
         pinned.solve_pinned(Parent(ZOO / "zoo-xs"), row("auto-gptq", 4), calibration)
@@ -137,12 +141,13 @@ def test_the_worker_ends_when_the_process_that_started_it_is_gone(tmp_path):
     """Killed, not interrupted: nothing of ours runs any more, but its end of the pipe closes."""
     told, sleeper, starter = (tmp_path / name for name in ("pid", "sleeper.py", "starter.py"))
     sleeper.write_text(
-        "import os, threading, time\nfrom pathlib import Path\nfrom helpers.compression import pinned_worker\n"
+        "import os, threading, time\nfrom pathlib import Path\n"
+        "from compressed_code.quantization.methods import pinned_worker\n"
         "threading.Thread(target=pinned_worker.end_with_the_parent).start()\n"
         f"Path({str(told)!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
     )
     starter.write_text(
-        "from pathlib import Path\nfrom helpers.compression import pinned\n"
+        "from pathlib import Path\nfrom compressed_code.quantization.methods import pinned\n"
         f"pinned.WORKER = ({str(sleeper)!r},)\npinned._run(Path({str(tmp_path)!r}))"
     )
     process = subprocess.Popen([sys.executable, str(starter)])

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from helpers.project import ROOT
-from helpers.sandbox import available_isolators
+from compressed_code.core.paths import ROOT
+from compressed_code.sandbox import available_isolators
 
 FOLDER = Path(__file__).parent / "hostile"
 PROGRAMS = yaml.safe_load((FOLDER / "programs.yml").read_text(encoding="utf-8"))

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.errors import Unavailable
-from helpers.languages import load_languages, load_programs
-from helpers.lexed_text import TEXT_CLASSES, byte_classes, token_classes
-from helpers.vocabulary import Vocabulary
+from compressed_code.core.errors import Unavailable
+from compressed_code.registry.languages import load_languages, load_programs
+from compressed_code.tokenizers.text_classes import TEXT_CLASSES, byte_classes, token_classes
+from compressed_code.tokenizers.vocabulary import Vocabulary
 
 LANGUAGES = load_languages()
 

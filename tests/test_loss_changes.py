@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from helpers.loss_changes import document_losses, loss_changes
-from helpers.statistics import holm
+from compressed_code.fidelity.loss_changes import document_losses, loss_changes
+from compressed_code.statistics.intervals_and_tests import holm
 
 
 def losses(changes: np.ndarray, pair: str = "a", tokens: int = 10) -> pd.DataFrame:

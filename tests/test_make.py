@@ -10,14 +10,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.project import ROOT
+from compressed_code.core.paths import ROOT
 
 pytestmark = pytest.mark.slow
 EXECUTED = "build/notebooks/08-x.ipynb"
 PARAMETERS = "number = 1\nfigures = '../build/custom'"
 READS = """\
-from helpers.languages import load_languages
-from helpers.registry import find_model, load_registry
+from compressed_code.registry.languages import load_languages
+from compressed_code.registry.lookup import find_model, load_registry
 
 registry = load_registry()
 rows = [find_model("zoo-s+rtn-4-g32", registry), len(load_languages())]
@@ -36,7 +36,7 @@ save_table(pd.DataFrame({"n": [number]}), "08-table", directory=Path(figures))
 
 @pytest.fixture
 def project(tmp_path, write_notebook):
-    """The project's Makefile and helpers with one tiny notebook in place of the real ones."""
+    """The project's Makefile and packages with one tiny notebook in place of the real ones."""
     copy = tmp_path / "project"
     for folder in ("src", "data"):
         shutil.copytree(
@@ -87,7 +87,7 @@ def test_a_second_run_does_nothing_and_an_edit_reruns_exactly_what_depends_on_it
     assert (project / "figures" / "README.md").exists()
     second = make(project, "figures")
     assert second.returncode == 0 and "is up to date" in second.stdout and "claims" not in second.stdout
-    age(project / "src" / "helpers" / "fertility.py")
+    age(project / "src" / "compressed_code" / "tokenizers" / "fertility.py")
     assert not runs(project), "the notebook does not import fertility"
     age(project / "src" / "helpers" / "claims.py")
     assert runs(project), "the notebook imports claims"

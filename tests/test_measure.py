@@ -9,14 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from helpers import store
-from helpers.errors import InputError, Unavailable
-from helpers.measurements import fingerprint, for_each, measure, measurement
-from helpers.measurements.code import executions, generations
-from helpers.measurements.tokenizers import TokenizerSubject, vocabulary
-from helpers.registry import Registry
-from helpers.specs import TokenizerSpec
-from helpers.store import read_provenance, tables_read
+from compressed_code.core import table_store as store
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.table_store import read_provenance, tables_read
+from compressed_code.measurements.code_generation import executions, generations
+from compressed_code.measurements.subjects.tokenizers import TokenizerSubject
+from compressed_code.measurements.tables import fingerprint, for_each, measure, measurement
+from compressed_code.measurements.tokenizers import vocabulary
+from compressed_code.registry.lookup import Registry
+from compressed_code.registry.specs import TokenizerSpec
 
 
 @pytest.fixture
@@ -169,9 +170,9 @@ def test_what_cannot_be_had_is_left_out_by_name(counted, tokenizer_json, tmp_pat
 RACER = textwrap.dedent("""
     import sys, time, pandas as pd
     from pathlib import Path
-    from helpers.measurements import measure, measurement
-    from helpers.measurements.tokenizers import TokenizerSubject
-    from helpers.registry import Registry
+    from compressed_code.measurements.tables import measure, measurement
+    from compressed_code.measurements.tokenizers import TokenizerSubject
+    from compressed_code.registry.lookup import Registry
 
     @measurement(version=1, subject=TokenizerSubject())
     def slow(tokenizer):

@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers.benchmarks import load_benchmark
-from helpers.code_generation import Settings, end_ids, generate, input_ids, make_requests
-from helpers.completions import STOP_SEQUENCES
-from helpers.measurements import measure
-from helpers.measurements.code import batch_noise, executions, generations
-from helpers.models import load_model
-from helpers.project import DATA
-from helpers.registry import Registry, load_registry
-from helpers.sandbox import Sandbox, available_isolators
-from helpers.specs import ModelSpec, TokenizerSpec
-from helpers.tokenizer_files import open_tokenizer
+from compressed_code.benchmarks.completions import STOP_SEQUENCES
+from compressed_code.benchmarks.tasks import load_benchmark
+from compressed_code.code_generation import Settings, end_ids, generate, input_ids, make_requests
+from compressed_code.core.paths import DATA
+from compressed_code.measurements.code_generation import batch_noise, executions, generations
+from compressed_code.measurements.tables import measure
+from compressed_code.models.load import load_model
+from compressed_code.registry.lookup import Registry, load_registry
+from compressed_code.registry.specs import ModelSpec, TokenizerSpec
+from compressed_code.sandbox import Sandbox, available_isolators
+from compressed_code.tokenizers.files import open_tokenizer
 
 FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
 
@@ -33,8 +33,8 @@ def benchmark(tmp_path):
 
 def keep_results_in(folder, monkeypatch):
     """Tables and verdicts of measurements that a measurement reads."""
-    monkeypatch.setattr("helpers.measurements.RESULTS", folder / "results")
-    monkeypatch.setattr("helpers.measurements.code.RESULTS", folder / "results")
+    monkeypatch.setattr("compressed_code.measurements.tables.RESULTS", folder / "results")
+    monkeypatch.setattr("compressed_code.measurements.code_generation.RESULTS", folder / "results")
 
 
 def write(path, tasks, **changed):
@@ -116,8 +116,8 @@ def test_programs_of_another_model_that_ran_before_do_not_run_again(benchmark, t
     tables = {}
     for model, folder in (("zoo-l", "one"), ("zoo-l+rtn-8-g32", "one"), ("zoo-l+rtn-8-g32", "two")):
         judged.clear()
-        monkeypatch.setattr("helpers.measurements.code.RESULTS", tmp_path / folder)
-        monkeypatch.setattr("helpers.measurements.code._VERIFIED", {})  # as in another process
+        monkeypatch.setattr("compressed_code.measurements.code_generation.RESULTS", tmp_path / folder)
+        monkeypatch.setattr("compressed_code.measurements.code_generation._VERIFIED", {})  # as in another process
         table = measure(executions, [model], directory=tmp_path / folder, benchmark=str(benchmark))
         tables[model, folder] = table.drop(columns="seconds"), len(judged)
     told, ran = tables["zoo-l+rtn-8-g32", "one"]

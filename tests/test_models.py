@@ -12,8 +12,8 @@ from gguf import GGMLQuantizationType as Kind
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers.errors import InputError
-from helpers.models import load_model
+from compressed_code.core.errors import InputError
+from compressed_code.models.load import load_model
 
 SIZES = {
     "vocab_size": 80,

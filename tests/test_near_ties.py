@@ -7,13 +7,13 @@ import sys
 import pandas as pd
 import pytest
 
-from helpers.near_ties import near_tie_summary
+from compressed_code.code_generation.near_ties import near_tie_summary
 
 OTHER_MACHINE = {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}
 WRITE = """
 import sys
-from helpers.measurements import measure
-from helpers.measurements.code import generations
+from compressed_code.measurements.tables import measure
+from compressed_code.measurements.code_generation import generations
 measure(generations, [sys.argv[1]], benchmark="zoo-standard").to_json(sys.argv[2], orient="records", lines=True)
 """
 

@@ -9,13 +9,13 @@ from typing import Any
 import nbformat
 import pytest
 
-from helpers.__main__ import main
+from compressed_code.__main__ import main
+from compressed_code.core.paths import FIGURES, NOTEBOOKS, ROOT
+from compressed_code.zoo.recipes import ZOO_DIRECTORY
 from helpers.claims import read_claims
 from helpers.notebook_kernel import METADATA
 from helpers.notebook_parameters import read_parameters
-from helpers.notebooks import run_notebook
-from helpers.project import FIGURES, NOTEBOOKS, ROOT
-from helpers.zoo.recipes import ZOO_DIRECTORY
+from helpers.run import run_notebook
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

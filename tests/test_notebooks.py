@@ -13,30 +13,33 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import FIGURES, NOTEBOOKS, ROOT
 from helpers.claims import read_claims, report_gaps
-from helpers.commands.claims import summary
-from helpers.errors import InputError
+from helpers.closing_table import summary
 from helpers.notebook_cells import names_of
 from helpers.notebook_dependencies import imported_modules
 from helpers.notebook_kernel import METADATA
 from helpers.notebook_parameters import checked, read_parameters
-from helpers.notebooks import NotebookFailed, run_notebook
-from helpers.project import FIGURES, NOTEBOOKS, ROOT
 from helpers.robustness_settings import REDUCED
+from helpers.run import NotebookFailed, run_notebook
 
 ALL = sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
 
 
 @pytest.mark.slow
 def test_a_good_notebook_gets_its_final_name_and_its_make_fragment(tmp_path, write_notebook):
-    source = write_notebook(tmp_path / "08-x.ipynb", "number = 1", "from helpers import errors\nnumber * 21")
+    cells = ("number = 1", "from compressed_code.core import errors\nnumber * 21")
+    source = write_notebook(tmp_path / "08-x.ipynb", *cells)
     output = tmp_path / "out" / "08-x.ipynb"
     run_notebook(source, output, {"number": 2})
     cells = nbformat.read(output, as_version=4).cells
     assert cells[-1].outputs[0].data["text/plain"] == "42"
     fragment = output.with_suffix(".d").read_text()
-    assert fragment.splitlines()[0].startswith(f"{output}: src/helpers/__init__.py src/helpers/errors.py ")
-    assert "\nsrc/helpers/errors.py:\n" in fragment
+    assert fragment.splitlines()[0].startswith(
+        f"{output}: src/compressed_code/__init__.py src/compressed_code/core/errors.py "
+    )
+    assert "\nsrc/compressed_code/core/errors.py:\n" in fragment
     assert sorted(path.name for path in output.parent.iterdir()) == ["08-x.d", "08-x.ipynb", "08-x.rows"]
 
 
@@ -59,7 +62,7 @@ def test_what_cannot_be_had_is_left_out_with_what_needs_it_and_the_rest_runs(tmp
     source = write_notebook(
         tmp_path / "08-x.ipynb",
         "number = 1",
-        "from helpers.errors import Unavailable\n\ndef measure(): raise Unavailable('no hub\\nhere')",
+        "from compressed_code.core.errors import Unavailable\n\ndef measure(): raise Unavailable('no hub\\nhere')",
         "programs = 0\ntable = measure()",  # a name that the same cell has bound before it stopped is not relied on
         "rows = [len(programs) for row in table]",
         "number = number + 1",
@@ -113,7 +116,7 @@ def test_a_kernel_that_dies_in_a_cell_is_said_with_the_cell(tmp_path, write_note
 @pytest.mark.long
 def test_kernels_that_start_together_never_meet(tmp_path, write_notebook):
     source = write_notebook(tmp_path / "08-x.ipynb", "number = 1", "number + 1")
-    script = "import sys; from pathlib import Path; from helpers.notebooks import run_notebook; "
+    script = "import sys; from pathlib import Path; from helpers.run import run_notebook; "
     script += "run_notebook(Path(sys.argv[1]), Path(sys.argv[2]))"
 
     def run(number: int) -> str:
@@ -287,22 +290,24 @@ def test_the_closing_table_names_what_matters(tmp_path, write_notebook):
     ]
 
 
-def test_imports_are_followed_through_the_package(tmp_path, write_notebook):
-    package = tmp_path / "helpers"
-    (package / "deep").mkdir(parents=True)
+def test_imports_are_followed_through_both_packages(tmp_path, write_notebook):
     sources = {
-        "__init__.py": "",
-        "a.py": "from helpers.deep import c",
-        "b.py": "import os",
-        "unused.py": "from helpers import b",
-        "deep/__init__.py": "def f():\n    import helpers.b",
-        "deep/c.py": "",
+        "helpers/__init__.py": "",
+        "helpers/a.py": "from library.deep import c",
+        "helpers/unused.py": "from library import b",
+        "library/__init__.py": "",
+        "library/b.py": "import os",
+        "library/unused.py": "from library import b",
+        "library/deep/__init__.py": "def f():\n    import library.b",
+        "library/deep/c.py": "",
     }
     for name, text in sources.items():
-        (package / name).write_text(text)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     notebook = write_notebook(tmp_path / "08-x.ipynb", "%matplotlib inline\nfrom helpers.a import x")
-    found = [str(path.relative_to(package)) for path in imported_modules(notebook, package)]
-    assert found == ["__init__.py", "a.py", "b.py", "deep/__init__.py", "deep/c.py"]
+    modules = imported_modules(notebook, [tmp_path / "helpers", tmp_path / "library"])
+    found = [path.relative_to(tmp_path).as_posix() for path in modules]
+    assert found == [name for name in sorted(sources) if "unused" not in name]
 
 
 # `make test` runs those that take least.
@@ -323,7 +328,7 @@ def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
 
 @pytest.mark.slow
 def test_without_an_isolator_a_notebook_goes_on_without_its_programs(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("helpers.notebooks.available_isolators", tuple)
+    monkeypatch.setattr("helpers.run.available_isolators", tuple)
     path, figures = NOTEBOOKS / "05-scaling-and-fine-tuning.ipynb", tmp_path / "figures"
     few = {"sizes": ["zoo-xs", "zoo-s"], "tuned": {"zoo-m-instruct": "zoo-m"}, "seeds": ["zoo-s"]}
     run_notebook(path, tmp_path / path.name, {"figures": str(figures), **few})

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from helpers.errors import Unavailable
-from helpers.pass_rates import (
+from compressed_code.benchmarks.pass_rates import (
     compare_with_parents,
     difference_interval,
     gap_at_k,
@@ -24,7 +23,7 @@ from helpers.pass_rates import (
     syntax_valid_share,
     too_few_samples,
 )
-from helpers.program_texts import (
+from compressed_code.benchmarks.program_texts import (
     WRITTEN_CLASSES,
     broken_programs,
     class_shares,
@@ -33,7 +32,13 @@ from helpers.program_texts import (
     repeated_ngram_share,
     text_shares,
 )
-from helpers.statistics import holm, mcnemar_exact, smallest_detectable_loss, wilson_interval
+from compressed_code.core.errors import Unavailable
+from compressed_code.statistics.intervals_and_tests import (
+    holm,
+    mcnemar_exact,
+    smallest_detectable_loss,
+    wilson_interval,
+)
 
 
 def outcomes(passed_by_task):

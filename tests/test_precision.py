@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import precision
-from helpers.architectures import understand
-from helpers.checkpoints import open_checkpoint
-from helpers.compression import quantize
-from helpers.first_token import FirstToken
-from helpers.measurements.models import cold_start, warm_start
-from helpers.models import load_model
-from helpers.precision import precision_of
-from helpers.quantizations import Quantization
-from helpers.zoo.recipes import ZOO_DIRECTORY
+from compressed_code.checkpoints.architectures import understand
+from compressed_code.checkpoints.checkpoint import open_checkpoint
+from compressed_code.cold_start.layerwise_engine import FirstToken
+from compressed_code.measurements.cold_start import cold_start, warm_start
+from compressed_code.models import precision
+from compressed_code.models.load import load_model
+from compressed_code.models.precision import precision_of
+from compressed_code.quantization.engine import quantize
+from compressed_code.registry.quantizations import Quantization
+from compressed_code.zoo.recipes import ZOO_DIRECTORY
 
 SMALL, LARGER = ZOO_DIRECTORY / "zoo-xs", ZOO_DIRECTORY / "zoo-s"
 ROWS_OF_3_BITS = Quantization(key="rtn-3-rows", label="3 bits", method="rtn", bits=3)
@@ -40,8 +40,8 @@ MACHINES = {
 MEASURE = """
 import hashlib, sys
 from pathlib import Path
-from helpers.measurements.fidelity import Pair, fidelity
-from helpers.measurements.models import cold_start, warm_start
+from compressed_code.measurements.fidelity import Pair, fidelity
+from compressed_code.measurements.cold_start import cold_start, warm_start
 
 parent, child = map(Path, sys.argv[1:])
 tables = {

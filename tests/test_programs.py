@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from helpers.languages import PROGRAMS_DIRECTORY, load_languages
+from compressed_code.registry.languages import PROGRAMS_DIRECTORY, load_languages
 
 EXPECTED = {path.stem: path.read_text() for path in sorted((PROGRAMS_DIRECTORY / "expected").glob("*.txt"))}
 

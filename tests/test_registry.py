@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from helpers.errors import InputError
-from helpers.languages import load_languages, select_languages
-from helpers.project import ROOT
-from helpers.registry import find_model, find_tokenizer, load_registry, model_labels, tokenizer_labels
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import ROOT
+from compressed_code.registry.languages import load_languages, select_languages
+from compressed_code.registry.lookup import find_model, find_tokenizer, load_registry, model_labels, tokenizer_labels
 
 GOOD = """
 tokenizers:

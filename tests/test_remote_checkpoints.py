@@ -26,16 +26,18 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers import checkpoints
-from helpers import hub as hub_module
-from helpers.checkpoints import gguf_files, matrices, remote_file
-from helpers.checkpoints.remote_file import Place, RemoteFile, Transfers, cut, joined, without
-from helpers.cold_start import cold_start, cold_start_from
-from helpers.errors import InputError, Unavailable
-from helpers.hub import download_model, gguf_settings, open_remote_checkpoint
-from helpers.measurements import measure, models
-from helpers.registry import Registry
-from helpers.start_contexts import start_context
+from compressed_code.checkpoints import checkpoint as checkpoints
+from compressed_code.checkpoints import hub as hub_module
+from compressed_code.checkpoints.files import gguf_files, remote_file
+from compressed_code.checkpoints.files.remote_file import Place, RemoteFile, Transfers, cut, joined, without
+from compressed_code.checkpoints.hub import download_model, gguf_settings, open_remote_checkpoint
+from compressed_code.checkpoints.matrices import matrix as matrices
+from compressed_code.cold_start.distribution import cold_start, cold_start_from
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.measurements import cold_start as models
+from compressed_code.measurements.tables import measure
+from compressed_code.models.start_contexts import start_context
+from compressed_code.registry.lookup import Registry
 
 MODEL = "someone/model"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -684,7 +686,7 @@ def test_a_truncated_file(tmp_path, serve):
 
 def test_a_header_too_long_to_be_one(tmp_path, serve, monkeypatch):
     hub = serve(build(tmp_path / "model", *MODELS["qwen2, tied, float16"]))
-    monkeypatch.setattr("helpers.checkpoints.safetensors_files.LONGEST_HEADER", 100)
+    monkeypatch.setattr("compressed_code.checkpoints.files.safetensors_files.LONGEST_HEADER", 100)
     _fails(lambda: open_remote_checkpoint(MODEL), f"{WHERE}/model.safetensors", "broken header")
     assert hub.ranges("model.safetensors") == [(0, 8)]
 

@@ -8,9 +8,9 @@ import sys
 import pandas as pd
 import pytest
 
+from compressed_code.core.paths import COMPUTED_VARIABLE, NOTEBOOKS
+from compressed_code.core.reference_files import load_references
 from helpers import robustness as subject
-from helpers.project import COMPUTED_VARIABLE, NOTEBOOKS
-from helpers.references import load_references
 from helpers.robustness import changes_by_setting, claims_by_setting
 from helpers.robustness_settings import REDUCED, SETTINGS, SHORT_PARAMETERS, SHORT_SETTINGS
 
@@ -135,7 +135,7 @@ def test_the_short_form_objects_to_another_verdict_and_to_what_an_imitated_machi
 @pytest.fixture
 def small_project(tmp_path, monkeypatch, write_notebook):
     """One notebook with a seed, its committed figures, and folders to write to."""
-    from helpers.notebooks import run_notebook
+    from helpers.run import run_notebook
 
     source = (
         "import numpy as np, pandas as pd\nfrom pathlib import Path\n"

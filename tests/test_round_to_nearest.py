@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from helpers.checkpoints.gptq import unpack
-from helpers.compression import gptq_format
-from helpers.compression.quantized_matrix import QuantizedMatrix
-from helpers.compression.round_to_nearest import round_to_nearest
-from helpers.errors import InputError
+from compressed_code.checkpoints.matrices.gptq import unpack
+from compressed_code.core.errors import InputError
+from compressed_code.quantization import gptq_format
+from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
+from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 
 BITS = range(2, 9)
 

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from helpers.benchmarks import Task
-from helpers.errors import InputError
-from helpers.json_lines import read_rows, write_rows
-from helpers.samples import Sample, missing_tasks, named, read_samples, sample_program
+from compressed_code.benchmarks.samples import Sample, missing_tasks, named, read_samples, sample_program
+from compressed_code.benchmarks.tasks import Task
+from compressed_code.core.errors import InputError
+from compressed_code.core.json_lines import read_rows, write_rows
 
 TASKS = [
     Task(f"t/{number}", f"def f{number}():\n", f"f{number}", "    return 1\n", "", f"assert f{number}()\n")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import InputError, Unavailable
-from helpers.sandbox import Limits, Sandbox, Trial, available_isolators, isolators, sandbox, worker
-from helpers.sandbox.inside import codec, syscall_filter
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators, isolators, sandbox, worker
+from compressed_code.sandbox.inside import codec, syscall_filter
 
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=20.0)
 GOOD = Trial("def two():\n    return 2\n", "", "assert two() == 2\n", "two")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.errors import Unavailable
-from helpers.scaling import size_trend
-from helpers.seed_noise import seed_effects
+from compressed_code.core.errors import Unavailable
+from compressed_code.statistics.seed_noise import seed_effects
+from compressed_code.statistics.size_trend import size_trend
 
 
 def losses(noise: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, float]]:

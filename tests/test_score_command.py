@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from helpers.commands import score
-from helpers.errors import InputError, Unavailable
-from helpers.sandbox import Verdict
-from helpers.verdict_store import VerdictStore
+from compressed_code.benchmarks.verdict_store import VerdictStore
+from compressed_code.commands import score
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.sandbox import Verdict
 
 TEST = "def check(candidate):\n    assert candidate(2) == {}\n"
 TASKS = [

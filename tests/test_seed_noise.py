@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.seed_noise import repeated_recipes, seed_noise
+from compressed_code.statistics.seed_noise import repeated_recipes, seed_noise
 
 
 def test_by_hand():

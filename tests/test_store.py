@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import store
-from helpers.store import (
+from compressed_code.core import table_store as store
+from compressed_code.core.table_store import (
     DamagedTable,
     TableRead,
     find_table,
@@ -99,7 +99,7 @@ def test_every_flipped_byte_is_detected_and_named(tmp_path):
 WRITER = textwrap.dedent("""
     import sys, pandas as pd
     from pathlib import Path
-    from helpers.store import locked, write_table
+    from compressed_code.core.table_store import locked, write_table
     directory = Path(sys.argv[1])
     table = pd.DataFrame({"value": range(200_000)})
     print("ready", flush=True)
@@ -133,7 +133,7 @@ def test_kill_at_random_moments_leaves_only_whole_tables(tmp_path):
 
 def test_a_dead_holder_does_not_keep_its_lock(tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from helpers.store import locked\n"
+        "import sys, time; from pathlib import Path; from compressed_code.core.table_store import locked\n"
         "with locked(Path(sys.argv[1]), 'm', 'k'):\n    print('held', flush=True); time.sleep(60)\n"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)

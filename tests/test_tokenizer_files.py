@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.errors import InputError, Unavailable
-from helpers.languages import load_languages, load_programs
-from helpers.registry import find_tokenizer, load_registry
-from helpers.specs import TokenizerSpec
-from helpers.tokenizer_files import open_tokenizer, tokenizer_fingerprint
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.registry.languages import load_languages, load_programs
+from compressed_code.registry.lookup import find_tokenizer, load_registry
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.files import open_tokenizer, tokenizer_fingerprint
 
 SAMPLE = "def größe(x):\n\treturn x != 'naïve' + 42  # 漢\n"
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from helpers import verdict_store
-from helpers.benchmarks import Task
-from helpers.errors import Unavailable
-from helpers.execution import execute_samples, verify_tasks
-from helpers.samples import Sample
-from helpers.sandbox import Limits, Sandbox, Trial, Verdict
-from helpers.verdict_store import FOLDER, VerdictStore
+from compressed_code.benchmarks import verdict_store
+from compressed_code.benchmarks.execution import execute_samples, verify_tasks
+from compressed_code.benchmarks.samples import Sample
+from compressed_code.benchmarks.tasks import Task
+from compressed_code.benchmarks.verdict_store import FOLDER, VerdictStore
+from compressed_code.core.errors import Unavailable
+from compressed_code.sandbox import Limits, Sandbox, Trial, Verdict
 
 TASK = Task(
     "t/0",

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.errors import InputError
-from helpers.project import FIGURES, ROOT
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import FIGURES, ROOT
+from compressed_code.core.reference_files import REFERENCES, check_references, declare, load_references
 from helpers.recorded_verdicts import recorded_verdicts
-from helpers.references import REFERENCES, check_references, declare, load_references
 from helpers.table_comparison import compare_tables, load_tolerances, read_cells
 from helpers.verification import compare_figures
 from helpers.verification_report import by_file
@@ -207,7 +207,7 @@ def test_every_number_of_the_authors_has_a_verdict_and_a_reason_where_it_is_not_
 
 @pytest.fixture
 def project(tmp_path, write_notebook):
-    """The helpers with one tiny notebook, whose committed table rests on a definition of theirs."""
+    """Both packages with one tiny notebook, whose committed table rests on a definition of theirs."""
     copy = tmp_path / "project"
     ignored = shutil.ignore_patterns("results", "zoo", "*.egg-info", "__pycache__")
     for folder in ("src", "data"):
@@ -217,7 +217,7 @@ def project(tmp_path, write_notebook):
         "import pandas as pd\n"
         "from helpers.claims import Claims\n"
         "from helpers.figures import save_table\n"
-        "from helpers.statistics import wilson_interval\n"
+        "from compressed_code.statistics.intervals_and_tests import wilson_interval\n"
         "low, high = wilson_interval(8, 10)\n"
         "Claims()('a proportion is uncertain', high - low, above=0, quantity='width', because='theory')\n"
         "from pathlib import Path\n"
@@ -246,7 +246,7 @@ def test_verify_passes_and_catches_a_number_a_claim_and_a_definition(project):
     assert altered.returncode == 1 and "differs: 1 identical, 0 within, 1 different" in altered.stdout
     assert "08-x: done" not in altered.stdout, "what an interrupted verification has is kept"
     committed.write_text("low,high\n0.490162,0.943318\n")
-    definition = project / "src" / "helpers" / "statistics.py"
+    definition = project / "src" / "compressed_code" / "statistics" / "intervals_and_tests.py"
     definition.write_text(
         definition.read_text().replace("level: float = 0.95) -> tuple", "level: float = 0.9) -> tuple")
     )

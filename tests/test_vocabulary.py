@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.languages import keyword_union, load_languages
-from helpers.registry import load_registry
-from helpers.vocabulary import KEYWORD_FORMS, TOKEN_CLASSES, Vocabulary, classify, vocabulary_table
+from compressed_code.registry.languages import keyword_union, load_languages
+from compressed_code.registry.lookup import load_registry
+from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS, TOKEN_CLASSES, Vocabulary, classify, vocabulary_table
 
 KEYWORDS = keyword_union(load_languages().values())
 
@@ -64,7 +64,7 @@ def test_classes_partition_a_vocabulary(tokens, added):
 
 
 def test_the_shortcut_for_words_agrees_with_the_general_pattern():
-    from helpers.vocabulary import _SHAPE
+    from compressed_code.tokenizers.vocabulary import _SHAPE
 
     for text in ("word", " Wort", "漢字", "naïve", "ª", "ʰ", "\u0301", "a\u0301"):
         match = _SHAPE.fullmatch(text)

@@ -6,9 +6,7 @@ import pytest
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Keyword, Name, Operator
 
-from helpers.errors import InputError
-from helpers.languages import load_languages, load_programs, select_languages
-from helpers.warm_start import (
+from compressed_code.cold_start.warm_start import (
     chance_of_leading,
     follower_kind,
     leading_contrasts,
@@ -16,6 +14,8 @@ from helpers.warm_start import (
     leading_shares,
     load_followers,
 )
+from compressed_code.core.errors import InputError
+from compressed_code.registry.languages import load_languages, load_programs, select_languages
 
 
 @pytest.mark.parametrize("name", list(load_followers()))

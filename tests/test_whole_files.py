@@ -2,8 +2,8 @@
 
 import pytest
 
-from helpers.errors import InputError
-from helpers.whole_files import check_target, written_whole
+from compressed_code.core.atomic_files import check_target, written_whole
+from compressed_code.core.errors import InputError
 
 
 def test_a_file_appears_when_it_is_complete_in_a_folder_that_is_made(tmp_path):

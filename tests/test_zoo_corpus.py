@@ -14,14 +14,22 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.errors import InputError, Unavailable
-from helpers.languages import keyword_union, load_languages, load_programs
-from helpers.project import ROOT
-from helpers.zoo import corpus, sources, tokenizer
-from helpers.zoo.corpus import Document, build_corpus, corpus_digest, corpus_summary, load_corpus, normalized
-from helpers.zoo.source_files import name_pattern, usable_text, without_licence
-from helpers.zoo.sources import fetch_archive, load_sources
-from helpers.zoo.splitting import LONGEST, split_file
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import ROOT
+from compressed_code.registry.languages import keyword_union, load_languages, load_programs
+from compressed_code.training_data import corpus, sources
+from compressed_code.training_data.corpus import (
+    Document,
+    build_corpus,
+    corpus_digest,
+    corpus_summary,
+    load_corpus,
+    normalized,
+)
+from compressed_code.training_data.source_files import name_pattern, usable_text, without_licence
+from compressed_code.training_data.sources import fetch_archive, load_sources
+from compressed_code.training_data.splitting import LONGEST, split_file
+from compressed_code.zoo import tokenizer
 
 
 def python_file(number: int) -> str:
@@ -338,7 +346,7 @@ def test_documents_of_real_programs(language):
 
 
 def test_our_own_modules_give_documents_that_start_at_definitions():
-    for path in sorted((ROOT / "src" / "helpers").glob("*.py")):
+    for path in sorted((ROOT / "src").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         documents = split_file(text, "python")
         assert text.startswith(documents[0].rstrip("\n"))

@@ -9,12 +9,12 @@ import sys
 import pandas as pd
 import pytest
 
-from helpers.measurements.zoo import SCORES_FILE
-from helpers.project import DATA
-from helpers.registry import load_registry
-from helpers.zoo.export import TRAINING_FILE
-from helpers.zoo.materials import PIN_FILE, pinned_digest
-from helpers.zoo.recipes import ZOO_DIRECTORY, load_recipes, load_targets, lone_counterpart
+from compressed_code.core.paths import DATA
+from compressed_code.registry.lookup import load_registry
+from compressed_code.zoo.export import TRAINING_FILE
+from compressed_code.zoo.materials import PIN_FILE, pinned_digest
+from compressed_code.zoo.recipes import ZOO_DIRECTORY, load_recipes, load_targets, lone_counterpart
+from compressed_code.zoo.scores import SCORES_FILE
 
 SIZES, RECIPES = load_recipes()
 KEYS = list(RECIPES)
@@ -49,7 +49,7 @@ def test_where_nothing_is_to_train_nothing_is_loaded_or_written():
     """The materials are pinned: their digest is known without making them, as long as they would come out the same."""
     record = json.loads((ZOO_DIRECTORY / KEYS[0] / TRAINING_FILE).read_text())
     assert pinned_digest() == record["materials"], "run make zoo"
-    script = "import sys; from helpers.zoo_build import build_zoo; print(build_zoo(), 'torch' in sys.modules)"
+    script = "import sys; from compressed_code.zoo.build import build_zoo; print(build_zoo(), 'torch' in sys.modules)"
     files = [SCORES_FILE, PIN_FILE, *ZOO_DIRECTORY.rglob("*")]
     before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -58,7 +58,7 @@ def test_where_nothing_is_to_train_nothing_is_loaded_or_written():
 
 
 def test_other_materials_are_not_taken_for_the_pinned_ones(tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.zoo.materials.TASKS", 10)
+    monkeypatch.setattr("compressed_code.zoo.materials.TASKS", 10)
     assert pinned_digest() is None
     (tmp_path / "pin.json").write_text("[]")
     assert pinned_digest(tmp_path / "pin.json") is None and pinned_digest(tmp_path / "absent.json") is None
@@ -130,9 +130,9 @@ def test_a_teacher_helps_on_the_mean_over_seeds_and_the_card_of_seed_2_shows_the
 @pytest.mark.slow
 def test_the_scores_can_be_measured_again():
     """The smallest model, written and run anew: every verdict counts the same."""
-    from helpers.measurements import measure
-    from helpers.measurements.code import executions
-    from helpers.sandbox import available_isolators
+    from compressed_code.measurements.code_generation import executions
+    from compressed_code.measurements.tables import measure
+    from compressed_code.sandbox import available_isolators
 
     if not available_isolators():
         pytest.skip("no isolator on this system")

@@ -13,10 +13,10 @@ from collections import Counter
 
 import pytest
 
-from helpers.errors import InputError
-from helpers.project import DATA
-from helpers.zoo.task_grammar import FAMILIES, REDUCERS
-from helpers.zoo.task_programs import (
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import DATA
+from compressed_code.training_data.task_grammar import FAMILIES, REDUCERS
+from compressed_code.training_data.task_programs import (
     PREDICATES_OF_TIER,
     TEACHES_THREE,
     Composition,
@@ -26,7 +26,7 @@ from helpers.zoo.task_programs import (
     sentence,
     solution,
 )
-from helpers.zoo.tasks import (
+from compressed_code.training_data.tasks import (
     BENCHMARK_TASKS,
     Task,
     held_out_tasks,
@@ -270,7 +270,7 @@ def test_the_order_of_string_hashes_does_not_matter():
     """A held-out task of every family and reducer: a set of strings is listed in another order in every process."""
     program = (
         "import hashlib\n"
-        "from helpers.zoo.tasks import held_out_tasks, training_tasks\n"
+        "from compressed_code.training_data.tasks import held_out_tasks, training_tasks\n"
         "tasks = [*training_tasks(1, 300), *held_out_tasks('standard', 114, 1)]\n"
         "print(hashlib.sha256(repr(tasks).encode()).hexdigest())\n"
     )

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers.errors import InputError
-from helpers.statistics import wilson_interval
-from helpers.zoo import training
-from helpers.zoo.cards import write_card
-from helpers.zoo.dataset import Dataset, TokenPool
-from helpers.zoo.export import TRAINING_FILE, export_model
-from helpers.zoo.held_out import held_out_loss
-from helpers.zoo.muon import Muon, orthogonalise
-from helpers.zoo.recipes import Recipe, Size, load_recipes, load_targets
+from compressed_code.core.errors import InputError
+from compressed_code.statistics.intervals_and_tests import wilson_interval
+from compressed_code.zoo import training
+from compressed_code.zoo.cards import write_card
+from compressed_code.zoo.dataset import Dataset, TokenPool
+from compressed_code.zoo.export import TRAINING_FILE, export_model
+from compressed_code.zoo.held_out import held_out_loss
+from compressed_code.zoo.muon import Muon, orthogonalise
+from compressed_code.zoo.recipes import Recipe, Size, load_recipes, load_targets
 
 SPECIAL = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
 SIZE = Size(key="t", hidden=32, layers=2, heads=2, feed_forward=48)
@@ -189,7 +189,7 @@ def test_the_committed_recipes_are_complete():
 
 @pytest.fixture
 def exported(tmp_path, byte_level_tokenizer):
-    from helpers.zoo.tokenizer import save_tokenizer
+    from compressed_code.zoo.tokenizer import save_tokenizer
 
     source = tmp_path / "tokenizer"
     save_tokenizer(byte_level_tokenizer, source)
@@ -272,7 +272,7 @@ def test_the_card_quotes_the_scores_and_the_verdicts(exported, monkeypatch):
         ("t", "entropy_nats", 2.0, 2.0, 2.0, 1),
     ]
     targets = {"t": {"pass_standard": (0.95, 1.0), "pkp": (0.3, 0.8)}}
-    monkeypatch.setattr("helpers.zoo.cards.load_targets", lambda: targets)
+    monkeypatch.setattr("compressed_code.zoo.cards.load_targets", lambda: targets)
     write_card(folder, pd.DataFrame(rows, columns=["model", "quantity", "value", "low", "high", "n"]))
     card = (folder / "README.md").read_text()
     assert "| standard | 10 | 80.0 (49.0–94.3) |" in card
@@ -295,7 +295,7 @@ def test_targets_of_unknown_models_are_refused(tmp_path):
 def test_held_out_loss_of_a_uniform_model(byte_level_tokenizer, tmp_path):
     from transformers import AutoTokenizer
 
-    from helpers.zoo.tokenizer import save_tokenizer
+    from compressed_code.zoo.tokenizer import save_tokenizer
 
     save_tokenizer(byte_level_tokenizer, tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)

@@ -1,77 +1,159 @@
-"""The command line: `python -m helpers COMMAND`. Thin: each command is a module of `helpers.commands`."""
+"""`python -m helpers COMMAND`: what the Makefile calls. Heavy packages are imported inside each command."""
 
 import argparse
-import os
-import signal
+import ast
+import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Any
 
-from helpers.commands import (
-    claims,
-    cold_start,
-    coverage,
-    fidelity,
-    generate,
-    notebooks,
-    quantize,
-    robustness,
-    score,
-    trace,
-    verify,
-    zoo,
-)
-from helpers.errors import InputError
+from compressed_code.core.command_line import Subcommands, run_command
+from compressed_code.core.paths import FIGURES
 
-BAD_INPUT = 2
-INTERRUPTED = 130  # what shells give for Ctrl-C
-COMMANDS = (
-    coverage,
-    cold_start,
-    quantize,
-    fidelity,
-    generate,
-    score,
-    zoo,
-    notebooks,
-    claims,
-    verify,
-    robustness,
-    trace,
-)
+FAULT = 1  # exit code: a notebook failed, a number differs, a claim does not hold
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; bad input (exit code 2) and an interruption (130) are one line on standard error."""
-    options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output has left (`| head`)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        print(f"helpers {options.command}: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except (InputError, OSError) as error:  # what the system refuses (permission, full disk) is one line too
-        print(f"helpers {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
-    return 0
+    """Run one command; the exit code."""
+    return run_command("python -m helpers", "The notebooks and what became of them.", [_declare], arguments)
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _declare(commands: Subcommands) -> None:
+    def add(name: str, run: Any, words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=words)
+        command.set_defaults(run=run)
+        return command
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m helpers", description="Programming tokens of compressed code models."
+    command = add("run", run, "Execute a notebook headless.")
+    command.add_argument("notebook", type=Path)
+    command.add_argument("output", type=Path, help="where the executed copy goes once every cell has succeeded")
+    command.add_argument(
+        "--parameters",
+        default={},
+        type=_parameters,
+        metavar="NAME=VALUE ...",
+        help="values of the parameters cell as Python literals, in one argument; the last of equal names counts",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in COMMANDS:
-        module.add_command(commands)
-    return parser
+
+    command = add("gallery", gallery, "Write the README of the figures' folder.")
+    command.add_argument("--directory", type=Path, default=FIGURES)
+
+    command = add("rows", rows, "Touch those lists of rows that were read of which a row has changed since.")
+    command.add_argument("lists", type=Path, nargs="*", help="written by `run` beside executed copies")
+
+    command = add("claims", claims, "Print what the claims of executed notebooks came to, and what was left out.")
+    command.add_argument("executed", type=Path, nargs="+", help="executed copies, whether or not they are there")
+
+    command = add("verify", verify, "Compute everything anew and compare it with what is committed, number by number.")
+    command.add_argument(
+        "--notebook", nargs="+", action="extend", default=[], metavar="NN", help="these notebooks only; default: all"
+    )
+    command.add_argument("--resume", action="store_true", help="keep what an interrupted verification has computed")
+
+    command = add(
+        "robustness",
+        robustness,
+        "Run the notebooks under settings that imitate other machines, and say which claims hold and what moves.",
+    )
+    command.add_argument("--short", action="store_true", help="two reduced notebooks under two settings, in minutes")
+
+    command = add("trace", trace, "Print the way back from a figure: key, tables, models, packages, machine, commit.")
+    command.add_argument("figure", help="name of a figure or table, or a file of it: figures/03-calibration.svg")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Execute a notebook; a failing cell is one line on standard error and exit code 1."""
+    from helpers.run import NotebookFailed, run_notebook
+
+    try:
+        run_notebook(options.notebook, options.output, options.parameters)
+    except NotebookFailed as failure:
+        print(f"helpers run: {failure}", file=sys.stderr)
+        raise SystemExit(FAULT) from None
+
+
+def gallery(options: argparse.Namespace) -> None:
+    """Write the gallery."""
+    from helpers.figures import write_gallery
+
+    write_gallery(options.directory)
+
+
+def rows(options: argparse.Namespace) -> None:
+    """Touch what is stale; make does the rest."""
+    from helpers.notebook_dependencies import touch_stale
+
+    touch_stale(options.lists)
+
+
+def claims(options: argparse.Namespace) -> None:
+    """Print the closing table; exit code 1 where a notebook did not run to its end, whatever its claims came to."""
+    from helpers.closing_table import closing_table
+
+    text, failures = closing_table(options.executed)
+    print(text)
+    if failures:
+        raise SystemExit(FAULT)
+
+
+def verify(options: argparse.Namespace) -> None:
+    """Print the report; exit code 1 where anything differs."""
+    from helpers.verification import VERIFY, verify
+    from helpers.verification_report import report
+
+    found = verify(options.notebook, resume=options.resume, say=lambda line: print(line, flush=True))
+    recorded = VERIFY / "recorded.csv"
+    found.recorded.to_csv(recorded, index=False, lineterminator="\n")
+    print(f"\n{report(found)}\n\nevery recorded number of the authors, with its verdict: {recorded}")
+    if not found.agrees:
+        raise SystemExit(FAULT)
+
+
+def robustness(options: argparse.Namespace) -> None:
+    """Print tables of claims, columns and files; exit code 1 where a run failed, or the short form finds a fault."""
+    from helpers.robustness import ROBUSTNESS_FILE, changes_by_setting, claims_by_setting, robustness, short_robustness
+    from helpers.verification_report import as_text
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    found, faults = short_robustness(say) if options.short else (robustness(say), [])
+    print(f"\nSettings in which each claim holds:\n\n{as_text(claims_by_setting(found.table))}")
+    for kind, title in (("column", "Largest relative change, of columns that move"), ("file", "Files, by their bytes")):
+        changes = changes_by_setting(found.table, kind)
+        print(f"\n{title}:\n\n{as_text(changes.fillna(''))}" if len(changes) else f"\n{title}: none")
+    for line in found.left_out:
+        print(line)
+    for name, words in found.failed.items():
+        print(f"{name}: failed: {words}")
+    print(*[f"not robust: {fault}" for fault in faults], sep="\n")
+    if not options.short:
+        print(f"written: {ROBUSTNESS_FILE}")
+    if found.failed or faults:
+        raise SystemExit(FAULT)
+
+
+def trace(options: argparse.Namespace) -> None:
+    """Print the lines."""
+    from helpers.trace import trace
+
+    print(trace(options.figure))
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    """`a=1 b=['x', 'y']` as a mapping; a value runs to the next NAME= and what is no Python literal is text."""
+    parameters = {}
+    for part in re.split(r"\s+(?=[A-Za-z_]\w*=)", text.strip()):
+        name, equals, value = part.partition("=")
+        if not equals or not name.isidentifier():
+            raise argparse.ArgumentTypeError(f"{part!r} is not NAME=VALUE")
+        try:
+            parameters[name] = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError):
+            parameters[name] = value.strip()
+    return parameters
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupt)  # so that what is half written is removed
     sys.exit(main())

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from helpers.errors import InputError
+from compressed_code.core.errors import InputError
 
 # What a claim is stored as in an executed notebook, beside its line of text.
 CLAIM_MIME = "application/vnd.compressed-code.claim+json"

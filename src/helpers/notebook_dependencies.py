@@ -1,4 +1,4 @@
-"""What make needs to know about an executed notebook: the helper modules it imports, what it read, its figures.
+"""What make needs to know about an executed notebook: the modules of ours it imports, what it read, its figures.
 
 Beside the executed copy `NAME.ipynb` stand `NAME.d`, a fragment of a makefile, and `NAME.rows`, the rows of data files
 that were looked up with a digest of each. make runs a notebook again when its `.rows` is newer than its copy;
@@ -15,31 +15,33 @@ from typing import Any
 
 import nbformat
 
-from helpers.data_reads import Rows
-from helpers.errors import InputError
+import compressed_code
+from compressed_code.core.atomic_files import written_whole
+from compressed_code.core.data_reads import Rows
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import DATA, FIGURES, ROOT
+from compressed_code.core.yaml_rows import parse_rows, read_yaml
+from compressed_code.registry.lookup import REGISTRY_FILE, load_registry
+from compressed_code.registry.quantizations import QUANTIZATIONS_FILE, Quantization
 from helpers.notebook_cells import plain_python
-from helpers.project import DATA, FIGURES, ROOT
-from helpers.quantizations import QUANTIZATIONS_FILE, Quantization
-from helpers.records import parse_rows, read_yaml
-from helpers.registry import REGISTRY_FILE, load_registry
-from helpers.whole_files import written_whole
 
-PACKAGE = Path(__file__).parent
+PACKAGES = (Path(__file__).parent, Path(compressed_code.__file__).parent)
 BY_ROW = (REGISTRY_FILE, QUANTIZATIONS_FILE)  # of every other file the whole content counts
 
 Noted = Mapping[str, Mapping[str, str | None]]
 
 
-def imported_modules(source: Path, package: Path = PACKAGE) -> list[Path]:
-    """Files of the helpers package that a notebook imports, directly or through other helpers, sorted."""
+def imported_modules(source: Path, packages: Iterable[Path] = PACKAGES) -> list[Path]:
+    """Files of our packages that a notebook imports, directly or through others of them, sorted."""
+    packages = tuple(packages)
     cells = nbformat.read(source, as_version=4).cells
-    waiting = _imports("\n".join(plain_python(cell.source) for cell in cells if cell.cell_type == "code"), package)
+    waiting = _imports("\n".join(plain_python(cell.source) for cell in cells if cell.cell_type == "code"), packages)
     found: set[Path] = set()
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting |= _imports(path.read_text(encoding="utf-8"), package)
+            waiting |= _imports(path.read_text(encoding="utf-8"), packages)
     return sorted(found)
 
 
@@ -115,15 +117,16 @@ def _data_files(read: Iterable[str], rows: Noted) -> list[Path]:
     return sorted(paths - {DATA})
 
 
-def _imports(code: str, package: Path) -> set[Path]:
+def _imports(code: str, packages: Iterable[Path]) -> set[Path]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    own = [name.split(".")[1:] for name in names if name.split(".")[0] == package.name]
-    return {path for parts in own for path in _module_files(parts, package)}
+    roots = {package.name: package for package in packages}
+    own = [name.split(".") for name in names if name.split(".")[0] in roots]
+    return {path for first, *parts in own for path in _module_files(parts, roots[first])}
 
 
 def _module_files(parts: list[str], package: Path) -> list[Path]:

@@ -23,7 +23,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from traitlets.config import Config
 
-from helpers.errors import Unavailable
+from compressed_code.core.errors import Unavailable
 from helpers.notebook_cells import SANDBOX_TAG, has_tag, headings, names_of, place_of
 
 ENGINE = "cell-by-cell"
@@ -40,8 +40,8 @@ KERNEL_ENVIRONMENT: Mapping[str, str] = {
 # The system allows about 107 bytes for the path of a socket; these are added to the folder's: "/kernel-ipc-5".
 _LONGEST_FOLDER = 90
 _QUIET = ["--IPKernelApp.log_level=50"]  # or every kernel says that it was interrupted, when its work is done
-_WATCH = "from helpers.data_reads import watch_files; watch_files(); del watch_files"
-_READS = "__import__('helpers.data_reads', fromlist=['helpers']).reads_so_far()"
+_WATCH = "from compressed_code.core.data_reads import watch_files; watch_files(); del watch_files"
+_READS = "__import__('compressed_code.core.data_reads', fromlist=['helpers']).reads_so_far()"
 
 
 class KernelDidNotStart(Exception):

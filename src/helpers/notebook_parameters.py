@@ -17,10 +17,10 @@ from typing import Any
 
 import nbformat
 
-from helpers.errors import InputError
+from compressed_code.core.errors import InputError
+from compressed_code.registry.lookup import Registry, find_model, find_tokenizer, load_registry
+from compressed_code.registry.quantizations import load_quantizations
 from helpers.notebook_cells import has_tag, plain_python
-from helpers.quantizations import load_quantizations
-from helpers.registry import Registry, find_model, find_tokenizer, load_registry
 
 TAG = "parameters"
 FIGURES_PARAMETER = "figures"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import InputError
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import DATA, NOTEBOOKS
 from helpers.notebook_dependencies import imported_modules
-from helpers.project import DATA, NOTEBOOKS
 
 WORKERS = 2  # as make does
 _MESSAGE_LINES = 3  # of what a failed run said last

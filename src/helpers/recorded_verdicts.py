@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers.references import REFERENCES
+from compressed_code.core.reference_files import REFERENCES
 
 COUNTS = "01-recorded-counts.csv"  # the figure's table that holds the verdicts on counts
 _LEVELS_MODEL = "Qwen2.5-Coder-7B-Instruct"  # inferred by what their files are called

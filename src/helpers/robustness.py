@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from compressed_code.core.paths import BUILD, COMPUTED_VARIABLE, FIGURES, NOTEBOOKS
+from compressed_code.core.provenance import instruction_sets
+from compressed_code.core.reference_files import REFERENCES, declare
 from helpers.claims import read_claims
 from helpers.notebook_parameters import read_parameters
 from helpers.notebook_runs import WORKERS, Run, find_notebooks, is_current, run_all
-from helpers.project import BUILD, COMPUTED_VARIABLE, FIGURES, NOTEBOOKS
-from helpers.provenance import instruction_sets
-from helpers.references import REFERENCES, declare
 from helpers.robustness_settings import SETTINGS, SHORT_PARAMETERS, SHORT_SETTINGS, Setting
 from helpers.table_comparison import load_tolerances
 from helpers.verification import Comparison, compare_figures

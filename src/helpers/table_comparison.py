@@ -14,9 +14,9 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
-from helpers.errors import InputError
-from helpers.project import DATA
-from helpers.records import Record, parse_rows, read_yaml
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import DATA
+from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
 
 TOLERANCES_FILE = DATA / "tolerances.yml"
 Verdict = Literal["identical", "within", "different", "not compared"]

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from helpers.errors import InputError
-from helpers.figures.origins import Origin, read_origin, read_provenance_of
-from helpers.project import FIGURES, RESULTS
-from helpers.store import TableRead, find_table, read_provenance
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import FIGURES, RESULTS
+from compressed_code.core.table_store import TableRead, find_table, read_provenance
+from helpers.figure_origins import Origin, read_origin, read_provenance_of
 
 _SHOWN_DIGITS = 16  # of a hash: enough to find it
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import BUILD, COMPUTED_VARIABLE, FIGURES, NOTEBOOKS
+from compressed_code.core.reference_files import REFERENCES, check_references
 from helpers.claims import read_claims
-from helpers.errors import InputError
-from helpers.figures.origins import read_origin
+from helpers.figure_origins import read_origin
 from helpers.notebook_runs import Run, find_notebooks, is_current, last_words, log_file, run_all
-from helpers.project import BUILD, COMPUTED_VARIABLE, FIGURES, NOTEBOOKS
 from helpers.recorded_verdicts import recorded_verdicts
-from helpers.references import REFERENCES, check_references
 from helpers.table_comparison import Deviation, Tolerance, compare_tables, load_tolerances, read_cells
 
 VERIFY = BUILD / "verify"
@@ -107,7 +107,7 @@ def verify(
     executed = [run.output for run in runs if run.output not in failed]
     pairs = _figure_pairs(committed, figures, [source.name[:2] for source in sources])
     if not numbers:
-        from helpers.measurements.zoo import SCORES_FILE  # which loads torch
+        from compressed_code.zoo.scores import SCORES_FILE  # which loads torch
 
         scores = directory / SCORES_FILE.name
         failed |= _score(scores, computed, say)
@@ -163,7 +163,7 @@ def _figure_pairs(committed: Path, found: Path, numbers: Sequence[str]) -> list[
 def _score(path: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> dict[Path, str]:
     """Score the zoo anew, in a process of its own; the notebooks have measured most of it already."""
     log = log_file(path)
-    command = [sys.executable, "-m", "helpers", "zoo", "--scores", str(path)]
+    command = [sys.executable, "-m", "compressed_code", "zoo", "--scores", str(path)]
     with log.open("w", encoding="utf-8") as said:
         code = subprocess.run(command, env={**os.environ, **environment}, stdout=said, stderr=said).returncode
     say(f"{path.stem}: {'failed' if code else 'done'}")

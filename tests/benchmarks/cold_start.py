@@ -29,7 +29,7 @@ HEADS, VALUE_HEADS, HEAD = 12, 2, 128
 OURS = """
 import sys
 from pathlib import Path
-from helpers.cold_start import cold_start
+from compressed_code.cold_start.distribution import cold_start
 result = cold_start(Path(sys.argv[1]), [7])
 extra = {"bytes": result.bytes_read, "engine": result.engine}
 values = result.log_probabilities
@@ -48,24 +48,24 @@ extra = {}
 COMMAND = """
 import sys
 from pathlib import Path
-import helpers.project as project
+import compressed_code.core.paths as project
 kept = Path(sys.argv[1])
 project.RESULTS, project.BUILD = kept / "results", kept / "build"
-from helpers.__main__ import main
+from compressed_code.__main__ import main
 sys.exit(main(["cold-start", *sys.argv[2:], "--format", "parquet", "--out", str(kept / "out.parquet")]))
 """
 ZOO = """
 import sys
 from pathlib import Path
-import helpers.project as project
+import compressed_code.core.paths as project
 project.RESULTS = Path(sys.argv[1]) / "results"
-from helpers.cold_start_metrics import load_english_words, metric_table
-from helpers.languages import select_languages
-from helpers.measurements import for_each
-from helpers.measurements.models import cold_starts, with_tokens
-from helpers.registry import load_registry
-from helpers.start_contexts import CONTEXTS
-from helpers.zoo.recipes import ZOO_DIRECTORY
+from compressed_code.cold_start.metrics import load_english_words, metric_table
+from compressed_code.registry.languages import select_languages
+from compressed_code.measurements.tables import for_each
+from compressed_code.measurements.cold_start import cold_starts, with_tokens
+from compressed_code.registry.lookup import load_registry
+from compressed_code.models.start_contexts import CONTEXTS
+from compressed_code.zoo.recipes import ZOO_DIRECTORY
 models = [key for key, row in load_registry().models.items() if row.path and row.location.parent == ZOO_DIRECTORY]
 tokens = with_tokens(cold_starts(models, CONTEXTS))
 metrics = for_each(tokens, ["model", "context"], metric_table, select_languages(None), load_english_words())

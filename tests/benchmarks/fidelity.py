@@ -15,10 +15,10 @@ import pandas as pd
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from helpers.divergences import fidelity_summary
-from helpers.fidelity import Document, token_fidelity
-from helpers.lexed_text import TEXT_CLASSES
-from helpers.teacher_forcing import KeepingRunner
+from compressed_code.fidelity.pair import Document, token_fidelity
+from compressed_code.fidelity.summary import fidelity_summary
+from compressed_code.fidelity.teacher_forcing import KeepingRunner
+from compressed_code.tokenizers.text_classes import TEXT_CLASSES
 
 RUNS = 3
 CHILDREN = 6

@@ -17,14 +17,14 @@ from typing import TypeVar
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
-from helpers.benchmarks import load_benchmark
-from helpers.code_generation import Completion, Request, Settings, generate, make_requests, prompt_ids
-from helpers.models import load_model
-from helpers.project import DATA
-from helpers.specs import TokenizerSpec
-from helpers.start_contexts import special_tokens, start_ids
-from helpers.tokenizer_files import open_tokenizer
-from helpers.vocabulary import Vocabulary
+from compressed_code.benchmarks.tasks import load_benchmark
+from compressed_code.code_generation import Completion, Request, Settings, generate, make_requests, prompt_ids
+from compressed_code.core.paths import DATA
+from compressed_code.models.load import load_model
+from compressed_code.models.start_contexts import special_tokens, start_ids
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.vocabulary import Vocabulary
 
 ZOO_MODEL = DATA / "zoo" / "zoo-m"
 RUNS = 2

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from helpers.project import BUILD, NOTEBOOKS, ROOT
+from compressed_code.core.paths import BUILD, NOTEBOOKS, ROOT
 
 DOWNLOADS = ("corpus", "tokenizers")
 

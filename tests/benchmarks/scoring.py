@@ -11,10 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from helpers.benchmarks import Task, load_benchmark
-from helpers.completions import truncate
-from helpers.json_lines import write_rows
-from helpers.project import ROOT
+from compressed_code.benchmarks.completions import truncate
+from compressed_code.benchmarks.tasks import Task, load_benchmark
+from compressed_code.core.json_lines import write_rows
+from compressed_code.core.paths import ROOT
 
 TASKS, SAMPLES_PER_TASK, WORKERS = 164, 10, 2
 RECORDED = ROOT.parent / "shared" / "data" / "recorded" / "codet"
@@ -61,7 +61,16 @@ def main() -> None:
         fields = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
         write_rows(problems, ({field: getattr(task, field) for field in fields} for task in tasks))
         write_rows(answers, samples)
-        ours = [sys.executable, "-m", "helpers", "score", "--benchmark", str(problems), "--samples", str(answers)]
+        ours = [
+            sys.executable,
+            "-m",
+            "compressed_code",
+            "score",
+            "--benchmark",
+            str(problems),
+            "--samples",
+            str(answers),
+        ]
         ours += ["--k", "1,10", "--workers", str(WORKERS), "--format", "json"]
         measured, summary = seconds(ours)
         around = AROUND.format(folder).split() if shutil.which("bwrap") else []

@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from helpers.coverage import coverage_table
-from helpers.languages import keyword_union, load_languages
-from helpers.registry import load_registry
-from helpers.tokenizer_files import open_tokenizer
-from helpers.vocabulary import KEYWORD_FORMS, vocabulary_table
+from compressed_code.registry.languages import keyword_union, load_languages
+from compressed_code.registry.lookup import load_registry
+from compressed_code.tokenizers.coverage import coverage_table
+from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS, vocabulary_table
 
 RUNS = 5
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from helpers.sandbox import Limits, Sandbox, Trial
+from compressed_code.sandbox import Limits, Sandbox, Trial
 
 LIMITS = Limits(
     cpu_seconds=1.0,  # a memory bomb needs a tenth of it here; a busy virtual machine may take five times as long

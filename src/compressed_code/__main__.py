@@ -1,0 +1,23 @@
+"""The command line, `compressed-code COMMAND` or `python -m compressed_code COMMAND`: one module of `commands` each."""
+
+import sys
+from collections.abc import Sequence
+
+from compressed_code.commands import cold_start, coverage, fidelity, generate, quantize, score, zoo
+from compressed_code.core.command_line import run_command
+
+COMMANDS = (coverage, cold_start, quantize, fidelity, generate, score, zoo)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code: 0, 2 for bad input, 130 for an interruption.
+    """
+    description = "What compression does to the programming tokens of code models."
+    return run_command("compressed-code", description, [command.add_command for command in COMMANDS], arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

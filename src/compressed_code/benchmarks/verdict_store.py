@@ -1,0 +1,101 @@
+"""Verdicts on disk, so that a program that several models wrote runs once: two in three were written before.
+
+The key of a verdict covers all that decides it: program, setup, test and entry point, the sandbox's limits, packages,
+isolation and source, and the Python that runs programs. Each call of `keep` adds one table (`core.table_store`).
+
+Only verdicts that follow from the program are kept. One that a limit decided may fall otherwise on a busy machine, and
+so may one that took nearly as long; such programs run every time. The store is trusted as measured tables are: `score`,
+which judges other people's programs, does without it.
+"""
+
+import contextlib
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import cache, lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from compressed_code import sandbox as sandbox_package
+from compressed_code.core.provenance import package_version
+from compressed_code.core.table_store import DamagedTable, read_table, table_key, write_table
+from compressed_code.sandbox import Outcome, Sandbox, Trial, Verdict
+
+FOLDER = "verdicts"
+KEPT: tuple[Outcome, ...] = ("passed", "wrong answer", "exception", "syntax error")
+# A verdict is kept when it took at most this part of the limits: a third of them is the least that `execution` grants
+# a program, and half of that is far from deciding anything.
+KEPT_SHARE = 1 / 6
+
+
+class VerdictStore:
+    """The verdicts of one kind of sandbox."""
+
+    def __init__(self, directory: Path, sandbox: Sandbox) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            directory: where tables are stored.
+            sandbox: whose verdicts are kept; another one finds them when all that decides a verdict is the same.
+        """
+        self._directory, self._limits = directory, sandbox.limits
+        self._judge = {
+            "limits": asdict(sandbox.limits),
+            "packages": {name: package_version(name) for name in sandbox.packages},
+            "isolation": sandbox.isolation,
+            "source": _source(),
+            "python": [sys.version, sys.base_prefix],
+        }
+        self._key = table_key(self._judge)
+
+    def known(self, trials: Iterable[Trial]) -> dict[Trial, Verdict]:
+        """The stored verdicts of those trials that have one."""
+        stored: dict[str, Verdict] = {}
+        for path in sorted((self._directory / FOLDER).glob(f"{self._key}.*.parquet")):
+            try:
+                stored |= _verdicts(path)
+            except DamagedTable:
+                path.unlink(missing_ok=True)
+        return {trial: stored[key] for trial in trials if (key := _trial_key(trial)) in stored}
+
+    def keep(self, verdicts: Mapping[Trial, Verdict]) -> None:
+        """Store new verdicts, but for those that another run may find otherwise; what cannot be stored runs again."""
+        rows = {
+            _trial_key(trial): [verdict.outcome, verdict.exception, verdict.cpu_seconds, verdict.wall_seconds]
+            for trial, verdict in verdicts.items()
+            if verdict.outcome in KEPT
+            and verdict.cpu_seconds <= KEPT_SHARE * self._limits.cpu_seconds
+            and verdict.wall_seconds <= KEPT_SHARE * self._limits.wall_seconds
+        }
+        if not rows:
+            return
+        columns = ["outcome", "exception", "cpu_seconds", "wall_seconds"]
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("trial").reset_index()
+        with contextlib.suppress(OSError):
+            write_table(self._directory, FOLDER, self._key, table, self._judge)
+
+
+@lru_cache(maxsize=4096)
+def _verdicts(path: Path) -> Mapping[str, Verdict]:
+    """One table of verdicts by the key of the trial; the name of its file says its content."""
+    table = read_table(path)
+    verdicts = table.drop(columns="trial").itertuples(index=False)
+    return {trial: Verdict(*row) for trial, row in zip(table["trial"], verdicts, strict=True)}
+
+
+def _trial_key(trial: Trial) -> str:
+    """Of what is run and what decides; the `share` of the limits decides none of the verdicts that are kept."""
+    parts = [trial.program, trial.setup, trial.test, trial.entry_point]
+    text = repr(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()
+
+
+@cache
+def _source() -> str:
+    """sha256 of the sandbox's own modules, the jail's inside included."""
+    folder = Path(sandbox_package.__file__).parent
+    modules = sorted(folder.rglob("*.py"))
+    text = "".join(f"{path.relative_to(folder)}\0{path.read_text(encoding='utf-8')}\0" for path in modules)
+    return hashlib.sha256(text.encode()).hexdigest()

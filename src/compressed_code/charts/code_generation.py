@@ -1,0 +1,95 @@
+"""Charts of notebook 06: table in, figure out."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from compressed_code.charts.parts import legend_above
+from compressed_code.charts.style import PALETTE, WIDTH, series_style
+
+OUTCOME_COLOURS = {
+    "passed": "#009E73",
+    "wrong answer": "#E69F00",
+    "exception": "#D55E00",
+    "syntax error": "#777777",
+    "timeout": "#CC79A7",
+    "memory": "#56B4E9",
+    "output": "#0072B2",
+    "crashed": PALETTE[-1],
+}
+
+
+def outcome_bars(shares: pd.DataFrame) -> Figure:
+    """How programs end: one stacked bar per row.
+
+    Args:
+        shares: percent, rows named as they are to be labelled, columns out of `sandbox.Outcome`; a row adds to 100.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.3 * len(shares)))
+    left = np.zeros(len(shares))
+    for outcome in [name for name in OUTCOME_COLOURS if name in shares and shares[name].sum() > 0]:
+        width = shares[outcome].to_numpy()
+        bars = axis.barh(shares.index, width, left=left, color=OUTCOME_COLOURS[outcome], height=0.7, label=outcome)
+        texts = [f"{value:.0f}" if value >= 4 else "" for value in width]
+        axis.bar_label(
+            bars, texts, label_type="center", fontsize=7, color="black" if outcome == "wrong answer" else "white"
+        )
+        left += width
+    axis.invert_yaxis()
+    axis.set(xlabel="programs (%)", xlim=(0, 100))
+    axis.grid(visible=False)
+    axis.tick_params(axis="y", length=0)
+    legend_above(figure, axis)
+    return figure
+
+
+def pass_by_bits(table: pd.DataFrame, methods: Mapping[str, str], tiers: Mapping[str, str]) -> Figure:
+    """pass@1 against the bits a weight really takes: a row of panels per method, a column per tier.
+
+    Args:
+        table: columns `method` (`parent` for the unquantized model, drawn as a band), `tier`, `bits`, `value`, `low`,
+            `high`.
+        methods: key → label, in drawing order.
+        tiers: key → title of the column.
+    """
+    size = (WIDTH, 0.8 + 1.1 * len(methods))
+    figure, axes = plt.subplots(len(methods), len(tiers), figsize=size, sharex=True, sharey=True, squeeze=False)
+    for number, (method, label) in enumerate(methods.items()):
+        colour, marker = series_style(number)
+        for axis, tier in zip(axes[number], tiers, strict=True):
+            rows = table[table["tier"] == tier]
+            for parent in rows[rows["method"] == "parent"].itertuples():
+                axis.axhspan(parent.low, parent.high, color="#666666", alpha=0.25, linewidth=0)
+            chosen = rows[rows["method"] == method].sort_values("bits", kind="stable")
+            axis.vlines(chosen["bits"], chosen["low"], chosen["high"], color=colour)
+            axis.plot(chosen["bits"], chosen["value"], marker, color=colour, markersize=4)
+            axis.set(ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
+        axes[number][0].set_ylabel(f"{label}\npass@1")
+    for axis, title in zip(axes[0], tiers.values(), strict=True):
+        axis.set_title(title)
+    figure.supxlabel("effective bits per weight", fontsize=8.5)
+    return figure
+
+
+def pass_at_k(rates: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """pass@k against k, one line per series with its intervals as a band.
+
+    Args:
+        rates: columns `series`, `k`, `value`, `low`, `high`.
+        labels: series → label, in drawing order.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
+    ks = sorted(rates["k"].unique())
+    for number, (series, label) in enumerate(labels.items()):
+        rows = rates[rates["series"] == series].sort_values("k", kind="stable")
+        colour, marker = series_style(number)
+        axis.fill_between(rows["k"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
+        axis.plot(rows["k"], rows["value"], marker, linestyle="-", color=colour, markersize=4.5, label=label)
+    axis.set(xscale="log", xlabel="k (samples per task)", ylabel="pass@k", ylim=(0, 1.03))
+    axis.set_xticks(ks, [f"{k:g}" for k in ks])
+    axis.minorticks_off()
+    legend_above(figure, axis)
+    return figure

@@ -1,0 +1,177 @@
+"""Parts that charts of several notebooks share."""
+
+from collections.abc import Collection, Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from compressed_code.charts.style import SEQUENTIAL, WIDTH, series_style
+from compressed_code.tokenizers.vocabulary import TOKEN_CLASSES
+
+LEGEND_CHARACTERS = 108  # of a row's labels, six more for each marker
+# One colour per token class: programming classes saturated, text classes light, the rest grey.
+CLASS_COLOURS = {
+    "keyword": "#D55E00",
+    "operator": "#0072B2",
+    "whitespace": "#009E73",
+    "digits": "#E69F00",
+    "word": "#BBD7EA",
+    "mixed": "#CC79A7",
+    "incomplete": "#777777",
+    "control": "#333333",
+    "padding": "#EEEEEE",
+}
+
+
+def class_bars(grid: pd.DataFrame, unit: str, row_height: float = 0.4) -> Figure:
+    """One stacked bar of token classes per row.
+
+    Args:
+        grid: percent, rows named as they are to be labelled, columns out of `vocabulary.TOKEN_CLASSES`.
+        unit: label of the axis.
+        row_height: inches per bar.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + row_height * len(grid)))
+    left = np.zeros(len(grid))
+    for token_class in [name for name in TOKEN_CLASSES if grid[name].sum() > 0]:
+        width = grid[token_class].to_numpy()
+        bars = axis.barh(grid.index, width, left=left, color=CLASS_COLOURS[token_class], height=0.7, label=token_class)
+        dark = token_class not in ("word", "digits", "padding")
+        texts = [f"{value:.1f}" if value >= 3 else "" for value in width]
+        axis.bar_label(bars, texts, label_type="center", fontsize=7, color="white" if dark else "black")
+        left += width
+    axis.invert_yaxis()
+    axis.set(xlabel=unit, xlim=(0, 100))
+    axis.grid(visible=False)
+    axis.tick_params(axis="y", length=0)
+    legend_above(figure, axis)
+    return figure
+
+
+def legend_above(figure: Figure, axis: plt.Axes) -> None:
+    """Legend entries above the chart, in two rows where one would be wider than the page."""
+    handles, labels = axis.get_legend_handles_labels()
+    if not labels:
+        return
+    rows = 1 + (sum(map(len, labels)) + 6 * len(labels) > LEGEND_CHARACTERS)
+    columns = -(-len(labels) // rows)
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, columnspacing=1.1, handletextpad=0.4)
+
+
+def interval_panels(
+    table: pd.DataFrame,
+    rows: Mapping[str, str],
+    panels: Mapping[str, str],
+    series: Mapping[str, str] | None = None,
+    *,
+    noise: Mapping[str, tuple[float, float]] | None = None,
+    logarithmic: Collection[str] = (),
+    row_height: float = 0.3,
+) -> Figure:
+    """Values with their intervals: a panel per quantity, rows on the axis, one colour and marker per series.
+
+    Args:
+        table: columns `row`, `panel`, `value`, `low`, `high` and, with several series, `series`. Several values of one
+            row and series (seeds) are drawn as several points; with a column `draw` they lie side by side.
+        rows, panels, series: name → label, in drawing order; a panel's label is its axis label.
+        noise: panel → range that is drawn as a band: what an effect has to leave.
+        logarithmic: panels with a logarithmic axis.
+        row_height: inches per row.
+    """
+    series = series or {"": ""}
+    drawn = table if "series" in table else table.assign(series="")
+    height = 0.9 + row_height * len(rows) + (0.25 if len(series) > 1 else 0)
+    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, height), sharey=True, squeeze=False)
+    offsets = np.linspace(-0.28, 0.28, len(series)) if len(series) > 1 else [0.0]
+    for axis, (panel, title) in zip(axes[0], panels.items(), strict=True):
+        if noise and panel in noise:
+            axis.axvspan(*noise[panel], color="#E69F00", alpha=0.25, linewidth=0)
+        for number, (name, label) in enumerate(series.items()):
+            colour, marker = series_style(number)
+            chosen = drawn[(drawn["panel"] == panel) & (drawn["series"] == name) & drawn["row"].isin(list(rows))]
+            # As numbers even where a series has no row, whose places pandas would take for text.
+            places = chosen["row"].map({row: place for place, row in enumerate(rows)}).astype(float)
+            position = places + offsets[number]
+            if "draw" in chosen:
+                position += _side_by_side(chosen["row"], 0.5 / len(series))
+            axis.hlines(position, chosen["low"], chosen["high"], color=colour)
+            axis.plot(chosen["value"], position, marker, color=colour, markersize=4.5, label=label)
+        axis.set(xlabel=title, xscale="log" if panel in logarithmic else "linear")
+        if panel in logarithmic:
+            low, high = axis.get_xlim()
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 200 * low else (1,)))
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.grid(axis="y", visible=False)
+        for boundary in np.arange(0.5, len(rows) - 1) if len(series) > 1 else ():
+            axis.axhline(boundary, color="#EEEEEE", linewidth=0.8, zorder=0)
+    axes[0][0].set_yticks(range(len(rows)), list(rows.values()))
+    axes[0][0].set_ylim(len(rows) - 0.5, -0.5)
+    if len(series) > 1:
+        legend_above(figure, axes[0][0])
+    return figure
+
+
+def _side_by_side(rows: pd.Series, width: float) -> pd.Series:
+    """How far each value lies from the middle of its row, so that several of one row share `width` (rows apart)."""
+    grouped = rows.groupby(rows, sort=False)
+    count = grouped.transform("size")
+    return (grouped.cumcount() - (count - 1) / 2) * width / count
+
+
+def cell_text(value: float) -> str:
+    """A number of two digits that fits into a cell of a table; empty for a missing one.
+
+    Example:
+        >>> [cell_text(value) for value in (88.2, 9.5, 0.081, 0.00054, -1.1e-05, float("nan"))]
+        ['88', '9.5', '0.081', '5e-4', '-1e-5', '']
+    """
+    if pd.isna(value):
+        return ""
+    text = f"{value:.0f}" if abs(value) >= 9.95 else f"{value:.2g}"
+    if len(text.lstrip("-")) <= 5:
+        return text
+    digit, _, exponent = f"{value:.0e}".partition("e")
+    return f"{digit}e{int(exponent)}"
+
+
+def value_heatmap(grid: pd.DataFrame, unit: str, *, root: bool = False, diverging: bool = False) -> Figure:
+    """Values written in the cells of a table.
+
+    Args:
+        grid: rows and columns named as they are to be labelled.
+        unit: label of the colour bar.
+        root: colour by square root, so that small values stay apart.
+        diverging: colour by distance from zero, with a colour for each sign.
+    """
+    scale = np.sqrt if root else np.asarray
+    figure, axis = plt.subplots(figsize=(WIDTH, 1.2 + 0.27 * len(grid)))
+    texts = grid.map(cell_text)
+    colours = pd.DataFrame(scale(grid.to_numpy(float)), index=grid.index, columns=grid.columns)
+    limit = {"vmin": -np.nanmax(np.abs(colours)), "vmax": np.nanmax(np.abs(colours))} if diverging else {}
+    sns.heatmap(
+        colours,
+        ax=axis,
+        cmap="PuOr" if diverging else SEQUENTIAL,
+        annot=texts,
+        fmt="",
+        annot_kws={"size": 7},
+        cbar=False,
+        linewidths=0.4,
+        **limit,
+    )
+    axis.set(xlabel="", ylabel="")
+    axis.tick_params(length=0)
+    axis.tick_params(axis="y", rotation=0)
+    axis.set_xticks(axis.get_xticks(), list(grid.columns), rotation=35, ha="right", rotation_mode="anchor")
+    bar = figure.colorbar(axis.collections[0], ax=axis, pad=0.015)
+    if root:
+        ticks = [tick for tick in (0.1, 1, 5, 20, 50, 80) if grid.min().min() <= tick <= grid.max().max()]
+        bar.set_ticks(np.sqrt(ticks), labels=[f"{tick:g}" for tick in ticks])
+    bar.set_label(unit)
+    bar.outline.set_visible(False)
+    return figure

@@ -1,0 +1,64 @@
+"""Charts of notebooks 03 to 05: table in, figure out."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from compressed_code.charts.parts import legend_above
+from compressed_code.charts.style import WIDTH, series_style
+
+
+def divergence_by_bits(
+    table: pd.DataFrame, methods: Mapping[str, str], axes_by: Mapping[str, str], reference: tuple[float, str]
+) -> Figure:
+    """Divergence from the parent against the bits a weight takes, one colour and marker per method.
+
+    Args:
+        table: columns `method`, `value`, `low`, `high` (nats), and those of `axes_by`.
+        methods: key → label, in drawing order.
+        axes_by: column of bits → axis label, a panel each.
+        reference: a divergence to compare with, and what it is called; NaN where there is none.
+    """
+    figure, axes = plt.subplots(1, len(axes_by), figsize=(WIDTH, 3.4), sharey=True, squeeze=False)
+    for axis, (column, title) in zip(axes[0], axes_by.items(), strict=True):
+        for number, (method, label) in enumerate(methods.items()):
+            rows = table[table["method"] == method]
+            colour, marker = series_style(number)
+            axis.vlines(rows[column], rows["low"], rows["high"], color=colour)
+            axis.plot(rows[column], rows["value"], marker, color=colour, markersize=4.5, label=label)
+        axis.set(yscale="log", xlabel=title)
+        if np.isfinite(reference[0]):
+            axis.axhline(reference[0], color="#666666", linestyle="--", linewidth=0.9)
+            place, units = (1, reference[0]), ("axes fraction", "data")
+            axis.annotate(reference[1], place, xycoords=units, ha="right", va="bottom", fontsize=7.5)
+    axes[0][0].set_ylabel("KL (nats per token)")
+    legend_above(figure, axes[0][0])
+    return figure
+
+
+def trend_panels(
+    table: pd.DataFrame, fits: pd.DataFrame, panels: Mapping[str, str], repeats: pd.Series, size: float
+) -> Figure:
+    """Quantities against model size with a fitted trend and its interval, a panel per quantity.
+
+    Args:
+        table: columns `parameters`, `panel`, `value`, `low`, `high`.
+        fits: columns `panel`, `parameters`, `value`, `low`, `high`: the trend along a grid.
+        panels: name → axis label.
+        repeats: values of the first panel's quantity for trainings of one size with several seeds.
+        size: their number of parameters.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 2.8), squeeze=False)
+    for axis, (panel, title) in zip(axes[0], panels.items(), strict=True):
+        trend = fits[fits["panel"] == panel]
+        axis.fill_between(trend["parameters"], trend["low"], trend["high"], color="#0072B2", alpha=0.15, linewidth=0)
+        axis.plot(trend["parameters"], trend["value"], color="#0072B2", linewidth=0.9)
+        rows = table[table["panel"] == panel]
+        axis.vlines(rows["parameters"], rows["low"], rows["high"], color="#D55E00")
+        axis.plot(rows["parameters"], rows["value"], "o", color="#D55E00", markersize=4.5, markerfacecolor="none")
+        axis.set(xscale="log", xlabel="parameters", ylabel=title)
+    axes[0][0].plot([size] * len(repeats), repeats, "x", color="#000000", markersize=5)
+    return figure

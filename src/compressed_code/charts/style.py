@@ -1,0 +1,48 @@
+"""One style for every chart."""
+
+import matplotlib as mpl
+
+WIDTH = 7.0  # inches: the text width of a page
+
+
+# Okabe & Ito's colour-blind-safe palette, without yellow, which is too light for lines.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+SEQUENTIAL = "cividis"
+
+
+STYLE = {
+    "figure.dpi": 110,
+    "savefig.dpi": 200,
+    "savefig.bbox": None,
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.2,
+    "svg.hashsalt": "compressed-code",
+    "svg.fonttype": "path",
+}
+
+
+def series_style(number: int) -> tuple[str, str]:
+    """Colour and marker of the n-th series; after the last colour the colours repeat with other markers."""
+    return PALETTE[number % len(PALETTE)], MARKERS[(number + number // len(PALETTE)) % len(MARKERS)]
+
+
+def use_style() -> None:
+    """Apply the repository's style to every figure drawn from now on."""
+    mpl.rcParams.update(STYLE)

@@ -1,0 +1,5 @@
+"""What a stored model holds: one tensor at a time, from any storage format, here or on a hub.
+
+`checkpoint` opens a model; `architectures` says what its config means; `files` knows containers of tensors, `matrices`
+knows how the numbers of one tensor are packed.
+"""

@@ -1,0 +1,260 @@
+"""Checkpoints on a Hub: opened without downloading (small files whole, tensors by byte ranges), or downloaded.
+
+Names, revisions, tokens and addresses are the business of huggingface_hub, so HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE
+hold here, too. All files of one opening are of one commit; a file that is in the local cache is read from there.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from compressed_code.checkpoints.checkpoint import Checkpoint, read_config
+from compressed_code.checkpoints.files.gguf_files import GgufFiles
+from compressed_code.checkpoints.files.mapped_file import MappedFile
+from compressed_code.checkpoints.files.remote_file import Place, RemoteFile, Transfers
+from compressed_code.checkpoints.files.safetensors_files import INDEX, SafetensorsFiles
+from compressed_code.checkpoints.files.stored import TensorFile
+from compressed_code.checkpoints.quantization_config import Quantization, read_quantization
+from compressed_code.core.atomic_files import written_whole
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import BUILD
+
+# Read whole, beside the tensors.
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
+SMALL_FILES = ("config.json", "quantize_config.json", INDEX, *TOKENIZER_FILES)
+# What a download takes besides the weights: any form of tokenizer, and the template of a chat.
+FOLDER_PATTERNS = ("*.json", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "*.jinja")
+METADATA = BUILD / "hub"
+FIRST_ANSWER = 10  # seconds to wait for a Hub
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """A model on a Hub that was opened; nothing of its tensors is fetched yet.
+
+    Attributes:
+        checkpoint: its tensors; `path` names the commit.
+        settings: puts configuration and tokenizer on this machine and says where: a folder of the local cache, or a
+            GGUF file of the metadata alone.
+    """
+
+    checkpoint: Checkpoint
+    settings: Callable[[], Path]
+
+
+def open_remote_model(hub_id: str, revision: str | None = None, file: str | None = None) -> RemoteModel:
+    """Open a model on the Hub without downloading it.
+
+    Args:
+        hub_id: OWNER/NAME.
+        revision: branch, tag or commit; the main branch if `None`.
+        file: name of a GGUF file in the repository; needed where it holds several and no safetensors.
+
+    Raises:
+        Unavailable: the Hub is not in reach, or delivers no such repository, revision or file to this user.
+        InputError: the repository holds no checkpoint that can be read by ranges, or a broken one.
+    """
+    repository = _find(hub_id, revision)
+    file = file or repository.needed_gguf_file()
+    if file is not None:
+        tensors = GgufFiles(repository.open(file))
+        checkpoint = Checkpoint(repository.path / file, tensors.config(), tensors, Quantization())
+        return RemoteModel(checkpoint, lambda: _kept(repository.metadata_place(file), tensors.without_tensors))
+    folder = repository.small_files()
+    config = read_config(folder)
+    tensors = SafetensorsFiles(repository.path, repository.files, repository.open)
+    checkpoint = Checkpoint(repository.path, config, tensors, read_quantization(folder, config))
+    return RemoteModel(checkpoint, lambda: folder)
+
+
+def open_remote_checkpoint(hub_id: str, revision: str | None = None, file: str | None = None) -> Checkpoint:
+    """The checkpoint of `open_remote_model`."""
+    return open_remote_model(hub_id, revision, file).checkpoint
+
+
+def find_commit(hub_id: str, revision: str | None = None) -> str:
+    """The hash of the commit that a revision means now.
+
+    Raises:
+        Unavailable: as `open_remote_model`.
+    """
+    return _find(hub_id, revision).commit
+
+
+def gguf_settings(hub_id: str, revision: str | None = None, file: str | None = None) -> Path | None:
+    """The metadata of a GGUF model on the Hub, its tokenizer included, as a GGUF file on this machine.
+
+    Args:
+        hub_id, revision, file: as `open_remote_model`.
+
+    Returns:
+        `None` where the model is no GGUF file, or a tokenizer.json lies beside it, which can cut text.
+
+    Raises:
+        Unavailable, InputError: as `open_remote_model`.
+    """
+    repository = _find(hub_id, revision)
+    file = file or repository.needed_gguf_file()
+    if file is None or "tokenizer.json" in repository.files:
+        return None
+    return _kept(repository.metadata_place(file), lambda: GgufFiles(repository.open(file)).without_tensors())
+
+
+def download_model(hub_id: str, revision: str | None = None, file: str | None = None) -> Path:
+    """A whole checkpoint in the local cache: its folder, or the GGUF file named or alone in the repository.
+
+    Raises:
+        Unavailable: as `open_remote_model`.
+    """
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    repository = _find(hub_id, revision)
+    file = file or repository.needed_gguf_file()
+    weights = "*.safetensors" if repository.has(".safetensors") else "*.bin"
+    with _one_line(repository.path):
+        if file is not None:
+            return Path(hf_hub_download(hub_id, file, revision=repository.commit))
+        return Path(snapshot_download(hub_id, revision=repository.commit, allow_patterns=[weights, *FOLDER_PATTERNS]))
+
+
+def _kept(place: Path, content: Callable[[], bytes]) -> Path:
+    """A file of one commit, which never changes: written when it is not there; it appears whole or not at all."""
+    if place.is_file():
+        return place
+    try:
+        with written_whole(place) as part:
+            part.write_bytes(content())
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{place}: cannot be written ({reason}); make room, or the folder writable") from None
+    return place
+
+
+@dataclass(frozen=True)
+class _Repository:
+    """One commit of a repository.
+
+    Attributes:
+        hub_id: OWNER/NAME.
+        commit: its hash.
+        files: names of its files.
+    """
+
+    hub_id: str
+    commit: str
+    files: tuple[str, ...]
+    transfers: Transfers = field(default_factory=Transfers)
+
+    @property
+    def path(self) -> PurePosixPath:
+        """OWNER/NAME@COMMIT, for messages."""
+        return PurePosixPath(f"{self.hub_id}@{self.commit}")
+
+    def has(self, ending: str) -> bool:
+        """Whether the name of any file ends like this."""
+        return any(name.endswith(ending) for name in self.files)
+
+    def metadata_place(self, file: str) -> Path:
+        """Where the metadata of a GGUF file is kept on this machine."""
+        return METADATA / str(self.path).replace("/", "--") / file.replace("/", "--")
+
+    def needed_gguf_file(self) -> str | None:
+        """The GGUF file of a repository without other weights; `None` where there are some.
+
+        Raises:
+            InputError: it holds no weights, or several GGUF files.
+        """
+        found = [name for name in self.files if name.endswith(".gguf")]
+        if self.has(".safetensors") or (self.has(".bin") and not found):
+            return None
+        if not found:
+            raise InputError(f"{self.path}: holds neither safetensors nor GGUF files")
+        if len(found) > 1:
+            raise InputError(f"{self.path}: holds {len(found)} GGUF files; name one as the row's file: {found[0]}, …")
+        return found[0]
+
+    def small_files(self) -> Path:
+        """Fetch the configuration whole; the folder of the local cache that holds it.
+
+        Raises:
+            InputError: there is none.
+            Unavailable: the Hub does not deliver it.
+        """
+        from huggingface_hub import hf_hub_download
+
+        if "config.json" not in self.files:
+            raise InputError(f"{self.path}: holds no config.json")
+        for name in SMALL_FILES:
+            if name in self.files:
+                with _one_line(self.path / name):
+                    local = hf_hub_download(self.hub_id, name, revision=self.commit)
+        return Path(local).parent
+
+    def open(self, name: str) -> TensorFile:
+        """One file, from the local cache where it is there.
+
+        Raises:
+            Unavailable: the Hub does not deliver it.
+        """
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = try_to_load_from_cache(self.hub_id, name, revision=self.commit)
+        if isinstance(cached, str):
+            return MappedFile(Path(cached))
+        return RemoteFile(self.path / name, lambda: self._locate(name), self.transfers)
+
+    def _locate(self, name: str) -> Place:
+        """Ask where a file is: often a signed address on another server, which must not see the user's token."""
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.utils import build_hf_headers
+
+        url = hf_hub_url(self.hub_id, name, revision=self.commit)
+        with _one_line(self.path / name):
+            metadata = get_hf_file_metadata(url, retry_on_errors=True)
+        if metadata.size is None:
+            raise Unavailable(f"{self.path / name}: the Hub does not say how long it is; download the checkpoint")
+        same_server = urlsplit(metadata.location)[:2] == urlsplit(url)[:2]
+        return Place(metadata.location, metadata.size, build_hf_headers() if same_server else {})
+
+
+def _find(hub_id: str, revision: str | None) -> _Repository:
+    from huggingface_hub import HfApi
+
+    with _one_line(hub_id if revision is None else f"{hub_id}@{revision}"):
+        info = HfApi().model_info(hub_id, revision=revision, timeout=FIRST_ANSWER)
+    return _Repository(hub_id, info.sha, tuple(sorted(file.rfilename for file in info.siblings or ())))
+
+
+@contextmanager
+def _one_line(what: object) -> Iterator[None]:
+    """What huggingface_hub raises, as one line with what to do about it."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError:
+        raise Unavailable(f"{what}: gated; accept its terms on the Hub and set HF_TOKEN") from None
+    except errors.RepositoryNotFoundError:
+        raise Unavailable(
+            f"{what}: the Hub has no such model, or a private one; check the name or set HF_TOKEN"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise Unavailable(f"{what}: the Hub's repository has no such revision") from None
+    except errors.RemoteEntryNotFoundError:
+        raise Unavailable(f"{what}: the Hub's repository has no such file") from None
+    except errors.HFValidationError as error:
+        raise InputError(f"{what}: no Hub id ({_flat(error)})") from None
+    except (errors.HTTPError, OSError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status in (401, 403):
+            raise Unavailable(f"{what}: the Hub refuses access (status {status}); check HF_TOKEN") from None
+        raise Unavailable(
+            f"{what}: the Hub does not deliver it ({_flat(error)}); connect, "
+            "or download the checkpoint and give its folder"
+        ) from None
+
+
+def _flat(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,0 +1,1 @@
+"""One matrix, its rows decoded on demand, however its numbers are packed."""

@@ -1,0 +1,246 @@
+"""`fidelity`: how faithful a compressed model is to its parent, on texts of the user's own."""
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compressed_code.core.errors import InputError, Unavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from compressed_code.fidelity.pair import Document
+    from compressed_code.registry.languages import Language
+    from compressed_code.tokenizers.vocabulary import Vocabulary
+
+    Texts = list[tuple[str, Language, str]]  # name, language, content
+
+HELP = "How faithful a compressed model is to its parent, token by token on given programs."
+MODEL_HELP = "registry key, folder, GGUF file, Hub id OWNER/NAME[@REVISION], or MODEL+QUANTIZATION"
+LANGUAGE_HELP = "key of data/keywords.yml for all files; default: by the ending of each file's name"
+BYTES_HELP = "compare models of different tokenizers: bits per byte of the texts"
+TOKENIZER_HELP = (
+    "what cuts the texts where a model's own file cannot, as GGUF files; it must have the same tokens: registry key,"
+    " folder, tokenizer file, or Hub id OWNER/NAME[@REVISION]"
+)
+FEWEST_TOKENS = 10  # with fewer llama.cpp's tool gives no uncertainty either
+SHOWN = ("kl_mean_nats", "kl_p99_nats", "same_top_fraction", "delta_p_rms", "perplexity_ratio")
+BOUNDS = ("standard_error", "low", "high")
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Declare the arguments."""
+    from compressed_code.models.start_contexts import CONTEXTS
+
+    command = commands.add_parser("fidelity", help=HELP, description=HELP)
+    command.add_argument("parent", metavar="PARENT", help=MODEL_HELP)
+    command.add_argument("child", metavar="CHILD", help="the compressed model, named in the same way")
+    command.add_argument("--text", nargs="+", action="extend", type=Path, required=True, metavar="FILE")
+    command.add_argument("--language", metavar="NAME", help=LANGUAGE_HELP)
+    command.add_argument("--context", choices=CONTEXTS, default="document", help="what each text follows")
+    command.add_argument("--tokenizer", metavar="NAME", help=TOKENIZER_HELP)
+    command.add_argument("--bytes", action="store_true", help=BYTES_HELP)
+    command.add_argument("--format", choices=("json", "table"), default="table")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print every statistic, overall, by token class and by language; or bits per byte."""
+    from compressed_code.measurements.subjects.models import ModelSubject
+    from compressed_code.registry.lookup import find_model, load_registry
+
+    texts = _read_texts(options.text, options.language)
+    registry, names = load_registry(), (options.parent, options.child)
+    paths = [ModelSubject().open(find_model(name, registry)) for name in names]
+    vocabularies = [_open_vocabulary(name) for name in names]
+    if options.tokenizer is not None:
+        vocabularies = _with_tokenizer(options.tokenizer, names, vocabularies, by_bytes=options.bytes)
+    _require_cuts(names, vocabularies, all_of_them=options.bytes)
+    if options.bytes:
+        result = _compare_bytes(paths, vocabularies, texts, options.context)
+    else:
+        result = _compare_tokens(paths, vocabularies, texts, options.context)
+    if options.format == "json":
+        print(json.dumps({"parent": options.parent, "child": options.child, **result}, indent=1, ensure_ascii=False))
+    else:
+        _print_result(result)
+
+
+def _compare_tokens(
+    paths: Sequence[Path], vocabularies: Sequence["Vocabulary"], texts: "Texts", context: str
+) -> dict[str, Any]:
+    from compressed_code.fidelity.pair import keyword_ids, require_same_vocabulary, token_fidelity
+    from compressed_code.fidelity.summary import fidelity_summary
+    from compressed_code.models.load import load_model
+    from compressed_code.models.precision import precision_of
+    from compressed_code.models.start_contexts import start_context
+
+    require_same_vocabulary(*vocabularies)
+    documents = _encode(vocabularies, texts)
+    start, precision = start_context(paths[0], context), precision_of(*paths)
+    tokens = token_fidelity(
+        *(load_model(path, dtype=precision) for path in paths),
+        documents,
+        start.ids,
+        keyword_ids=keyword_ids(vocabularies[0]),
+        entries=min(map(len, vocabularies)),
+    )
+    return {
+        "context": {"name": start.name, "input_ids": list(start.ids), "origin": start.origin},
+        "tokens": len(tokens),
+        "documents": len(documents),
+        "overall": _by_name(fidelity_summary(tokens)),
+        "by_token_class": _groups(fidelity_summary(tokens, ["token_class"]), "token_class"),
+        "by_language": _groups(fidelity_summary(tokens, ["language"]), "language"),
+    }
+
+
+def _compare_bytes(
+    paths: Sequence[Path], vocabularies: Sequence["Vocabulary"], texts: "Texts", context: str
+) -> dict[str, Any]:
+    from compressed_code.fidelity.pair import Reader, byte_fidelity
+    from compressed_code.fidelity.summary import bits_per_byte
+    from compressed_code.models.load import load_model
+    from compressed_code.models.start_contexts import start_ids
+
+    readers = [
+        Reader(load_model(path), vocabulary, start_ids(path, context))
+        for path, vocabulary in zip(paths, vocabularies, strict=True)
+    ]
+    pieces = byte_fidelity(*readers, [text for _, _, text in texts])
+    size = int((pieces["end"] - pieces["start"]).sum())
+    return {"bytes": size, "documents": len(texts), "overall": bits_per_byte(pieces)}
+
+
+def _read_texts(files: Sequence[Path], language: str | None) -> "Texts":
+    """Name, language and content of every text; a file named twice is read once."""
+    from compressed_code.registry.languages import load_languages, select_languages
+
+    by_ending = {row.extension: row for row in load_languages().values()}
+    chosen = select_languages([language])[0] if language else None
+    texts = []
+    for file in dict.fromkeys(files):
+        if chosen is None and file.suffix not in by_ending:
+            endings = ", ".join(by_ending)
+            raise InputError(f"{file}: its language is unknown (known endings: {endings}); name it with --language")
+        try:
+            content = file.read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{file}: no UTF-8 text (byte {error.start})") from None
+        if not content.strip():
+            raise InputError(f"{file}: the text is empty")
+        texts.append((str(file), chosen or by_ending[file.suffix], content))
+    return texts
+
+
+def _open_vocabulary(model: str) -> "Vocabulary":
+    from compressed_code.registry.lookup import find_tokenizer, load_registry, tokenizer_name
+    from compressed_code.tokenizers.files import open_tokenizer
+
+    registry = load_registry()
+    return open_tokenizer(find_tokenizer(tokenizer_name(model, registry), registry))
+
+
+def _with_tokenizer(
+    name: str, models: Sequence[str], vocabularies: Sequence["Vocabulary"], *, by_bytes: bool
+) -> list["Vocabulary"]:
+    """The named tokenizer in place of the models' own vocabularies, whose tokens it must have.
+
+    Where bytes are compared, a model with another vocabulary keeps it if it can cut text by itself.
+
+    Raises:
+        InputError: its tokens are not those of a model.
+    """
+    from compressed_code.fidelity.pair import first_difference
+    from compressed_code.registry.lookup import find_tokenizer, load_registry
+    from compressed_code.tokenizers.files import open_tokenizer
+
+    tokenizer = open_tokenizer(find_tokenizer(name, load_registry()))
+    if not _can_encode(tokenizer):
+        raise Unavailable(f"{name}: a vocabulary without the rule that cuts text; name the tokenizer it was made from")
+    chosen, reasons = [], []
+    for model, own in zip(models, vocabularies, strict=True):
+        token_id = first_difference(tokenizer, own)
+        if token_id is None:
+            chosen.append(tokenizer)
+            continue
+        ours, theirs = (side.tokens[token_id] if token_id < len(side) else None for side in (tokenizer, own))
+        reasons.append(
+            f"{name}: id {token_id} is {ours!r} in this tokenizer and {theirs!r} in {model}; name the tokenizer that"
+            f" {model} was made with"
+        )
+        if not (by_bytes and _can_encode(own)):
+            raise InputError(reasons[-1])
+        chosen.append(own)
+    if len(reasons) == len(models):
+        raise InputError(reasons[0])
+    return chosen
+
+
+def _require_cuts(models: Sequence[str], vocabularies: Sequence["Vocabulary"], *, all_of_them: bool) -> None:
+    """Stop unless both models, or by tokens one of them, can cut text."""
+    cannot = [model for model, own in zip(models, vocabularies, strict=True) if not _can_encode(own)]
+    if cannot and (all_of_them or len(cannot) == len(models)):
+        raise Unavailable(
+            f"{cannot[0]}: holds a vocabulary without the rule that cuts text; name its original tokenizer with"
+            " --tokenizer"
+        )
+
+
+def _encode(vocabularies: Sequence["Vocabulary"], texts: "Texts") -> list["Document"]:
+    """Encode with the parent's tokenizer, or the child's where the parent's is a GGUF file's, which cannot."""
+    from compressed_code.fidelity.pair import encode_document
+
+    encoder = next((vocabulary for vocabulary in vocabularies if _can_encode(vocabulary)), vocabularies[0])
+    documents = [encode_document(encoder, language, text, name) for name, language, text in texts]
+    count = sum(len(document.ids) for document in documents)
+    if count <= FEWEST_TOKENS:
+        raise InputError(f"{texts[0][0]}: the text is too short ({count} tokens); more than {FEWEST_TOKENS} are needed")
+    return documents
+
+
+def _can_encode(vocabulary: "Vocabulary") -> bool:
+    try:
+        vocabulary.encode("a")
+    except Unavailable:
+        return False
+    return True
+
+
+def _by_name(summary: "pd.DataFrame") -> dict[str, Any]:
+    """Statistic → value, and beside it `…_standard_error`, `…_low` and `…_high` where there are any."""
+    values = {}
+    for row in summary.to_dict(orient="records"):
+        values[row["statistic"]] = row["value"] if math.isfinite(row["value"]) else None
+        found = {f"{row['statistic']}_{bound}": row[bound] for bound in BOUNDS if math.isfinite(row[bound])}
+        values |= found
+    return values
+
+
+def _groups(summary: "pd.DataFrame", column: str) -> dict[str, dict[str, Any]]:
+    return {
+        str(group): {"tokens": int(rows["tokens"].iloc[0]), **_by_name(rows)}
+        for group, rows in summary.groupby(column, sort=False, observed=True)
+    }
+
+
+def _print_result(result: dict[str, Any]) -> None:
+    """One line per statistic, and one per group with the most telling ones."""
+    overall = result["overall"]
+    names = [name for name in overall if not name.endswith(BOUNDS)]
+    width = max(map(len, names))
+    print(f"{'':{width}} {'value':>12} {'± tokens':>12} {'low':>12} {'high':>12}")
+    for name in names:
+        cells = [overall[name], *(overall.get(f"{name}_{bound}") for bound in BOUNDS)]
+        print(f"{name:{width}} " + " ".join(f"{'' if cell is None else f'{cell:.6g}':>12}" for cell in cells).rstrip())
+    for part in ("by_token_class", "by_language"):
+        if part in result:
+            print("\n" + " ".join([f"{part:14}", f"{'tokens':>8}", *(f"{name:>18}" for name in SHOWN)]))
+        for group, values in result.get(part, {}).items():
+            cells = " ".join(f"{values[name]:18.6g}" for name in SHOWN)
+            print(f"{group:14} {values['tokens']:8} {cells}")
+    size = f"{result['tokens']:,} tokens" if "tokens" in result else f"{result['bytes']:,} bytes"
+    print(f"\n{size} of {result['documents']} texts; low and high: 95 % bootstrap over texts")

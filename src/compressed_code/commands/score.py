@@ -1,0 +1,146 @@
+"""`score`: run samples against a benchmark's tests in the sandbox, and estimate pass@k."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compressed_code.core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HELP = "Run samples against a benchmark's tests in a sandbox and estimate pass@k with intervals."
+BENCHMARK_HELP = "humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a .jsonl[.gz] file in HumanEval's or MBPP's form"
+SAMPLES_HELP = ".jsonl[.gz] file; a line holds task_id and completion (follows the prompt) or solution (whole program)"
+SECONDS_HELP = (
+    "most processor seconds of a sample, default 3; it gets fewer, but a second at least, where 20 runs of the task's"
+    " own solution take less"
+)
+PARTIAL_HELP = "score the tasks that have samples where others have none"
+PACKAGES_HELP = "installed packages that programs and tests may import besides the standard library (HumanEval+: numpy)"
+UNSAFE_HELP = "run the programs without isolation: they can read and delete your files and use the network"
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Declare the arguments."""
+    command = commands.add_parser("score", help=HELP, description=HELP)
+    command.add_argument("--benchmark", required=True, metavar="NAME|FILE", help=BENCHMARK_HELP)
+    command.add_argument("--samples", required=True, type=Path, metavar="FILE", help=SAMPLES_HELP)
+    command.add_argument("--k", type=_ks, default=(1, 10, 100), metavar="K,...", help="default: 1,10,100")
+    command.add_argument("--format", choices=("json", "table"), default="table")
+    command.add_argument("--outcomes", type=Path, metavar="FILE", help="write one line per sample to this .jsonl[.gz]")
+    command.add_argument("--workers", type=_count, metavar="N", help="default: one per usable core")
+    command.add_argument("--seconds", type=_seconds, default=3.0, metavar="S", help=SECONDS_HELP)
+    command.add_argument("--partial", action="store_true", help=PARTIAL_HELP)
+    command.add_argument("--packages", type=_names, default=(), metavar="NAME,...", help=PACKAGES_HELP)
+    command.add_argument("--unsafe", action="store_true", help=UNSAFE_HELP)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the summary; per-sample outcomes go to a file where one is named."""
+    from compressed_code.benchmarks.execution import execute_samples, verify_tasks
+    from compressed_code.benchmarks.samples import missing_tasks, named, read_samples
+    from compressed_code.benchmarks.tasks import load_benchmark
+    from compressed_code.core.atomic_files import check_target
+    from compressed_code.core.json_lines import write_rows
+    from compressed_code.sandbox import Limits, Sandbox
+
+    if options.outcomes:
+        check_target(options.outcomes, [options.samples, options.benchmark], "--outcomes")
+    tasks = load_benchmark(options.benchmark)
+    samples = read_samples(options.samples, tasks)
+    missing = missing_tasks(tasks, samples)
+    if missing and not options.partial:
+        few = f"{len(missing)} of {len(tasks)} tasks have no sample ({named(missing)})"
+        raise InputError(f"{options.samples}: {few}; add them, or score the others with --partial")
+    answered = [task for task in tasks if task.task_id not in set(missing)]
+    limits = Limits(cpu_seconds=options.seconds, wall_seconds=10 * options.seconds)
+    isolation = "none" if options.unsafe else "auto"
+    with Sandbox(isolation, options.workers, limits, options.packages) as sandbox:
+        sound, failing, seconds = verify_tasks(answered, sandbox)
+        if not sound:
+            raise InputError(f"{options.benchmark}: none of its tasks can be scored here ({_failures(failing)})")
+        scored = [sample for sample in samples if sample.task_id not in failing]
+        outcomes = execute_samples(sound, scored, sandbox, solution_seconds=seconds)
+    if options.outcomes:
+        fields = ["task_id", "sample", "passed", "outcome", "exception", "seconds"]
+        write_rows(options.outcomes, outcomes[fields].to_dict(orient="records"))
+    summary = {"benchmark": options.benchmark, "samples": str(options.samples), **_summary(outcomes, options.k)}
+    summary |= {"missing": missing, "excluded": failing}
+    if options.format == "json":
+        print(json.dumps(summary, indent=1))
+    else:
+        print(_table(summary))
+
+
+def _summary(outcomes: "pd.DataFrame", ks: tuple[int, ...]) -> dict[str, Any]:
+    from compressed_code.benchmarks.pass_rates import outcome_counts, pass_rates, syntax_valid_share, too_few_samples
+
+    counts = outcome_counts(outcomes)
+    summary = {"n_tasks": outcomes["task_id"].nunique(), "n_samples": len(outcomes)}
+    for row in pass_rates(outcomes, ks).itertuples():
+        summary[f"pass@{row.k}"] = {"value": row.value, "low": row.low, "high": row.high, "interval": row.interval}
+    summary["outcomes"] = counts.groupby("outcome", sort=False)["samples"].sum().to_dict()
+    raised = counts[counts["outcome"] == "exception"]
+    summary["exceptions"] = dict(zip(raised["exception"], raised["samples"].tolist(), strict=True))
+    summary["syntax_valid"] = syntax_valid_share(outcomes)
+    summary["isolation"] = outcomes["isolation"].iloc[0]
+    summary["too_few_samples"] = {f"pass@{k}": tasks for k, tasks in too_few_samples(outcomes, ks).items()}
+    return summary
+
+
+def _table(summary: dict[str, Any]) -> str:
+    from compressed_code.benchmarks.samples import named
+
+    lines = [f"{summary['n_samples']} samples of {summary['n_tasks']} tasks, isolation: {summary['isolation']}"]
+    for name, rate in summary.items():
+        if name.startswith("pass@"):
+            bounds = f"95 % interval {rate['low']:.4f} … {rate['high']:.4f}, {rate['interval']}"
+            lines.append(f"{name:<10} {rate['value']:.4f}  ({bounds})")
+    for name, tasks in summary["too_few_samples"].items():
+        lines.append(f"{name:<10} left out: {len(tasks)} tasks have too few samples ({named(tasks)})")
+    lines += [f"{count:>7}  {outcome}" for outcome, count in summary["outcomes"].items()]
+    lines += [f"{count:>7}    {exception}" for exception, count in summary["exceptions"].items()]
+    if summary["missing"]:
+        lines.append(f"{len(summary['missing'])} tasks have no sample and do not count: {named(summary['missing'])}")
+    if summary["excluded"]:
+        lines.append(f"excluded, since they cannot be scored here: {_failures(summary['excluded'])}")
+    return "\n".join(lines)
+
+
+def _failures(failing: dict[str, str]) -> str:
+    from compressed_code.benchmarks.samples import named
+
+    return named([f"{task_id}: {problem}" for task_id, problem in failing.items()])
+
+
+def _ks(text: str) -> tuple[int, ...]:
+    try:
+        ks = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        ks = ()
+    if not ks or min(ks) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers from 1, such as 1,10,100")
+    return ks
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and below 3600")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)

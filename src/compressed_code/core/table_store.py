@@ -1,0 +1,136 @@
+"""Measured tables on disk, content-addressed.
+
+A table is one parquet file `<directory>/<measurement>/<key>.<digest>.parquet`. The key says what was measured, the
+digest is the sha256 of the file's own bytes: a flipped byte anywhere in the file is seen before it is read. Files
+are written under a temporary name and renamed, so a killed run leaves no half table; a lock per key lets two
+processes that want the same table end with one.
+
+Which tables a session (a process: a kernel, a script) has read is noted, so that a figure can say what it rests on.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+
+from compressed_code.core.errors import InputError
+
+PROVENANCE_FIELD = b"provenance"
+_DIGEST_LENGTH = 16
+_SHORT_KEY_LENGTH = 8
+
+
+class DamagedTable(Exception):
+    """A stored table is not what was written; the message names the file."""
+
+
+@dataclass(frozen=True)
+class TableRead:
+    """A table that a session has read: what was measured of whom, how, and under which key it is stored."""
+
+    measurement: str
+    subject: str
+    parameters: Mapping[str, Any]
+    key: str
+
+
+_READ: dict[tuple[str, str], TableRead] = {}
+
+
+def note_read(table: TableRead) -> None:
+    """Add a table to those that this session has read; one that was read before keeps its place."""
+    _READ.setdefault((table.subject, table.key), table)
+
+
+def tables_read() -> tuple[TableRead, ...]:
+    """The tables that this session has read, in the order of their first reading."""
+    return tuple(_READ.values())
+
+
+def short_key(tables: Iterable[TableRead]) -> str:
+    """Eight hex digits that stand for a set of tables: sha256 over their sorted keys, one a line; empty for no table.
+
+    Names, order and repetition do not matter, so that the same numbers have the same key on every machine.
+    """
+    keys = sorted({table.key for table in tables})
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:_SHORT_KEY_LENGTH] if keys else ""
+
+
+def table_key(ingredients: Mapping[str, Any]) -> str:
+    """sha256 over everything that decides a table's content; a label must not be among it.
+
+    Args:
+        ingredients: JSON values only; the order of keys does not matter.
+    """
+    text = json.dumps(ingredients, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def find_table(directory: Path, measurement: str, key: str) -> Path | None:
+    """The file that holds a table, or `None` where it was never measured."""
+    return next(iter(sorted((directory / measurement).glob(f"{key}.*.parquet"))), None)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A stored table, after checking every byte of its file.
+
+    Raises:
+        DamagedTable: the bytes are not the ones that were written.
+    """
+    content = path.read_bytes()
+    if _digest(content) != path.name.split(".")[1]:
+        raise DamagedTable(f"{path}: the stored table is damaged (its bytes do not match its name)")
+    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True).to_pandas()
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """How a stored table was made: key ingredients, package versions, seconds, git commit."""
+    return json.loads(pq.read_schema(path).metadata[PROVENANCE_FIELD])
+
+
+def write_table(
+    directory: Path, measurement: str, key: str, table: pd.DataFrame, provenance: Mapping[str, Any]
+) -> Path:
+    """Store a table with its provenance in the schema metadata; it appears whole or not at all."""
+    folder = directory / measurement
+    folder.mkdir(parents=True, exist_ok=True)
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    metadata = {**(arrow.schema.metadata or {}), PROVENANCE_FIELD: json.dumps(provenance).encode()}
+    temporary = folder / f".{key}.{os.getpid()}.part"
+    try:
+        pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd", write_page_checksum=True)
+        path = folder / f"{key}.{_digest(temporary.read_bytes())}.parquet"
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def locked(directory: Path, measurement: str, key: str) -> Iterator[None]:
+    """Hold the lock of one key; the system releases it when its process dies, however it dies.
+
+    The holder also removes what killed writers of this key left behind.
+    """
+    locks = directory / ".locks"
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{directory}: tables cannot be stored here ({error}); make the folder writable") from None
+    with FileLock(locks / f"{measurement}-{key}.lock"):
+        for leftover in (directory / measurement).glob(f".{key}.*.part"):
+            leftover.unlink(missing_ok=True)
+        yield
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_DIGEST_LENGTH]

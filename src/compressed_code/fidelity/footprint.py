@@ -1,0 +1,126 @@
+"""What a model costs: bytes on disk and in memory, time to load, tokens per second; beside its parent in one run."""
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from compressed_code.checkpoints.files.gguf_files import GgufFiles
+from compressed_code.checkpoints.files.mapped_file import MappedFile
+from compressed_code.checkpoints.files.safetensors_files import SafetensorsFiles
+from compressed_code.core.errors import InputError
+from compressed_code.fidelity.teacher_forcing import log_probabilities
+from compressed_code.models.load import load_model
+
+# Beside the weights of a variant made here: what its weights need when they are packed.
+RECORD = "compression.json"
+WEIGHT_FILES = ("*.safetensors", "*.bin", "*.gguf")
+RATIOS = ("disk_bytes", "weight_bytes", "effective_bits", "load_seconds", "tokens_per_second")
+
+
+def footprint(
+    parent: Path, child: Path, documents: Sequence[np.ndarray], start_ids: Sequence[int], *, rounds: int = 3
+) -> pd.DataFrame:
+    """The costs of two models, measured in turns so that a busy machine is busy for both.
+
+    Times are medians over the rounds, after one round that is thrown away. Both models are scored as plain float32
+    models, whatever they are stored in: `tokens_per_second` shows that a variant is no slower to study, not what a
+    kernel for packed weights would gain.
+
+    Args:
+        parent, child: checkpoint folders or GGUF files.
+        documents: ids of the texts to score, [tokens] each.
+        start_ids: what every text follows.
+        rounds: how often each model is loaded and run.
+
+    Returns:
+        Two rows, `model` "parent" and "child": those of `sizes`, `load_seconds` (until the model could run),
+        `tokens_per_second` (of teacher-forced scoring), and for every column of `RATIOS` the same divided by the
+        parent's, `…_ratio`.
+
+    Raises:
+        InputError: no token to score, or a model cannot be opened.
+    """
+    tokens = sum(map(len, documents))
+    if not tokens:
+        raise InputError("the texts hold no token; give longer ones")
+    seconds = {"parent": [], "child": []}
+    for _ in range(rounds + 1):
+        for name, path in (("parent", parent), ("child", child)):
+            seconds[name].append(_timed(path, documents, start_ids))
+    rows = []
+    for name, path in (("parent", parent), ("child", child)):
+        loading, scoring = (statistics.median(times) for times in zip(*seconds[name][1:], strict=True))
+        rows.append({"model": name, **sizes(path), "load_seconds": loading, "tokens_per_second": tokens / scoring})
+    table = pd.DataFrame(rows)
+    return table.assign(**{f"{column}_ratio": table[column] / table[column].iloc[0] for column in RATIOS})
+
+
+def sizes(path: Path) -> dict[str, Any]:
+    """Sizes of a checkpoint, without loading it.
+
+    Returns:
+        `disk_bytes`: of its weight files; `weight_bytes`: of its weights as they are stored, or, of a variant that
+        keeps decoded numbers, as its codes, scales and zero points would be; `parameters`: weights of the model, those
+        of tied matrices once; `effective_bits`: of memory per parameter; `packed`: the files themselves hold no more.
+
+    Raises:
+        InputError: no checkpoint of safetensors or GGUF files lies there.
+    """
+    folder = path.parent if path.is_file() else path
+    files = [path] if path.is_file() else [file for pattern in WEIGHT_FILES for file in folder.glob(pattern)]
+    disk, (stored, parameters) = sum(file.stat().st_size for file in files), _stored(path)
+    needed = stored
+    if (folder / RECORD).is_file():
+        needed, parameters = _recorded(folder / RECORD)
+    return {
+        "disk_bytes": disk,
+        "weight_bytes": needed,
+        "parameters": parameters,
+        "effective_bits": needed * 8 / parameters,
+        # Writers align and pad, hence the margin.
+        "packed": stored <= 1.02 * needed,
+    }
+
+
+def _timed(path: Path, documents: Sequence[np.ndarray], start_ids: Sequence[int]) -> tuple[float, float]:
+    """Seconds to load a model, and to score the documents with it."""
+    started = time.perf_counter()
+    model = load_model(path)
+    loaded = time.perf_counter()
+    log_probabilities(model, documents, start_ids)
+    return loaded - started, time.perf_counter() - loaded
+
+
+def _stored(path: Path) -> tuple[int, int]:
+    """Bytes of all tensors as they are stored, and how many weights they stand for."""
+    files = GgufFiles(path) if path.is_file() else _safetensors(path)
+    tensors = {name: files.find(name) for name in files.names}
+    weights = 0
+    for name, tensor in tensors.items():
+        module, _, part = name.rpartition(".")
+        if part == "qweight":  # packed along the inputs; there is one group number per input
+            weights += tensor.shape[1] * tensors[f"{module}.g_idx"].shape[0]
+        elif part not in ("qzeros", "scales", "g_idx", "weight_scale_inv", "inv_freq"):
+            weights += int(np.prod(tensor.shape))
+    return sum(tensor.length for tensor in tensors.values()), weights
+
+
+def _safetensors(folder: Path) -> SafetensorsFiles:
+    names = sorted(file.name for file in folder.iterdir())
+    return SafetensorsFiles(folder, names, lambda name: MappedFile(folder / name))
+
+
+def _recorded(file: Path) -> tuple[float, int]:
+    """Bytes that packed weights need, and their number, from a variant's record."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        parameters = int(record["parameters"]["model"])
+        return record["effective_bits"]["model"] * parameters / 8, parameters
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: no valid record of a variant ({type(error).__name__}: {error})") from None

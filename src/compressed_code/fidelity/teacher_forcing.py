@@ -1,0 +1,305 @@
+"""Run models over given texts, many documents at a time, and hand out hidden states and logits block by block.
+
+Each document stands alone after the model's start ids, never after another document. Padding follows a document's last
+token, where a causal model cannot see it. Logits exist for a block of positions at a time only.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from compressed_code.core.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+# Input tokens of one forward pass, padding included; a longer window is a batch of its own. In float64 models are small
+# and fewer tokens keep a core busy, while of more each layer's results are so large that malloc gives their memory back
+# to the system and gets it again page by page: a quarter of the time.
+BATCH_TOKENS = 2048
+BATCH_TOKENS_FLOAT64 = 512
+# Positions whose logits exist at a time: what stays in a core's cache, but at least 32 positions, because the whole
+# output matrix is read for every block (39 MB of float64 logits at 150,000 entries).
+BLOCK_ELEMENTS = 1 << 17
+LEAST_ROWS = 32
+# What a `KeepingRunner` holds at most: 512 MB, 23,000 tokens' float64 log-probabilities of 2,600 entries, or hidden
+# states of 54,000 tokens of a float32 model 2,300 wide.
+KEPT_BYTES = 1 << 29
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A document, or the part of a long one that a model sees at once.
+
+    Attributes:
+        document: place among the documents.
+        first: place of its first token in the document.
+        tokens: [tokens] ids, without the start ids.
+    """
+
+    document: int
+    first: int
+    tokens: np.ndarray
+
+
+def cut_windows(documents: Sequence[np.ndarray], length: int) -> list[Window]:
+    """Cut documents into windows of at most `length` tokens, every one to be read after the start ids."""
+    return [
+        Window(number, first, tokens[first : first + length])
+        for number, tokens in enumerate(documents)
+        for first in range(0, len(tokens), length)
+    ]
+
+
+def batches(windows: Sequence[Window], start: int, batch_tokens: int) -> Iterator[list[Window]]:
+    """Windows of about equal length together, the longest first.
+
+    Args:
+        start: number of start ids.
+        batch_tokens: input tokens of a batch, padding included; one window may be longer.
+    """
+    waiting = sorted(windows, key=lambda window: -len(window.tokens))
+    while waiting:
+        count = max(1, batch_tokens // (start + len(waiting[0].tokens)))
+        yield waiting[:count]
+        waiting = waiting[count:]
+
+
+def largest_length(models: Sequence["PreTrainedModel"], start: int, wanted: int) -> int:
+    """Tokens of a window: `wanted`, or what every model was made for less the start ids."""
+    limits = [getattr(model.config, "max_position_embeddings", None) or wanted + start for model in models]
+    return max(1, min(wanted, min(limits) - start))
+
+
+class Runner:
+    """One model: hidden states of a batch, and logits of some of them.
+
+    Attributes:
+        model: what runs.
+        rows: rows of the output matrix, padding rows included.
+        is_plain: logits are hidden states times the output matrix. Some models scale or cap theirs; those are taken
+            as they come, whole.
+        batch_tokens: input tokens of one forward pass.
+    """
+
+    def __init__(self, model: "PreTrainedModel", start_ids: Sequence[int]) -> None:
+        """Look at the model.
+
+        Raises:
+            InputError: no start id, or one outside of the embedding.
+        """
+        self.model, self._start = model, tuple(start_ids)
+        self._head = model.get_output_embeddings()
+        self._entries = model.get_input_embeddings().weight.shape[0]
+        self.rows = self._head.weight.shape[0]
+        if not self._start:
+            raise InputError("no start ids; give at least one")
+        self._check_ids(np.array(self._start))
+        self.is_plain = self._is_plain()
+        plain_tokens = BATCH_TOKENS if self._head.weight.itemsize < 8 else min(BATCH_TOKENS, BATCH_TOKENS_FLOAT64)
+        self.batch_tokens = plain_tokens if self.is_plain else 1
+        self._products = None
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the results are."""
+        return self.model.device
+
+    def states(self, batch: Sequence[Window]) -> "torch.Tensor":
+        """What the output matrix is multiplied with: [all tokens of the batch, hidden], in the order of the windows.
+
+        Row i belongs to the prediction *of* token i.
+
+        Raises:
+            InputError: an id outside of the embedding.
+        """
+        import torch
+
+        lengths = [len(window.tokens) for window in batch]
+        for window in batch:
+            self._check_ids(window.tokens)
+        first = len(self._start) - 1
+        ids = np.full((len(batch), first + max(lengths)), self._start[0], np.int64)
+        ids[:, : first + 1] = self._start
+        for row, window in zip(ids, batch, strict=True):
+            row[first + 1 : first + len(window.tokens)] = window.tokens[:-1]
+        with torch.inference_mode():
+            inputs = torch.from_numpy(ids).to(self.device)
+            body = self.model.base_model if self.is_plain else self.model
+            output = body(input_ids=inputs, use_cache=False)
+            states = output.last_hidden_state if self.is_plain else output.logits
+            return torch.cat([row[first : first + length] for row, length in zip(states, lengths, strict=True)])
+
+    def logits(self, states: "torch.Tensor", out: "torch.Tensor") -> None:
+        """Logits of some rows of `states`, computed in the model's precision and written to `out`, [rows, width].
+
+        A width below `rows` leaves out the last rows of the output matrix.
+        """
+        import torch
+
+        rows, width = out.shape
+        with torch.inference_mode():
+            if not self.is_plain:
+                out.copy_(states[:, :width])
+                return
+            products = out if out.dtype == states.dtype else self._buffer(rows, width)
+            torch.mm(states, self._head.weight[:width].T, out=products)
+            if products is not out:
+                out.copy_(products)
+            if self._head.bias is not None:
+                out += self._head.bias[:width]
+
+    def once(self, key: Hashable, make: "Callable[[], _Made]", size: "Callable[[_Made], int]") -> "_Made":
+        """What `make` gives; see `KeepingRunner`.
+
+        Args:
+            key: what else than the model decides it.
+            size: of the result in bytes.
+        """
+        return make()
+
+    def keeps(self, size: int) -> bool:
+        """Whether so many bytes about all of the texts are kept."""
+        return False
+
+    def _buffer(self, rows: int, width: int) -> "torch.Tensor":
+        """Place for logits in the model's precision; memory that is allocated anew costs more than the product."""
+        import torch
+
+        if self._products is None or self._products.shape[1] != width or len(self._products) < rows:
+            self._products = torch.empty(rows, width, dtype=self._head.weight.dtype, device=self.device)
+        return self._products[:rows]
+
+    def _check_ids(self, ids: np.ndarray) -> None:
+        outside = ids[(ids < 0) | (ids >= self._entries)]
+        if len(outside):
+            raise InputError(f"input id {outside[0]} lies outside of the embedding ({self._entries} rows)")
+
+    def _is_plain(self) -> bool:
+        """Whether logits are hidden states times the output matrix, tried on the start ids."""
+        import torch
+
+        inputs = torch.tensor([self._start], device=self.device)
+        with torch.inference_mode():
+            expected = self.model(input_ids=inputs, use_cache=False).logits[0]
+            states = self.model.base_model(input_ids=inputs, use_cache=False).last_hidden_state[0]
+            if states.shape[-1] != self._head.weight.shape[1]:
+                return False
+            return torch.allclose(self._head(states), expected, rtol=1e-3, atol=1e-4)
+
+
+class KeepingRunner(Runner):
+    """A runner for one parent of many children: what is known of a batch it has read before is not computed again.
+
+    That is its log-probabilities, where those of all texts fit; else hidden states, which of a vocabulary of 150,000
+    take a hundredth.
+    """
+
+    def __init__(self, model: "PreTrainedModel", start_ids: Sequence[int], kept_bytes: int = KEPT_BYTES) -> None:
+        """Look at the model; beyond `kept_bytes` nothing more is kept."""
+        super().__init__(model, start_ids)
+        self._kept: dict[Hashable, Any] = {}
+        self._limit = self._left = kept_bytes
+
+    def once(self, key: Hashable, make: "Callable[[], _Made]", size: "Callable[[_Made], int]") -> "_Made":
+        """As `Runner.once`, and the same object again when the key comes back, if there was room for it."""
+        if key in self._kept:
+            return self._kept[key]
+        made = make()
+        if size(made) <= self._left:
+            self._kept[key] = made
+            self._left -= size(made)
+        return made
+
+    def keeps(self, size: int) -> bool:
+        """As `Runner.keeps`."""
+        return size <= self._limit
+
+
+def block_rows(width: int) -> int:
+    """How many positions' logits of a width exist at a time."""
+    return max(LEAST_ROWS, BLOCK_ELEMENTS // width)
+
+
+def log_probabilities(
+    model: "PreTrainedModel", documents: Sequence[np.ndarray], start_ids: Sequence[int], length: int = 1024
+) -> list[np.ndarray]:
+    """The log-probability of every token of every document, natural logarithm.
+
+    Args:
+        documents: ids of each, [tokens], without start ids.
+        start_ids: what each document follows.
+        length: longer documents are cut into windows of so many tokens, each after the start ids.
+
+    Returns:
+        [tokens] float32 for each document.
+
+    Raises:
+        InputError: an id outside of the embedding.
+    """
+    import torch
+
+    runner = Runner(model, start_ids)
+    found = [np.empty(len(tokens), np.float32) for tokens in documents]
+    rows = block_rows(runner.rows)
+    buffer, spare = (torch.empty(rows, runner.rows, dtype=torch.float64, device=runner.device) for _ in range(2))
+    windows = cut_windows(documents, largest_length([model], len(start_ids), length))
+    for batch in batches(windows, len(start_ids), runner.batch_tokens):
+        states = runner.states(batch)
+        tokens = torch.from_numpy(np.concatenate([window.tokens for window in batch]).astype(np.int64))
+        values = torch.empty(len(tokens), dtype=torch.float64, device=runner.device)
+        for block in blocks(len(tokens), rows):
+            logits = buffer[: block.stop - block.start]
+            with torch.inference_mode():
+                runner.logits(states[block], logits)
+                log_softmax(logits, spare[: len(logits)])
+                values[block] = logits.gather(1, tokens[block, None].to(runner.device))[:, 0]
+        parts = np.split(values.cpu().numpy(), np.cumsum([len(window.tokens) for window in batch])[:-1])
+        for window, part in zip(batch, parts, strict=True):
+            found[window.document][window.first : window.first + len(part)] = part
+    return found
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """What `log_softmax` learns of each row on its way.
+
+    Attributes:
+        top: [rows] id of the most probable token.
+        entropy: [rows] in nats.
+    """
+
+    top: "torch.Tensor"
+    entropy: "torch.Tensor"
+
+
+def log_softmax(logits: "torch.Tensor", spare: "torch.Tensor") -> Peaks:
+    """The logarithm of the softmax of each row, in place.
+
+    A row's largest entry is taken out of the sum, to which it gives 1: ln(1 + rest) keeps all digits of a nearly
+    certain token's log-probability, and of a small entropy.
+
+    Args:
+        logits: [rows, width] float64; overwritten.
+        spare: of the same shape; overwritten.
+    """
+    import torch
+
+    top = logits.argmax(1, keepdim=True)
+    logits -= logits.gather(1, top)
+    others = torch.exp(logits, out=spare).scatter_(1, top, 0.0)
+    rest = others.sum(1)
+    log_total = rest.log1p()
+    logits -= log_total[:, None]
+    entropy = (log_total - torch.linalg.vecdot(others, logits)) / (1 + rest)
+    return Peaks(top[:, 0], entropy)
+
+
+def blocks(tokens: int, rows: int) -> list[slice]:
+    """Positions of a batch, so many at a time."""
+    return [slice(first, min(first + rows, tokens)) for first in range(0, tokens, rows)]

@@ -1,0 +1,1 @@
+"""Any checkpoint as a model of torch, in which precision, and what "no prompt" means to it."""

