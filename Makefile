@@ -75,12 +75,12 @@ lock: $(INSTALLED) ## resolve requirements.lock and environment.yml anew from py
 	   printf '      - "--editable=."\n'; } > environment.yml
 
 bench: $(INSTALLED) ## measure speed side by side with what one would otherwise run
-	$(BIN)/python tests/benchmarks/vocabularies.py
-	$(BIN)/python tests/benchmarks/cold_start.py --cold
-	$(BIN)/python tests/benchmarks/fidelity.py
-	$(BIN)/python tests/benchmarks/generation.py
-	$(BIN)/python tests/benchmarks/scoring.py
-	$(BIN)/python tests/benchmarks/notebooks.py
+	$(BIN)/python tests/speed/vocabularies.py
+	$(BIN)/python tests/speed/cold_start.py --cold
+	$(BIN)/python tests/speed/fidelity.py
+	$(BIN)/python tests/speed/generation.py
+	$(BIN)/python tests/speed/scoring.py
+	$(BIN)/python tests/speed/notebooks.py
 
 zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there yet (ONLY=key for one and what it needs)
 	$(BIN)/python -m compressed_code zoo $(if $(ONLY),--only $(ONLY))

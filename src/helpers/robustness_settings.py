@@ -36,7 +36,7 @@ class Setting:
 # Cholesky, ONEDNN_MAX_CPU_ISA gelu, OPENBLAS_CORETYPE numpy's products, NPY_DISABLE_CPU_FEATURES numpy's exp, threads
 # Cholesky and numpy's products.
 # As on a processor without AVX. MKL's own COMPATIBLE would take four times as long for products in float64; what is
-# computed in float64 has the same bytes under it too (tests/test_precision.py).
+# computed in float64 has the same bytes under it too (tests/models/test_precision.py).
 WITHOUT_AVX = Setting(
     "without-avx",
     environment={

@@ -63,8 +63,9 @@ def in_this_process(monkeypatch):
 
 def train(folder: Path, family: str, *, tied: bool, feed_forward: int, hidden: int = 64, steps: int = 30) -> Path:
     """A model of bytes that has learnt a little, so that its layers see correlated inputs."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config
+
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     torch.manual_seed(0)
     config = {"llama": LlamaConfig, "qwen2": Qwen2Config}[family](

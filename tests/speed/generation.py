@@ -2,7 +2,7 @@
 
 Times are processor time, which on one thread is the wall time of an idle machine.
 
-    python -P tests/benchmarks/generation.py [--tasks 320] [--plain 40] [--new-tokens 200]
+    python -P tests/speed/generation.py [--tasks 320] [--plain 40] [--new-tokens 200]
 
 The standard tier on the 1M model of the zoo; both sides write greedily up to the end-of-text token. The plain loop may
 run on every n-th task only (`--plain`) and is scaled up. A second part has programs that always run to the limit: a

@@ -14,7 +14,6 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from compressed_code.checkpoints.checkpoint import open_checkpoint
@@ -25,6 +24,7 @@ from compressed_code.quantization.gguf import MIXTURES, MixedModel, quantize_row
 from compressed_code.quantization.gguf.metadata import rope_factors
 from compressed_code.quantization.gguf.tokenizer import CUT_NAMES
 from compressed_code.tokenizers.gguf import tokenizer_json
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 STORIES = ROOT.parent / "shared" / "data" / "weights" / "stories260K-hf"
 QUANTIZED = [name for name in MIXTURES if name not in ("F32", "F16", "BF16")]

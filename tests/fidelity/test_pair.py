@@ -557,7 +557,7 @@ def test_bad_input_is_one_line():
 LARGE = """
 import json, resource, sys, torch
 sys.path.insert(0, {folder!r})
-from test_fidelity import document, random_model, np
+from test_pair import document, random_model, np
 from compressed_code.fidelity.pair import token_fidelity
 torch.set_num_threads(1)
 parent = random_model(0, vocab_size=150_000, num_hidden_layers=1, max_position_embeddings=2000)

@@ -1,6 +1,6 @@
 """Speed and memory of the first-token engine beside transformers, whole processes, warm cache. Prints; judges nothing.
 
-    python tests/benchmarks/cold_start.py [billions of parameters, 1.5 by default] [--cold]
+    python tests/speed/cold_start.py [billions of parameters, 1.5 by default] [--cold]
 
 A randomly initialised bfloat16 Qwen2 checkpoint is written to a temporary folder first. The command is run as a user
 runs it, with folders of its own for what it keeps. `--cold` adds runs after the kernel was told to forget the file,

@@ -1,6 +1,6 @@
 """Time of the two long notebooks from nothing, and once more with everything measured. Prints; judges nothing.
 
-    python -P tests/benchmarks/notebooks.py [03 06]
+    python -P tests/speed/notebooks.py [03 06]
 
 Each runs in a copy of the project that has no variants and no results, only the downloads of the working copy. The
 goals on two cores: notebook 03, which quantizes and measures every variant of its figures, six minutes; 06 eight.

@@ -22,7 +22,6 @@ from huggingface_hub import constants
 from huggingface_hub.utils import close_session
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -38,6 +37,7 @@ from compressed_code.measurements import cold_start as models
 from compressed_code.measurements.tables import measure
 from compressed_code.models.start_contexts import start_context
 from compressed_code.registry.lookup import Registry
+from tokenizers import Tokenizer
 
 MODEL = "someone/model"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

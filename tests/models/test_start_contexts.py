@@ -5,11 +5,11 @@ import json
 import gguf
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, processors
 from transformers import AutoTokenizer
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.models.start_contexts import CONTEXTS, start_context, start_ids
+from tokenizers import Tokenizer, models, processors
 
 VOCABULARY = {"<s>": 0, "</s>": 1, "<pad>": 2, "a": 3, "Ċ": 4, "Ġ": 5, "b": 6}
 
