@@ -107,7 +107,17 @@ def _execute(run: Run, processes: list[subprocess.Popen]) -> tuple[int, float]:
     started = time.perf_counter()
     given = {"figures": str(run.figures.resolve()), **run.parameters}
     parameters = " ".join(f"{name}={value!r}" for name, value in given.items())
-    command = [sys.executable, "-m", "helpers", "run", str(run.source), str(run.output), "--parameters", parameters]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "helpers",
+        "run",
+        str(run.source),
+        str(run.output),
+        "--parameters",
+        parameters,
+    ]
     with log_file(run.output).open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, env={**os.environ, **run.environment}, stdout=log, stderr=log)
         processes.append(process)

@@ -163,7 +163,7 @@ def _figure_pairs(committed: Path, found: Path, numbers: Sequence[str]) -> list[
 def _score(path: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> dict[Path, str]:
     """Score the zoo anew, in a process of its own; the notebooks have measured most of it already."""
     log = log_file(path)
-    command = [sys.executable, "-m", "compressed_code", "zoo", "--scores", str(path)]
+    command = [sys.executable, "-P", "-m", "compressed_code", "zoo", "--scores", str(path)]
     with log.open("w", encoding="utf-8") as said:
         code = subprocess.run(command, env={**os.environ, **environment}, stdout=said, stderr=said).returncode
     say(f"{path.stem}: {'failed' if code else 'done'}")

@@ -34,10 +34,10 @@ from compressed_code.code_generation import (
     Settings,
     batch_differences,
     chat_ids,
-    generate,
     generate_to_file,
     make_requests,
     prompt_ids,
+    write_programs,
 )
 from compressed_code.code_generation.engine import NEAR_TIE
 from compressed_code.code_generation.kv_cache import fits
@@ -94,7 +94,7 @@ def some_requests(count: int = 20, longest: int = 40, seed: int = 0) -> list[Req
 
 
 def run(model, requests, vocabulary=VOCABULARY, **options):
-    written = [part for batch in generate(model, vocabulary, requests, Settings(**options)) for part in batch]
+    written = [part for batch in write_programs(model, vocabulary, requests, Settings(**options)) for part in batch]
     assert len(written) == len(requests)
     return {(completion.task_id, completion.sample): completion for completion in written}
 

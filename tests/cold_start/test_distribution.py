@@ -16,7 +16,7 @@ from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.cold_start.distribution import cold_start, cold_start_log_probabilities
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import ROOT
-from compressed_code.quantization.engine import quantize
+from compressed_code.quantization.engine import write_variant
 from compressed_code.registry.lookup import load_registry
 from compressed_code.registry.quantizations import Quantization
 from compressed_code.zoo.recipes import ZOO_DIRECTORY
@@ -436,7 +436,7 @@ def test_every_zoo_model_agrees_with_transformers_after_many_tokens(key):
 @pytest.mark.parametrize("mixture", ["F16", "Q8_0", "Q4_K_M"])
 def test_gguf_copies_of_a_zoo_model_agree_with_transformers_own_reader(tmp_path, mixture):
     quantization = Quantization(key=mixture, label=mixture, method="gguf", type=mixture)
-    path = quantize(ZOO_DIRECTORY / "zoo-l", quantization, tmp_path / "copy")
+    path = write_variant(ZOO_DIRECTORY / "zoo-l", quantization, tmp_path / "copy")
     model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
     _assert_as(model, path)
 
@@ -445,7 +445,7 @@ def test_gguf_copies_of_a_zoo_model_agree_with_transformers_own_reader(tmp_path,
 def test_packed_copies_of_a_zoo_model_agree_with_transformers_on_decoded_weights(tmp_path, bits):
     """Codes are unpacked here by the format's description, number by number in Python, and given to transformers."""
     quantization = Quantization(key="rtn", label="RTN", method="rtn", bits=bits, group_size=32)
-    path = quantize(ZOO_DIRECTORY / "zoo-l", quantization, tmp_path / "copy")
+    path = write_variant(ZOO_DIRECTORY / "zoo-l", quantization, tmp_path / "copy")
     packed = load_file(path / "model.safetensors")
     plain = {name: tensor.float() for name, tensor in packed.items() if name.endswith(("norm.weight", "tokens.weight"))}
     for name in [name.removesuffix("qweight") for name in packed if name.endswith("qweight")]:

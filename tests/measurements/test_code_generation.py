@@ -10,7 +10,7 @@ import torch
 
 from compressed_code.benchmarks.completions import STOP_SEQUENCES
 from compressed_code.benchmarks.tasks import load_benchmark
-from compressed_code.code_generation import Settings, end_ids, generate, input_ids, make_requests
+from compressed_code.code_generation import Settings, end_ids, input_ids, make_requests, write_programs
 from compressed_code.core.paths import DATA
 from compressed_code.measurements.code_generation import batch_noise, executions, generations
 from compressed_code.measurements.tables import measure
@@ -63,7 +63,7 @@ def test_the_batch_changes_no_program_of_the_zoo(tmp_path):
     written = {
         batch: {
             part.task_id: part
-            for parts in generate(model, vocabulary, requests, replace(settings, batch=batch))
+            for parts in write_programs(model, vocabulary, requests, replace(settings, batch=batch))
             for part in parts
         }
         for batch in (1, 64)

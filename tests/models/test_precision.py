@@ -16,7 +16,7 @@ from compressed_code.measurements.cold_start import cold_start, warm_start
 from compressed_code.models import precision
 from compressed_code.models.load import load_model
 from compressed_code.models.precision import precision_of
-from compressed_code.quantization.engine import quantize
+from compressed_code.quantization.engine import write_variant
 from compressed_code.registry.quantizations import Quantization
 from compressed_code.zoo.recipes import ZOO_DIRECTORY
 
@@ -62,8 +62,8 @@ for name, table in tables.items():
 def quantized(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("variants")
     return {
-        "GPTQ format": quantize(SMALL, ROWS_OF_3_BITS, folder / "packed"),
-        "GGUF": quantize(LARGER, Q4_0, folder / "gguf"),
+        "GPTQ format": write_variant(SMALL, ROWS_OF_3_BITS, folder / "packed"),
+        "GGUF": write_variant(LARGER, Q4_0, folder / "gguf"),
     }
 
 
@@ -140,7 +140,7 @@ def measured_on(machine: dict[str, str], child: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_other_arithmetic_finds_the_same_bytes(tmp_path):
-    child = quantize(LARGER, ROWS_OF_3_BITS, tmp_path / "child")
+    child = write_variant(LARGER, ROWS_OF_3_BITS, tmp_path / "child")
     expected = measured_on({}, child)
     assert len(expected) > 30 and len({line.split()[-1] for line in expected}) > 20
     for name, machine in MACHINES.items():

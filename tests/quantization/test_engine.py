@@ -21,7 +21,7 @@ from compressed_code.core.paths import ROOT
 from compressed_code.models.load import load_model
 from compressed_code.quantization import engine as compression
 from compressed_code.quantization.calibration import calibration_rows
-from compressed_code.quantization.engine import find_variant, quantize, variant
+from compressed_code.quantization.engine import variant, write_variant
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 from compressed_code.quantization.record import read_record
 from compressed_code.registry.quantizations import Quantization, load_quantizations
@@ -89,7 +89,7 @@ def expected_logits(parent: Path, bits: int, group_size: int | None, embeddings:
 def test_a_variant_computes_with_the_rounded_weights(tmp_path, family, tied, bits, group_size, embeddings):
     parent = build(tmp_path / "parent", family, tied=tied)
     quantization = row(method="rtn", bits=bits, group_size=group_size, embeddings=embeddings)
-    folder = quantize(parent, quantization, tmp_path / "variant")
+    folder = write_variant(parent, quantization, tmp_path / "variant")
     packed = bits != 6
     assert read_record(folder)["stored"] == (
         "mixed" if packed and embeddings else "packed" if packed else "dequantized"
@@ -106,7 +106,7 @@ def test_a_variant_computes_with_the_rounded_weights(tmp_path, family, tied, bit
 
 def test_what_is_not_quantized_stays_bit_for_bit(tmp_path):
     parent = build(tmp_path / "parent", "qwen2", tied=False)
-    folder = quantize(parent, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+    folder = write_variant(parent, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
     before, after = load_file(parent / "model.safetensors"), load_file(folder / "model.safetensors")
     same = [name for name in before if name in after]
     assert sum(name.endswith("bias") for name in same) == 6
@@ -118,7 +118,7 @@ def test_what_is_not_quantized_stays_bit_for_bit(tmp_path):
 def test_layers_that_gptqs_layout_cannot_hold_are_stored_decoded(tmp_path):
     """176 inputs are no multiple of 32."""
     parent = build(tmp_path / "parent", feed_forward=176)
-    folder = quantize(parent, row(method="rtn", bits=4, group_size=16), tmp_path / "variant")
+    folder = write_variant(parent, row(method="rtn", bits=4, group_size=16), tmp_path / "variant")
     record = read_record(folder)
     assert record["stored"] == "dequantized"
     assert "quantization_config" not in json.loads((folder / "config.json").read_text())
@@ -141,7 +141,7 @@ def test_layers_that_gptqs_layout_cannot_hold_are_stored_decoded(tmp_path):
     ],
 )
 def test_what_no_reader_runs_is_stored_decoded_and_the_record_says_why(tmp_path, llama, bits, group_size, layout):
-    folder = quantize(llama, row(method="rtn", bits=bits, group_size=group_size), tmp_path / "variant")
+    folder = write_variant(llama, row(method="rtn", bits=bits, group_size=group_size), tmp_path / "variant")
     record, packed = read_record(folder), layout == "GPTQ version 1"
     assert (record["layout"], record["stored"]) == (layout, "packed" if packed else "dequantized")
     assert ("quantization_config" in json.loads((folder / "config.json").read_text())) == packed
@@ -161,7 +161,7 @@ def test_a_decoded_variant_keeps_the_precision_of_its_parent(tmp_path, dtype, st
     save_file(
         {name: value.to(element) for name, value in weights.items()}, parent / "model.safetensors", {"format": "pt"}
     )
-    folder = quantize(parent, row(method="rtn", bits=5), tmp_path / "variant")
+    folder = write_variant(parent, row(method="rtn", bits=5), tmp_path / "variant")
     name = "model.layers.0.mlp.up_proj.weight"
     written = load_file(folder / "model.safetensors")
     expected = round_to_nearest(weights[name].to(element).float().numpy(), 5).dequantized()
@@ -181,7 +181,7 @@ def test_shards_are_read(tmp_path, llama):
     (parent / "config.json").write_text((llama / "config.json").read_text())
     quantization = row(method="rtn", bits=4, group_size=32)
     hashes = [
-        read_record(quantize(path, quantization, tmp_path / name))["weights_sha256"]
+        read_record(write_variant(path, quantization, tmp_path / name))["weights_sha256"]
         for path, name in ((parent, "a"), (llama, "b"))
     ]
     assert hashes[0] == hashes[1]
@@ -189,7 +189,7 @@ def test_shards_are_read(tmp_path, llama):
 
 def test_the_record_counts_bits_by_hand(tmp_path, llama):
     """4-bit codes, per 32 a float16 scale and a 4-bit zero point; everything else stays in float16."""
-    folder = quantize(llama, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+    folder = write_variant(llama, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
     record = read_record(folder)
     quantized = 2 * (64 * 64 * 2 + 32 * 64 * 2 + 3 * 64 * 192)
     rest = 96 * 64 + 5 * 64
@@ -209,7 +209,7 @@ def test_the_record_counts_bits_by_hand(tmp_path, llama):
 
 def test_the_record_names_the_parent_and_the_packages(tmp_path, llama):
     quantization = row(method="rtn", bits=4, group_size=32)
-    record = read_record(quantize(llama, quantization, tmp_path / "variant"))
+    record = read_record(write_variant(llama, quantization, tmp_path / "variant"))
     assert record["parent"]["name"] == str(llama)
     files = {file: hashlib.sha256((llama / file).read_bytes()).hexdigest() for file in record["parent"]["sha256"]}
     assert record["parent"]["sha256"] == files
@@ -217,7 +217,7 @@ def test_the_record_names_the_parent_and_the_packages(tmp_path, llama):
     assert record["versions"]["torch"] == torch.__version__
     assert record["versions"]["numpy"] == np.__version__
     assert (record["library"], record["version"]) == ("compressed-code", importlib.metadata.version("compressed-code"))
-    zoo = read_record(quantize(ROOT / "data" / "zoo" / "zoo-xs", row(method="rtn", bits=4), tmp_path / "zoo"))
+    zoo = read_record(write_variant(ROOT / "data" / "zoo" / "zoo-xs", row(method="rtn", bits=4), tmp_path / "zoo"))
     assert zoo["parent"]["name"] == "zoo-xs"
 
 
@@ -234,7 +234,7 @@ def test_k_types_are_credited_to_the_code_that_computes_them(tmp_path, model, ty
     from gguf.constants import GGMLQuantizationType
     from gguf.quants import quantize as by_gguf
 
-    path = quantize(ROOT / "data" / "zoo" / model, row(method="gguf", type=type_name), tmp_path / "variant")
+    path = write_variant(ROOT / "data" / "zoo" / model, row(method="gguf", type=type_name), tmp_path / "variant")
     record = read_record(path)
     assert record["library"] == ", ".join(libraries)
     assert set(libraries) <= set(record["versions"])
@@ -259,7 +259,7 @@ def test_k_types_are_credited_to_the_code_that_computes_them(tmp_path, model, ty
 )
 def test_the_same_seed_gives_the_same_bytes(tmp_path, llama, fields):
     try:
-        paths = [quantize(llama, row(**fields), tmp_path / name) for name in "ab"]
+        paths = [write_variant(llama, row(**fields), tmp_path / name) for name in "ab"]
     except Unavailable as gap:
         pytest.skip(str(gap))
     hashes = {read_record(path)["weights_sha256"] for path in paths}
@@ -267,7 +267,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, llama, fields):
 
 
 def test_a_gguf_variant_opens_and_is_counted_by_its_blocks(tmp_path, llama):
-    path = quantize(llama, row(method="gguf", type="Q8_0"), tmp_path / "variant")
+    path = write_variant(llama, row(method="gguf", type="Q8_0"), tmp_path / "variant")
     assert path.suffix == ".gguf"
     record = read_record(path)
     assert {matrix["type"] for matrix in record["matrices"]} == {"Q8_0"}
@@ -278,7 +278,7 @@ def test_a_gguf_variant_opens_and_is_counted_by_its_blocks(tmp_path, llama):
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_hqq_gives_what_its_own_layer_computes(tmp_path, llama, bits):
     hqq = pytest.importorskip("hqq.core.quantize")
-    folder = quantize(llama, row(method="hqq", bits=bits, group_size=32), tmp_path / "variant")
+    folder = write_variant(llama, row(method="hqq", bits=bits, group_size=32), tmp_path / "variant")
     name = "model.layers.1.mlp.down_proj.weight"
     layer = torch.nn.Linear(192, 64, bias=False)
     layer.weight.data = load_file(llama / "model.safetensors")[name].float()
@@ -295,7 +295,7 @@ def test_torchao_gives_what_its_own_layer_computes(tmp_path, llama, bits, group_
     from torchao.quantization import IntxWeightOnlyConfig, MappingType, PerAxis, PerGroup, quantize_
 
     quantization = row(method="torchao", bits=bits, group_size=group_size, symmetric=symmetric)
-    folder = quantize(llama, quantization, tmp_path / "variant")
+    folder = write_variant(llama, quantization, tmp_path / "variant")
     name = "model.layers.1.mlp.down_proj.weight"
     layer = torch.nn.Linear(192, 64, bias=False)
     layer.weight.data = load_file(llama / "model.safetensors")[name].float()
@@ -313,11 +313,10 @@ def test_torchao_gives_what_its_own_layer_computes(tmp_path, llama, bits, group_
 
 def test_a_variant_is_made_once(tmp_path, llama):
     quantization = row(method="rtn", bits=4, group_size=32)
-    assert find_variant(llama, quantization, directory=tmp_path) is None
     path = variant(llama, quantization, directory=tmp_path)
     stamp = (path / "model.safetensors").stat().st_mtime_ns
     renamed = quantization.model_copy(update={"key": "other", "label": "Other", "note": "a note"})
-    assert variant(llama, renamed, directory=tmp_path) == path == find_variant(llama, renamed, directory=tmp_path)
+    assert variant(llama, renamed, directory=tmp_path) == path
     assert (path / "model.safetensors").stat().st_mtime_ns == stamp
 
 
@@ -350,7 +349,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, llama, monkeypatch, stop):
     monkeypatch.setattr(compression, "write_record", fail)
     expected = InputError if isinstance(stop, OSError) else stop
     with pytest.raises(expected):
-        quantize(llama, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+        write_variant(llama, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -367,7 +366,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path, llama):
     left = [path.name for path in tmp_path.iterdir()]
     assert len(left) == 1
     assert left[0].startswith(".variant.")
-    quantize(llama, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+    write_variant(llama, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
     assert [path.name for path in tmp_path.iterdir()] == ["variant"]
 
 
@@ -387,7 +386,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path, llama):
 )
 def test_what_cannot_be_quantized_is_one_line_and_nothing_is_written(tmp_path, llama, fields, message):
     with pytest.raises(InputError, match=message) as caught:
-        quantize(llama, row(**fields), tmp_path / "variant")
+        write_variant(llama, row(**fields), tmp_path / "variant")
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -395,25 +394,25 @@ def test_what_cannot_be_quantized_is_one_line_and_nothing_is_written(tmp_path, l
 def test_a_missing_library_names_its_remedy(tmp_path, llama, monkeypatch):
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(Unavailable, match="pip install bitsandbytes"):
-        quantize(llama, row(method="bitsandbytes", type="nf4"), tmp_path / "variant")
+        write_variant(llama, row(method="bitsandbytes", type="nf4"), tmp_path / "variant")
 
 
 def test_parents_that_are_none(tmp_path, llama):
     quantization = row(method="rtn", bits=4, group_size=32)
     with pytest.raises(InputError, match=r"config\.json"):
-        quantize(tmp_path / "nothing", quantization, tmp_path / "variant")
-    folder = quantize(llama, quantization, tmp_path / "variant")
+        write_variant(tmp_path / "nothing", quantization, tmp_path / "variant")
+    folder = write_variant(llama, quantization, tmp_path / "variant")
     with pytest.raises(InputError, match="exists already"):
-        quantize(llama, quantization, folder)
+        write_variant(llama, quantization, folder)
     with pytest.raises(InputError, match="is quantized already"):
-        quantize(folder, quantization, tmp_path / "again")
-    decoded = quantize(llama, row(method="rtn", bits=6), tmp_path / "decoded")
+        write_variant(folder, quantization, tmp_path / "again")
+    decoded = write_variant(llama, row(method="rtn", bits=6), tmp_path / "decoded")
     with pytest.raises(InputError, match="is quantized already"):
-        quantize(decoded, quantization, tmp_path / "again")
+        write_variant(decoded, quantization, tmp_path / "again")
     with pytest.raises(InputError, match="from a Hugging Face folder, not from a file"):
-        quantize(llama / "model.safetensors", quantization, tmp_path / "again")
+        write_variant(llama / "model.safetensors", quantization, tmp_path / "again")
     with pytest.raises(InputError, match="looks at no text"):
-        quantize(llama, quantization, tmp_path / "again", [[1, 2, 3]])
+        write_variant(llama, quantization, tmp_path / "again", [[1, 2, 3]])
 
 
 def test_a_weight_that_is_not_finite_is_named(tmp_path):
@@ -422,7 +421,7 @@ def test_a_weight_that_is_not_finite_is_named(tmp_path):
     weights["model.layers.1.mlp.up_proj.weight"][3, 4] = float("nan")
     save_file(weights, parent / "model.safetensors", {"format": "pt"})
     with pytest.raises(InputError, match=r"model\.layers\.1\.mlp\.up_proj\.weight: holds NaN or infinity"):
-        quantize(parent, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+        write_variant(parent, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
     assert not (tmp_path / "variant").exists()
 
 

@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from compressed_code.benchmarks.tasks import load_benchmark
-from compressed_code.code_generation import Completion, Request, Settings, generate, make_requests, prompt_ids
+from compressed_code.code_generation import Completion, Request, Settings, make_requests, prompt_ids, write_programs
 from compressed_code.core.paths import DATA
 from compressed_code.models.load import load_model
 from compressed_code.models.start_contexts import special_tokens, start_ids
@@ -67,7 +67,7 @@ def compare(
     plain_seconds *= len(requests) / len(chosen)
 
     def ours() -> dict[str, Completion]:
-        return {part.task_id: part for batch in generate(model, vocabulary, requests, settings) for part in batch}
+        return {part.task_id: part for batch in write_programs(model, vocabulary, requests, settings) for part in batch}
 
     seconds, written = timed(ours, runs=RUNS)
     differing = sum(written[r.task_id].token_ids != ids for r, ids in zip(chosen, plain, strict=True))

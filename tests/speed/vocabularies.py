@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from compressed_code.registry.languages import keyword_union, load_languages
 from compressed_code.registry.lookup import load_registry
-from compressed_code.tokenizers.coverage import coverage_table
 from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.keyword_coverage import coverage_table
 from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS, vocabulary_table
 
 RUNS = 5

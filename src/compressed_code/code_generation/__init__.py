@@ -1,14 +1,17 @@
 """Programs that a model writes: batched, repeatable, resumable.
 
 requests        what is asked, how, and what comes back
-choice          the next token, and whether rounding could have decided it
-row             one program in the making; the stop rule
-alone, slots    one program at batch 1; the key/value cache of many
+preparation     a model and a benchmark made ready
+sampling        the next token, and whether rounding could have decided it
+sequence        one program in the making; the stop rule
+batch_of_one    one program at batch 1
+kv_cache        the key/value cache of many programs
 engine          many programs at the same time
 sample_files    write them to a file and go on after a kill
+near_ties       how many choices rounding could have turned
 """
 
-from compressed_code.code_generation.engine import generate
+from compressed_code.code_generation.engine import write_programs
 from compressed_code.code_generation.requests import (
     Completion,
     Request,
@@ -28,9 +31,9 @@ __all__ = [
     "batch_differences",
     "chat_ids",
     "end_ids",
-    "generate",
     "generate_to_file",
     "input_ids",
     "make_requests",
     "prompt_ids",
+    "write_programs",
 ]

@@ -47,7 +47,7 @@ SMALLEST_ERROR = 2.0**-18
 NEAR_TIE = SAFETY * SMALLEST_ERROR
 
 
-def generate(
+def write_programs(
     model: "PreTrainedModel", vocabulary: Vocabulary, requests: Sequence[Request], settings: Settings
 ) -> Iterator[list[Completion]]:
     """Write the programs that are asked for.

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 
-from compressed_code.code_generation.engine import generate
+from compressed_code.code_generation.engine import write_programs
 from compressed_code.code_generation.requests import Completion, Request, Settings
 from compressed_code.core.errors import InputError
 from compressed_code.core.json_lines import read_rows, write_rows
@@ -53,7 +53,7 @@ def generate_to_file(
 
     Raises:
         InputError: the file holds something else, was written with other settings (the message names the first that
-            differs), or another process writes it; and as `generate`.
+            differs), or another process writes it; and as `write_programs`.
     """
     described = _describe(requests, settings, identity)
     with _held(path) as file:
@@ -61,7 +61,7 @@ def generate_to_file(
         lines = {(row["task_id"], row["sample"]): row for row in _finished(path, file)}
         missing = [request for request in requests if (request.task_id, request.sample) not in lines]
         progress(len(requests) - len(missing))
-        for batch in generate(model, vocabulary, missing, settings):
+        for batch in write_programs(model, vocabulary, missing, settings):
             new = [_line(completion, code(completion)) for completion in batch]
             file.write("".join(f"{json.dumps(row)}\n" for row in new).encode())
             file.flush()
@@ -90,7 +90,7 @@ def batch_differences(
     """
     rows, first = [], {}
     for batch in batches:
-        parts = generate(model, vocabulary, requests, replace(settings, batch=batch))
+        parts = write_programs(model, vocabulary, requests, replace(settings, batch=batch))
         programs = (program for part in parts for program in part)
         written = {(program.task_id, program.sample): program.token_ids for program in programs}
         first = first or written

@@ -27,20 +27,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print one row per tokenizer, language and form."""
-    import pandas as pd
+    from compressed_code.tokenizers.keyword_coverage import coverage
+    from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS
 
-    from compressed_code.registry.languages import keyword_union, select_languages
-    from compressed_code.registry.lookup import find_tokenizer, load_registry
-    from compressed_code.tokenizers.coverage import coverage_table
-    from compressed_code.tokenizers.files import open_tokenizer
-    from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS, vocabulary_table
-
-    registry = load_registry()
-    languages = select_languages(options.language)
-    specs = [find_tokenizer(name, registry) for name in dict.fromkeys(options.tokenizers)]
-    tables = []
-    for spec in specs:
-        vocabulary = vocabulary_table(open_tokenizer(spec), keyword_union(languages))
-        tables.append(coverage_table(vocabulary, languages, list(dict.fromkeys(options.form or KEYWORD_FORMS))))
-        tables[-1].insert(0, "tokenizer", spec.key)
-    print_table(pd.concat(tables, ignore_index=True), options.format)
+    table = coverage(options.tokenizers, options.language, options.form or tuple(KEYWORD_FORMS))
+    print_table(table, options.format)

@@ -3,14 +3,9 @@
 import argparse
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from compressed_code.core.errors import InputError
-
-if TYPE_CHECKING:
-    from compressed_code.code_generation import Completion, Settings
 
 HELP = "Let a model write programs for the tasks of a benchmark; a run that was killed goes on where it stopped."
 MODEL_HELP = "registry key, folder, GGUF file or MODEL+QUANTIZATION"
@@ -60,34 +55,44 @@ def run(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from compressed_code.benchmarks.tasks import load_benchmark
-    from compressed_code.code_generation import end_ids, generate_to_file, input_ids, make_requests
+    from compressed_code.code_generation.preparation import prepare, written_code
+    from compressed_code.code_generation.sample_files import generate_to_file
     from compressed_code.core.atomic_files import check_target
     from compressed_code.measurements.subjects.models import ModelSubject
-    from compressed_code.models.load import load_model
-    from compressed_code.registry.lookup import find_model, find_tokenizer, load_registry, tokenizer_name
+    from compressed_code.measurements.subjects.writers import WriterSubject
+    from compressed_code.registry.lookup import load_registry
     from compressed_code.tokenizers.files import open_tokenizer
 
     check_target(options.out, [options.benchmark], "--out")
-    registry, subject = load_registry(), ModelSubject()
-    tasks = load_benchmark(options.benchmark)
-    spec = find_model(options.model, registry)
-    chat = options.chat or spec.chat
-    settings = _settings(options, chat)
-    path = subject.open(spec)
-    vocabulary = open_tokenizer(find_tokenizer(tokenizer_name(options.model, registry), registry))
-    given = input_ids(tasks, path, vocabulary.encode, chat=chat, context=options.context)
-    requests = make_requests(given, options.samples)
-    model = load_model(path)
-    prompts = {task.task_id: task.prompt for task in tasks}
-    with tqdm(total=len(requests), desc=spec.key, disable=None, leave=False) as bar:
+    registry, subject = load_registry(), WriterSubject()
+    tasks = {task.task_id: task for task in load_benchmark(options.benchmark)}
+    found = subject.find(options.model, registry)
+    writer = subject.open(found, registry)
+    chat = options.chat or writer.spec.chat
+    ready = prepare(
+        writer.path,
+        open_tokenizer(writer.tokenizer),
+        list(tasks.values()),
+        chat=chat,
+        context=options.context,
+        samples=options.samples,
+        stop=None if options.stop is None else [_unescaped(text) for text in options.stop],
+        max_tokens=options.max_tokens,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        seed=options.seed,
+        batch=options.batch,
+    )
+    files = ModelSubject().key_fields(writer.spec, registry)
+    with tqdm(total=len(ready.requests), desc=writer.spec.key, disable=None, leave=False) as bar:
         lines = generate_to_file(
             options.out,
-            model,
-            vocabulary,
-            requests,
-            replace(settings, end_ids=end_ids(model, path)),
-            identity={"files": dict(subject.key_fields(spec)), "chat": chat},
-            code=lambda completion: _code(completion, prompts[completion.task_id], chat),
+            ready.model,
+            ready.vocabulary,
+            ready.requests,
+            ready.settings,
+            identity={"files": dict(files), "chat": chat},
+            code=lambda completion: written_code(completion.text, tasks[completion.task_id], chat=chat),
             progress=bar.update,
         )
     print(f"{options.out}: {len(lines):,} programs for {len(tasks):,} tasks", file=sys.stderr)
@@ -98,27 +103,6 @@ def run(options: argparse.Namespace) -> None:
         )
 
 
-def _settings(options: argparse.Namespace, chat: bool) -> "Settings":
-    from compressed_code.benchmarks.completions import STOP_SEQUENCES
-    from compressed_code.code_generation import Settings
-
-    stop = [_unescaped(text) for text in options.stop] if options.stop is not None else STOP_SEQUENCES
-    return Settings(
-        max_tokens=options.max_tokens,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        seed=options.seed,
-        stop=() if chat and options.stop is None else tuple(stop),
-        batch=options.batch,
-    )
-
-
 def _unescaped(text: str) -> str:
     r"""A shell's argument with \n, \t and \\ read as in Python."""
     return re.sub(r"\\([nt\\])", lambda match: {"n": "\n", "t": "\t", "\\": "\\"}[match[1]], text)
-
-
-def _code(completion: "Completion", prompt: str, chat: bool) -> str:
-    from compressed_code.benchmarks.completions import extract_code
-
-    return extract_code(completion.text, prompt) if chat else completion.text

@@ -1,19 +1,16 @@
 """`quantize`: write a quantized variant of a model."""
 
 import argparse
-import shlex
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import InputError
 
 if TYPE_CHECKING:
-    from compressed_code.quantization.record import Provenance
-    from compressed_code.registry.quantizations import Quantization
-    from compressed_code.registry.specs import ModelSpec, TokenizerSpec
+    from compressed_code.quantization.quantized import Calibration
 
 HELP = "Write a quantized variant of a model as an ordinary checkpoint folder, with compression.json beside it."
 CALIBRATION_LENGTH = 256  # tokens in a row
@@ -58,121 +55,41 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Quantize, and say what came out in one line."""
-    from compressed_code.quantization.engine import quantize
-    from compressed_code.quantization.record import Provenance, read_record
-    from compressed_code.registry.lookup import find_model, load_registry
+    from compressed_code.quantization.quantized import quantize
 
-    registry = load_registry()
-    spec = find_model(options.model, registry)
-    if spec.quantization is not None:
-        raise InputError(f"{options.model}: is quantized already; name the model it is made from")
-    if options.out.exists():
-        raise InputError(f"{options.out}: exists already; choose another folder or remove it")
-    quantization = _quantization(options)
-    parent = _folder(spec)
-    rows, provenance = None, Provenance(options.model)
-    if quantization.calibration is not None:
-        tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else None
-        rows, provenance = _calibration(parent, tokenizer, options)
-    path = quantize(parent, quantization, options.out, rows, provenance=provenance)
-    record = read_record(path)
-    if quantization.method == "gguf":
-        _warn_of_fallbacks(options.model, record)
-    bits = record["effective_bits"]
-    packages = ", ".join(f"{name} {record['versions'][name]}" for name in record["library"].split(", "))
+    quantized = quantize(
+        options.model,
+        options.method,
+        options.out,
+        bits=options.bits,
+        group_size=options.group_size,
+        type=options.type,
+        symmetric=options.symmetric,
+        embeddings=options.embeddings,
+        calibration=_calibration(options),
+    )
+    if quantized.record["method"] == "gguf":
+        _warn_of_fallbacks(options.model, quantized.record)
+    (row,) = quantized.table().itertuples()
     print(
-        f"{path}: {record['method']} by {packages},"
-        f" {bits['quantized']:.3f} bits per weight in {len(record['matrices'])} matrices,"
-        f" {bits['model']:.3f} over the whole model, weights {record['stored']}"
+        f"{row.path}: {row.method} by {row.packages}, {row.bits_quantized:.3f} bits per weight in {row.matrices}"
+        f" matrices, {row.bits_model:.3f} over the whole model, weights {row.stored}"
     )
 
 
-def _folder(spec: "ModelSpec") -> Path:
-    """The model's folder; of one on the Hub, a copy in the local cache."""
-    from huggingface_hub import snapshot_download
+def _calibration(options: argparse.Namespace) -> "Calibration | None":
+    from compressed_code.quantization.quantized import Calibration
+    from compressed_code.registry.quantizations import CALIBRATED
 
-    from compressed_code.quantization.parent import COMPANIONS, WEIGHT_FILES
-
-    if spec.hub is None:
-        return spec.checkpoint
-    wanted = ["config.json", *WEIGHT_FILES, *COMPANIONS]
-    try:
-        return Path(snapshot_download(spec.hub, revision=spec.revision, allow_patterns=wanted))
-    except (OSError, ValueError) as error:  # what huggingface_hub raises descends from these
-        reason = " ".join(str(error).split())[:200]
-        raise Unavailable(f"{spec.hub}: cannot be downloaded ({reason}); name a local folder") from None
-
-
-def _quantization(options: argparse.Namespace) -> "Quantization":
-    """The row that the options describe."""
-    from compressed_code.core.yaml_rows import parse_rows
-    from compressed_code.registry.quantizations import CALIBRATED, Quantization
-
-    fields = {
-        "label": options.method,
-        "method": options.method,
-        "symmetric": options.symmetric,
-        "embeddings": options.embeddings,
-        "seed": options.seed,
-        "calibration_rows": options.calibration_rows,
-    }
-    given = {"bits": options.bits, "group_size": options.group_size, "type": options.type}
-    fields |= {name: value for name, value in given.items() if value is not None}
-    if options.method in CALIBRATED:
-        # Files are text of the user's choice; the record names them.
-        fields["calibration"] = options.calibration_source or "corpus"
-    elif options.calibration or options.calibration_source or options.calibration_length != CALIBRATION_LENGTH:
-        raise InputError(f"--method {options.method} looks at no text; leave the calibration out")
-    return parse_rows(Quantization, {"quantize": fields}, Path("command line"))["quantize"]
-
-
-def _calibration(
-    parent: Path, tokenizer: "TokenizerSpec | None", options: argparse.Namespace
-) -> tuple[Sequence[Sequence[int]], "Provenance"]:
-    """Rows of ids, and where they come from. The tokenizer beside the weights serves unless the row names one."""
-    from compressed_code.core.hashing import sha256_of_file
-    from compressed_code.models.start_contexts import start_context
-    from compressed_code.quantization.calibration import calibration_rows
-    from compressed_code.quantization.record import Provenance
-    from compressed_code.registry.specs import TokenizerSpec
-    from compressed_code.tokenizers.files import open_tokenizer
-
-    if bool(options.calibration) == bool(options.calibration_source):
+    given = bool(options.calibration) + bool(options.calibration_source)
+    if options.method in CALIBRATED and given != 1:
         raise InputError(f"--method {options.method} needs either --calibration FILE … or --calibration-source")
-    if options.calibration_length < 1:
-        raise InputError(f"--calibration-length {options.calibration_length}: a row needs at least 1 token")
-    texts = [_text(file) for file in options.calibration or ()]
-    shape = {"rows": options.calibration_rows, "length": options.calibration_length, "seed": options.seed}
-    vocabulary = open_tokenizer(tokenizer or TokenizerSpec(key=str(parent), label=str(parent), path=str(parent)))
-    if options.calibration_source == "random":
-        rows = calibration_rows("random", vocabulary=len(vocabulary), control=vocabulary.added, **shape)
-        return rows, Provenance(options.model, "random", regenerate=_regenerated(options))
-    start = start_context(parent, "document").ids
-    if options.calibration_source == "self":
-        rows = calibration_rows("self", model=parent, start=start, **shape)
-        return rows, Provenance(options.model, "self", regenerate=_regenerated(options))
-    documents = _pieces([vocabulary.encode(text) for text in texts], options.calibration_length)
-    names = ", ".join(file.name for file in options.calibration)
-    files = {str(file): sha256_of_file(file) for file in options.calibration}
-    rows = calibration_rows("corpus", documents=documents, start=start, **shape)
-    return rows, Provenance(options.model, f"files: {names}", files, _regenerated(options))
-
-
-def _regenerated(options: argparse.Namespace) -> str:
-    """The command that draws the same ids again, from the same model and files."""
-    if options.calibration:
-        text = ["--calibration", *map(str, options.calibration)]
-    else:
-        text = ["--calibration-source", options.calibration_source]
-    return shlex.join(
-        [
-            *("python", "-m", "compressed_code", "quantize", options.model, "--method", options.method),
-            *("--bits", str(options.bits), *text),
-            *("--calibration-rows", str(options.calibration_rows)),
-            *("--calibration-length", str(options.calibration_length), "--seed", str(options.seed)),
-            *("--out", "DIR"),
-        ]
-    )
+    if options.method not in CALIBRATED:
+        if given or options.calibration_length != CALIBRATION_LENGTH:
+            raise InputError(f"--method {options.method} looks at no text; leave the calibration out")
+        return None
+    source = options.calibration_source or options.calibration
+    return Calibration(source, options.calibration_rows, options.calibration_length, options.seed)
 
 
 def _warn_of_fallbacks(model: str, record: Mapping[str, Any]) -> None:
@@ -192,15 +109,3 @@ def _warn_of_fallbacks(model: str, record: Mapping[str, Any]) -> None:
         f" stored instead as {instead}",
         file=sys.stderr,
     )
-
-
-def _pieces(documents: Sequence[Sequence[int]], length: int) -> list[Sequence[int]]:
-    """Files cut into documents of one row's length: few long files should all be used."""
-    return [document[first : first + length] for document in documents for first in range(0, len(document), length)]
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read as UTF-8 text ({error})") from None

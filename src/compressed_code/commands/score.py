@@ -3,12 +3,7 @@
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from compressed_code.core.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from typing import Any
 
 HELP = "Run samples against a benchmark's tests in a sandbox and estimate pass@k with intervals."
 BENCHMARK_HELP = "humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a .jsonl[.gz] file in HumanEval's or MBPP's form"
@@ -40,55 +35,27 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print the summary; per-sample outcomes go to a file where one is named."""
-    from compressed_code.benchmarks.execution import execute_samples, verify_tasks
-    from compressed_code.benchmarks.samples import missing_tasks, named, read_samples
-    from compressed_code.benchmarks.tasks import load_benchmark
+    from compressed_code.benchmarks.scoring import score
     from compressed_code.core.atomic_files import check_target
     from compressed_code.core.json_lines import write_rows
-    from compressed_code.sandbox import Limits, Sandbox
 
     if options.outcomes:
         check_target(options.outcomes, [options.samples, options.benchmark], "--outcomes")
-    tasks = load_benchmark(options.benchmark)
-    samples = read_samples(options.samples, tasks)
-    missing = missing_tasks(tasks, samples)
-    if missing and not options.partial:
-        few = f"{len(missing)} of {len(tasks)} tasks have no sample ({named(missing)})"
-        raise InputError(f"{options.samples}: {few}; add them, or score the others with --partial")
-    answered = [task for task in tasks if task.task_id not in set(missing)]
-    limits = Limits(cpu_seconds=options.seconds, wall_seconds=10 * options.seconds)
-    isolation = "none" if options.unsafe else "auto"
-    with Sandbox(isolation, options.workers, limits, options.packages) as sandbox:
-        sound, failing, seconds = verify_tasks(answered, sandbox)
-        if not sound:
-            raise InputError(f"{options.benchmark}: none of its tasks can be scored here ({_failures(failing)})")
-        scored = [sample for sample in samples if sample.task_id not in failing]
-        outcomes = execute_samples(sound, scored, sandbox, solution_seconds=seconds)
+    scores = score(
+        options.samples,
+        options.benchmark,
+        options.k,
+        partial=options.partial,
+        seconds=options.seconds,
+        workers=options.workers,
+        packages=options.packages,
+        isolation="none" if options.unsafe else "auto",
+    )
     if options.outcomes:
         fields = ["task_id", "sample", "passed", "outcome", "exception", "seconds"]
-        write_rows(options.outcomes, outcomes[fields].to_dict(orient="records"))
-    summary = {"benchmark": options.benchmark, "samples": str(options.samples), **_summary(outcomes, options.k)}
-    summary |= {"missing": missing, "excluded": failing}
-    if options.format == "json":
-        print(json.dumps(summary, indent=1))
-    else:
-        print(_table(summary))
-
-
-def _summary(outcomes: "pd.DataFrame", ks: tuple[int, ...]) -> dict[str, Any]:
-    from compressed_code.benchmarks.pass_rates import outcome_counts, pass_rates, syntax_valid_share, too_few_samples
-
-    counts = outcome_counts(outcomes)
-    summary = {"n_tasks": outcomes["task_id"].nunique(), "n_samples": len(outcomes)}
-    for row in pass_rates(outcomes, ks).itertuples():
-        summary[f"pass@{row.k}"] = {"value": row.value, "low": row.low, "high": row.high, "interval": row.interval}
-    summary["outcomes"] = counts.groupby("outcome", sort=False)["samples"].sum().to_dict()
-    raised = counts[counts["outcome"] == "exception"]
-    summary["exceptions"] = dict(zip(raised["exception"], raised["samples"].tolist(), strict=True))
-    summary["syntax_valid"] = syntax_valid_share(outcomes)
-    summary["isolation"] = outcomes["isolation"].iloc[0]
-    summary["too_few_samples"] = {f"pass@{k}": tasks for k, tasks in too_few_samples(outcomes, ks).items()}
-    return summary
+        write_rows(options.outcomes, scores.outcomes[fields].to_dict(orient="records"))
+    summary = scores.summary()
+    print(json.dumps(summary, indent=1) if options.format == "json" else _table(summary))
 
 
 def _table(summary: dict[str, Any]) -> str:
@@ -106,14 +73,9 @@ def _table(summary: dict[str, Any]) -> str:
     if summary["missing"]:
         lines.append(f"{len(summary['missing'])} tasks have no sample and do not count: {named(summary['missing'])}")
     if summary["excluded"]:
-        lines.append(f"excluded, since they cannot be scored here: {_failures(summary['excluded'])}")
+        problems = named([f"{task_id}: {problem}" for task_id, problem in summary["excluded"].items()])
+        lines.append(f"excluded, since they cannot be scored here: {problems}")
     return "\n".join(lines)
-
-
-def _failures(failing: dict[str, str]) -> str:
-    from compressed_code.benchmarks.samples import named
-
-    return named([f"{task_id}: {problem}" for task_id, problem in failing.items()])
 
 
 def _ks(text: str) -> tuple[int, ...]:

@@ -1,24 +1,24 @@
 """What models write for benchmark tasks, and what becomes of it: two tables, so that scoring anew needs no model."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from compressed_code.benchmarks.completions import STOP_SEQUENCES, extract_code
 from compressed_code.benchmarks.execution import Verification, execute_samples, verify_tasks
 from compressed_code.benchmarks.samples import Sample, named
 from compressed_code.benchmarks.tasks import benchmark_files, load_benchmark
 from compressed_code.benchmarks.verdict_store import VerdictStore
-from compressed_code.code_generation import Settings, batch_differences, end_ids, generate, input_ids, make_requests
+from compressed_code.code_generation.engine import write_programs
+from compressed_code.code_generation.preparation import prepare, written_code
+from compressed_code.code_generation.sample_files import batch_differences
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import RESULTS
 from compressed_code.measurements.subjects.writers import Writer, WriterSubject
 from compressed_code.measurements.tables import fingerprint, measure, measurement
-from compressed_code.models.load import load_model
-from compressed_code.registry.lookup import Registry
+from compressed_code.registry.lookup import Registry, find_model, load_registry
 from compressed_code.sandbox import Sandbox
 from compressed_code.tokenizers.files import open_tokenizer
 
@@ -51,22 +51,22 @@ def generations(
         Columns `task_id`, `tier`, `sample`, `completion` (up to the stop), `raw`, `finish`, `tokens`, `near_ties` (see
         `code_generation.Completion`; `near_ties.near_tie_summary` adds them up).
     """
-    vocabulary, tasks, model = open_tokenizer(writer.tokenizer), load_benchmark(benchmark), load_model(writer.path)
-    given = input_ids(tasks, writer.path, vocabulary.encode, chat=writer.spec.chat, context="document")
-    settings = Settings(
+    tasks = load_benchmark(benchmark)
+    ready = prepare(
+        writer.path,
+        open_tokenizer(writer.tokenizer),
+        tasks,
+        chat=writer.spec.chat,
+        samples=samples,
+        stop=stop,
         max_tokens=max_tokens,
         temperature=temperature,
         seed=seed,
-        stop=_stop(writer, stop),
-        end_ids=end_ids(model, writer.path),
         batch=batch,
         strict=strict,
     )
-    written = [
-        completion
-        for finished in generate(model, vocabulary, make_requests(given, samples), settings)
-        for completion in finished
-    ]
+    parts = write_programs(ready.model, ready.vocabulary, ready.requests, ready.settings)
+    written = [completion for finished in parts for completion in finished]
     tiers = {task.task_id: task.tier for task in tasks}
     place = {task_id: number for number, task_id in enumerate(tiers)}
     rows = [
@@ -78,14 +78,17 @@ def generations(
 
 
 @measurement(version=4, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=[])
-def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.DataFrame:
+def executions(
+    writer: Writer, generations: pd.DataFrame, benchmark: str = "zoo", *, directory: Path = RESULTS
+) -> pd.DataFrame:
     """Outcome of every completion in the sandbox; a program that ran before, whoever wrote it, does not run again.
 
     Every canonical solution runs first; a task that cannot be scored here is named on standard error and left out
     (`execution.verify_tasks`).
 
     Args:
-        settings: of `generations`.
+        generations: the programs, a table of that measurement.
+        directory: where verdicts are stored.
 
     Returns:
         Columns of `execution.execute_samples`, `tier`, `completion` (what followed the prompt, of a chat the code in
@@ -95,12 +98,11 @@ def executions(writer: Writer, benchmark: str = "zoo", **settings: Any) -> pd.Da
         InputError: no task can be scored here.
         Unavailable: there is no isolator on this system.
     """
-    written = measure(generations, [writer.spec.key], registry=_alone(writer), benchmark=benchmark, **settings)
-    if writer.spec.chat:
-        prompts = {task.task_id: task.prompt for task in load_benchmark(benchmark)}
-        written["completion"] = [extract_code(row.completion, prompts[row.task_id]) for row in written.itertuples()]
+    tasks = {task.task_id: task for task in load_benchmark(benchmark)}
+    code = [written_code(row.completion, tasks[row.task_id], chat=writer.spec.chat) for row in generations.itertuples()]
+    written = generations.assign(completion=code)
     with Sandbox() as sandbox:
-        store = VerdictStore(RESULTS, sandbox)
+        store = VerdictStore(directory, sandbox)
         sound, failing, seconds = _verified(benchmark, sandbox, store)
         if not sound:
             raise InputError(f"{benchmark}: none of its tasks can be scored here")
@@ -129,13 +131,16 @@ def batch_noise(
     """
     import torch
 
-    vocabulary, tasks = open_tokenizer(writer.tokenizer), load_benchmark(benchmark)
-    model = load_model(writer.path).to(getattr(torch, dtype))
-    given = input_ids(tasks, writer.path, vocabulary.encode, chat=writer.spec.chat, context="document")
-    settings = Settings(
-        max_tokens=max_tokens, stop=_stop(writer, None), end_ids=end_ids(model, writer.path), strict=strict
+    ready = prepare(
+        writer.path,
+        open_tokenizer(writer.tokenizer),
+        load_benchmark(benchmark),
+        chat=writer.spec.chat,
+        dtype=getattr(torch, dtype),
+        max_tokens=max_tokens,
+        strict=strict,
     )
-    return batch_differences(model, vocabulary, make_requests(given), settings, batches)
+    return batch_differences(ready.model, ready.vocabulary, ready.requests, ready.settings, batches)
 
 
 _VERIFIED: dict[tuple[str, ...], Verification] = {}
@@ -152,13 +157,49 @@ def _verified(benchmark: str, sandbox: Sandbox, store: VerdictStore) -> Verifica
     return _VERIFIED[key]
 
 
-def _stop(writer: Writer, stop: Sequence[str] | None) -> tuple[str, ...]:
-    if stop is not None:
-        return tuple(stop)
-    return () if writer.spec.chat else STOP_SEQUENCES
+def generate(
+    models: str | Iterable[str],
+    benchmark: str = "humaneval",
+    *,
+    samples: int = 1,
+    temperature: float = 0.0,
+    max_tokens: int = 512,
+    stop: Sequence[str] | None = None,
+    seed: int = 0,
+    registry: Registry | None = None,
+    directory: Path = RESULTS,
+) -> pd.DataFrame:
+    """The programs that models write for a benchmark's tasks; what an equal call wrote earlier is read.
 
+    Args:
+        models: registry key, path of a folder or GGUF file, Hub id, or MODEL+QUANTIZATION; or several.
+        benchmark: humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a file in HumanEval's or MBPP's format.
+        samples: answers to each task.
+        temperature: 0 is greedy.
+        max_tokens: most new tokens of a program.
+        stop: strings that end a program; by default the five of the HumanEval paper, in a chat none.
+        seed: of sampled programs.
+        registry: by default data/models.yml.
+        directory: where tables are stored.
 
-def _alone(writer: Writer) -> Registry:
-    """A registry of one row, so that a writer is found again as it was found before."""
-    key = writer.tokenizer.key
-    return Registry({key: writer.tokenizer}, {writer.spec.key: writer.spec.model_copy(update={"tokenizer": key})})
+    Returns:
+        Column `model` and those of the measurement `generations`; of a chat's answer, `completion` is the code in it.
+        `score` takes the rows of one model as they are.
+
+    Raises:
+        InputError: a model or benchmark is unknown or broken.
+        Unavailable: none of the models can be had on this machine.
+
+    Example:
+        >>> programs = generate("zoo-xs", "zoo-ood", max_tokens=8)
+        >>> programs[["model", "task_id"]].head(1).values.tolist()
+        [['zoo-xs', 'Zoo/ood/0']]
+    """
+    settings = {"samples": samples, "temperature": temperature, "max_tokens": max_tokens, "seed": seed}
+    settings |= {"benchmark": benchmark, "stop": None if stop is None else list(stop)}
+    registry = registry or load_registry()
+    written = measure(generations, models, registry=registry, directory=directory, **settings)
+    tasks = {task.task_id: task for task in load_benchmark(benchmark)}
+    chats = {model: find_model(model, registry).chat for model in written["model"].unique()}
+    columns = zip(written["model"], written["task_id"], written["completion"], strict=True)
+    return written.assign(completion=[written_code(text, tasks[task], chat=chats[m]) for m, task, text in columns])

@@ -8,17 +8,17 @@ import pandas as pd
 
 from compressed_code.checkpoints.hub import gguf_settings, open_remote_model
 from compressed_code.cold_start import distribution as engine
-from compressed_code.cold_start.metrics import entropy, first_tokens
+from compressed_code.cold_start.metrics import entropy, first_tokens, top_tokens
 from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import RESULTS
 from compressed_code.measurements.subjects.models import CheckpointSubject, HubModel, ModelSubject
-from compressed_code.measurements.tables import measure, measurement
+from compressed_code.measurements.tables import for_each, measure, measurement
 from compressed_code.measurements.tokenizers import vocabulary
 from compressed_code.models.load import load_model
 from compressed_code.models.precision import precision_of
 from compressed_code.models.start_contexts import StartContext, start_context
 from compressed_code.registry.languages import KEYWORDS_FILE, keyword_union, select_languages
 from compressed_code.registry.lookup import Registry, find_model, load_registry, tokenizer_name
-from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import vocabulary_table
 
@@ -81,7 +81,7 @@ def warm_start(model: Path, kept: int = 50) -> pd.DataFrame:
     """
     import torch
 
-    tokenizer = open_tokenizer(TokenizerSpec(key=str(model), label=str(model), path=str(model)))
+    tokenizer = open_tokenizer(model)
     table = vocabulary_table(tokenizer, keyword_union(select_languages(None)))
     bare = table[table["form"] == "bare"].drop_duplicates("keyword")
     precision, tables = precision_of(model), []
@@ -99,8 +99,47 @@ def warm_start(model: Path, kept: int = 50) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).assign(precision=precision)
 
 
+def cold_start_probabilities(
+    models: str | Iterable[str],
+    contexts: str | Iterable[str] = ("document",),
+    *,
+    top: int | None = None,
+    registry: Registry | None = None,
+    directory: Path = RESULTS,
+) -> pd.DataFrame:
+    """What models want to write before any prompt: the probability of every token at the start of a text.
+
+    Args:
+        models: registry key, path of a folder or GGUF file, Hub id, or MODEL+QUANTIZATION; or several. Of one on a Hub
+            only the tensors that are needed are fetched.
+        contexts: of `start_contexts.CONTEXTS`: what stands before the first token.
+        top: only so many of the most probable tokens of each model and context, ties by id.
+        registry: by default data/models.yml.
+        directory: where tables are stored.
+
+    Returns:
+        `with_tokens(cold_starts(...))`; with `top`, most probable first.
+
+    Raises:
+        InputError: a model is unknown or broken, or its tokenizer is.
+        Unavailable: nothing could be measured.
+
+    Example:
+        >>> cold_start_probabilities("zoo-m", top=1)["bytes"].tolist()
+        [b'def']
+    """
+    registry = registry or load_registry()
+    distributions = cold_starts(models, contexts, registry=registry, directory=directory)
+    tokens = with_tokens(distributions, registry=registry, directory=directory)
+    return tokens if top is None else for_each(tokens, ["model", "context"], top_tokens, top)
+
+
 def cold_starts(
-    models: Iterable[str], contexts: Iterable[str] = ("document",), registry: Registry | None = None
+    models: str | Iterable[str],
+    contexts: str | Iterable[str] = ("document",),
+    *,
+    registry: Registry | None = None,
+    directory: Path = RESULTS,
 ) -> pd.DataFrame:
     """Cold starts of several models in several contexts, stacked; columns `model` and those of `cold_start`.
 
@@ -110,10 +149,10 @@ def cold_starts(
         InputError: a model is unknown or broken.
         Unavailable: nothing could be measured.
     """
-    models, tables = list(models), []
-    for context in contexts:
+    tables = []
+    for context in [contexts] if isinstance(contexts, str) else contexts:
         try:
-            tables.append(measure(cold_start, models, context=context, registry=registry))
+            tables.append(measure(cold_start, models, context=context, registry=registry, directory=directory))
         except Unavailable:
             continue  # measure has named every model it left out
     if not tables:
@@ -121,7 +160,9 @@ def cold_starts(
     return pd.concat(tables, ignore_index=True)
 
 
-def with_tokens(distributions: pd.DataFrame, registry: Registry | None = None) -> pd.DataFrame:
+def with_tokens(
+    distributions: pd.DataFrame, *, registry: Registry | None = None, directory: Path = RESULTS
+) -> pd.DataFrame:
     """Cold starts joined with what their tokens are.
 
     Args:
@@ -136,7 +177,9 @@ def with_tokens(distributions: pd.DataFrame, registry: Registry | None = None) -
     """
     registry = registry or load_registry()
     names = {model: _tokenizer_of(model, registry) for model in distributions["model"].unique()}
-    vocabularies = {name: measure(vocabulary, [name], registry=registry) for name in set(names.values())}
+    vocabularies = {
+        name: measure(vocabulary, name, registry=registry, directory=directory) for name in set(names.values())
+    }
     parts = []
     for (model, context), rows in distributions.groupby(["model", "context"], sort=False, observed=True):
         try:

@@ -1,6 +1,6 @@
 """Fidelity and footprint of compressed models against their parents."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import RESULTS
 from compressed_code.fidelity.footprint import footprint as measure_footprint
 from compressed_code.fidelity.footprint import sizes
 from compressed_code.fidelity.loss_changes import document_losses
@@ -26,7 +27,7 @@ from compressed_code.registry.languages import (
     load_programs,
     select_languages,
 )
-from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.registry.lookup import Registry
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
@@ -122,23 +123,37 @@ def footprint(pair: Pair, program: str = "bank_account", rounds: int = 3) -> pd.
     return measure_footprint(pair.parent, pair.child, documents, start_ids(pair.parent, "document"), rounds=rounds)
 
 
-def losses_by_document(pairs: Iterable[str]) -> pd.DataFrame:
-    """`loss_changes.document_losses` of several pairs, stacked, with a column `pair`."""
-    return _of_pairs(pairs, document_losses)
+def losses_by_document(pairs: str | Iterable[str], **where: Any) -> pd.DataFrame:
+    """`loss_changes.document_losses` of several pairs, stacked, with a column `pair`.
+
+    Args:
+        where: `registry` and `directory`, as of `measure`.
+    """
+    return _of_pairs(pairs, document_losses, where)
 
 
-def fidelity_by(pairs: Iterable[str], by: Iterable[str] = (), **summary: Any) -> pd.DataFrame:
+def fidelity_by(
+    pairs: str | Iterable[str],
+    by: Iterable[str] = (),
+    *,
+    registry: Registry | None = None,
+    directory: Path = RESULTS,
+    **summary: Any,
+) -> pd.DataFrame:
     """`divergences.fidelity_summary` of several pairs, one after the other, so that one pair's tokens are in memory.
 
     Args:
         pairs: names of `PairSubject`.
         by: columns of `fidelity`, for example `["token_class"]`.
+        registry: by default data/models.yml.
+        directory: where tables are stored.
         summary: further arguments of `fidelity_summary`.
 
     Returns:
         Column `pair` and those of `fidelity_summary`. A pair that cannot be had here is named and left out.
     """
-    return _of_pairs(pairs, lambda tokens: fidelity_summary(tokens, list(by), **summary))
+    where = {"registry": registry, "directory": directory}
+    return _of_pairs(pairs, lambda tokens: fidelity_summary(tokens, list(by), **summary), where)
 
 
 _LAST: dict[tuple[Any, ...], Reading] = {}
@@ -182,12 +197,14 @@ def _read_by(parent: Path, translations: int, precision: Precision) -> Reading:
     return _LAST[key]
 
 
-def _of_pairs(pairs: Iterable[str], summarise: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+def _of_pairs(
+    pairs: str | Iterable[str], summarise: Callable[[pd.DataFrame], pd.DataFrame], where: Mapping[str, Any]
+) -> pd.DataFrame:
     """Apply a function to one pair's tokens at a time; a pair that cannot be had here is named and left out."""
     tables = []
-    for pair in dict.fromkeys(pairs):
+    for pair in [pairs] if isinstance(pairs, str) else dict.fromkeys(pairs):
         try:
-            tokens = measure(fidelity, [pair])
+            tokens = measure(fidelity, pair, **where)
         except Unavailable:
             continue  # measure has named it
         tables.append(summarise(tokens))
@@ -198,4 +215,4 @@ def _of_pairs(pairs: Iterable[str], summarise: Callable[[pd.DataFrame], pd.DataF
 
 
 def _tokenizer(path: Path) -> Vocabulary:
-    return open_tokenizer(TokenizerSpec(key=str(path), label=str(path), path=str(path)))
+    return open_tokenizer(path)

@@ -50,9 +50,9 @@ class SubjectKind(Protocol):
 
     def find(self, name: str, registry: Registry) -> Any: ...
 
-    def key_fields(self, spec: Any) -> Mapping[str, Any]: ...
+    def key_fields(self, spec: Any, registry: Registry) -> Mapping[str, Any]: ...
 
-    def open(self, spec: Any) -> Any: ...
+    def open(self, spec: Any, registry: Registry) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,11 @@ class Measurement:
         version: bumped whenever the definition changes.
         subject: kind of its subjects.
         inputs: parameters → files and folders it reads besides the subject; their content enters the key.
-        uses: measurements of the same subject it reads; their versions and inputs enter the key.
+        uses: measurements of the same subject whose tables `compute` is given, each under its name; their versions and
+            inputs enter the key.
         packages: packages whose version the provenance records.
-        compute: opened subject, parameters → table.
+        compute: opened subject, parameters, tables of `uses` → table; where it names a `directory`, it is given the one
+            that tables are stored in.
     """
 
     name: str
@@ -77,22 +79,34 @@ class Measurement:
     packages: tuple[str, ...]
     compute: Callable[..., pd.DataFrame]
 
+    def __call__(self, subjects: str | Iterable[str], **options: Any) -> pd.DataFrame:
+        """`measure(self, subjects, **options)`."""
+        return measure(self, subjects, **options)
+
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All parameters: those given, the others by default, those it hands on to what it uses included.
+        """All parameters, those of what it uses included: the ones given, the others by default.
 
         Raises:
             TypeError: a parameter it does not have.
         """
-        declared = list(signature(self.compute).parameters.values())[1:]  # the first one is the subject
-        known = {one.name: one.default for one in declared if one.kind is not one.VAR_KEYWORD}
-        unknown = set(given) - set(known)
-        if any(one.kind is one.VAR_KEYWORD for one in declared):
-            handed_on = {name: value for name, value in given.items() if name in unknown}
-            for used in self.uses:
-                known = {**used.parameters(handed_on), **known}
-        elif unknown:
-            raise TypeError(f"{self.name} has no parameter {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+        known: dict[str, Any] = {}
+        for used in self.uses:
+            known |= used.parameters({})
+        known |= self._own()
+        unknown = ", ".join(sorted(set(given) - set(known)))
+        if unknown:
+            raise TypeError(f"{self.name} has no parameter {unknown}; it has {', '.join(known)}")
         return {**known, **given}
+
+    def _own(self) -> dict[str, Any]:
+        """Name → default of the parameters of `compute` itself."""
+        given = {"directory", *(used.name for used in self.uses)}
+        _, *declared = signature(self.compute).parameters.values()  # the first one is the subject
+        return {one.name: one.default for one in declared if one.name not in given}
+
+    def _take(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Of all parameters those that are its own or of what it uses."""
+        return {name: parameters[name] for name in self.parameters({})}
 
 
 def measurement(
@@ -121,7 +135,7 @@ def measurement(
 
 def measure(
     what: Measurement,
-    subjects: Iterable[str],
+    subjects: str | Iterable[str],
     *,
     directory: Path = RESULTS,
     registry: Registry | None = None,
@@ -134,7 +148,7 @@ def measure(
 
     Args:
         what: the measurement.
-        subjects: registry keys, paths or Hub ids.
+        subjects: registry keys, paths or Hub ids; or one of them.
         directory: where tables are stored.
         registry: by default data/models.yml.
         parameters: of the measurement; JSON values.
@@ -145,9 +159,14 @@ def measure(
     Raises:
         InputError: a subject is unknown or broken.
         Unavailable: none of the subjects can be had.
+
+    Example:
+        >>> from compressed_code.measurements.fidelity import stored_size
+        >>> measure(stored_size, "zoo-m")[["model", "parameters"]].values.tolist()
+        [['zoo-m', 1006720]]
     """
     registry = registry or load_registry()
-    names = list(dict.fromkeys(subjects))
+    names = [subjects] if isinstance(subjects, str) else list(dict.fromkeys(subjects))
     tables, gaps = {}, []
     for name in tqdm(names, desc=what.name, delay=PROGRESS_DELAY, disable=None, leave=False):
         try:
@@ -221,12 +240,13 @@ def _one_table(
         "measurement": what.name,
         "version": what.version,
         "parameters": parameters,
-        "subject": what.subject.key_fields(spec),
+        "subject": what.subject.key_fields(spec, registry),
         "inputs": {path.name: fingerprint(path) for path in what.inputs(**parameters)},
     }
     if what.uses:
         ingredients["uses"] = {
-            used.name: [used.version, *(fingerprint(path) for path in used.inputs(**parameters))] for used in what.uses
+            used.name: [used.version, *(fingerprint(path) for path in used.inputs(**used._take(parameters)))]
+            for used in what.uses
         }
     key = table_key(ingredients)
     table = _read_stored(directory, what.name, key)
@@ -234,18 +254,29 @@ def _one_table(
         with locked(directory, what.name, key):
             table = _read_stored(directory, what.name, key)  # another process may have been first
             if table is None:
-                table = _compute(what, name, spec, key, ingredients, directory)
+                table = _compute(what, name, spec, registry, key, ingredients, directory)
     if not _INSIDE.get():
         note_read(TableRead(what.name, name, parameters, key))
     return table
 
 
 def _compute(
-    what: Measurement, name: str, spec: Any, key: str, ingredients: Mapping[str, Any], directory: Path
+    what: Measurement,
+    name: str,
+    spec: Any,
+    registry: Registry,
+    key: str,
+    ingredients: Mapping[str, Any],
+    directory: Path,
 ) -> pd.DataFrame:
-    started = time.perf_counter()
+    started, parameters = time.perf_counter(), ingredients["parameters"]
     with _computing():
-        table = what.compute(what.subject.open(spec), **ingredients["parameters"])
+        given = {one: parameters[one] for one in what._own()}
+        for used in what.uses:
+            given[used.name] = _one_table(used, name, registry, used._take(parameters), directory)
+        if "directory" in signature(what.compute).parameters:
+            given["directory"] = directory
+        table = what.compute(what.subject.open(spec, registry), **given)
     seconds = round(time.perf_counter() - started, 3)
     provenance = _provenance(ingredients, what.packages, seconds)
     try:

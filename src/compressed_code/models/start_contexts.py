@@ -16,7 +16,6 @@ from typing import Any
 
 from compressed_code.checkpoints.files.gguf_files import GgufFiles
 from compressed_code.core.errors import InputError, Unavailable
-from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.gguf import is_gguf
 
@@ -105,7 +104,7 @@ def _document_start(path: Path, special: SpecialTokens) -> StartContext:
 
 
 def _token_of(path: Path, text: bytes, name: str) -> int:
-    vocabulary = open_tokenizer(TokenizerSpec(key=str(path), label=str(path), path=str(path)))
+    vocabulary = open_tokenizer(path)
     found = [
         token_id
         for token_id, token in enumerate(vocabulary.tokens)

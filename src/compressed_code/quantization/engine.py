@@ -1,17 +1,4 @@
-"""Quantize a model: one interface over our own round to nearest and GPTQ, GGUF types, and five libraries.
-
-libraries                 what quantization libraries need around them
-parent, storage, record   the model that is quantized; the folder a variant is written to; what stands beside it
-round_to_nearest,         our own methods: codes, scales and zero points of every matrix; GPTQ of one matrix, and of
-gptq, gptq_layers         all layers of a model one after the other
-gptq_backends,            the libraries' methods
-auto_gptq_backend,
-other_backends
-pinned, pinned_worker     a process whose arithmetic is the same on every machine, for libraries that compute in float32
-gptq_format               the layout GPTQ checkpoints are published in
-quantized_matrix          what a method makes of one matrix
-calibration               the token ids a calibrated method sees
-"""
+"""The interface of all methods: a model and a row of settings in, a folder that transformers opens out."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -39,24 +26,24 @@ from compressed_code.quantization.record import (
     OWN_PACKAGE,
     Provenance,
     Rows,
-    account,
-    computed_by,
     hash_of_ids,
     installed_version,
     name_of,
-    origin,
+    provenance_of,
     read_record,
+    size_report,
+    versions_of,
     write_record,
 )
 from compressed_code.quantization.storage import WEIGHTS_FILE, staged, write_folder
 from compressed_code.registry.quantizations import CALIBRATED, Quantization
 
-__all__ = ["VARIANTS", "Provenance", "find_variant", "quantize", "read_record", "variant"]
+__all__ = ["VARIANTS", "Provenance", "read_record", "variant", "write_variant"]
 
 GGUF_FILE = "model.gguf"
 
 
-def quantize(
+def write_variant(
     parent: Path,
     quantization: Quantization,
     destination: Path,
@@ -85,10 +72,6 @@ def quantize(
         InputError: a group size that does not divide, bits out of range, calibration that is missing or too short, a
             broken parent, an existing destination; nothing is written then.
         Unavailable: the library is not installed or cannot do this on this machine.
-
-    Example:
-        >>> row = load_quantizations()["rtn-4-g32"]  # doctest: +SKIP
-        >>> quantize(Path("data/zoo/zoo-l"), row, Path("build/zoo-l-4-bit"))  # doctest: +SKIP
     """
     model = Parent(parent)
     model.chosen(quantization)
@@ -99,7 +82,7 @@ def quantize(
         else:
             content = _write_folder(model, quantization, calibration or [], folder)
         provenance = provenance or Provenance(name_of(parent))
-        write_record(folder, {**origin(quantization, calibration, provenance, model.fingerprint()), **content})
+        write_record(folder, {**provenance_of(quantization, calibration, provenance, model.fingerprint()), **content})
     return destination / GGUF_FILE if quantization.method == "gguf" else destination
 
 
@@ -112,27 +95,19 @@ def variant(
     row without its names, the calibration ids, the packages at work.
 
     Returns, Raises:
-        As `quantize`.
+        As `write_variant`.
     """
-    destination, path = _place(parent, quantization, calibration, directory)
+    destination, path = _path_of(parent, quantization, calibration, directory)
     if not path.exists():
         try:
-            quantize(parent, quantization, destination, calibration)
+            write_variant(parent, quantization, destination, calibration)
         except InputError:
             if not path.exists():  # else another process wrote it meanwhile
                 raise
     return path
 
 
-def find_variant(
-    parent: Path, quantization: Quantization, calibration: Rows | None = None, directory: Path = VARIANTS
-) -> Path | None:
-    """Where `variant` keeps a variant that was made before; `None` where it was not."""
-    path = _place(parent, quantization, calibration, directory)[1]
-    return path if path.exists() else None
-
-
-def _place(parent: Path, quantization: Quantization, calibration: Rows | None, directory: Path) -> tuple[Path, Path]:
+def _path_of(parent: Path, quantization: Quantization, calibration: Rows | None, directory: Path) -> tuple[Path, Path]:
     """Folder of a variant and, of a GGUF variant, the file in it."""
     library = LIBRARIES[quantization.method].package
     ingredients = {
@@ -181,7 +156,7 @@ def _write_folder(model: Parent, quantization: Quantization, calibration: Rows, 
     layout = "GPTQ version 1" if reason is None else f"decoded numbers, since {reason}"
     if reason is None and quantization.embeddings:
         layout += ", embeddings as decoded numbers"
-    return {"layout": layout, **account(matrices, untouched, folder / WEIGHTS_FILE)}
+    return {"layout": layout, **size_report(matrices, untouched, folder / WEIGHTS_FILE)}
 
 
 def _write_gguf(model: Parent, quantization: Quantization, folder: Path) -> dict[str, Any]:
@@ -208,7 +183,7 @@ def _write_gguf(model: Parent, quantization: Quantization, folder: Path) -> dict
     rest = [tensor for tensor in tensors if len(tensor.shape) != 2]
     untouched = (sum(int(tensor.n_bytes) * 8 for tensor in rest), sum(int(tensor.n_elements) for tensor in rest))
     libraries = sorted({matrix["library"] for matrix in matrices})
-    return {**computed_by("gguf", libraries), "layout": "GGUF", **account(matrices, untouched, path)}
+    return {**versions_of("gguf", libraries), "layout": "GGUF", **size_report(matrices, untouched, path)}
 
 
 def _solve(model: Parent, quantization: Quantization, calibration: Rows) -> Mapping[str, QuantizedWeight]:

@@ -91,7 +91,7 @@ def read_record(path: Path) -> dict[str, Any]:
         raise InputError(f"{file}: cannot be read ({error})") from None
 
 
-def origin(
+def provenance_of(
     quantization: Quantization, calibration: Rows | None, provenance: Provenance, parent: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the record says of how a variant was made.
@@ -107,7 +107,7 @@ def origin(
         "format": FORMAT_VERSION,
         "parent": {"name": provenance.parent, "sha256": dict(parent)},
         **quantization.model_dump(include={"method", "type", "bits", "group_size", "symmetric", "embeddings", "seed"}),
-        **computed_by(quantization.method),
+        **versions_of(quantization.method),
         "kernel": library.kernel,
         "calibration": None,
     }
@@ -125,7 +125,7 @@ def origin(
     return facts
 
 
-def computed_by(method: str, packages: Sequence[str] = ()) -> dict[str, Any]:
+def versions_of(method: str, packages: Sequence[str] = ()) -> dict[str, Any]:
     """What the record says of the packages that computed the codes, and of those at work around them.
 
     Args:
@@ -152,7 +152,7 @@ def name_of(parent: Path) -> str:
     return next((row.key for row in rows if row.path and row.location.resolve() == parent.resolve()), str(parent))
 
 
-def account(matrices: list[dict[str, Any]], untouched: tuple[int, int], weights: Path) -> dict[str, Any]:
+def size_report(matrices: list[dict[str, Any]], untouched: tuple[int, int], weights: Path) -> dict[str, Any]:
     """What the record says of a variant's size.
 
     Args:

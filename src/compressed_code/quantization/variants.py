@@ -14,7 +14,6 @@ from compressed_code.quantization.calibration import calibration_rows
 from compressed_code.quantization.engine import variant
 from compressed_code.quantization.parent import Parent
 from compressed_code.registry.quantizations import CalibrationSource, Quantization
-from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
@@ -58,7 +57,7 @@ def _rows(
     Args:
         fingerprint: of the parent, so that a changed one is read anew.
     """
-    tokenizer = open_tokenizer(TokenizerSpec(key=str(parent), label=str(parent), path=str(parent)))
+    tokenizer = open_tokenizer(parent)
     return calibration_rows(
         source,
         rows=rows,

@@ -36,6 +36,10 @@ def load_registry(path: Path = REGISTRY_FILE) -> Registry:
     Raises:
         InputError: naming file, row and field: an unknown field, a duplicate key, a missing parent or tokenizer,
             a cycle of parents, a revision that YAML read as a number.
+
+    Example:
+        >>> load_registry().models["zoo-m"].label
+        'Zoo M'
     """
     content = read_yaml(path)
     unknown = sorted(set(map(str, content)) - {"tokenizers", "models"})

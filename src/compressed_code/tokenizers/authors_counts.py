@@ -12,7 +12,7 @@ from compressed_code.core.paths import DATA
 from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
 from compressed_code.registry.languages import Language
 from compressed_code.tokenizers.composition import dead_tokens, special_character_share
-from compressed_code.tokenizers.coverage import coverage_table
+from compressed_code.tokenizers.keyword_coverage import coverage_table
 
 RECORDED_FILE = DATA / "reference" / "authors-tokenizers.yml"
 

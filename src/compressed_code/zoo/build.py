@@ -151,7 +151,7 @@ def write_scores(path: Path, keys: Sequence[str] | None = None) -> pd.DataFrame:
 
 
 def _train_in_process(key: str, position: int) -> bool:
-    command = [sys.executable, "-m", "compressed_code", "zoo", "--train", key, "--position", str(position)]
+    command = [sys.executable, "-P", "-m", "compressed_code", "zoo", "--train", key, "--position", str(position)]
     return subprocess.run(command, env={**os.environ, **_KEEP_MEMORY}).returncode == 0
 
 

@@ -8,7 +8,7 @@ from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import ROOT
 from compressed_code.models.double_precision import in_float64
 from compressed_code.models.load import load_model
-from compressed_code.quantization.engine import quantize
+from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.methods.gptq import error_feedback, gptq
 from compressed_code.quantization.methods.gptq_layers import solve_with_gptq
 from compressed_code.quantization.parent import Parent
@@ -110,7 +110,7 @@ def test_rows_of_several_lengths_count_their_own_tokens_only(models, calibration
 
 @pytest.mark.parametrize(("bits", "group_size"), [(5, 8), (6, None), (3, None), (2, 8)])
 def test_any_width_and_group_size_that_divides_is_written(tmp_path, models, calibration, bits, group_size):
-    folder = quantize(models["llama"], row(bits, group_size), tmp_path / "variant", calibration)
+    folder = write_variant(models["llama"], row(bits, group_size), tmp_path / "variant", calibration)
     found = solve_with_gptq(Parent(models["llama"]), row(bits, group_size), calibration)
     written = load_model(folder)
     for name, matrix in found.items():

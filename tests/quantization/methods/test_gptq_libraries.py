@@ -17,7 +17,7 @@ from compressed_code.models.load import load_model
 from compressed_code.models.start_contexts import start_context
 from compressed_code.quantization import gptq_format
 from compressed_code.quantization.calibration import calibration_rows
-from compressed_code.quantization.engine import quantize
+from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.methods.libraries import never_zero, one_thread, without_compilation
 from compressed_code.quantization.methods.pinned_worker import SOLVERS
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
@@ -175,7 +175,7 @@ def assert_better_than_rounding(parent: Path, folder: Path, calibration, grid: t
 def test_gptq_loses_less_than_rounding_in_every_layer(
     tmp_path, llama, calibration, method, bits, group_size, symmetric
 ):
-    folder = quantize(llama, row(method, bits, group_size, symmetric=symmetric), tmp_path / "variant", calibration)
+    folder = write_variant(llama, row(method, bits, group_size, symmetric=symmetric), tmp_path / "variant", calibration)
     assert_better_than_rounding(llama, folder, calibration, (bits, group_size, symmetric))
 
 
@@ -189,7 +189,7 @@ def test_gptq_loses_less_than_rounding_in_every_layer_of_the_zoo(tmp_path, metho
     text = calibration_rows(
         "tasks", rows=16, length=128, documents=documents, start=start_context(parent, "document").ids
     )
-    folder = quantize(parent, row(method, 3, 32), tmp_path / "variant", text)
+    folder = write_variant(parent, row(method, 3, 32), tmp_path / "variant", text)
     assert_better_than_rounding(parent, folder, text, (3, 32, False))
 
 
@@ -229,7 +229,7 @@ def test_every_reader_computes_the_same(tmp_path, request, calibration, method, 
     """Against our own decoder. Kernels round weights to float16; transformers' 4-bit one and GPTQModel all numbers."""
     quantization = row(method, bits, 32)
     parent = request.getfixturevalue(parent)
-    folder = quantize(parent, quantization, tmp_path / "variant", None if method == "rtn" else calibration)
+    folder = write_variant(parent, quantization, tmp_path / "variant", None if method == "rtn" else calibration)
     assert read_record(folder)["stored"] == "packed"
     ids = torch.tensor(calibration[:1])
     expected, *others = all_logits(folder, [load_model, by_transformers, by_auto_gptq, by_gptqmodel], ids)
@@ -251,7 +251,7 @@ COMBINATIONS = [
 @pytest.mark.parametrize(("bits", "group_size", "symmetric"), COMBINATIONS)
 def test_every_reader_runs_every_width_and_group_size(tmp_path, wide, calibration, bits, group_size, symmetric):
     """What is packed is what plain transformers and GPTQModel run, in the precision the file names and in float32."""
-    folder = quantize(wide, row("rtn", bits, group_size, symmetric=symmetric), tmp_path / "variant")
+    folder = write_variant(wide, row("rtn", bits, group_size, symmetric=symmetric), tmp_path / "variant")
     packed = read_record(folder)["stored"] == "packed"
     assert packed == (group_size != 8 and (bits, group_size) not in [(4, None), (4, 16)])
     openers = [load_model, by_transformers, by_plain_transformers, *((by_auto_gptq, by_gptqmodel) if packed else ())]
@@ -265,7 +265,7 @@ def test_every_reader_runs_every_width_and_group_size(tmp_path, wide, calibratio
 @pytest.mark.parametrize("bits", [3, 4])
 @pytest.mark.parametrize("group_size", [256, 512, 1024])
 def test_every_reader_runs_large_groups(tmp_path, large, calibration, bits, group_size):
-    folder = quantize(large, row("rtn", bits, group_size), tmp_path / "variant")
+    folder = write_variant(large, row("rtn", bits, group_size), tmp_path / "variant")
     assert read_record(folder)["stored"] == "packed"
     ids = torch.tensor(calibration[:1])
     expected, *others = all_logits(folder, [load_model, by_transformers, by_auto_gptq, by_gptqmodel], ids)
@@ -280,7 +280,7 @@ def test_every_reader_runs_large_groups(tmp_path, large, calibration, bits, grou
 def test_what_is_not_packed_could_not_be_run(tmp_path, wide, calibration, monkeypatch, bits, group_size, symmetric):
     """Packed all the same, transformers refuses it; GPTQ's format itself would hold it, and we read it."""
     monkeypatch.setattr(gptq_format, "runs", lambda *_: True)
-    folder = quantize(wide, row("rtn", bits, group_size, symmetric=symmetric), tmp_path / "variant")
+    folder = write_variant(wide, row("rtn", bits, group_size, symmetric=symmetric), tmp_path / "variant")
     assert read_record(folder)["stored"] == "packed"
     ids = torch.tensor(calibration[:1])
     assert all_logits(folder, [load_model], ids)[0].isfinite().all()
@@ -291,7 +291,7 @@ def test_what_is_not_packed_could_not_be_run(tmp_path, wide, calibration, monkey
 def test_whole_rows_of_4_bits_would_lose_their_zero_points(tmp_path, narrow, calibration, monkeypatch):
     """No error, but other numbers: why they are not packed even where the rows are short enough for the kernel."""
     monkeypatch.setattr(gptq_format, "runs", lambda *_: True)
-    folder = quantize(narrow, row("rtn", 4, None), tmp_path / "variant")
+    folder = write_variant(narrow, row("rtn", 4, None), tmp_path / "variant")
     expected, computed = all_logits(folder, [load_model, by_plain_transformers], torch.tensor(calibration[:1]))
     assert (computed - expected).abs().max() > 0.2 * expected.abs().max()
 
@@ -300,7 +300,7 @@ def test_the_codes_do_not_depend_on_the_number_of_threads(tmp_path, llama, calib
     before, hashes = torch.get_num_threads(), set()
     for threads in (1, 3):
         torch.set_num_threads(threads)
-        folder = quantize(llama, row("gptq", 3, 32), tmp_path / str(threads), calibration)
+        folder = write_variant(llama, row("gptq", 3, 32), tmp_path / str(threads), calibration)
         assert torch.get_num_threads() == threads
         hashes.add(read_record(folder)["weights_sha256"])
     torch.set_num_threads(before)
@@ -310,7 +310,9 @@ def test_the_codes_do_not_depend_on_the_number_of_threads(tmp_path, llama, calib
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_bytes_and_other_text_others(tmp_path, llama, calibration, method):
     texts = [calibration, calibration, calibration[::-1][:8]]
-    paths = [quantize(llama, row(method, 3, 32), tmp_path / str(number), text) for number, text in enumerate(texts)]
+    paths = [
+        write_variant(llama, row(method, 3, 32), tmp_path / str(number), text) for number, text in enumerate(texts)
+    ]
     records = [read_record(path) for path in paths]
     assert records[0]["weights_sha256"] == records[1]["weights_sha256"] != records[2]["weights_sha256"]
     assert records[0]["calibration"]["sha256"] != records[2]["calibration"]["sha256"]
@@ -343,11 +345,11 @@ def test_the_record_says_how_to_draw_the_calibration_ids_again(tmp_path, llama, 
     assert found["files"] == files
     assert (found["source"], found["seed"], found["rows"], found["length"]) == ("files: a b.py, c.py", 5, 3, 24)
     *command, out = shlex.split(found["regenerate"])
-    assert (command[:3], out) == (["python", "-m", "compressed_code"], "DIR")
-    assert main([*command[3:], "two"]) == 0
+    assert (command[:2], out) == (["compressed-code", "quantize"], "DIR")
+    assert main([*command[1:], "two"]) == 0
     assert read_record(tmp_path / "two")["calibration"] == found
     command[command.index("--seed") + 1] = "6"
-    assert main([*command[3:], "three"]) == 0
+    assert main([*command[1:], "three"]) == 0
     assert read_record(tmp_path / "three")["calibration"]["sha256"] != found["sha256"]
 
 
@@ -355,7 +357,7 @@ def test_odd_layers_are_stored_decoded(tmp_path, odd, calibration):
     """Whole rows work for any shape; three bits of GPTQModel are the gap."""
     decoded = []
     for method in (*LIBRARIES, "gptq"):
-        folder = quantize(odd, row(method, 4, None), tmp_path / method, calibration)
+        folder = write_variant(odd, row(method, 4, None), tmp_path / method, calibration)
         assert read_record(folder)["stored"] == "dequantized"
         decoded.append(load_file(folder / "model.safetensors"))
     name = "model.layers.1.mlp.down_proj.weight"
@@ -365,10 +367,10 @@ def test_odd_layers_are_stored_decoded(tmp_path, odd, calibration):
     for other, share in ((decoded[1], 0.99), (decoded[2], 0.9)):
         assert min(float(torch.isclose(decoded[0][key], other[key]).float().mean()) for key in other) > share
     for method in ("gptq", "auto-gptq"):
-        folder = quantize(odd, row(method, 3, None), tmp_path / f"{method}-3", calibration)
+        folder = write_variant(odd, row(method, 3, None), tmp_path / f"{method}-3", calibration)
         assert read_record(folder)["stored"] == "dequantized"
     with pytest.raises(Unavailable, match=r"tensor model\.layers\.0\.mlp.*multiples of 32"):
-        quantize(odd, row("gptqmodel", 3, None), tmp_path / "none", calibration)
+        write_variant(odd, row("gptqmodel", 3, None), tmp_path / "none", calibration)
     assert not (tmp_path / "none").exists()
 
 
@@ -384,7 +386,7 @@ def test_no_zero_point_of_0_is_written(tmp_path, llama, calibration, method):
     highs = [weight.float().numpy().reshape(-1, 16).max(1) for name, weight in weights.items() if "_proj" in name]
     low, high = np.concatenate(lows), np.concatenate(highs)
     assert (np.rint(-low / ((high - low) / 3)) == 0).any()
-    folder = quantize(llama, row(method, 2, 16), tmp_path / "variant", calibration)
+    folder = write_variant(llama, row(method, 2, 16), tmp_path / "variant", calibration)
     for name, zeros in load_file(folder / "model.safetensors").items():
         if name.endswith("qzeros"):
             stored = (zeros.numpy().view(np.uint32)[:, :, None] >> np.arange(0, 32, 2, dtype=np.uint32)) & 3
@@ -415,7 +417,7 @@ def test_the_shim_is_undone(llama):
 @pytest.mark.parametrize("field", ["checkpoint_format", "format"])
 def test_auto_gptq_refuses_version_2(tmp_path, llama, calibration, field):
     """It would read the file without a word, with every zero point one too high."""
-    folder = quantize(llama, row("gptq", 4, 32), tmp_path / "variant", calibration)
+    folder = write_variant(llama, row("gptq", 4, 32), tmp_path / "variant", calibration)
     config = json.loads((folder / "config.json").read_text())
     del config["quantization_config"]["checkpoint_format"]
     config["quantization_config"][field] = "gptq_v2"
@@ -446,7 +448,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     tmp_path, llama, calibration, method, bits, group_size, text, message
 ):
     with pytest.raises(InputError, match=message) as caught:
-        quantize(llama, row(method, bits, group_size), tmp_path / "variant", calibration if text is None else text)
+        write_variant(llama, row(method, bits, group_size), tmp_path / "variant", calibration if text is None else text)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -454,14 +456,14 @@ def test_bad_input_is_one_line_and_nothing_is_written(
 @pytest.mark.parametrize("method", LIBRARIES)
 def test_what_a_library_cannot_do_is_a_gap(tmp_path, llama, calibration, method):
     with pytest.raises(Unavailable, match="5 bits: GPTQ's format holds 2, 3, 4, 8; gptq itself"):
-        quantize(llama, row(method, 5, 32), tmp_path / "variant", calibration)
+        write_variant(llama, row(method, 5, 32), tmp_path / "variant", calibration)
     with pytest.raises(InputError, match="row 0: 3 tokens are too short; 16"):
-        quantize(llama, row(method, 4, 32), tmp_path / "variant", [[1, 2, 3]])
+        write_variant(llama, row(method, 4, 32), tmp_path / "variant", [[1, 2, 3]])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_libraries_say_nothing(tmp_path, llama, calibration, capfd):
     for method in LIBRARIES:
-        quantize(llama, row(method, 4, 32), tmp_path / method, calibration)
+        write_variant(llama, row(method, 4, 32), tmp_path / method, calibration)
     captured = capfd.readouterr()
     assert captured.out == ""

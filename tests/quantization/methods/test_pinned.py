@@ -13,7 +13,7 @@ import pytest
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import ROOT
-from compressed_code.quantization.engine import quantize
+from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.methods import pinned
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
 from compressed_code.quantization.parent import Parent
@@ -29,11 +29,11 @@ MACHINES = [
 QUANTIZE = """
 import sys
 from pathlib import Path
-from compressed_code.quantization.engine import quantize, read_record
+from compressed_code.quantization.engine import write_variant, read_record
 from compressed_code.registry.quantizations import Quantization
 import json
 row, calibration = json.loads(Path(sys.argv[2]).read_text())
-quantize(Path(sys.argv[1]), Quantization(**row), Path(sys.argv[3]), calibration)
+write_variant(Path(sys.argv[1]), Quantization(**row), Path(sys.argv[3]), calibration)
 print(read_record(Path(sys.argv[3]))["weights_sha256"])
 """
 
@@ -61,7 +61,7 @@ def weights_elsewhere(folder: Path, parent: Path, quantization: Quantization, ro
 @pytest.mark.parametrize(("model", "bits", "group_size"), [("zoo-s", 3, 8), ("zoo-m", 4, None)])
 def test_ours_gives_the_same_weights_on_other_machines(tmp_path, calibration, model, bits, group_size):
     quantization = row("gptq", bits, group_size)
-    folder = quantize(ZOO / model, quantization, tmp_path / "here", calibration)
+    folder = write_variant(ZOO / model, quantization, tmp_path / "here", calibration)
     elsewhere = {weights_elsewhere(tmp_path, ZOO / model, quantization, calibration, machine) for machine in MACHINES}
     assert elsewhere == {read_record(folder)["weights_sha256"]}
 

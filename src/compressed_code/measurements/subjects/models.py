@@ -1,4 +1,4 @@
-"""What a measurement is of."""
+"""Models as what a measurement is of: their content decides the key."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from compressed_code.checkpoints.files.digests import file_digest
 from compressed_code.checkpoints.hub import download_model, find_commit
 from compressed_code.core.errors import InputError
 from compressed_code.quantization.variants import quantized_variant
-from compressed_code.registry.lookup import Registry, find_model, load_registry
+from compressed_code.registry.lookup import Registry, find_model
 from compressed_code.registry.specs import ModelSpec
 
 # Files of a folder that no program reads to compute something: texts for people, git's own, and the two records that
@@ -42,14 +42,14 @@ class ModelSubject:
     def find(self, name: str, registry: Registry) -> ModelSpec:
         return find_model(name, registry)
 
-    def key_fields(self, spec: ModelSpec) -> Mapping[str, Any]:
-        model = self.open(spec)
+    def key_fields(self, spec: ModelSpec, registry: Registry) -> Mapping[str, Any]:
+        model = self.open(spec, registry)
         folder = model.parent if model.is_file() else model
         return {file.relative_to(folder).as_posix(): file_digest(file) for file in deciding_files(model)}
 
-    def open(self, spec: ModelSpec) -> Path:
+    def open(self, spec: ModelSpec, registry: Registry) -> Path:
         if spec.quantization is not None:
-            return quantized_variant(self.open(find_model(spec.parent, load_registry())), spec.quantization)
+            return quantized_variant(self.open(find_model(spec.parent, registry), registry), spec.quantization)
         if spec.hub is not None:
             return download_model(spec.hub, spec.revision, spec.file)
         if not spec.checkpoint.exists():
@@ -88,11 +88,11 @@ def _below(folder: Path) -> Iterator[Path]:
 class CheckpointSubject(ModelSubject):
     """The same, but a model on a Hub stays there: its commit decides the key."""
 
-    def key_fields(self, spec: ModelSpec) -> Mapping[str, Any]:
-        opened = self.open(spec)
-        return asdict(opened) if isinstance(opened, HubModel) else super().key_fields(spec)
+    def key_fields(self, spec: ModelSpec, registry: Registry) -> Mapping[str, Any]:
+        opened = self.open(spec, registry)
+        return asdict(opened) if isinstance(opened, HubModel) else super().key_fields(spec, registry)
 
-    def open(self, spec: ModelSpec) -> Path | HubModel:
+    def open(self, spec: ModelSpec, registry: Registry) -> Path | HubModel:
         if spec.hub is not None:
             return HubModel(spec.hub, find_commit(spec.hub, spec.revision), spec.file)
-        return super().open(spec)
+        return super().open(spec, registry)

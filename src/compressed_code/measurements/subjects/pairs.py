@@ -1,4 +1,4 @@
-"""What a measurement is of."""
+"""Pairs of models as what a measurement is of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ class PairSubject:
             raise InputError(f"{name}: has no parent in its row; name the pair as {child_name}{AGAINST}PARENT")
         return find_model(parent_name, registry), child
 
-    def key_fields(self, pair: tuple[ModelSpec, ModelSpec]) -> Mapping[str, Any]:
+    def key_fields(self, pair: tuple[ModelSpec, ModelSpec], registry: Registry) -> Mapping[str, Any]:
         models = ModelSubject()
-        return {side: models.key_fields(spec) for side, spec in zip(("parent", "child"), pair, strict=True)}
+        return {side: models.key_fields(spec, registry) for side, spec in zip(("parent", "child"), pair, strict=True)}
 
-    def open(self, pair: tuple[ModelSpec, ModelSpec]) -> Pair:
-        return Pair(*(ModelSubject().open(spec) for spec in pair))
+    def open(self, pair: tuple[ModelSpec, ModelSpec], registry: Registry) -> Pair:
+        return Pair(*(ModelSubject().open(spec, registry) for spec in pair))

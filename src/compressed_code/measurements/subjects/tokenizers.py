@@ -1,4 +1,4 @@
-"""What a measurement is of."""
+"""Tokenizers as what a measurement is of."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,8 +20,8 @@ class TokenizerSubject:
     def find(self, name: str, registry: Registry) -> TokenizerSpec:
         return find_tokenizer(name, registry)
 
-    def key_fields(self, spec: TokenizerSpec) -> Mapping[str, Any]:
+    def key_fields(self, spec: TokenizerSpec, registry: Registry) -> Mapping[str, Any]:
         return {"fingerprint": tokenizer_fingerprint(spec), **spec.model_dump(mode="json", exclude=_NAMING_FIELDS)}
 
-    def open(self, spec: TokenizerSpec) -> Vocabulary:
+    def open(self, spec: TokenizerSpec, registry: Registry) -> Vocabulary:
         return open_tokenizer(spec)

@@ -1,4 +1,4 @@
-"""What a measurement is of."""
+"""Models that write programs as what a measurement is of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,10 +34,11 @@ class WriterSubject:
     def find(self, name: str, registry: Registry) -> tuple[ModelSpec, TokenizerSpec]:
         return find_model(name, registry), find_tokenizer(tokenizer_name(name, registry), registry)
 
-    def key_fields(self, found: tuple[ModelSpec, TokenizerSpec]) -> Mapping[str, Any]:
+    def key_fields(self, found: tuple[ModelSpec, TokenizerSpec], registry: Registry) -> Mapping[str, Any]:
         spec, tokenizer = found
-        fields = {**ModelSubject().key_fields(spec), "tokenizer": TokenizerSubject().key_fields(tokenizer)}
+        fields = dict(ModelSubject().key_fields(spec, registry))
+        fields["tokenizer"] = TokenizerSubject().key_fields(tokenizer, registry)
         return {**fields, "chat": True} if spec.chat else fields
 
-    def open(self, found: tuple[ModelSpec, TokenizerSpec]) -> Writer:
-        return Writer(*found, ModelSubject().open(found[0]))
+    def open(self, found: tuple[ModelSpec, TokenizerSpec], registry: Registry) -> Writer:
+        return Writer(*found, ModelSubject().open(found[0], registry))

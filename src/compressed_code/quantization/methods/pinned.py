@@ -35,7 +35,7 @@ PINNED: Mapping[str, str] = {
     "MKL_NUM_THREADS": "1",
 }
 
-WORKER = ("-m", "compressed_code.quantization.methods.pinned_worker")
+WORKER = ("-P", "-m", "compressed_code.quantization.methods.pinned_worker")
 JOB, ANSWER, FAILURE, LOG = "job.json", "answer.npz", "failure.json", "log.txt"
 _PARTS = ("codes", "scales", "zeros")
 

@@ -9,7 +9,7 @@ from compressed_code.registry.languages import Language, keyword_union, load_lan
 from compressed_code.registry.lookup import load_registry
 from compressed_code.tokenizers.authors_counts import authors_list, compare_with_recorded, load_recorded
 from compressed_code.tokenizers.composition import class_counts, dead_tokens, overlap_table, special_character_share
-from compressed_code.tokenizers.coverage import coverage_table, keyword_ranks, rank_ratios
+from compressed_code.tokenizers.keyword_coverage import coverage_table, keyword_ranks, rank_ratios
 from compressed_code.tokenizers.vocabulary import Vocabulary, vocabulary_table
 
 

@@ -1,16 +1,57 @@
 """Which keywords of which language a vocabulary holds as one token, and how early its training found them.
 
-Pure functions on the table of `vocabulary.vocabulary_table`.
+`coverage` opens tokenizers; the others are pure functions on the table of `vocabulary.vocabulary_table`.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from compressed_code.registry.languages import Language
+from compressed_code.registry.languages import Language, keyword_union, select_languages
+from compressed_code.registry.lookup import Registry, find_tokenizer, load_registry
 from compressed_code.statistics.intervals_and_tests import ratio_interval
-from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS
+from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS, vocabulary_table
+
+
+def coverage(
+    tokenizers: str | Path | Iterable[str | Path],
+    languages: Iterable[str] | None = None,
+    forms: Sequence[str] = tuple(KEYWORD_FORMS),
+    *,
+    registry: Registry | None = None,
+) -> pd.DataFrame:
+    """Which keywords of which language tokenizers hold as one token (`coverage_table`).
+
+    Args:
+        tokenizers: registry key, path of a file or folder, or Hub id; or several.
+        languages: keys of data/keywords.yml, or one of them; by default all twelve.
+        forms: keys of `KEYWORD_FORMS`: how a keyword is written.
+        registry: by default data/models.yml.
+
+    Returns:
+        Column `tokenizer` and those of `coverage_table`.
+
+    Raises:
+        InputError: a tokenizer or language is unknown, or a file is broken.
+        Unavailable: a tokenizer cannot be had on this machine now.
+
+    Example:
+        >>> coverage("zoo", "python", ["bare"])[["tokenizer", "language", "covered", "total"]].values.tolist()
+        [['zoo', 'python', 35, 35]]
+    """
+    registry = registry or load_registry()
+    names = [tokenizers] if isinstance(tokenizers, str | Path) else list(dict.fromkeys(tokenizers))
+    chosen = select_languages([languages] if isinstance(languages, str) else languages)
+    specs = [find_tokenizer(str(name), registry) for name in names]  # an unknown one is told before any is opened
+    tables = []
+    for spec in specs:
+        vocabulary = vocabulary_table(open_tokenizer(spec), keyword_union(chosen))
+        tables.append(coverage_table(vocabulary, chosen, list(dict.fromkeys(forms))).assign(tokenizer=spec.key))
+    stacked = pd.concat(tables, ignore_index=True)
+    return stacked[["tokenizer", *stacked.columns.drop("tokenizer")]]
 
 
 def coverage_table(

@@ -1,0 +1,68 @@
+"""A model and a benchmark made ready: what every prompt is, when a program ends, and the code in an answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compressed_code.benchmarks.completions import STOP_SEQUENCES, extract_code
+from compressed_code.benchmarks.tasks import Task
+from compressed_code.code_generation.requests import Request, Settings, end_ids, input_ids, make_requests
+from compressed_code.models.load import load_model
+from compressed_code.tokenizers.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `engine.write_programs` takes."""
+
+    model: "PreTrainedModel"
+    vocabulary: Vocabulary
+    requests: Sequence[Request]
+    settings: Settings
+
+
+def prepare(
+    path: Path,
+    vocabulary: Vocabulary,
+    tasks: Sequence[Task],
+    *,
+    chat: bool = False,
+    context: str = "document",
+    samples: int = 1,
+    stop: Sequence[str] | None = None,
+    dtype: "torch.dtype | None" = None,
+    **settings: Any,
+) -> Prepared:
+    """Load a model and encode the tasks for it.
+
+    Args:
+        path: checkpoint folder or GGUF file.
+        vocabulary: encodes the prompts.
+        chat: ask through the chat template of the tokenizer beside the weights.
+        context: what stands before a bare prompt, one of `start_contexts.CONTEXTS`; a chat template brings its own.
+        samples: answers to each task.
+        stop: strings that end a program; by default `completions.STOP_SEQUENCES`, in a chat none.
+        dtype: what the model computes in; by default float32.
+        settings: further fields of `Settings`.
+
+    Raises:
+        InputError, Unavailable: no such chat template or start context; a setting outside of its range.
+    """
+    if stop is None:
+        stop = () if chat else STOP_SEQUENCES
+    chosen = Settings(stop=tuple(stop), **settings)  # a bad setting is told before anything is loaded
+    given = input_ids(tasks, path, vocabulary.encode, chat=chat, context=context)
+    model = load_model(path)
+    if dtype is not None:
+        model = model.to(dtype)
+    return Prepared(model, vocabulary, make_requests(given, samples), replace(chosen, end_ids=end_ids(model, path)))
+
+
+def written_code(text: str, task: Task, *, chat: bool) -> str:
+    """What follows the prompt in a program: a completion as it is, of a chat's answer the code in it."""
+    return extract_code(text, task.prompt) if chat else text

@@ -1,0 +1,206 @@
+"""A model quantized as a caller asks: by name, with calibration text of the caller's own."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.hashing import sha256_of_file
+from compressed_code.core.yaml_rows import parse_rows
+from compressed_code.models.start_contexts import start_context
+from compressed_code.quantization.calibration import calibration_rows
+from compressed_code.quantization.engine import write_variant
+from compressed_code.quantization.parent import COMPANIONS, WEIGHT_FILES
+from compressed_code.quantization.record import Provenance, read_record
+from compressed_code.registry.lookup import Registry, find_model, load_registry
+from compressed_code.registry.quantizations import CALIBRATED, Quantization
+from compressed_code.registry.specs import ModelSpec
+from compressed_code.tokenizers.files import open_tokenizer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DRAWN = ("random", "self")  # calibration text that needs no file: random tokens, or the model's own
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The text that a calibrated method looks at.
+
+    Attributes:
+        source: files of text, or one of `DRAWN`.
+        rows: how many rows of tokens.
+        length: tokens in a row.
+        seed: of the choice of that text.
+    """
+
+    source: Sequence[Path] | Literal["random", "self"]
+    rows: int = 64
+    length: int = 256
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A quantized model on disk.
+
+    Attributes:
+        path: its folder, or the GGUF file.
+        record: how it was made and what its weights need: compression.json beside them.
+    """
+
+    path: Path
+    record: dict[str, Any]
+
+    def table(self) -> "pd.DataFrame":
+        """One row: `path`, `method`, `packages`, `bits_quantized` and `bits_model` per weight, `matrices`, `stored`."""
+        import pandas as pd
+
+        bits, versions = self.record["effective_bits"], self.record["versions"]
+        row = {
+            "path": str(self.path),
+            "method": self.record["method"],
+            "packages": ", ".join(f"{name} {versions[name]}" for name in self.record["library"].split(", ")),
+            "bits_quantized": bits["quantized"],
+            "bits_model": bits["model"],
+            "matrices": len(self.record["matrices"]),
+            "stored": self.record["stored"],
+        }
+        return pd.DataFrame([row])
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html(index=False)
+
+
+def quantize(
+    model: str,
+    method: str,
+    out: str | Path,
+    *,
+    bits: int | None = None,
+    group_size: int | None = None,
+    type: str | None = None,
+    symmetric: bool = False,
+    embeddings: bool = False,
+    calibration: Calibration | None = None,
+    registry: Registry | None = None,
+) -> Quantized:
+    """Write a quantized variant of a model as an ordinary checkpoint folder; it appears whole or not at all.
+
+    A row of data/quantizations.yml needs no call: `MODEL+ROW` is a model by itself wherever a model is named.
+
+    Args:
+        model: registry key, folder, or Hub id `OWNER/NAME[@REVISION]`, which is downloaded.
+        method: rtn (round to nearest), gptq (ours, the same on every machine), gptqmodel, auto-gptq, gguf, hqq,
+            torchao or bitsandbytes.
+        out: folder to write; must not exist.
+        bits: per weight, 2 to 8.
+        group_size: weights that share scale and zero point; by default a whole row.
+        type: of gguf (Q4_K_M, in any case) and bitsandbytes (nf4, fp4), in place of `bits`.
+        symmetric: the zero point is the middle of the codes.
+        embeddings: quantize embedding and output matrix as well.
+        calibration: what gptq, gptqmodel and auto-gptq look at; for no other method.
+        registry: by default data/models.yml.
+
+    Raises:
+        InputError: the model is unknown or quantized already, `out` exists, a setting does not suit method or model.
+        Unavailable: a library is not installed, or the model cannot be downloaded.
+
+    Example:
+        >>> import tempfile
+        >>> quantized = quantize("zoo-xs", "rtn", Path(tempfile.mkdtemp()) / "zoo-xs-4-bit", bits=4, group_size=8)
+        >>> quantized.table()[["method", "bits_quantized"]].values.tolist()
+        [['rtn', 9.0]]
+    """
+    registry, out = registry or load_registry(), Path(out)
+    spec = find_model(model, registry)
+    if spec.quantization is not None:
+        raise InputError(f"{model}: is quantized already; name the model it is made from")
+    if out.exists():
+        raise InputError(f"{out}: exists already; choose another folder or remove it")
+    given = {"bits": bits, "group_size": group_size, "type": type, "symmetric": symmetric, "embeddings": embeddings}
+    row = _row(method, given, calibration)
+    base, rows, provenance = _folder(spec), None, Provenance(model)
+    if calibration is not None:
+        tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else base
+        rows, provenance = _calibrated(model, base, open_tokenizer(tokenizer), row, calibration)
+    path = write_variant(base, row, out, rows, provenance=provenance)
+    return Quantized(path, read_record(path))
+
+
+def _row(method: str, given: dict[str, Any], calibration: Calibration | None) -> Quantization:
+    """The row that the arguments describe."""
+    fields = {"label": method, "method": method, **{name: value for name, value in given.items() if value is not None}}
+    if method in CALIBRATED:
+        if calibration is None:
+            raise InputError(f"{method} needs text to look at: name files, or one of {', '.join(DRAWN)}")
+        # Files are text of the user's choice; the record names them.
+        fields["calibration"] = calibration.source if calibration.source in DRAWN else "corpus"
+        fields |= {"calibration_rows": calibration.rows, "seed": calibration.seed}
+    elif calibration is not None:
+        raise InputError(f"{method} looks at no text; leave the calibration out")
+    return parse_rows(Quantization, {"quantize": fields}, Path("arguments"))["quantize"]
+
+
+def _folder(spec: ModelSpec) -> Path:
+    """The model's folder; of one on the Hub, a copy in the local cache."""
+    from huggingface_hub import snapshot_download
+
+    if spec.hub is None:
+        return spec.checkpoint
+    wanted = ["config.json", *WEIGHT_FILES, *COMPANIONS]
+    try:
+        return Path(snapshot_download(spec.hub, revision=spec.revision, allow_patterns=wanted))
+    except (OSError, ValueError) as error:  # what huggingface_hub raises descends from these
+        reason = " ".join(str(error).split())[:200]
+        raise Unavailable(f"{spec.hub}: cannot be downloaded ({reason}); name a local folder") from None
+
+
+def _calibrated(
+    model: str, base: Path, vocabulary: Any, row: Quantization, calibration: Calibration
+) -> tuple[Sequence[Sequence[int]], Provenance]:
+    """Rows of ids, and where they come from."""
+    if calibration.length < 1:
+        raise InputError(f"calibration: a row of {calibration.length} tokens: needs at least 1")
+    shape = {"rows": calibration.rows, "length": calibration.length, "seed": calibration.seed}
+    again = _command(model, row, calibration)
+    if calibration.source == "random":
+        rows = calibration_rows("random", vocabulary=len(vocabulary), control=vocabulary.added, **shape)
+        return rows, Provenance(model, "random", regenerate=again)
+    if calibration.source == "self":
+        start = start_context(base, "document").ids
+        rows = calibration_rows("self", model=base, start=start, **shape)
+        return rows, Provenance(model, "self", regenerate=again)
+    documents = _pieces([vocabulary.encode(_text(file)) for file in calibration.source], calibration.length)
+    files = {str(file): sha256_of_file(file) for file in calibration.source}
+    rows = calibration_rows("corpus", documents=documents, start=start_context(base, "document").ids, **shape)
+    names = ", ".join(Path(file).name for file in calibration.source)
+    return rows, Provenance(model, f"files: {names}", files, again)
+
+
+def _command(model: str, row: Quantization, calibration: Calibration) -> str:
+    """The command that draws the same ids again, from the same model and files."""
+    drawn = calibration.source in DRAWN
+    source = [calibration.source] if drawn else map(str, calibration.source)
+    return shlex.join(
+        [
+            *("compressed-code", "quantize", model, "--method", row.method, "--bits", str(row.bits)),
+            *("--calibration-source" if drawn else "--calibration", *source),
+            *("--calibration-rows", str(calibration.rows), "--calibration-length", str(calibration.length)),
+            *("--seed", str(calibration.seed), "--out", "DIR"),
+        ]
+    )
+
+
+def _pieces(documents: Sequence[Sequence[int]], length: int) -> list[Sequence[int]]:
+    """Files cut into documents of one row's length: few long files should all be used."""
+    return [document[first : first + length] for document in documents for first in range(0, len(document), length)]
+
+
+def _text(file: Path) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read as text ({error})") from None

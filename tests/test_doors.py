@@ -1,0 +1,94 @@
+"""The public face: what `import compressed_code as cc` offers, that it costs nothing, and that its examples run."""
+
+import doctest
+import importlib
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import compressed_code as cc
+from compressed_code.core.paths import ROOT
+from compressed_code.measurements.fidelity import stored_size
+from compressed_code.registry.lookup import load_registry
+
+SOURCE = ROOT / "src"
+WITH_EXAMPLES = sorted(
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+    for path in SOURCE.rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.fixture
+def results(monkeypatch, tmp_path):
+    """A folder of their own for what examples compute."""
+    for module in ("tables", "cold_start", "code_generation"):
+        for function in vars(importlib.import_module(f"compressed_code.measurements.{module}")).values():
+            defaults = getattr(function, "__kwdefaults__", None) or {}
+            if "directory" in defaults:
+                monkeypatch.setitem(defaults, "directory", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_examples_in_docstrings_run(name, results):
+    failed, run = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert failed == 0 and run > 0
+
+
+def test_every_door_opens_and_has_an_example():
+    assert dir(cc) == sorted(cc.__all__) == cc.__all__
+    for name in cc.__all__:
+        door = getattr(cc, name)
+        assert callable(door)
+        assert door.__module__.rpartition(".")[2] != name, "a door has the name of its module"
+        assert not (SOURCE / "compressed_code" / name).exists(), "a door has the name of a folder"
+        assert ">>> " in door.__doc__, name
+    with pytest.raises(AttributeError, match="has no attribute 'quantise'"):
+        cc.quantise  # noqa: B018
+
+
+def test_importing_it_loads_nothing():
+    heavy = ["numpy", "pandas", "torch", "transformers", "matplotlib"]
+    code = f"import sys, compressed_code as cc; dir(cc); print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_one_name_is_one_subject(tmp_path):
+    """A text is iterable; its letters are no models."""
+    table = stored_size("zoo-xs", directory=tmp_path)
+    assert table["model"].tolist() == ["zoo-xs"]
+    assert table.equals(cc.measure(stored_size, ["zoo-xs"], directory=tmp_path))
+
+
+def test_the_registry_of_the_caller_decides(tmp_path):
+    """Where `zoo-s` is another folder to the caller, so it is for what is made from it."""
+    registry = load_registry()
+    other = registry.models["zoo-m"].model_copy(update={"key": "zoo-s"})
+    mine = replace(registry, models={**registry.models, "zoo-s": other})
+    variant = "zoo-s+rtn-4-g8"
+    expected = cc.measure(stored_size, ["zoo-m", "zoo-m+rtn-4-g8"], directory=tmp_path)
+    found = cc.measure(stored_size, ["zoo-s", variant], registry=mine, directory=tmp_path)
+    assert found.drop(columns="model").equals(expected.drop(columns="model"))
+    committed = cc.measure(stored_size, ["zoo-s", variant], directory=tmp_path)
+    assert not committed.drop(columns="model").equals(expected.drop(columns="model"))
+
+
+def test_the_command_works_from_any_folder(tmp_path):
+    """Whatever lies there: a folder of the working directory is no module of ours."""
+    for name in ("helpers.py", "compressed_code.py", "statistics.py"):
+        (tmp_path / name).write_text("raise SystemExit('the wrong module')\n")
+    command = Path(sys.executable).with_name("compressed-code")
+    done = subprocess.run(
+        [command, "coverage", "zoo", "--language", "python", "--format", "csv"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tokenizer,language,form,covered,total,missing\nzoo,python,bare,")
