@@ -58,7 +58,7 @@ class LeftOut:
 
 
 @dataclass
-class Run:
+class KernelRun:
     """What is told to the engine about a run, and what it tells of it.
 
     Attributes:
@@ -77,11 +77,11 @@ class Run:
 
 
 class CellByCell(Engine):
-    """The engine; `papermill.execute_notebook(..., engine_name=ENGINE, run=Run())`."""
+    """The engine; `papermill.execute_notebook(..., engine_name=ENGINE, run=KernelRun())`."""
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, run: Run, start_timeout: int = 60, **_: Any
+        cls, nb_man: Any, kernel_name: str, run: KernelRun, start_timeout: int = 60, **_: Any
     ) -> NotebookNode:
         """Execute the notebook that `nb_man` holds.
 
@@ -117,7 +117,7 @@ papermill_engines.register(ENGINE, CellByCell)
 
 
 class _Client(PapermillNotebookClient):
-    run: Run
+    run: KernelRun
     started = False
 
     def papermill_execute_cells(self) -> None:
@@ -161,7 +161,7 @@ class _Client(PapermillNotebookClient):
         return f"needs {', '.join(lacking)} of what was left out" if lacking else ""
 
     def _try(self, cell: NotebookNode, index: int) -> str:
-        """Run a cell; why it is to be left out, or empty. Any other end of it is the run's failure."""
+        """KernelRun a cell; why it is to be left out, or empty. Any other end of it is the run's failure."""
         self.nb_man.cell_start(cell, index)
         try:
             self.execute_cell(cell, index)

@@ -1,4 +1,4 @@
-"""Run a notebook headless through papermill, so that make can trust what it finds.
+"""KernelRun a notebook headless through papermill, so that make can trust what it finds.
 
 Papermill leaves its output behind when a cell fails and only warns about a misspelt parameter. Here the executed copy
 gets its name only after the last cell, what was there before is gone as soon as a run starts, and parameters are
@@ -21,7 +21,7 @@ from helpers.notebook_dependencies import write_dependencies
 from helpers.notebook_parameters import FIGURES_PARAMETER, checked, read_parameters
 
 if TYPE_CHECKING:
-    from helpers.notebook_kernel import Run
+    from helpers.notebook_kernel import KernelRun
 
 KERNEL = "python3"
 # Where figures go, seen from a notebook: those of a run with its own parameters, and those of any other.
@@ -85,12 +85,12 @@ def _values(source: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, FIGURES_PARAMETER: folder}
 
 
-def _execute(source: Path, running: Path, values: Mapping[str, Any]) -> "Run":
+def _execute(source: Path, running: Path, values: Mapping[str, Any]) -> "KernelRun":
     import papermill
 
-    from helpers.notebook_kernel import ENGINE, KernelDidNotStart, Run
+    from helpers.notebook_kernel import ENGINE, KernelDidNotStart, KernelRun
 
-    run = Run(cannot_isolate="" if available_isolators() else f"nothing isolates programs here; {REMEDY}")
+    run = KernelRun(cannot_isolate="" if available_isolators() else f"nothing isolates programs here; {REMEDY}")
     if sys.stderr.isatty():
         run.progress = lambda heading: print(f"{source.name}: {heading}", file=sys.stderr)
     try:
@@ -112,7 +112,7 @@ def _execute(source: Path, running: Path, values: Mapping[str, Any]) -> "Run":
     return run
 
 
-def _report(source: Path, run: "Run", seconds: float) -> None:
+def _report(source: Path, run: "KernelRun", seconds: float) -> None:
     """One line for the run and one for every heading under which cells were left out."""
     print(f"{source.name}: done in {seconds:.0f} s", file=sys.stderr)
     for entry in run.left_out:

@@ -398,7 +398,7 @@ def test_what_is_seen_without_running():
         {
             "completion": ["x x x x x x", "a = 1"],
             "outcome": ["syntax error", "passed"],
-            "finish": ["limit", "stop"],
+            "finish_reason": ["limit", "stop"],
         }
     )
     table = text_shares(programs).set_index("quantity")

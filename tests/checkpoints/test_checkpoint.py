@@ -16,7 +16,7 @@ from safetensors.torch import load_file as load_torch
 from safetensors.torch import save_file as save_torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from compressed_code.checkpoints.architectures import NotUnderstood, understand
+from compressed_code.checkpoints.architectures import UnsupportedArchitecture, understand
 from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.checkpoints.matrices import matrix as matrices
 from compressed_code.checkpoints.matrices.float8 import value_table
@@ -421,7 +421,7 @@ def test_a_gguf_file_goes_through_transformers(tmp_path):
 def test_gguf_metadata_that_changes_the_answer_is_not_understood(tmp_path):
     tensors, _ = _tiny(tmp_path / "plain")
     _write_gguf(tmp_path / "m.gguf", "llama", tensors, Kind.F16, logit_scale=2.0)
-    with pytest.raises(NotUnderstood, match="logit_scale"):
+    with pytest.raises(UnsupportedArchitecture, match="logit_scale"):
         understand(open_checkpoint(tmp_path / "m.gguf").config)
 
 

@@ -42,7 +42,7 @@ from compressed_code.code_generation import (
 from compressed_code.code_generation.engine import NEAR_TIE
 from compressed_code.code_generation.kv_cache import fits
 from compressed_code.code_generation.sampling import choose, nucleus, random_stream
-from compressed_code.code_generation.sequence import Row
+from compressed_code.code_generation.sequence import DecodedSequence
 from compressed_code.commands import generate as command
 from compressed_code.core.errors import InputError
 from compressed_code.registry.specs import TokenizerSpec
@@ -136,7 +136,7 @@ def test_greedy_text_is_what_transformers_writes(family):
         written = run(model, requests, max_tokens=24, end_ids=frozenset([end]), batch=batch)
         assert {name: part.token_ids for name, part in written.items()} == expected
         for part in written.values():
-            assert part.finish == ("limit" if len(part.token_ids) == 24 else "end")
+            assert part.finish_reason == ("limit" if len(part.token_ids) == 24 else "end")
             assert part.raw == part.text == "".join(chr(token + 32) for token in part.token_ids)
 
 
@@ -160,7 +160,7 @@ def test_near_ties_are_decided_as_at_batch_1(size):
 def test_without_strict_mode_the_batch_changes_programs_and_the_difference_is_counted():
     """The opposite of the test above; it shows that the near-ties are near enough to matter."""
     model, requests = with_near_ties(1e-7), some_requests(70, 24)
-    loose = Settings(max_tokens=12, strict=False)
+    loose = Settings(max_tokens=12, batch_invariant=False)
     table = batch_differences(model, VOCABULARY, requests, loose, (1, 7, 64))
     assert table["batch"].tolist() == [1, 7, 64]
     assert table["programs"].tolist() == [70, 70, 70]
@@ -201,9 +201,9 @@ def test_near_ties_are_those_of_the_logits_at_batch_1(options, expected):
 
 def test_without_strict_mode_near_ties_are_counted_as_well():
     requests = some_requests(30, 12)
-    exact = run(with_near_ties(0.0), requests, max_tokens=10, strict=False)
+    exact = run(with_near_ties(0.0), requests, max_tokens=10, batch_invariant=False)
     assert all(part.near_ties == 10 for part in exact.values())  # every token has an equal twin
-    clear = run(tiny("llama"), requests, max_tokens=10, strict=False)
+    clear = run(tiny("llama"), requests, max_tokens=10, batch_invariant=False)
     assert sum(part.near_ties for part in clear.values()) <= 2
 
 
@@ -357,13 +357,13 @@ def test_a_program_ends_at_the_first_token_that_completes_a_stop_string(pieces, 
         tokens.append(content[:cut])
         content = content[cut:]
     tokens = [token for token in tokens if token]
-    row = Row(Request("t", 0, (1,)), Settings(stop=tuple(stops), max_tokens=10**6), [*tokens, None], 10**9)
+    row = DecodedSequence(Request("t", 0, (1,)), Settings(stop=tuple(stops), max_tokens=10**6), [*tokens, None], 10**9)
     for number in range(len(tokens)):
-        if row.finish is None:
+        if row.finish_reason is None:
             row.accept(number)
     written = [b"".join(tokens[: number + 1]).decode("utf-8", "replace") for number in range(len(tokens))]
     hits = [number for number, text in enumerate(written) if any(stop in text for stop in stops)]
-    assert (row.finish == "stop") == bool(hits)
+    assert (row.finish_reason == "stop") == bool(hits)
     last = hits[0] if hits else len(tokens) - 1
     part = row.completion()
     assert part.token_ids == tuple(range(last + 1))
@@ -372,7 +372,7 @@ def test_a_program_ends_at_the_first_token_that_completes_a_stop_string(pieces, 
 
 
 def test_ids_without_a_token_write_nothing():
-    row = Row(Request("t", 0, (1,)), Settings(), [b"a", None], 100)
+    row = DecodedSequence(Request("t", 0, (1,)), Settings(), [b"a", None], 100)
     for token in (0, 1, 0, 7):
         row.accept(token)
     assert row.completion().raw == "aa"
@@ -391,7 +391,7 @@ def test_a_program_stops_where_the_window_of_the_model_ends():
         GPT2Config(vocab_size=WIDTH, n_positions=30, n_embd=32, n_head=4, n_layer=2)
     ).eval()
     written = run(model, [Request("t", 0, tuple(range(20))), Request("u", 0, (1,))], max_tokens=100)
-    assert {len(part.token_ids): part.finish for part in written.values()} == {10: "limit", 29: "limit"}
+    assert {len(part.token_ids): part.finish_reason for part in written.values()} == {10: "limit", 29: "limit"}
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,7 @@ def test_numbers_that_are_not_finite_are_named():
 def test_strict_mode_refuses_other_precisions():
     with pytest.raises(InputError, match="float32"):
         run(tiny("llama").to(torch.bfloat16), some_requests(1))
-    assert len(run(tiny("llama").to(torch.bfloat16), some_requests(3), strict=False, max_tokens=3)) == 3
+    assert len(run(tiny("llama").to(torch.bfloat16), some_requests(3), batch_invariant=False, max_tokens=3)) == 3
 
 
 @pytest.mark.parametrize(
@@ -443,7 +443,7 @@ def test_an_interrupted_file_is_continued_to_the_same_bytes(tmp_path):
     lines = write(whole, requests)
     assert [(line["task_id"], line["sample"]) for line in lines] == [(r.task_id, r.sample) for r in requests]
     assert [json.loads(line) for line in whole.read_text().splitlines()] == lines
-    assert set(lines[0]) == {"task_id", "completion", "raw", "sample", "finish", "tokens"}
+    assert set(lines[0]) == {"task_id", "completion", "raw", "sample", "finish_reason", "tokens"}
 
     seen = []
 
@@ -546,7 +546,7 @@ def test_the_command_writes_samples(model_folder, benchmark_file, tmp_path):
     assert [row["task_id"] for row in rows] == [f"tiny/{number}" for number in range(12)]
     for row in rows:
         assert row["completion"] == truncate(row["raw"], ["\n", "x"])
-        assert row["finish"] == "stop" or row["tokens"] == 9 or row["finish"] == "end"
+        assert row["finish_reason"] == "stop" or row["tokens"] == 9 or row["finish_reason"] == "end"
     recorded = json.loads((tmp_path / "out.jsonl.settings.json").read_text())
     assert recorded["stop"] == ["\n", "x"]
     assert recorded["end_ids"] == [0]
@@ -564,7 +564,7 @@ def test_completions_that_are_all_empty_are_reported_and_kept(model_folder, benc
     with pytest.raises(InputError, match="every completion is empty"):
         command_line(model_folder, "--benchmark", benchmark_file, "--out", out)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [(row["raw"], row["finish"], row["tokens"]) for row in rows] == [("", "end", 0)] * 12
+    assert [(row["raw"], row["finish_reason"], row["tokens"]) for row in rows] == [("", "end", 0)] * 12
 
 
 def test_chat_prompts_go_through_the_template_of_the_model(model_folder, benchmark_file, tmp_path):

@@ -19,7 +19,12 @@ measure(generations, [sys.argv[1]], benchmark="zoo-standard").to_json(sys.argv[2
 
 
 def written(**columns):
-    names = {"task_id": ["a", "a", "b"], "sample": [0, 1, 0], "tokens": [4, 2, 3], "finish": ["end", "stop", "limit"]}
+    names = {
+        "task_id": ["a", "a", "b"],
+        "sample": [0, 1, 0],
+        "tokens": [4, 2, 3],
+        "finish_reason": ["end", "stop", "limit"],
+    }
     return pd.DataFrame({**names, "near_ties": [0, 2, 1], **columns})
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from compressed_code.checkpoints.architectures import NotUnderstood, understand
+from compressed_code.checkpoints.architectures import UnsupportedArchitecture, understand
 from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.cold_start.distribution import cold_start, cold_start_log_probabilities
 from compressed_code.core.errors import InputError
@@ -129,15 +129,15 @@ def test_shards(tmp_path):
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_random_small_configurations(tmp_path_factory, data):
-    value_heads = data.draw(st.sampled_from([1, 2, 3]), "value heads")
+    num_key_value_heads = data.draw(st.sampled_from([1, 2, 3]), "value heads")
     fields = {
         "vocab_size": data.draw(st.integers(2, 70), "vocabulary"),
-        "hidden_size": (heads := value_heads * data.draw(st.integers(1, 3), "sharing"))
+        "hidden_size": (heads := num_key_value_heads * data.draw(st.integers(1, 3), "sharing"))
         * data.draw(st.sampled_from([2, 6])),
         "intermediate_size": data.draw(st.integers(1, 40), "inner"),
         "num_hidden_layers": data.draw(st.integers(1, 3), "layers"),
         "num_attention_heads": heads,
-        "num_key_value_heads": value_heads,
+        "num_key_value_heads": num_key_value_heads,
         "tie_word_embeddings": data.draw(st.booleans(), "tied"),
         "rms_norm_eps": data.draw(st.sampled_from([1e-6, 1e-2]), "epsilon"),
     }
@@ -261,7 +261,7 @@ def test_two_tokens_go_through_transformers(tmp_path):
 def test_what_is_not_known_exactly_is_not_understood(change):
     config = {"model_type": "llama", "hidden_act": "silu", "rms_norm_eps": 1e-6, **SMALL}
     understand(config)
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(UnsupportedArchitecture):
         understand(config | change)
 
 
@@ -270,7 +270,7 @@ def test_an_unknown_tensor_is_not_understood(tmp_path, extra):
     build(tmp_path, *MODELS["llama"])
     file = tmp_path / "model.safetensors"
     save_file(load_file(file) | {extra: torch.ones(4)}, file, {"format": "pt"})
-    with pytest.raises(NotUnderstood, match=extra):
+    with pytest.raises(UnsupportedArchitecture, match=extra):
         cold_start_log_probabilities(open_checkpoint(tmp_path), [3])
     with pytest.raises(InputError, match=f"{extra} has no place"):  # transformers would have ignored it
         cold_start(tmp_path, [3])
@@ -303,7 +303,7 @@ def test_layers_that_the_config_does_not_announce(tmp_path, name):
 def test_a_number_of_further_layers_that_is_none(count):
     config = {"model_type": "llama", "hidden_act": "silu", "rms_norm_eps": 1e-6, **SMALL}
     assert understand(config).further_layers == 0
-    with pytest.raises(NotUnderstood, match="num_mtp_layers"):
+    with pytest.raises(UnsupportedArchitecture, match="num_mtp_layers"):
         understand(config | {"num_mtp_layers": count})
 
 

@@ -20,7 +20,7 @@ from compressed_code.__main__ import main
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import ROOT
 from compressed_code.fidelity.pair import (
-    Document,
+    EncodedText,
     Reader,
     byte_fidelity,
     encode_document,
@@ -68,9 +68,11 @@ class TableModel(torch.nn.Module):
         return SimpleNamespace(logits=self.head(self.embedding(input_ids)))
 
 
-def document(ids, name="a", language="python", classes=None) -> Document:
+def document(ids, name="a", language="python", classes=None) -> EncodedText:
     codes = np.zeros(len(ids), int) if classes is None else np.array(classes)
-    return Document(name, language, np.array(ids, np.int64), pd.Categorical.from_codes(codes, categories=TEXT_CLASSES))
+    return EncodedText(
+        name, language, np.array(ids, np.int64), pd.Categorical.from_codes(codes, categories=TEXT_CLASSES)
+    )
 
 
 def random_model(seed: int, model_type: str = "llama", near=None, **fields):
@@ -84,7 +86,7 @@ def random_model(seed: int, model_type: str = "llama", near=None, **fields):
     return model
 
 
-def random_documents(seed: int, entries: int = 50, count: int = 7, longest: int = 30) -> list[Document]:
+def random_documents(seed: int, entries: int = 50, count: int = 7, longest: int = 30) -> list[EncodedText]:
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, longest, count)
     return [

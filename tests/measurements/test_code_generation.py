@@ -128,7 +128,7 @@ def test_programs_of_another_model_that_ran_before_do_not_run_again(benchmark, t
 
 def test_batch_noise_in_strict_mode_is_none(benchmark, tmp_path):
     options = {"benchmark": str(benchmark), "max_tokens": 20, "directory": tmp_path / "results"}
-    table = measure(batch_noise, ["zoo-xs"], strict=True, batches=[1, 4], **options)
+    table = measure(batch_noise, ["zoo-xs"], batch_invariant=True, batches=[1, 4], **options)
     assert table[["batch", "programs", "differing"]].to_numpy().tolist() == [[1, 4, 0], [4, 4, 0]]
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from compressed_code.fidelity.pair import Document, token_fidelity
+from compressed_code.fidelity.pair import EncodedText, token_fidelity
 from compressed_code.fidelity.summary import fidelity_summary
 from compressed_code.fidelity.teacher_forcing import KeepingRunner
 from compressed_code.tokenizers.text_classes import TEXT_CLASSES
@@ -36,14 +36,14 @@ def models(vocabulary: int, hidden: int = 128, layers: int = 4) -> tuple[torch.n
     return parent, child
 
 
-def texts(vocabulary: int, count: int) -> list[Document]:
+def texts(vocabulary: int, count: int) -> list[EncodedText]:
     """Documents of random tokens, 40 to 400 long."""
     rng = np.random.default_rng(0)
     documents = []
     for number in range(count):
         ids = rng.integers(0, vocabulary, rng.integers(40, 400))
         classes = pd.Categorical.from_codes(rng.integers(0, len(TEXT_CLASSES), len(ids)), categories=TEXT_CLASSES)
-        documents.append(Document(f"{number}", "python", ids, classes))
+        documents.append(EncodedText(f"{number}", "python", ids, classes))
     return documents
 
 
@@ -51,7 +51,7 @@ def texts(vocabulary: int, count: int) -> list[Document]:
 def plain_loop(
     parent: torch.nn.Module,
     children: Sequence[torch.nn.Module],
-    documents: list[Document],
+    documents: list[EncodedText],
     folder: Path,
     dtype: torch.dtype,
     rows: int,

@@ -28,7 +28,7 @@ from compressed_code.training_data.task_programs import (
 )
 from compressed_code.training_data.tasks import (
     BENCHMARK_TASKS,
-    Task,
+    GeneratedTask,
     held_out_tasks,
     training_tasks,
     training_text,
@@ -42,7 +42,7 @@ CONSTANT_PROGRAMS = ("0", "1", "-1", "2", "[]", "''", "None", "True", "False", "
 
 def committed(tier):
     lines = (BENCHMARKS / f"zoo-{tier}.jsonl").read_text(encoding="utf-8").splitlines()
-    return [Task(**json.loads(line)) for line in lines]
+    return [GeneratedTask(**json.loads(line)) for line in lines]
 
 
 def passes(program, task):

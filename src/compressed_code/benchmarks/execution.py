@@ -22,7 +22,7 @@ STUBS = ("object()", "None")
 OUTCOME_COLUMNS = ["task_id", "sample", "passed", "outcome", "exception", "seconds", "isolation"]
 
 
-class Verification(NamedTuple):
+class VerifiedTasks(NamedTuple):
     """What became of canonical solutions.
 
     Attributes:
@@ -55,7 +55,7 @@ def execute_samples(
         tasks: the tasks of the samples, at least those.
         samples: answers; `(task_id, sample)` names each.
         sandbox: an open sandbox.
-        solution_seconds: what the solutions of tasks take here (`Verification.seconds`); a sample may take `SOLUTIONS`
+        solution_seconds: what the solutions of tasks take here (`VerifiedTasks.seconds`); a sample may take `SOLUTIONS`
             times that, at least `LEAST_SECONDS`, and never more than the sandbox's limit, which alone holds for other
             tasks.
         store: where the verdicts of programs that ran before are, and new ones go; without it all of them run.
@@ -89,7 +89,7 @@ def execute_samples(
     return pd.DataFrame(rows, columns=OUTCOME_COLUMNS)
 
 
-def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None = None) -> Verification:
+def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None = None) -> VerifiedTasks:
     """Run every canonical solution, and functions that answer nothing of use, before anything is scored.
 
     Args:
@@ -111,7 +111,7 @@ def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | 
         f"its tests let every answer pass, {' and '.join(STUBS)} among them",
     )
     sound = [task for task in tasks if task.task_id not in failing]
-    return Verification(sound, failing, {task.task_id: results[task.task_id].cpu_seconds for task in sound})
+    return VerifiedTasks(sound, failing, {task.task_id: results[task.task_id].cpu_seconds for task in sound})
 
 
 def _fooled(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None) -> list[str]:

@@ -153,7 +153,7 @@ def text_shares(programs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """What can be seen of programs without running them, with 95 % intervals.
 
     Args:
-        programs: columns `completion`, `outcome`, `finish` (see `code_generation.Completion`).
+        programs: columns `completion`, `outcome`, `finish_reason` (see `code_generation.Completion`).
 
     Returns:
         Rows `syntax` (share that is no valid Python) and `limit` (share that ran to the token limit), with Wilson
@@ -162,7 +162,10 @@ def text_shares(programs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """
     count = len(programs)
     rows = []
-    for name, hits in (("syntax", programs["outcome"] == "syntax error"), ("limit", programs["finish"] == "limit")):
+    for name, hits in (
+        ("syntax", programs["outcome"] == "syntax error"),
+        ("limit", programs["finish_reason"] == "limit"),
+    ):
         rows.append((name, hits.mean(), *wilson_interval(int(hits.sum()), count), count))
     repeated = [repeated_ngram_share(text) for text in programs["completion"]]
     rows.append(("repetition", *ratio_interval(repeated, np.ones(count), seed=seed), count))

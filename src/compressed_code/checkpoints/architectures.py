@@ -2,8 +2,8 @@
 
 With one input token attention has one key, its weight is 1, and what attention adds is the output projection of the
 value: queries, keys, rotary angles, their norms, sliding windows and softmax scales cannot change it. Everything else
-must be known exactly. A field, a tensor or a value that is not understood raises `NotUnderstood`, and the caller takes
-another engine: a wrong number is never the answer.
+must be known exactly. A field, a tensor or a value that is not understood raises `UnsupportedArchitecture`, and the
+caller takes another engine: a wrong number is never the answer.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,19 +19,19 @@ from compressed_code.checkpoints.model_families import (
     KNOWN_TENSOR,
     LATENT_FIELDS,
     READ_FIELDS,
-    Family,
+    ModelFamily,
 )
 
 # Fields that count layers stored behind the others, which predict tokens after the next one.
 _FURTHER_LAYERS = ("num_nextn_predict_layers", "num_mtp_layers")
 
 
-class NotUnderstood(Exception):
+class UnsupportedArchitecture(Exception):
     """The layer-by-layer engine does not know this model; the message says why."""
 
 
 @dataclass(frozen=True)
-class Latent:
+class MLA:
     """Multi-head latent attention: values come out of a compressed state.
 
     Attributes:
@@ -83,7 +83,7 @@ class Architecture:
 
     Attributes:
         hidden, intermediate, layers, vocabulary: sizes; vocabulary is the number of rows, padding included.
-        heads, value_heads: attention heads, and distinct values among them.
+        heads, num_key_value_heads: attention heads, and distinct values among them.
         value_size: width of one head's value.
         epsilon: of the normalisations.
         activation: name of the feed-forward activation, one of `model_families.ACTIVATIONS`.
@@ -98,7 +98,7 @@ class Architecture:
     layers: int
     vocabulary: int
     heads: int
-    value_heads: int
+    num_key_value_heads: int
     value_size: int
     epsilon: float
     activation: str
@@ -106,7 +106,7 @@ class Architecture:
     value_bias: bool
     output_bias: bool
     feed_forward_bias: bool
-    latent: Latent | None = None
+    latent: MLA | None = None
     experts: Experts | None = None
     further_layers: int = 0
 
@@ -115,21 +115,21 @@ def understand(config: Mapping[str, Any]) -> Architecture:
     """The path that a config describes.
 
     Raises:
-        NotUnderstood: the model_type, a field or a value is not known to the engine.
+        UnsupportedArchitecture: the model_type, a field or a value is not known to the engine.
     """
     model_type = config.get("model_type")
     family = FAMILIES.get(model_type) if isinstance(model_type, str) else None
     if family is None:
-        raise NotUnderstood(f"model_type {model_type!r}")
+        raise UnsupportedArchitecture(f"model_type {model_type!r}")
     known = HARMLESS_FIELDS | READ_FIELDS | (LATENT_FIELDS if family.latent else frozenset())
     unknown = sorted(name for name, value in config.items() if name not in known and value is not None)
     if unknown:
-        raise NotUnderstood(f"config field {unknown[0]}")
+        raise UnsupportedArchitecture(f"config field {unknown[0]}")
     fields = _Fields({**DEFAULTS, **family.defaults}, config)
     if not set(fields.get("layer_types") or ()) <= {"full_attention", "sliding_attention"}:
-        raise NotUnderstood("layer_types other than full and sliding attention")
+        raise UnsupportedArchitecture("layer_types other than full and sliding attention")
     if fields.text("hidden_act") not in ACTIVATIONS:
-        raise NotUnderstood(f"activation {fields.text('hidden_act')!r}")
+        raise UnsupportedArchitecture(f"activation {fields.text('hidden_act')!r}")
     return _architecture(family, fields)
 
 
@@ -137,11 +137,11 @@ def require_known_tensors(names: Collection[str], layers: int) -> None:
     """Stop at a tensor of the first `layers` layers or outside of layers that the engine has no place for.
 
     Raises:
-        NotUnderstood: there is one (an attention sink, a further norm).
+        UnsupportedArchitecture: there is one (an attention sink, a further norm).
     """
     for name in names:
         if not _is_beyond(name, layers) and not KNOWN_TENSOR.fullmatch(name):
-            raise NotUnderstood(f"tensor {name}")
+            raise UnsupportedArchitecture(f"tensor {name}")
 
 
 def unannounced_tensor(names: Collection[str], architecture: Architecture) -> str | None:
@@ -155,21 +155,21 @@ def _is_beyond(name: str, layers: int) -> bool:
     return layer is not None and int(layer[1]) >= layers
 
 
-def _architecture(family: Family, fields: "_Fields") -> Architecture:
+def _architecture(family: ModelFamily, fields: "_Fields") -> Architecture:
     hidden, heads = fields.size("hidden_size"), fields.size("num_attention_heads")
-    value_heads = heads if fields.get("num_key_value_heads") is None else fields.size("num_key_value_heads")
+    num_key_value_heads = heads if fields.get("num_key_value_heads") is None else fields.size("num_key_value_heads")
     value_size = hidden // heads if fields.get("head_dim") is None else fields.size("head_dim")
     if family.latent:
-        value_heads, value_size = heads, fields.size("v_head_dim")
-    if heads % value_heads:
-        raise NotUnderstood(f"{heads} heads on {value_heads} values")
+        num_key_value_heads, value_size = heads, fields.size("v_head_dim")
+    if heads % num_key_value_heads:
+        raise UnsupportedArchitecture(f"{heads} heads on {num_key_value_heads} values")
     return Architecture(
         hidden=hidden,
         intermediate=fields.size("intermediate_size"),
         layers=fields.size("num_hidden_layers"),
         vocabulary=fields.size("vocab_size"),
         heads=heads,
-        value_heads=value_heads,
+        num_key_value_heads=num_key_value_heads,
         value_size=value_size,
         epsilon=fields.number("rms_norm_eps"),
         activation=fields.text("hidden_act"),
@@ -183,8 +183,8 @@ def _architecture(family: Family, fields: "_Fields") -> Architecture:
     )
 
 
-def _latent(fields: "_Fields") -> Latent:
-    return Latent(fields.size("kv_lora_rank"), fields.size("qk_rope_head_dim"), fields.size("qk_nope_head_dim"))
+def _latent(fields: "_Fields") -> MLA:
+    return MLA(fields.size("kv_lora_rank"), fields.size("qk_rope_head_dim"), fields.size("qk_nope_head_dim"))
 
 
 def _experts(scores: str, fields: "_Fields") -> Experts:
@@ -192,17 +192,17 @@ def _experts(scores: str, fields: "_Fields") -> Experts:
     method = fields.get("topk_method") or ("greedy" if scores == "softmax" else "noaux_tc")
     expected = ("greedy", "group_limited_greedy") if scores == "softmax" else ("noaux_tc",)
     if method not in expected or fields.get("scoring_func") not in (None, scores):
-        raise NotUnderstood(f"expert routing {method!r} with {fields.get('scoring_func')!r} scores")
+        raise UnsupportedArchitecture(f"expert routing {method!r} with {fields.get('scoring_func')!r} scores")
     normalize = fields.get("norm_topk_prob") is not None and fields.flag("norm_topk_prob")
     if scores == "softmax" and normalize:
-        raise NotUnderstood("norm_topk_prob with softmax scores")  # implementations disagree about it
+        raise UnsupportedArchitecture("norm_topk_prob with softmax scores")  # implementations disagree about it
     limited = method != "greedy"
     count = fields.size("n_routed_experts")
     groups = fields.size("n_group") if limited else 1
     groups_chosen = fields.size("topk_group") if limited else 1
     chosen = fields.size("num_experts_per_tok")
     if count % groups or groups_chosen > groups or chosen > groups_chosen * (count // groups):
-        raise NotUnderstood(f"{chosen} of {count} experts in {groups_chosen} of {groups} groups")
+        raise UnsupportedArchitecture(f"{chosen} of {count} experts in {groups_chosen} of {groups} groups")
     return Experts(
         count=count,
         chosen=chosen,
@@ -230,30 +230,30 @@ class _Fields:
     def count(self, name: str) -> int:
         value = self.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise NotUnderstood(f"config field {name} = {value!r}")
+            raise UnsupportedArchitecture(f"config field {name} = {value!r}")
         return value
 
     def size(self, name: str) -> int:
         if self.count(name) == 0:
-            raise NotUnderstood(f"config field {name} = 0")
+            raise UnsupportedArchitecture(f"config field {name} = 0")
         return self.count(name)
 
     def number(self, name: str) -> float:
         value = self.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise NotUnderstood(f"config field {name} = {value!r}")
+            raise UnsupportedArchitecture(f"config field {name} = {value!r}")
         return float(value)
 
     def flag(self, name: str) -> bool:
         value = self.get(name)
         if not isinstance(value, bool):
-            raise NotUnderstood(f"config field {name} = {value!r}")
+            raise UnsupportedArchitecture(f"config field {name} = {value!r}")
         return value
 
     def text(self, name: str) -> str:
         value = self.get(name)
         if not isinstance(value, str):
-            raise NotUnderstood(f"config field {name} = {value!r}")
+            raise UnsupportedArchitecture(f"config field {name} = {value!r}")
         return value
 
     def choice(self, rule: bool | str) -> bool:

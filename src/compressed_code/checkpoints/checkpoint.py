@@ -24,11 +24,11 @@ from compressed_code.checkpoints.matrices.matrix import (
     READ_AHEAD,
     FloatMatrix,
     Matrix,
-    Rows,
+    RowRanges,
     read_vector,
     row_blocks,
 )
-from compressed_code.checkpoints.quantization_config import Quantization, read_quantization
+from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
 from compressed_code.core.errors import InputError
 
 __all__ = ["Checkpoint", "Matrix", "open_checkpoint", "read_config"]
@@ -51,7 +51,7 @@ class Checkpoint:
     """
 
     def __init__(
-        self, path: PurePath, config: Mapping[str, Any], files: TensorFiles, quantization: Quantization
+        self, path: PurePath, config: Mapping[str, Any], files: TensorFiles, quantization: StoredQuantization
     ) -> None:
         self.path, self.config = path, config
         self._files, self._quantization = files, quantization
@@ -135,7 +135,9 @@ class Checkpoint:
             if name in self.names:
                 self._files.find(name).prefetch(0, READ_AHEAD)
 
-    def product(self, module: str, vector: np.ndarray, shape: tuple[int, int], rows: Rows | None = None) -> np.ndarray:
+    def product(
+        self, module: str, vector: np.ndarray, shape: tuple[int, int], rows: RowRanges | None = None
+    ) -> np.ndarray:
         """The matrix of a module times a vector.
 
         NaN or infinity in a matrix cannot vanish in a product with finite numbers, so looking at the result is
@@ -192,7 +194,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """
     if path.is_file():
         files = GgufFiles(path)
-        return Checkpoint(path, files.config(), files, Quantization())
+        return Checkpoint(path, files.config(), files, StoredQuantization())
     config = read_config(path)
     files = sorted(file.name for file in path.iterdir())
     tensors = SafetensorsFiles(path, files, lambda name: MappedFile(path / name))

@@ -16,7 +16,7 @@ from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.remote_file import Place, RemoteFile, Transfers
 from compressed_code.checkpoints.files.safetensors_files import INDEX, SafetensorsFiles
 from compressed_code.checkpoints.files.stored import TensorFile
-from compressed_code.checkpoints.quantization_config import Quantization, read_quantization
+from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import BUILD
@@ -60,7 +60,7 @@ def open_remote_model(hub_id: str, revision: str | None = None, file: str | None
     file = file or repository.needed_gguf_file()
     if file is not None:
         tensors = GgufFiles(repository.open(file))
-        checkpoint = Checkpoint(repository.path / file, tensors.config(), tensors, Quantization())
+        checkpoint = Checkpoint(repository.path / file, tensors.config(), tensors, StoredQuantization())
         return RemoteModel(checkpoint, lambda: _kept(repository.metadata_place(file), tensors.without_tensors))
     folder = repository.small_files()
     config = read_config(folder)

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Family:
+class ModelFamily:
     """How the configs of one model_type are read. A bias is always there, never, or decided by a field's name.
 
     Attributes:
@@ -28,18 +28,18 @@ class Family:
     defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
-FAMILIES: Mapping[str, Family] = MappingProxyType(
+FAMILIES: Mapping[str, ModelFamily] = MappingProxyType(
     {
-        "llama": Family("attention_bias", "attention_bias", "mlp_bias"),
-        "mistral": Family(defaults=MappingProxyType({"num_key_value_heads": 8})),
-        "qwen2": Family(value_bias=True, defaults=MappingProxyType({"num_key_value_heads": 32})),
-        "qwen3": Family(
+        "llama": ModelFamily("attention_bias", "attention_bias", "mlp_bias"),
+        "mistral": ModelFamily(defaults=MappingProxyType({"num_key_value_heads": 8})),
+        "qwen2": ModelFamily(value_bias=True, defaults=MappingProxyType({"num_key_value_heads": 32})),
+        "qwen3": ModelFamily(
             "attention_bias",
             "attention_bias",
             defaults=MappingProxyType({"num_key_value_heads": 32, "head_dim": 128}),
         ),
-        "deepseek_v2": Family("attention_bias", "attention_bias", latent=True, scores="softmax"),
-        "deepseek_v3": Family("attention_bias", "attention_bias", latent=True, scores="sigmoid"),
+        "deepseek_v2": ModelFamily("attention_bias", "attention_bias", latent=True, scores="softmax"),
+        "deepseek_v3": ModelFamily("attention_bias", "attention_bias", latent=True, scores="sigmoid"),
     }
 )
 ACTIVATIONS = ("silu", "relu", "gelu_pytorch_tanh")

@@ -12,7 +12,7 @@ GPTQ_BITS = (2, 3, 4, 8)
 
 
 @dataclass(frozen=True)
-class Quantization:
+class StoredQuantization:
     """What a reader must know beside the tensors.
 
     Attributes:
@@ -24,7 +24,7 @@ class Quantization:
     float8_block: tuple[int, int] | None = None
 
 
-def read_quantization(folder: Path, config: Mapping[str, Any]) -> Quantization:
+def read_quantization(folder: Path, config: Mapping[str, Any]) -> StoredQuantization:
     """The quantization of a checkpoint folder, from config.json or the older quantize_config.json.
 
     Raises:
@@ -35,12 +35,12 @@ def read_quantization(folder: Path, config: Mapping[str, Any]) -> Quantization:
     if described is None and older.is_file():
         source, described = older, {"quant_method": "gptq", **json.loads(older.read_text(encoding="utf-8"))}
     if described is None:
-        return Quantization()
+        return StoredQuantization()
     method = described.get("quant_method")
     if method == "gptq":
-        return Quantization(gptq_bits=_gptq_bits(source, described))
+        return StoredQuantization(gptq_bits=_gptq_bits(source, described))
     if method == "fp8":
-        return Quantization(float8_block=_float8_block(source, described))
+        return StoredQuantization(float8_block=_float8_block(source, described))
     raise InputError(f"{source}: quantization {method!r} is not supported; GPTQ and block-scaled float8 are")
 
 

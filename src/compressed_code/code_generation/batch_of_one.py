@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class Alone:
+class BatchOfOne:
     """A row without company: the prompt in one pass, then one token at a time, into transformers' own cache."""
 
     def __init__(self, model: "PreTrainedModel", input_ids: Sequence[int]) -> None:

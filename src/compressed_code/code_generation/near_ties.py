@@ -10,8 +10,8 @@ def near_tie_summary(written: pd.DataFrame) -> pd.DataFrame:
     to end. A program without a near-tie is the same on every machine; one with a near-tie may be another from there on.
 
     Args:
-        written: rows of `measurements.code.generations` or `executions`: columns `task_id`, `sample`, `tokens`,
-            `finish`, `near_ties`.
+        written: rows of the measurement `generations` or `executions`: columns `task_id`, `sample`, `tokens`,
+            `finish_reason`, `near_ties`.
 
     Returns:
         One row: `choices`, `near_ties` (of the choices), `programs`, `doubtful_programs` (those with a near-tie) and
@@ -23,7 +23,7 @@ def near_tie_summary(written: pd.DataFrame) -> pd.DataFrame:
     ]
     return pd.DataFrame(
         {
-            "choices": [int(written["tokens"].sum() + written["finish"].eq("end").sum())],
+            "choices": [int(written["tokens"].sum() + written["finish_reason"].eq("end").sum())],
             "near_ties": [int(written["near_ties"].sum())],
             "programs": [len(written)],
             "doubtful_programs": [len(doubtful)],

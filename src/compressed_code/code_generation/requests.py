@@ -12,7 +12,7 @@ from compressed_code.models.start_contexts import special_tokens, start_ids
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Finish = Literal["end", "stop", "limit"]
+FinishReason = Literal["end", "stop", "limit"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Completion:
         text: `raw` up to the earliest stop string.
         raw: everything that was written, the end-of-text token excepted; bytes that are no UTF-8 are replaced.
         token_ids: the ids behind `raw`.
-        finish: "end" (an end-of-text token), "stop" (a stop string) or "limit" (no room for another token).
+        finish_reason: "end" (an end-of-text token), "stop" (a stop string) or "limit" (no room for another token).
         rechecked: how many of its tokens were decided at batch 1.
         near_ties: how many of its choices, the one that ended it included, lie within rounding noise of another token
             (`engine.NEAR_TIE`), greedy or drawn; where there is none, every machine writes this program.
@@ -50,7 +50,7 @@ class Completion:
     text: str
     raw: str
     token_ids: tuple[int, ...]
-    finish: Finish
+    finish_reason: FinishReason
     rechecked: int = 0
     near_ties: int = 0
 
@@ -67,7 +67,7 @@ class Settings:
         stop: strings that end a program.
         end_ids: ids that end a text.
         batch: programs written at the same time.
-        strict: decide doubtful tokens at batch 1, so that the text does not depend on `batch`; float32 only.
+        batch_invariant: decide doubtful tokens at batch 1, so that the text does not depend on `batch`; float32 only.
 
     Raises:
         InputError: a value outside of its range.
@@ -80,7 +80,7 @@ class Settings:
     stop: tuple[str, ...] = ()
     end_ids: frozenset[int] = frozenset()
     batch: int = 64
-    strict: bool = True
+    batch_invariant: bool = True
 
     def __post_init__(self) -> None:
         ranges = {

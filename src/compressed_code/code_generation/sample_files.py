@@ -38,7 +38,7 @@ def generate_to_file(
 ) -> list[dict[str, Any]]:
     """Write the requested programs that the file does not hold yet.
 
-    A line holds `task_id`, `completion`, `raw`, `sample`, `finish` (see `Completion`) and `tokens` (their number).
+    A line holds `task_id`, `completion`, `raw`, `sample`, `finish_reason` (see `Completion`) and how many `tokens`.
     Lines are appended as programs finish, so a kill loses the ones in the making; a half-written last line is
     dropped at the next start. A complete file is in the order of the requests.
 
@@ -80,10 +80,10 @@ def batch_differences(
     settings: Settings,
     batches: Sequence[int] = (1, 64),
 ) -> pd.DataFrame:
-    """How many programs change with the batch size: the noise that strict mode removes.
+    """How many programs change with the batch size: the noise that batch-invariant decoding removes.
 
     Args:
-        settings: `batch` is replaced by each of `batches` in turn; `strict` counts as given.
+        settings: `batch` is replaced by each of `batches` in turn; `batch_invariant` counts as given.
 
     Returns:
         Columns `batch`, `programs`, `differing` (programs whose ids differ from those at the first batch size).
@@ -149,7 +149,7 @@ def _line(completion: Completion, code: str) -> dict[str, Any]:
         "completion": code,
         "raw": completion.raw,
         "sample": completion.sample,
-        "finish": completion.finish,
+        "finish_reason": completion.finish_reason,
         "tokens": len(completion.token_ids),
     }
 

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from compressed_code.checkpoints.architectures import NotUnderstood, understand
+from compressed_code.checkpoints.architectures import UnsupportedArchitecture, understand
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
 from compressed_code.checkpoints.model_families import FAMILIES
 from compressed_code.cold_start.layerwise_engine import FirstToken, log_softmax
@@ -63,7 +63,7 @@ def cold_start(path: Path, input_ids: Sequence[int], precision: Precision = "flo
         if path.is_dir():
             understand(read_config(path))  # before the weights: another model may keep them in other files
         return _layerwise(open_checkpoint(path), ids, precision)
-    except NotUnderstood as limit:
+    except UnsupportedArchitecture as limit:
         return _with_transformers(path, ids, precision, str(limit))
 
 
@@ -79,7 +79,7 @@ def cold_start_from(checkpoint: Checkpoint, input_ids: Sequence[int], precision:
     try:
         _require_one_token(ids)
         return _layerwise(checkpoint, ids, precision)
-    except NotUnderstood as limit:
+    except UnsupportedArchitecture as limit:
         raise Unavailable(
             f"{checkpoint.path}: needs the whole checkpoint ({limit}); download it and give its folder"
         ) from None
@@ -94,7 +94,7 @@ def cold_start_log_probabilities(
         [vocabulary rows] float32.
 
     Raises:
-        NotUnderstood: the engine does not know this model.
+        UnsupportedArchitecture: the engine does not know this model.
         InputError: as `cold_start`.
     """
     (token,) = input_ids
@@ -113,7 +113,7 @@ def _checked(path: PurePath, input_ids: Sequence[int]) -> tuple[int, ...]:
 
 def _require_one_token(input_ids: tuple[int, ...]) -> None:
     if len(input_ids) > 1:
-        raise NotUnderstood("more than one input token")
+        raise UnsupportedArchitecture("more than one input token")
 
 
 def _layerwise(checkpoint: Checkpoint, input_ids: tuple[int, ...], precision: Precision) -> ColdStart:

@@ -12,7 +12,7 @@ import numpy as np
 from compressed_code.checkpoints.architectures import (
     Architecture,
     Experts,
-    NotUnderstood,
+    UnsupportedArchitecture,
     require_known_tensors,
     unannounced_tensor,
 )
@@ -39,7 +39,7 @@ class FirstToken:
         """Check that every tensor is understood.
 
         Raises:
-            NotUnderstood: one is not.
+            UnsupportedArchitecture: one is not.
             InputError: one belongs to a layer that the config does not announce.
         """
         extra = unannounced_tensor(checkpoint.names, architecture)
@@ -78,13 +78,13 @@ class FirstToken:
         """Attention over one key: the output projection of the values, each repeated for the heads that share it."""
         sizes, name = self._sizes, f"{layer}.self_attn"
         values = self._latent_values(name, state) if sizes.latent else self._values(name, state)
-        by_head = values.reshape(sizes.value_heads, sizes.value_size)
-        by_head = np.repeat(by_head, sizes.heads // sizes.value_heads, axis=0)
+        by_head = values.reshape(sizes.num_key_value_heads, sizes.value_size)
+        by_head = np.repeat(by_head, sizes.heads // sizes.num_key_value_heads, axis=0)
         return self._linear(f"{name}.o_proj", by_head.reshape(-1), sizes.hidden, sizes.output_bias)
 
     def _values(self, name: str, state: np.ndarray) -> np.ndarray:
         sizes = self._sizes
-        return self._linear(f"{name}.v_proj", state, sizes.value_heads * sizes.value_size, sizes.value_bias)
+        return self._linear(f"{name}.v_proj", state, sizes.num_key_value_heads * sizes.value_size, sizes.value_bias)
 
     def _latent_values(self, name: str, state: np.ndarray) -> np.ndarray:
         """Values of multi-head latent attention: compress, normalise, expand; rows that make keys are not read."""
@@ -141,7 +141,7 @@ class FirstToken:
             return None
         values = self._checkpoint.vector(f"{name}.bias", rows)
         if not announced and values.any():
-            raise NotUnderstood(f"tensor {name}.bias, which the config does not announce")
+            raise UnsupportedArchitecture(f"tensor {name}.bias, which the config does not announce")
         return values
 
     def _normalized(self, name: str, state: np.ndarray, epsilon: float | None = None) -> np.ndarray:

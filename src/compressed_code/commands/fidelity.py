@@ -12,7 +12,7 @@ from compressed_code.core.errors import InputError, Unavailable
 if TYPE_CHECKING:
     import pandas as pd
 
-    from compressed_code.fidelity.pair import Document
+    from compressed_code.fidelity.pair import EncodedText
     from compressed_code.registry.languages import Language
     from compressed_code.tokenizers.vocabulary import Vocabulary
 
@@ -190,7 +190,7 @@ def _require_cuts(models: Sequence[str], vocabularies: Sequence["Vocabulary"], *
         )
 
 
-def _encode(vocabularies: Sequence["Vocabulary"], texts: "Texts") -> list["Document"]:
+def _encode(vocabularies: Sequence["Vocabulary"], texts: "Texts") -> list["EncodedText"]:
     """Encode with the parent's tokenizer, or the child's where the parent's is a GGUF file's, which cannot."""
     from compressed_code.fidelity.pair import encode_document
 

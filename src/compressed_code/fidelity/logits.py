@@ -42,7 +42,7 @@ class Side:
         return self.log.nbytes + self.order.nbytes
 
 
-class Comparison:
+class LogitComparison:
     """Compares two models, the parent first."""
 
     def __init__(self, runners: Sequence[Runner], width: int, keyword_ids: Collection[int], tokens: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from compressed_code.core.errors import InputError
-from compressed_code.fidelity.logits import Comparison
+from compressed_code.fidelity.logits import LogitComparison
 from compressed_code.fidelity.summary import FLIPS, common_pieces
 from compressed_code.fidelity.teacher_forcing import (
     Runner,
@@ -34,7 +34,7 @@ WINDOW = 1024
 
 
 @dataclass(frozen=True)
-class Document:
+class EncodedText:
     """A text as its tokens.
 
     Attributes:
@@ -53,7 +53,7 @@ class Document:
     unit: str = ""
 
 
-def encode_document(vocabulary: Vocabulary, language: Language, text: str, name: str, unit: str = "") -> Document:
+def encode_document(vocabulary: Vocabulary, language: Language, text: str, name: str, unit: str = "") -> EncodedText:
     """Encode a text and classify its tokens.
 
     Raises:
@@ -63,7 +63,7 @@ def encode_document(vocabulary: Vocabulary, language: Language, text: str, name:
     if not text:
         raise InputError(f"{name}: the text is empty")
     ids = np.array(vocabulary.encode(text), np.int64)
-    return Document(name, language.key, ids, token_classes(vocabulary, language, text), unit or name)
+    return EncodedText(name, language.key, ids, token_classes(vocabulary, language, text), unit or name)
 
 
 def keyword_ids(vocabulary: Vocabulary) -> list[int]:
@@ -107,7 +107,7 @@ def require_same_vocabulary(parent: Vocabulary, child: Vocabulary) -> None:
 def token_fidelity(
     parent: "PreTrainedModel | Runner",
     child: "PreTrainedModel",
-    documents: Sequence[Document],
+    documents: Sequence[EncodedText],
     start_ids: Sequence[int],
     *,
     keyword_ids: Collection[int] = (),
@@ -148,7 +148,7 @@ def token_fidelity(
     if not count:
         raise InputError("the texts hold no token; give longer ones")
     runners = (parent if isinstance(parent, Runner) else Runner(parent, start_ids), Runner(child, start_ids))
-    compare = Comparison(runners, _common_width(runners, entries), keyword_ids, count)
+    compare = LogitComparison(runners, _common_width(runners, entries), keyword_ids, count)
     longest = largest_length([runner.model for runner in runners], len(start_ids), length)
     windows = cut_windows([document.ids for document in documents], longest)
     blocks, order = [], []
@@ -213,7 +213,9 @@ def _common_width(runners: Sequence[Runner], entries: int) -> int:
     return min(widths)
 
 
-def _in_order(columns: dict[str, np.ndarray], windows: Sequence[Window], documents: Sequence[Document]) -> pd.DataFrame:
+def _in_order(
+    columns: dict[str, np.ndarray], windows: Sequence[Window], documents: Sequence[EncodedText]
+) -> pd.DataFrame:
     """Rows of windows, as they were computed, back in the order of the texts, with what is known of their tokens."""
     lengths = [len(window.tokens) for window in windows]
     number = np.repeat([window.document for window in windows], lengths)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from compressed_code.benchmarks.execution import Verification, execute_samples, verify_tasks
+from compressed_code.benchmarks.execution import VerifiedTasks, execute_samples, verify_tasks
 from compressed_code.benchmarks.samples import Sample, named
 from compressed_code.benchmarks.tasks import benchmark_files, load_benchmark
 from compressed_code.benchmarks.verdict_store import VerdictStore
@@ -27,7 +27,7 @@ def _read_files(benchmark: str = "zoo", **_: Any) -> Sequence[Path]:
     return benchmark_files(benchmark)
 
 
-@measurement(version=3, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
+@measurement(version=4, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
 def generations(
     writer: Writer,
     benchmark: str = "zoo",
@@ -37,7 +37,7 @@ def generations(
     stop: Sequence[str] | None = None,
     batch: int = 128,
     seed: int = 0,
-    strict: bool = True,
+    batch_invariant: bool = True,
 ) -> pd.DataFrame:
     """Completions of every task of a benchmark, from its bare prompt after the document start, or as a chat.
 
@@ -45,11 +45,11 @@ def generations(
         benchmark: as `benchmarks.load_benchmark`.
         samples: answers per task.
         stop: by default `completions.STOP_SEQUENCES`, in a chat none.
-        temperature, max_tokens, batch, seed, strict: as `code_generation.Settings`.
+        temperature, max_tokens, batch, seed, batch_invariant: as `code_generation.Settings`.
 
     Returns:
-        Columns `task_id`, `tier`, `sample`, `completion` (up to the stop), `raw`, `finish`, `tokens`, `near_ties` (see
-        `code_generation.Completion`; `near_ties.near_tie_summary` adds them up).
+        Columns `task_id`, `tier`, `sample`, `completion` (up to the stop), `raw`, `finish_reason`, `tokens` and
+        `near_ties` (see `code_generation.Completion`; `near_ties.near_tie_summary` adds them up).
     """
     tasks = load_benchmark(benchmark)
     ready = prepare(
@@ -63,21 +63,21 @@ def generations(
         temperature=temperature,
         seed=seed,
         batch=batch,
-        strict=strict,
+        batch_invariant=batch_invariant,
     )
     parts = write_programs(ready.model, ready.vocabulary, ready.requests, ready.settings)
     written = [completion for finished in parts for completion in finished]
     tiers = {task.task_id: task.tier for task in tasks}
     place = {task_id: number for number, task_id in enumerate(tiers)}
     rows = [
-        (c.task_id, tiers[c.task_id], c.sample, c.text, c.raw, c.finish, len(c.token_ids), c.near_ties)
+        (c.task_id, tiers[c.task_id], c.sample, c.text, c.raw, c.finish_reason, len(c.token_ids), c.near_ties)
         for c in sorted(written, key=lambda c: (place[c.task_id], c.sample))
     ]
-    columns = ["task_id", "tier", "sample", "completion", "raw", "finish", "tokens", "near_ties"]
+    columns = ["task_id", "tier", "sample", "completion", "raw", "finish_reason", "tokens", "near_ties"]
     return pd.DataFrame(rows, columns=columns)
 
 
-@measurement(version=4, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=[])
+@measurement(version=5, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=[])
 def executions(
     writer: Writer, generations: pd.DataFrame, benchmark: str = "zoo", *, directory: Path = RESULTS
 ) -> pd.DataFrame:
@@ -92,7 +92,7 @@ def executions(
 
     Returns:
         Columns of `execution.execute_samples`, `tier`, `completion` (what followed the prompt, of a chat the code in
-        it), and `finish`, `tokens` and `near_ties` of `generations`.
+        it), and `finish_reason`, `tokens` and `near_ties` of `generations`.
 
     Raises:
         InputError: no task can be scored here.
@@ -109,7 +109,7 @@ def executions(
         chosen = written[~written["task_id"].isin(list(failing))]
         answers = [Sample(row.task_id, row.sample, row.completion) for row in chosen.itertuples()]
         outcomes = execute_samples(sound, answers, sandbox, solution_seconds=seconds, store=store)
-    kept = ["task_id", "sample", "tier", "completion", "finish", "tokens", "near_ties"]
+    kept = ["task_id", "sample", "tier", "completion", "finish_reason", "tokens", "near_ties"]
     return outcomes.merge(written[kept], on=["task_id", "sample"])
 
 
@@ -119,7 +119,7 @@ def batch_noise(
     benchmark: str = "zoo",
     dtype: str = "float32",
     batches: Sequence[int] = (1, 64),
-    strict: bool = False,
+    batch_invariant: bool = False,
     max_tokens: int = 200,
 ) -> pd.DataFrame:
     """How many greedy programs change with the batch size (`code_generation.batch_differences`).
@@ -127,7 +127,7 @@ def batch_noise(
     Args:
         dtype: what the model computes in: a name of torch's.
         batches: the first one is what the others are compared with.
-        strict, max_tokens: as `code_generation.Settings`; strict is for float32.
+        batch_invariant, max_tokens: as `code_generation.Settings`; the first is for float32.
     """
     import torch
 
@@ -138,15 +138,15 @@ def batch_noise(
         chat=writer.spec.chat,
         dtype=getattr(torch, dtype),
         max_tokens=max_tokens,
-        strict=strict,
+        batch_invariant=batch_invariant,
     )
     return batch_differences(ready.model, ready.vocabulary, ready.requests, ready.settings, batches)
 
 
-_VERIFIED: dict[tuple[str, ...], Verification] = {}
+_VERIFIED: dict[tuple[str, ...], VerifiedTasks] = {}
 
 
-def _verified(benchmark: str, sandbox: Sandbox, store: VerdictStore) -> Verification:
+def _verified(benchmark: str, sandbox: Sandbox, store: VerdictStore) -> VerifiedTasks:
     """Canonical solutions, run once in a process for a benchmark, however many models write for it."""
     key = (*map(fingerprint, benchmark_files(benchmark)), sandbox.isolation)
     if key not in _VERIFIED:

@@ -32,7 +32,7 @@ from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from compressed_code.fidelity.pair import Document
+    from compressed_code.fidelity.pair import EncodedText
     from compressed_code.fidelity.teacher_forcing import KeepingRunner
 
 # Programs are the independent draws, so all are read, each in some languages only. These steps from one language to
@@ -45,7 +45,7 @@ class Reading:
     """A parent with the programs it reads: what the comparisons with all of its children share."""
 
     vocabulary: Vocabulary
-    documents: Sequence["Document"]
+    documents: Sequence["EncodedText"]
     start_ids: Sequence[int]
     keyword_ids: Sequence[int]
     runner: "KeepingRunner"

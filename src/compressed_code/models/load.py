@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compressed_code.checkpoints.architectures import NotUnderstood, understand
+from compressed_code.checkpoints.architectures import UnsupportedArchitecture, understand
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
 from compressed_code.checkpoints.files.gguf_files import GgufFiles
 from compressed_code.checkpoints.model_families import FAMILIES
-from compressed_code.checkpoints.quantization_config import Quantization, read_quantization
+from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
 from compressed_code.core.errors import InputError
 from compressed_code.core.quiet import quiet
 from compressed_code.models.double_precision import in_float64
@@ -66,7 +66,7 @@ def load_model(path: Path, device: str = "cpu", dtype: Precision = "float32") ->
 def _opened(path: Path) -> "PreTrainedModel":
     if path.is_file():
         return _from_gguf(path)
-    if read_quantization(path, read_config(path)) != Quantization():
+    if read_quantization(path, read_config(path)) != StoredQuantization():
         with _one_line(path):
             config = _config(path)
         return _dequantized(open_checkpoint(path), config)
@@ -172,7 +172,7 @@ def _from_gguf(path: Path) -> "PreTrainedModel":
         return _plain(path.parent, gguf_file=path.name)
     try:
         understand(checkpoint.config)
-    except NotUnderstood as limit:
+    except UnsupportedArchitecture as limit:
         raise InputError(f"{path}: {limit} is not supported in a GGUF file; use the original model") from None
     config = _gguf_config(path, checkpoint.config, metadata)
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}

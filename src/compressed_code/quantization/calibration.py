@@ -15,7 +15,7 @@ from compressed_code.registry.quantizations import CalibrationSource
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Rows = list[list[int]]
+TokenRows = list[list[int]]
 
 
 def calibration_rows(
@@ -29,7 +29,7 @@ def calibration_rows(
     vocabulary: int = 0,
     control: Collection[int] = (),
     model: Path | None = None,
-) -> Rows:
+) -> TokenRows:
     """Calibration text of any source.
 
     Args:
@@ -90,7 +90,7 @@ def check_rows(rows: Sequence[Sequence[int]], config: Mapping[str, Any], shortes
 
 def rows_of_documents(
     documents: Sequence[Sequence[int]], start: Sequence[int], rows: int, length: int, seed: int
-) -> Rows:
+) -> TokenRows:
     """Documents in random order behind each other, each begun by the start context, cut into rows.
 
     A document longer than a row gives a random window of one row's length, so that many documents are seen.
@@ -110,7 +110,7 @@ def rows_of_documents(
     raise InputError(f"the calibration text {have}; {rows} rows of {length} need {rows * length:,} tokens")
 
 
-def random_rows(vocabulary: int, control: Collection[int], rows: int, length: int, seed: int) -> Rows:
+def random_rows(vocabulary: int, control: Collection[int], rows: int, length: int, seed: int) -> TokenRows:
     """Ids drawn uniformly from all that are no control tokens.
 
     Raises:
@@ -122,7 +122,7 @@ def random_rows(vocabulary: int, control: Collection[int], rows: int, length: in
     return np.random.default_rng(seed).choice(usable, size=(rows, length)).tolist()
 
 
-def sampled_rows(model: Path, start: Sequence[int], rows: int, length: int, seed: int) -> Rows:
+def sampled_rows(model: Path, start: Sequence[int], rows: int, length: int, seed: int) -> TokenRows:
     """What the model writes after its start context, each token drawn from its own distribution (temperature 1).
 
     An end token is a token like any other: the model goes on, as between the documents of its training. Probabilities
@@ -138,7 +138,7 @@ def sampled_rows(model: Path, start: Sequence[int], rows: int, length: int, seed
     return _sample(load_model(model, dtype="float64"), start, rows, length, seed)
 
 
-def _sample(model: "PreTrainedModel", start: Sequence[int], rows: int, length: int, seed: int) -> Rows:
+def _sample(model: "PreTrainedModel", start: Sequence[int], rows: int, length: int, seed: int) -> TokenRows:
     import torch
 
     generator = torch.Generator().manual_seed(seed)

@@ -25,7 +25,7 @@ from compressed_code.quantization.record import (
     LIBRARIES,
     OWN_PACKAGE,
     Provenance,
-    Rows,
+    TokenRows,
     hash_of_ids,
     installed_version,
     name_of,
@@ -47,7 +47,7 @@ def write_variant(
     parent: Path,
     quantization: Quantization,
     destination: Path,
-    calibration: Rows | None = None,
+    calibration: TokenRows | None = None,
     *,
     provenance: Provenance | None = None,
 ) -> Path:
@@ -87,7 +87,7 @@ def write_variant(
 
 
 def variant(
-    parent: Path, quantization: Quantization, calibration: Rows | None = None, directory: Path = VARIANTS
+    parent: Path, quantization: Quantization, calibration: TokenRows | None = None, directory: Path = VARIANTS
 ) -> Path:
     """The variant of a model, quantized now unless it was before.
 
@@ -107,7 +107,9 @@ def variant(
     return path
 
 
-def _path_of(parent: Path, quantization: Quantization, calibration: Rows | None, directory: Path) -> tuple[Path, Path]:
+def _path_of(
+    parent: Path, quantization: Quantization, calibration: TokenRows | None, directory: Path
+) -> tuple[Path, Path]:
     """Folder of a variant and, of a GGUF variant, the file in it."""
     library = LIBRARIES[quantization.method].package
     ingredients = {
@@ -127,7 +129,7 @@ def _deciding_fields(quantization: Quantization) -> dict[str, Any]:
     return quantization.model_dump(exclude={"key", "label", "note", "calibration", "calibration_rows"})
 
 
-def _check_calibration(quantization: Quantization, calibration: Rows | None) -> None:
+def _check_calibration(quantization: Quantization, calibration: TokenRows | None) -> None:
     calibrated = quantization.method in CALIBRATED
     if calibrated and not calibration:
         raise InputError(f"{quantization.key}: {quantization.method} needs calibration text, and it is empty")
@@ -137,7 +139,7 @@ def _check_calibration(quantization: Quantization, calibration: Rows | None) -> 
         raise InputError(f"{quantization.key}: {quantization.method} quantizes no embeddings; use rtn, hqq or torchao")
 
 
-def _write_folder(model: Parent, quantization: Quantization, calibration: Rows, folder: Path) -> dict[str, Any]:
+def _write_folder(model: Parent, quantization: Quantization, calibration: TokenRows, folder: Path) -> dict[str, Any]:
     """Weights and everything beside them; what the record says of them."""
     weights = _solve(model, quantization, calibration)
     library = LIBRARIES[quantization.method].package
@@ -186,7 +188,7 @@ def _write_gguf(model: Parent, quantization: Quantization, folder: Path) -> dict
     return {**versions_of("gguf", libraries), "layout": "GGUF", **size_report(matrices, untouched, path)}
 
 
-def _solve(model: Parent, quantization: Quantization, calibration: Rows) -> Mapping[str, QuantizedWeight]:
+def _solve(model: Parent, quantization: Quantization, calibration: TokenRows) -> Mapping[str, QuantizedWeight]:
     """What takes the place of each matrix, by name."""
     if quantization.method in LIBRARY_SOLVERS:
         return solve_pinned(model, quantization, calibration)

@@ -19,7 +19,7 @@ from compressed_code.registry.quantizations import Quantization
 FORMAT_VERSION = 3  # to be raised when the same row would give other weights, another layout, or another record
 OWN_PACKAGE = "compressed-code"
 
-Rows = Sequence[Sequence[int]]
+TokenRows = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def provenance_of(
-    quantization: Quantization, calibration: Rows | None, provenance: Provenance, parent: Mapping[str, str]
+    quantization: Quantization, calibration: TokenRows | None, provenance: Provenance, parent: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the record says of how a variant was made.
 
@@ -172,7 +172,7 @@ def size_report(matrices: list[dict[str, Any]], untouched: tuple[int, int], weig
     }
 
 
-def hash_of_ids(calibration: Rows | None) -> str | None:
+def hash_of_ids(calibration: TokenRows | None) -> str | None:
     """sha256 of rows of ids; `None` where there are none."""
     if not calibration:
         return None

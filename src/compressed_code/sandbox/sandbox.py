@@ -14,7 +14,7 @@ from typing import Literal, Self
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.sandbox.isolators import ISOLATORS, REMEDY, Isolation
 from compressed_code.sandbox.trials import Limits, Trial, Verdict
-from compressed_code.sandbox.worker import Dead, Task, Worker
+from compressed_code.sandbox.worker import Assignment, Dead, Worker
 
 _QUEUE = 2  # a worker that has answered finds its next trial waiting
 _FIRST_SHARE = 1 / 6  # of a trial's time limits: most programs need far less, and the rest is repeated
@@ -146,7 +146,7 @@ class _Series:
         self.taken = 0
         self.given = 0
         self.done: dict[int, Verdict] = {}
-        self.again: deque[Task] = deque()
+        self.again: deque[Assignment] = deque()
 
     def verdicts(self) -> Iterator[Verdict]:
         while True:
@@ -176,7 +176,7 @@ class _Series:
         problem = _problem(trial.setup, trial.test, trial.entry_point)
         if problem:
             raise InputError(f"trial {self.taken + 1}: {problem}")
-        worker.send(Task(self.taken, trial, _FIRST_SHARE * trial.share))
+        worker.send(Assignment(self.taken, trial, _FIRST_SHARE * trial.share))
         self.taken += 1
 
     def collect(self, busy: list[Worker]) -> None:
@@ -194,10 +194,10 @@ class _Series:
                 else:
                     self.settle(task, verdict, final=False)
 
-    def repeat(self, task: Task) -> None:
+    def repeat(self, task: Assignment) -> None:
         """Judge a trial with nothing else running and all of its time; this verdict counts."""
         worker = self.workers[0]
-        worker.send(Task(task.place, task.trial, task.trial.share))
+        worker.send(Assignment(task.place, task.trial, task.trial.share))
         try:
             _, verdict = worker.receive()
         except Dead:
@@ -205,7 +205,7 @@ class _Series:
             verdict = _LOST
         self.settle(task, verdict, final=True)
 
-    def settle(self, task: Task, verdict: Verdict, final: bool) -> None:
+    def settle(self, task: Assignment, verdict: Verdict, final: bool) -> None:
         if verdict.outcome == "broken setup":
             raise InputError(f"trial {task.place + 1}: its setup fails ({verdict.exception})")
         if verdict.outcome == "timeout" and not final:

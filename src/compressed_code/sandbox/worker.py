@@ -44,7 +44,7 @@ class Dead(Exception):
 
 
 @dataclass(frozen=True)
-class Task:
+class Assignment:
     """A trial with its place in the caller's order, and the share of the time limits that it gets."""
 
     place: int
@@ -65,7 +65,7 @@ class Worker:
         self.isolation = isolation
         self.limits = limits
         self.packages = packages
-        self.tasks: deque[Task] = deque()
+        self.tasks: deque[Assignment] = deque()
         self.deadline = time.monotonic() + _START_SECONDS
         self.socket, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 closed in stop()
@@ -90,7 +90,7 @@ class Worker:
         outcome = "not at all"
         try:
             self._message()
-            self.send(Task(0, _PROBE))
+            self.send(Assignment(0, _PROBE))
             outcome = self.receive()[1].outcome
         except Dead:
             self.tasks.clear()
@@ -103,7 +103,7 @@ class Worker:
         self.__init__(self.isolation, self.limits, self.packages)
         self.check()
 
-    def send(self, task: Task) -> None:
+    def send(self, task: Assignment) -> None:
         """Queue a trial; the jail takes them one after another."""
         trial = task.trial
         material = json.dumps({"setup": trial.setup, "test": trial.test, "entry_point": trial.entry_point})
@@ -119,7 +119,7 @@ class Worker:
             for file in files:
                 os.close(file)
 
-    def receive(self) -> tuple[Task, Verdict]:
+    def receive(self) -> tuple[Assignment, Verdict]:
         """The oldest trial and its verdict; waits for it.
 
         Raises:

@@ -114,7 +114,7 @@ class Reducer:
 
 
 @dataclass(frozen=True)
-class Family:
+class TaskFamily:
     """Where the elements come from.
 
     Attributes:
@@ -307,7 +307,7 @@ _NUMBERS = tuple(range(-40, 61))
 _CHARACTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .-~")
 _ONLY_FOR_WORDS = frozenset({"longest", "shortest"})
 FAMILIES = (
-    Family(
+    TaskFamily(
         name="numbers",
         arguments="numbers",
         noun="numbers",
@@ -319,7 +319,7 @@ FAMILIES = (
         maps=(*_NUMBER_MAPS, _ABSOLUTE),
         universe=_NUMBERS,
     ),
-    Family(
+    TaskFamily(
         name="integers",
         arguments="a, b",
         noun="integers",
@@ -333,7 +333,7 @@ FAMILIES = (
         excluded=frozenset({"sorted"}),
         universe=_NUMBERS,
     ),
-    Family(
+    TaskFamily(
         name="digits",
         arguments="n",
         noun="digits",
@@ -349,7 +349,7 @@ FAMILIES = (
         universe=tuple(range(10)),
         choices={"bound": (1, 2, 3, 4, 5, 6, 7, 8), "divisor": (3, 4)},
     ),
-    Family(
+    TaskFamily(
         name="values",
         arguments="scores",
         noun="values",
@@ -361,7 +361,7 @@ FAMILIES = (
         maps=(*_NUMBER_MAPS, _ABSOLUTE),
         universe=_NUMBERS,
     ),
-    Family(
+    TaskFamily(
         name="words",
         arguments="words",
         noun="words",
@@ -372,7 +372,7 @@ FAMILIES = (
         predicates=_TEXT_PREDICATES,
         maps=_TEXT_MAPS,
     ),
-    Family(
+    TaskFamily(
         name="keys",
         arguments="scores",
         noun="keys",
@@ -386,7 +386,7 @@ FAMILIES = (
         distinct=True,
         universe=_NUMBERS,
     ),
-    Family(
+    TaskFamily(
         name="characters",
         arguments="text",
         noun="characters",

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Literal
 
 from compressed_code.core.errors import InputError
-from compressed_code.training_data.task_grammar import FAMILIES, REDUCERS, Constant, Family, Map, Predicate, Reducer
+from compressed_code.training_data.task_grammar import FAMILIES, REDUCERS, Constant, Map, Predicate, Reducer, TaskFamily
 
 Tier = Literal["standard", "hard", "ood"]
 Split = Literal["train", "held-out"]
@@ -33,7 +33,7 @@ class NoConstants(Exception):
 class Composition:
     """The blocks of a task; predicates stand in the order of the family's table."""
 
-    family: Family
+    family: TaskFamily
     reducer: Reducer
     mapping: Map | None
     predicates: tuple[Predicate, ...]
@@ -160,7 +160,7 @@ def _loop_lines(reducer: Reducer, loop: str, where: str, value: str) -> list[str
     return [*reducer.loop.before.splitlines(), f"for {loop}:", *steps, f"return {reducer.loop.result}"]
 
 
-def _predicate_choices(family: Family, count: int) -> Iterator[tuple[Predicate, ...]]:
+def _predicate_choices(family: TaskFamily, count: int) -> Iterator[tuple[Predicate, ...]]:
     for predicates in itertools.combinations(family.predicates, count):
         axes = [axis for predicate in predicates for axis in predicate.axes]
         if len(set(axes)) == len(axes):

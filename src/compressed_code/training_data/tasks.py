@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from compressed_code.core.atomic_files import written_whole
-from compressed_code.training_data.task_grammar import LETTERS, Constant, Family
+from compressed_code.training_data.task_grammar import LETTERS, Constant, TaskFamily
 from compressed_code.training_data.task_programs import (
     PREDICATES_OF_TIER,
     Composition,
@@ -64,7 +64,7 @@ _FAILED = object()
 
 
 @dataclass(frozen=True)
-class Task:
+class GeneratedTask:
     """One task; the first five fields are HumanEval's.
 
     Attributes:
@@ -87,12 +87,12 @@ class Task:
     composition: str
 
 
-def training_text(task: Task) -> str:
+def training_text(task: GeneratedTask) -> str:
     """The document a model is trained on."""
     return task.prompt + task.canonical_solution
 
 
-def training_tasks(seed: int, n: int, with_tests: bool = False) -> Iterator[Task]:
+def training_tasks(seed: int, n: int, with_tests: bool = False) -> Iterator[GeneratedTask]:
     """Tasks of the train compositions in fixed shares of tiers; pairs of family and reducer are drawn evenly.
 
     Those of the tier ood come from the families that teach three predicates; the benchmark asks for the others.
@@ -111,7 +111,7 @@ def training_tasks(seed: int, n: int, with_tests: bool = False) -> Iterator[Task
         yield task
 
 
-def held_out_tasks(tier: Tier, n: int, seed: int) -> Iterator[Task]:
+def held_out_tasks(tier: Tier, n: int, seed: int) -> Iterator[GeneratedTask]:
     """Tasks of held-out compositions, with tests; compositions repeat only after all were used.
 
     Raises:
@@ -138,7 +138,9 @@ def write_benchmarks(directory: Path) -> list[Path]:
     return paths
 
 
-def _make_task(task_id: str, composition: Composition, tier: Tier, rng: random.Random, with_tests: bool) -> Task:
+def _make_task(
+    task_id: str, composition: Composition, tier: Tier, rng: random.Random, with_tests: bool
+) -> GeneratedTask:
     family, name = composition.family, composition.function_name
     constants = draw_constants(composition, rng)
     prompt = f'def {name}({family.arguments}):\n    """{sentence(composition, constants)}"""\n'
@@ -150,7 +152,7 @@ def _make_task(task_id: str, composition: Composition, tier: Tier, rng: random.R
         tests = conditions(composition, constants)
         candidates = _candidates(family, tests, constants.stated(), inputs)
         test = _make_check(prompt.splitlines()[0] + "\n", name, body, tests, candidates)
-    return Task(task_id, prompt, name, body, test, tier, composition.key)
+    return GeneratedTask(task_id, prompt, name, body, test, tier, composition.key)
 
 
 def _make_check(header: str, name: str, body: str, conditions: Sequence[str], candidates: Sequence[tuple]) -> str:
@@ -216,7 +218,7 @@ def _outcomes(program: str, name: str, candidates: Sequence[tuple]) -> list[Any]
 
 
 def _candidates(
-    family: Family, conditions: Sequence[str], constants: Sequence[Constant], rng: random.Random
+    family: TaskFamily, conditions: Sequence[str], constants: Sequence[Constant], rng: random.Random
 ) -> list[tuple]:
     """Argument tuples: no element first, then every boundary element alone, then mixtures with repeats."""
     accepted, others = _elements(family, conditions, constants, rng)
@@ -233,7 +235,7 @@ def _candidates(
 
 
 def _elements(
-    family: Family, conditions: Sequence[str], constants: Sequence[Constant], rng: random.Random
+    family: TaskFamily, conditions: Sequence[str], constants: Sequence[Constant], rng: random.Random
 ) -> tuple[list, list]:
     """Single elements at and around every boundary and some more: those that meet the conditions, and the others."""
     numbers = {number for k in constants if isinstance(k, int) for number in (k - 1, k, k + 1, -k, 2 * k, 3 * k)}
@@ -294,7 +296,7 @@ def _words(
     return accepted, others
 
 
-def _arguments(family: Family, elements: list) -> tuple:
+def _arguments(family: TaskFamily, elements: list) -> tuple:
     """The elements in the shape in which the family's functions take them."""
     match family.name:
         case "digits":

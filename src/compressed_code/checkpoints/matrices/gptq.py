@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from compressed_code.checkpoints.files.stored import StoredTensor
-from compressed_code.checkpoints.matrices.matrix import BLOCK_ELEMENTS, READ_AHEAD, Matrix, Rows, read_vector
+from compressed_code.checkpoints.matrices.matrix import BLOCK_ELEMENTS, READ_AHEAD, Matrix, RowRanges, read_vector
 from compressed_code.core.errors import InputError
 
 PARTS = ("qweight", "qzeros", "scales", "g_idx")
@@ -51,7 +51,7 @@ class GptqMatrix(Matrix):
         if self._groups.min() < 0 or self._groups.max() >= count:
             raise InputError(f"{groups}: names group {self._groups.max()}, but there are {count}")
 
-    def product(self, vector: np.ndarray, rows: Rows | None = None) -> np.ndarray:
+    def product(self, vector: np.ndarray, rows: RowRanges | None = None) -> np.ndarray:
         """`matrix @ vector`; codes lie input by input, so all rows are computed and the chosen ones returned.
 
         With s and z constant in a group, the sum over a group is s · (Σ vector · code − z · Σ vector): codes are
@@ -73,7 +73,7 @@ class GptqMatrix(Matrix):
         return result if rows is None else np.concatenate([result[start:stop] for start, stop in rows])
 
     def decode(self, start: int, stop: int) -> np.ndarray:
-        """Rows `start … stop` as float32."""
+        """RowRanges `start … stop` as float32."""
         codes = self._block(0, self.shape[1])[:, start:stop]
         group = self._groups
         return (self._scales[group, start:stop] * (codes - self._zeros[group, start:stop])).T

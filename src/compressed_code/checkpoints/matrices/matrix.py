@@ -1,6 +1,6 @@
 """A stored matrix times a vector, in float32 or float64, without ever holding the whole matrix decoded.
 
-Rows are converted block by block into a few megabytes and multiplied at once: a matrix is read once, from the page
+RowRanges are converted block by block into a few megabytes and multiplied at once: a matrix is read once, from the page
 cache, at the speed of memory. All formats give the product of the stored numbers exactly as float32 arithmetic does. A
 vector in float64 is multiplied in float64 with what `decode` gives, the matrix that a loaded model has.
 """
@@ -17,7 +17,7 @@ from compressed_code.core.errors import InputError
 BLOCK_ELEMENTS = 1 << 20
 # How far ahead of the multiplication the kernel is asked to fetch from disk, in bytes.
 READ_AHEAD = 32 << 20
-Rows = Sequence[tuple[int, int]]
+RowRanges = Sequence[tuple[int, int]]
 
 
 class Matrix(ABC):
@@ -32,7 +32,7 @@ class Matrix(ABC):
     def __init__(self, tensor: StoredTensor, shape: tuple[int, int], width: int) -> None:
         self.tensor, self.shape, self.width = tensor, shape, width
 
-    def product(self, vector: np.ndarray, rows: Rows | None = None) -> np.ndarray:
+    def product(self, vector: np.ndarray, rows: RowRanges | None = None) -> np.ndarray:
         """`matrix @ vector`.
 
         Args:
@@ -58,7 +58,7 @@ class Matrix(ABC):
 
     @abstractmethod
     def decode(self, start: int, stop: int) -> np.ndarray:
-        """Rows `start … stop` as float32 [stop - start, columns]."""
+        """RowRanges `start … stop` as float32 [stop - start, columns]."""
 
     def _multiply(self, start: int, stop: int, vector: np.ndarray, out: np.ndarray) -> None:
         np.matmul(self.decode(start, stop), vector, out=out)
@@ -67,7 +67,7 @@ class Matrix(ABC):
         np.matmul(self.decode(start, stop).astype(np.float64), vector, out=out)
 
 
-def row_blocks(rows: Rows, columns: int) -> Iterator[tuple[int, int]]:
+def row_blocks(rows: RowRanges, columns: int) -> Iterator[tuple[int, int]]:
     """Cut ranges of rows into blocks of at most `BLOCK_ELEMENTS` elements."""
     step = max(1, BLOCK_ELEMENTS // max(1, columns))
     for first, last in rows:
@@ -83,7 +83,7 @@ class FloatMatrix(Matrix):
         super().__init__(tensor, (rows, columns), tensor.length // max(1, rows))
 
     def decode(self, start: int, stop: int) -> np.ndarray:
-        """Rows `start … stop` as float32."""
+        """RowRanges `start … stop` as float32."""
         values = to_float32(self._stored(start, stop), self.tensor.kind).reshape(stop - start, -1)
         self._release(start, stop)
         return values

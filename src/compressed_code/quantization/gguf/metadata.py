@@ -67,7 +67,7 @@ def add_metadata(
     writer.add_block_count(architecture.layers)
     writer.add_feed_forward_length(architecture.intermediate)
     writer.add_head_count(architecture.heads)
-    writer.add_head_count_kv(architecture.value_heads)
+    writer.add_head_count_kv(architecture.num_key_value_heads)
     writer.add_key_length(architecture.value_size)
     writer.add_value_length(architecture.value_size)
     writer.add_layer_norm_rms_eps(architecture.epsilon)

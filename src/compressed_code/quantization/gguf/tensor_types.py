@@ -32,14 +32,14 @@ class MixedModel:
     Attributes:
         architecture: llama.cpp's name: "llama", "qwen2", "qwen3".
         layers: number of layers.
-        heads, value_heads: attention heads, and distinct values among them.
+        heads, num_key_value_heads: attention heads, and distinct values among them.
         tied: the embedding is the output matrix too.
     """
 
     architecture: str
     layers: int
     heads: int
-    value_heads: int
+    num_key_value_heads: int
     tied: bool
 
 
@@ -89,7 +89,7 @@ def _with_more_bits(module: str, layer: int, model: MixedModel, mixture: str) ->
 def _value_type(layer: int, model: MixedModel, mixture: str) -> str | None:
     wanted = None
     if mixture == "Q2_K":
-        wanted = "Q4_K" if model.heads // model.value_heads >= 4 else "Q3_K"
+        wanted = "Q4_K" if model.heads // model.num_key_value_heads >= 4 else "Q3_K"
     elif mixture == "Q3_K_M":
         wanted = "Q5_K" if layer < 2 else "Q4_K"
     elif mixture == "Q3_K_L" or (mixture == "Q4_K_S" and layer < 4):
@@ -120,7 +120,7 @@ def _in_need(layer: int, layers: int) -> bool:
 
 def _counts_as_70b(model: MixedModel) -> bool:
     """llama.cpp knows the models with 80 layers by that number; their few value heads are cheap to store well."""
-    grouped = model.architecture == "llama" and model.heads != model.value_heads
+    grouped = model.architecture == "llama" and model.heads != model.num_key_value_heads
     return model.layers == 80 and (grouped or model.architecture == "qwen2")
 
 

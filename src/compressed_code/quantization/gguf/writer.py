@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compressed_code.checkpoints.architectures import Architecture, NotUnderstood, understand
+from compressed_code.checkpoints.architectures import Architecture, UnsupportedArchitecture, understand
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from compressed_code.core.errors import InputError
 from compressed_code.quantization.gguf.metadata import (
@@ -103,7 +103,7 @@ def _understand(parent: Path, config: dict[str, Any]) -> Architecture:
     path = parent / "config.json"
     try:
         architecture = understand(config)
-    except NotUnderstood as gap:
+    except UnsupportedArchitecture as gap:
         raise InputError(f"{path}: a model with {gap} cannot be written as GGUF") from None
     if gguf_architecture(config["model_type"]) is None:
         raise InputError(f"{path}: {config['model_type']} cannot be written as GGUF; Llama, Mistral, Qwen2, Qwen3 can")
@@ -129,9 +129,11 @@ def _plan(checkpoint: Checkpoint, architecture: Architecture, mixture: str) -> I
     number = next(number for number, name in MODEL_ARCH_NAMES.items() if name == name_in_gguf)
     spellings = get_tensor_name_map(number, architecture.layers)
     model = MixedModel(
-        name_in_gguf, architecture.layers, architecture.heads, architecture.value_heads, architecture.tied
+        name_in_gguf, architecture.layers, architecture.heads, architecture.num_key_value_heads, architecture.tied
     )
-    permuted = {"q_proj": architecture.heads, "k_proj": architecture.value_heads} if name_in_gguf == "llama" else {}
+    permuted = (
+        {"q_proj": architecture.heads, "k_proj": architecture.num_key_value_heads} if name_in_gguf == "llama" else {}
+    )
     shapes = dict(_shapes(model_type, architecture))
     for name in sorted(checkpoint.names):
         unused = name.endswith("rotary_emb.inv_freq") or (architecture.tied and name == "lm_head.weight")
@@ -163,7 +165,7 @@ def _shapes(model_type: str, architecture: Architecture) -> Iterator[tuple[str, 
     """Hugging Face name and shape of every tensor the model must have."""
     hidden, inner = architecture.hidden, architecture.intermediate
     queries = architecture.heads * architecture.value_size
-    values = architecture.value_heads * architecture.value_size
+    values = architecture.num_key_value_heads * architecture.value_size
     modules = {
         "self_attn.q_proj": (queries, hidden, architecture.value_bias),
         "self_attn.k_proj": (values, hidden, architecture.value_bias),

@@ -16,7 +16,7 @@ from compressed_code.quantization.calibration import check_rows
 from compressed_code.quantization.methods.gptq import ErrorFeedback, error_feedback, gptq
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
 from compressed_code.quantization.parent import Parent
-from compressed_code.quantization.record import Rows
+from compressed_code.quantization.record import TokenRows
 from compressed_code.registry.quantizations import Quantization
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def solve_with_gptq(parent: Parent, quantization: Quantization, calibration: Rows) -> dict[str, QuantizedMatrix]:
+def solve_with_gptq(parent: Parent, quantization: Quantization, calibration: TokenRows) -> dict[str, QuantizedMatrix]:
     """Quantize all linear layers; activations, Hessians and the solver are float64.
 
     Memory holds the model in float64 and a few activations of all rows at once: of 64 rows of 256 tokens in a layer of
@@ -97,7 +97,7 @@ class _Solver:
         return (values.T @ values) * (2 / len(values))
 
 
-def _padded(calibration: Rows) -> "tuple[torch.Tensor, torch.Tensor | None]":
+def _padded(calibration: TokenRows) -> "tuple[torch.Tensor, torch.Tensor | None]":
     """Ids [rows, longest], and which of them are real; `None` where all are."""
     import torch
 

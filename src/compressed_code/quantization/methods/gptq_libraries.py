@@ -21,14 +21,16 @@ from compressed_code.quantization.methods.gptq import DAMPENING
 from compressed_code.quantization.methods.libraries import never_zero, one_line, without_compilation
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
 from compressed_code.quantization.parent import Parent, stored_tensors
-from compressed_code.quantization.record import Rows
+from compressed_code.quantization.record import TokenRows
 from compressed_code.registry.quantizations import Quantization
 
 LARGEST_BATCH = 8
 SHORTEST_ROW = 16  # tokens; GPTQModel leaves rows below 10 out without a word
 
 
-def solve_with_gptqmodel(parent: Parent, quantization: Quantization, calibration: Rows) -> dict[str, QuantizedMatrix]:
+def solve_with_gptqmodel(
+    parent: Parent, quantization: Quantization, calibration: TokenRows
+) -> dict[str, QuantizedMatrix]:
     """Quantize all linear layers with GPTQModel.
 
     Raises:
@@ -43,7 +45,9 @@ def solve_with_gptqmodel(parent: Parent, quantization: Quantization, calibration
         return {name: _read(files, name, quantization) for name in parent.linear}
 
 
-def solve_with_auto_gptq(parent: Parent, quantization: Quantization, calibration: Rows) -> dict[str, QuantizedMatrix]:
+def solve_with_auto_gptq(
+    parent: Parent, quantization: Quantization, calibration: TokenRows
+) -> dict[str, QuantizedMatrix]:
     """Quantize all linear layers with auto-gptq.
 
     Raises:
@@ -61,12 +65,12 @@ def solve_with_auto_gptq(parent: Parent, quantization: Quantization, calibration
     return {name: solved[name] for name in parent.linear}
 
 
-def batch_size(calibration: Rows) -> int:
+def batch_size(calibration: TokenRows) -> int:
     """Rows that go through the model together: several only where none needs padding, which would be calibrated on."""
     return LARGEST_BATCH if len({len(row) for row in calibration}) == 1 else 1
 
 
-def _check(parent: Parent, quantization: Quantization, calibration: Rows) -> None:
+def _check(parent: Parent, quantization: Quantization, calibration: TokenRows) -> None:
     if quantization.bits not in GPTQ_BITS:
         widths = ", ".join(map(str, GPTQ_BITS))
         raise Unavailable(f"{quantization.bits} bits: GPTQ's format holds {widths}; gptq itself knows 2 … 8")
@@ -84,7 +88,7 @@ def _require_rows_it_can_pack(parent: Parent, quantization: Quantization) -> Non
             )
 
 
-def _run_gptqmodel(parent: Parent, quantization: Quantization, calibration: Rows, folder: Path) -> None:
+def _run_gptqmodel(parent: Parent, quantization: Quantization, calibration: TokenRows, folder: Path) -> None:
     if not any(parent.path.glob("tokenizer*")):
         raise Unavailable(f"{parent.path}: GPTQModel wants the tokenizer beside the weights; put it there or use gptq")
     without_compilation()

@@ -20,7 +20,7 @@ import numpy as np
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
 from compressed_code.quantization.parent import Parent
-from compressed_code.quantization.record import Rows
+from compressed_code.quantization.record import TokenRows
 from compressed_code.registry.quantizations import Quantization
 
 # Method → the library's name, for messages.
@@ -40,7 +40,7 @@ JOB, ANSWER, FAILURE, LOG = "job.json", "answer.npz", "failure.json", "log.txt"
 _PARTS = ("codes", "scales", "zeros")
 
 
-def solve_pinned(parent: Parent, quantization: Quantization, calibration: Rows) -> dict[str, QuantizedMatrix]:
+def solve_pinned(parent: Parent, quantization: Quantization, calibration: TokenRows) -> dict[str, QuantizedMatrix]:
     """Quantize all linear layers with the library that the method names. The process ends when this one does.
 
     Raises:
