@@ -165,11 +165,11 @@ def _named(text: str, kind: str, folder: Path, registry: Registry) -> str:
             raise InputError(f"{text!r} is not a row of data/quantizations.yml{hint}")
         return text
     known = registry.models if kind == "model" else registry.tokenizers
-    parent, plus, quantization = text.rpartition("+")
+    base, plus, quantization = text.rpartition("+")
     if text in known:
         placed = text
-    elif plus and parent and kind == "model" and not (folder / text).exists():
-        placed = f"{_named(parent, kind, folder, registry)}+{quantization}"
+    elif plus and base and kind == "model" and not (folder / text).exists():
+        placed = f"{_named(base, kind, folder, registry)}+{quantization}"
     else:
         placed = _placed(text, folder)
     (find_model if kind == "model" else find_tokenizer)(placed, registry)

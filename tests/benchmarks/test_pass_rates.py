@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from compressed_code.benchmarks.pass_rates import (
-    compare_with_parents,
+    compare_with_bases,
     difference_interval,
     gap_at_k,
     outcome_counts,
@@ -244,28 +244,28 @@ def test_the_interval_of_a_difference_covers_what_it_says():
 
 
 def test_flips_are_counted_from_the_pairs():
-    parent = outcomes({"a": [True], "b": [True], "c": [True], "d": [False], "e": [False], "f": [True]})
+    base = outcomes({"a": [True], "b": [True], "c": [True], "d": [False], "e": [False], "f": [True]})
     variant = outcomes({"f": [False], "a": [True], "b": [False], "c": [False], "d": [True], "e": [False]})
-    flips = paired_flips(parent, variant)
+    flips = paired_flips(base, variant)
     assert [flips[name] for name in ("pairs", "kept", "lost", "gained", "neither")] == [6, 1, 3, 1, 1]
     assert flips["difference"] == pytest.approx(-1 / 3)
     assert flips["p_value"] == pytest.approx(2 * (1 + 4) / 16)
     assert (flips["low"], flips["high"]) == difference_interval(3, 1, 6)
-    assert flips["detectable"] == smallest_detectable_loss(6) and paired_flips(parent, parent)["p_value"] == 1
+    assert flips["detectable"] == smallest_detectable_loss(6) and paired_flips(base, base)["p_value"] == 1
     with pytest.raises(ValueError, match="same samples"):
-        paired_flips(parent, variant.iloc[1:])
+        paired_flips(base, variant.iloc[1:])
 
 
 def test_comparisons_are_adjusted_together():
     def model(passing):
         return outcomes({f"t{number}": [number in passing] for number in range(12)})
 
-    tables = {"parent": model(range(12)), "bad": model(range(2)), "worse": model(()), "same": model(range(12))}
-    table = compare_with_parents(tables, {"bad": "parent", "worse": "parent", "same": "parent"}).set_index("model")
+    tables = {"base": model(range(12)), "bad": model(range(2)), "worse": model(()), "same": model(range(12))}
+    table = compare_with_bases(tables, {"bad": "base", "worse": "base", "same": "base"}).set_index("model")
     assert table.loc["bad", "p_value"] == 2 / 2**10 and table.loc["bad", "p_holm"] == 4 / 2**10
     assert table.loc["worse", "p_holm"] == 3 * 2 / 2**12
     assert table.loc["same", "p_holm"] == 1
-    nothing = compare_with_parents(tables, {})
+    nothing = compare_with_bases(tables, {})
     assert nothing.empty and list(nothing) == list(table.reset_index())
 
 
@@ -369,28 +369,28 @@ def test_draws_of_one_task_are_no_further_evidence():
     assert np.isinf(alone["excess_high"]).all() and (alone["programs"] == 1).all()
 
 
-def test_broken_programs_are_those_that_the_parent_passes():
-    parent = pd.DataFrame({"task_id": list("abc"), "passed": [True, True, False]})
+def test_broken_programs_are_those_that_the_base_passes():
+    base = pd.DataFrame({"task_id": list("abc"), "passed": [True, True, False]})
     rows = [
         (model, task, passed)
         for model, verdicts in (("v", "010"), ("w", "011"), ("u", "000"))
         for task, passed in zip("abc", map("1".__eq__, verdicts), strict=True)
     ]
     variants = pd.DataFrame(rows, columns=["model", "task_id", "passed"])
-    broken = broken_programs(variants, parent, 1)
+    broken = broken_programs(variants, base, 1)
     assert list(zip(broken["model"], broken["task_id"], strict=True)) == [
         ("v", "a"),
         ("w", "a"),
         ("u", "a"),
         ("u", "b"),
     ]
-    assert broken_programs(variants, parent, 2)["model"].unique().tolist() == ["u"]
+    assert broken_programs(variants, base, 2)["model"].unique().tolist() == ["u"]
     together = broken_programs(
-        variants.assign(row=variants["model"].map({"v": "x", "w": "x", "u": "y"})), parent, 2, "row"
+        variants.assign(row=variants["model"].map({"v": "x", "w": "x", "u": "y"})), base, 2, "row"
     )
     assert together["model"].tolist() == ["v", "w", "u", "u"]
     with pytest.raises(Unavailable, match="no variant breaks 3 programs"):
-        broken_programs(variants, parent, 3)
+        broken_programs(variants, base, 3)
 
 
 def test_what_is_seen_without_running():

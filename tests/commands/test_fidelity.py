@@ -39,19 +39,19 @@ def fails(*arguments) -> str:
 
 
 @pytest.fixture
-def parent(tmp_path, byte_level_tokenizer) -> Path:
+def base(tmp_path, byte_level_tokenizer) -> Path:
     sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
     torch.manual_seed(0)
     config = AutoConfig.for_model("llama", vocab_size=420, bos_token_id=0, **sizes, num_key_value_heads=2)
-    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "parent")
-    byte_level_tokenizer.save(str(tmp_path / "parent" / "tokenizer.json"))
-    return tmp_path / "parent"
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "base")
+    byte_level_tokenizer.save(str(tmp_path / "base" / "tokenizer.json"))
+    return tmp_path / "base"
 
 
 @pytest.fixture
-def child(parent) -> Path:
-    """The parent with its matrices rounded."""
-    folder = Path(shutil.copytree(parent, parent.parent / "child"))
+def candidate(base) -> Path:
+    """The base model with its matrices rounded."""
+    folder = Path(shutil.copytree(base, base.parent / "candidate"))
     tensors = load_file(folder / "model.safetensors")
     rounded = {name: (tensor * 30).round() / 30 for name, tensor in tensors.items()}
     save_file(rounded, folder / "model.safetensors", {"format": "pt"})
@@ -68,16 +68,16 @@ def programs(tmp_path) -> list[Path]:
     return files
 
 
-def test_json_holds_every_statistic_by_name(parent, child, programs, capsys):
-    run(parent, child, "--text", *programs, "--format", "json")
+def test_json_holds_every_statistic_by_name(base, candidate, programs, capsys):
+    run(base, candidate, "--text", *programs, "--format", "json")
     result = json.loads(capsys.readouterr().out)
-    vocabulary = open_tokenizer(TokenizerSpec(key="t", label="t", path=str(parent)))
+    vocabulary = open_tokenizer(TokenizerSpec(key="t", label="t", path=str(base)))
     languages = [LANGUAGES["python"]] * 2 + [LANGUAGES["rust"]] * 2
     documents = [
         encode_document(vocabulary, language, file.read_text(), str(file))
         for language, file in zip(languages, programs, strict=True)
     ]
-    tokens = token_fidelity(*(load_model(path, dtype="float64") for path in (parent, child)), documents, [0])
+    tokens = token_fidelity(*(load_model(path, dtype="float64") for path in (base, candidate)), documents, [0])
     assert (result["tokens"], result["documents"]) == (len(tokens), 4)
     assert result["context"]["input_ids"] == [0]
     expected = fidelity_summary(tokens).set_index("statistic")
@@ -98,58 +98,58 @@ def test_json_holds_every_statistic_by_name(parent, child, programs, capsys):
         assert mean == pytest.approx(overall["kl_mean_nats"], rel=1e-6)
 
 
-def test_a_model_and_itself(parent, programs, capsys):
-    run(parent, parent, "--text", *programs, "--format", "json")
+def test_a_model_and_itself(base, programs, capsys):
+    run(base, base, "--text", *programs, "--format", "json")
     overall = json.loads(capsys.readouterr().out)["overall"]
     assert overall["kl_max_nats"] == overall["delta_p_rms"] == overall["perplexity_difference"] == 0
     assert overall["same_top_fraction"] == overall["keyword_rank_correlation_mean"] == 1
 
 
-def test_table_and_language_by_hand(parent, child, tmp_path, capsys):
+def test_table_and_language_by_hand(base, candidate, tmp_path, capsys):
     file = tmp_path / "notes.txt"
     file.write_text("while True:\n    return None\n" * 3)
-    run(parent, child, "--text", file, "--language", "python")
+    run(base, candidate, "--text", file, "--language", "python")
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("kl_p99_9_nats") for line in lines)
     assert any(line.startswith("keyword ") for line in lines)
     assert lines[-1].endswith("of 1 texts; low and high: 95 % bootstrap over texts")
 
 
-def other_tokenizer(child: Path) -> None:
-    tokenizer = json.loads((child / "tokenizer.json").read_text())
+def other_tokenizer(candidate: Path) -> None:
+    tokenizer = json.loads((candidate / "tokenizer.json").read_text())
     vocabulary = tokenizer["model"]["vocab"]
     one, other = list(vocabulary)[10:12]
     vocabulary[one], vocabulary[other] = vocabulary[other], vocabulary[one]
-    (child / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (candidate / "tokenizer.json").write_text(json.dumps(tokenizer))
 
 
-def test_different_tokenizers_are_refused_by_id_and_done_by_bytes(parent, child, programs, capsys):
-    other_tokenizer(child)
-    assert "the tokenizers differ (id" in fails(parent, child, "--text", *programs)
-    run(parent, child, "--text", *programs, "--bytes", "--format", "json")
+def test_different_tokenizers_are_refused_by_id_and_done_by_bytes(base, candidate, programs, capsys):
+    other_tokenizer(candidate)
+    assert "the tokenizers differ (id" in fails(base, candidate, "--text", *programs)
+    run(base, candidate, "--text", *programs, "--bytes", "--format", "json")
     result = json.loads(capsys.readouterr().out)
     assert result["bytes"] == sum(file.stat().st_size for file in programs)
     found = result["overall"]
     # a model that knows nothing needs log2(420) bits per token
-    assert 0 < found["bits_per_byte_parent"] < np.log2(420) + 1
-    difference = found["bits_per_byte_child"] - found["bits_per_byte_parent"]
+    assert 0 < found["bits_per_byte_base"] < np.log2(420) + 1
+    difference = found["bits_per_byte_candidate"] - found["bits_per_byte_base"]
     assert found["bits_per_byte_difference"] == pytest.approx(difference)
-    run(parent, child, "--text", *programs, "--bytes")
-    assert "bits_per_byte_child" in capsys.readouterr().out
+    run(base, candidate, "--text", *programs, "--bytes")
+    assert "bits_per_byte_candidate" in capsys.readouterr().out
 
 
-def test_bad_input_is_one_line(parent, child, tmp_path, programs):
+def test_bad_input_is_one_line(base, candidate, tmp_path, programs):
     def text(name: str, content: bytes) -> Path:
         (tmp_path / name).write_bytes(content)
         return tmp_path / name
 
-    assert "empty.py: the text is empty" in fails(parent, child, "--text", text("empty.py", b" \n"))
-    assert "too short (" in fails(parent, child, "--text", text("short.py", b"x = 1"))
-    assert "notes.txt: its language is unknown" in fails(parent, child, "--text", text("notes.txt", b"x = 1\n"))
-    assert "latin.py: no UTF-8 text" in fails(parent, child, "--text", text("latin.py", b"x = '\xe9'\n"))
-    assert "'cobol' is not in" in fails(parent, child, "--text", programs[0], "--language", "cobol")
-    assert "nowhere" in fails(parent, "./nowhere", "--text", programs[0])
-    (child / "model.safetensors").write_bytes(b"broken")
-    assert str(child) in fails(parent, child, "--text", programs[0])
+    assert "empty.py: the text is empty" in fails(base, candidate, "--text", text("empty.py", b" \n"))
+    assert "too short (" in fails(base, candidate, "--text", text("short.py", b"x = 1"))
+    assert "notes.txt: its language is unknown" in fails(base, candidate, "--text", text("notes.txt", b"x = 1\n"))
+    assert "latin.py: no UTF-8 text" in fails(base, candidate, "--text", text("latin.py", b"x = '\xe9'\n"))
+    assert "'cobol' is not in" in fails(base, candidate, "--text", programs[0], "--language", "cobol")
+    assert "nowhere" in fails(base, "./nowhere", "--text", programs[0])
+    (candidate / "model.safetensors").write_bytes(b"broken")
+    assert str(candidate) in fails(base, candidate, "--text", programs[0])
     with pytest.raises(OSError, match=r"missing\.py"):
-        run(parent, child, "--text", tmp_path / "missing.py")
+        run(base, candidate, "--text", tmp_path / "missing.py")

@@ -95,17 +95,17 @@ def test_a_variant_that_keeps_decoded_numbers_says_what_it_would_need(tmp_path):
         sizes(tmp_path)
 
 
-def test_parent_and_child_in_one_run(tmp_path):
-    parent = build(tmp_path / "parent", torch.float32, num_hidden_layers=8, hidden_size=128)
-    child = build(tmp_path / "child", torch.float16)
+def test_base_and_candidate_in_one_run(tmp_path):
+    base = build(tmp_path / "base", torch.float32, num_hidden_layers=8, hidden_size=128)
+    candidate = build(tmp_path / "candidate", torch.float16)
     rng = np.random.default_rng(0)
     documents = [rng.integers(0, 60, 200) for _ in range(4)]
-    table = footprint(parent, child, documents, [1], rounds=2).set_index("model")
-    assert table.index.tolist() == ["parent", "child"]
-    assert (table.loc["parent", [f"{column}_ratio" for column in RATIOS]] == 1).all()
-    assert table.loc["child", "disk_bytes_ratio"] < 0.1
-    assert table.loc["child", "effective_bits_ratio"] == 0.5
-    assert table.loc["child", "tokens_per_second_ratio"] > 1.5  # a hundredth of the work
+    table = footprint(base, candidate, documents, [1], rounds=2).set_index("model")
+    assert table.index.tolist() == ["base", "candidate"]
+    assert (table.loc["base", [f"{column}_ratio" for column in RATIOS]] == 1).all()
+    assert table.loc["candidate", "disk_bytes_ratio"] < 0.1
+    assert table.loc["candidate", "effective_bits_ratio"] == 0.5
+    assert table.loc["candidate", "tokens_per_second_ratio"] > 1.5  # a hundredth of the work
     assert (table[["load_seconds", "tokens_per_second"]] > 0).all(axis=None)
     with pytest.raises(InputError, match="no token"):
-        footprint(parent, child, [], [1])
+        footprint(base, candidate, [], [1])

@@ -16,7 +16,7 @@ def losses(changes: np.ndarray, pair: str = "a", tokens: int = 10) -> pd.DataFra
         for program, row in enumerate(changes)
         for language, value in zip(("c", "go", "rust"), row, strict=False)
     ]
-    names = ["pair", "document", "unit", "language", "tokens", "parent_nats", "child_nats"]
+    names = ["pair", "document", "cluster", "language", "tokens", "base_nats", "candidate_nats"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -24,10 +24,10 @@ def test_losses_are_summed_over_the_tokens_of_a_text():
     tokens = pd.DataFrame(
         {
             "document": ["c/x", "c/x", "go/x"],
-            "unit": ["x", "x", "x"],
+            "cluster": ["x", "x", "x"],
             "language": ["c", "c", "go"],
-            "log_probability_parent": [-1.0, -2.0, -4.0],
-            "log_probability_child": [-1.5, -2.5, -3.0],
+            "log_probability_base": [-1.0, -2.0, -4.0],
+            "log_probability_candidate": [-1.5, -2.5, -3.0],
         }
     )
     found = [list(row) for row in document_losses(tokens).itertuples(index=False)]
@@ -37,10 +37,10 @@ def test_losses_are_summed_over_the_tokens_of_a_text():
 def test_change_interval_and_test_take_a_program_with_its_translations_as_one():
     changes = np.random.default_rng(0).normal(0.1, 0.2, (12, 1))
     row = loss_changes(losses(changes)).iloc[0]
-    assert row["value"] == pytest.approx(changes.mean()) and (row["texts"], row["units"]) == (12, 12)
+    assert row["value"] == pytest.approx(changes.mean()) and (row["texts"], row["clusters"]) == (12, 12)
     assert row["p_value"] == pytest.approx(stats.wilcoxon(changes[:, 0]).pvalue)
     alike = loss_changes(losses(np.repeat(changes, 3, axis=1))).iloc[0]  # three translations that change alike
-    assert (alike["texts"], alike["units"]) == (36, 12)
+    assert (alike["texts"], alike["clusters"]) == (36, 12)
     assert alike[["low", "high", "p_value"]].tolist() == pytest.approx(row[["low", "high", "p_value"]].tolist())
 
 

@@ -102,15 +102,15 @@ def statistics(table: pd.DataFrame, column: str = "value", **options) -> dict[st
 
 # --- by hand ---------------------------------------------------------------------------------------------------------
 
-PARENT = [[0.5, 0.25, 0.25], [0.8, 0.1, 0.1], [0.2, 0.2, 0.6]]
-CHILD = [[0.25, 0.5, 0.25], [0.6, 0.2, 0.2], [0.2, 0.2, 0.6]]
+BASE = [[0.5, 0.25, 0.25], [0.8, 0.1, 0.1], [0.2, 0.2, 0.6]]
+CANDIDATE = [[0.25, 0.5, 0.25], [0.6, 0.2, 0.2], [0.2, 0.2, 0.6]]
 
 
 def by_hand() -> pd.DataFrame:
     """After 0 comes 0, after 0 comes 1, after 1 comes 2, after 2 comes 2; logits shifted, which changes nothing."""
-    parent, child = TableModel(np.log(PARENT) + 3), TableModel(np.log(CHILD) - 2)
+    base, candidate = TableModel(np.log(BASE) + 3), TableModel(np.log(CANDIDATE) - 2)
     documents = [document([0, 1], classes=[0, 1]), document([1, 2, 2], "b", "go", [0, 0, 6])]
-    table = token_fidelity(parent, child, documents, [0], keyword_ids=[0, 1, 2])
+    table = token_fidelity(base, candidate, documents, [0], keyword_ids=[0, 1, 2])
     assert table["document"].tolist() == ["a", "a", "b", "b", "b"]
     assert table["token_id"].tolist() == [0, 1, 1, 2, 2]
     return table
@@ -131,11 +131,11 @@ def test_columns_by_hand():
         "reverse_kl_nats": [FIRST, FIRST, FIRST, SECOND_BACK, 0],
         "js_nats": [FIRST_JS, FIRST_JS, FIRST_JS, SECOND_JS, 0],
         "delta_p": [-0.25, 0.25, 0.25, 0.1, 0],
-        "log_probability_parent": [-LN2, -2 * LN2, -2 * LN2, -math.log(10), math.log(0.6)],
-        "log_probability_child": [-2 * LN2, -LN2, -LN2, -math.log(5), math.log(0.6)],
-        "entropy_parent_nats": [1.5 * LN2] * 3 + [0.8 * math.log(1.25) + 0.2 * math.log(10), LN5 - 0.6 * LN3],
-        "top_parent": [0, 0, 0, 0, 2],
-        "top_child": [1, 1, 1, 0, 2],
+        "log_probability_base": [-LN2, -2 * LN2, -2 * LN2, -math.log(10), math.log(0.6)],
+        "log_probability_candidate": [-2 * LN2, -LN2, -LN2, -math.log(5), math.log(0.6)],
+        "entropy_base_nats": [1.5 * LN2] * 3 + [0.8 * math.log(1.25) + 0.2 * math.log(10), LN5 - 0.6 * LN3],
+        "top_base": [0, 0, 0, 0, 2],
+        "top_candidate": [1, 1, 1, 0, 2],
         "position": [0, 1, 0, 1, 2],
     }
     for column, values in expected.items():
@@ -148,14 +148,14 @@ def test_columns_by_hand():
 
 def test_statistics_by_hand():
     found = statistics(by_hand())
-    loss_parent = (LN2 + 2 * LN2 + 2 * LN2 + math.log(10) - math.log(0.6)) / 5
-    loss_child = (2 * LN2 + LN2 + LN2 + math.log(5) - math.log(0.6)) / 5
+    loss_base = (LN2 + 2 * LN2 + 2 * LN2 + math.log(10) - math.log(0.6)) / 5
+    loss_candidate = (2 * LN2 + LN2 + LN2 + math.log(5) - math.log(0.6)) / 5
     expected = {
-        "perplexity_parent": math.exp(loss_parent),
-        "perplexity_child": math.exp(loss_child),
-        "ln_perplexity_ratio": loss_child - loss_parent,
-        "perplexity_ratio": math.exp(loss_child - loss_parent),
-        "perplexity_difference": math.exp(loss_child) - math.exp(loss_parent),
+        "perplexity_base": math.exp(loss_base),
+        "perplexity_candidate": math.exp(loss_candidate),
+        "ln_perplexity_ratio": loss_candidate - loss_base,
+        "perplexity_ratio": math.exp(loss_candidate - loss_base),
+        "perplexity_difference": math.exp(loss_candidate) - math.exp(loss_base),
         "kl_mean_nats": (3 * FIRST + SECOND) / 5,
         "kl_max_nats": FIRST,
         "kl_median_nats": FIRST,
@@ -175,8 +175,8 @@ def test_statistics_by_hand():
         "flip_right_to_wrong_fraction": 0.2,
         "flip_wrong_to_right_fraction": 0.4,
         "flip_wrong_to_wrong_fraction": 0,
-        "top_right_parent_fraction": 0.4,
-        "top_right_child_fraction": 0.6,
+        "top_right_base_fraction": 0.4,
+        "top_right_candidate_fraction": 0.6,
     }
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=1e-6), name
@@ -184,12 +184,12 @@ def test_statistics_by_hand():
 
 def test_rank_correlation_by_hand():
     """Ranks 1 2 3 4 against 1 3 2 4: ρ = 1 − 6 · 2 / (4 · 15) = 0.8; against 4 3 2 1: −1."""
-    parent = TableModel(np.log([[0.1, 0.2, 0.3, 0.35, 0.05]] * 5))
-    child = TableModel(np.log([[0.1, 0.3, 0.2, 0.35, 0.05], [0.4, 0.3, 0.2, 0.05, 0.05]] + [[0.2] * 5] * 3))
-    table = token_fidelity(parent, child, [document([1, 1])], [0], keyword_ids=[0, 1, 2, 3])
+    base = TableModel(np.log([[0.1, 0.2, 0.3, 0.35, 0.05]] * 5))
+    candidate = TableModel(np.log([[0.1, 0.3, 0.2, 0.35, 0.05], [0.4, 0.3, 0.2, 0.05, 0.05]] + [[0.2] * 5] * 3))
+    table = token_fidelity(base, candidate, [document([1, 1])], [0], keyword_ids=[0, 1, 2, 3])
     np.testing.assert_allclose(table["keyword_rank_correlation"], [0.8, -1], atol=1e-6)
     assert statistics(table)["keyword_rank_correlation_mean"] == pytest.approx(-0.1, abs=1e-6)
-    without = token_fidelity(parent, child, [document([1, 1])], [0], keyword_ids=[3])
+    without = token_fidelity(base, candidate, [document([1, 1])], [0], keyword_ids=[3])
     assert without["keyword_rank_correlation"].isna().all()
     assert math.isnan(statistics(without)["keyword_rank_correlation_mean"])
 
@@ -197,7 +197,7 @@ def test_rank_correlation_by_hand():
 # --- against a plain loop --------------------------------------------------------------------------------------------
 
 
-def plain_loop(parent, child, documents, start, length) -> pd.DataFrame:
+def plain_loop(base, candidate, documents, start, length) -> pd.DataFrame:
     """One window at a time, logits of the models' own forward pass, float64, everything by definition."""
     rows = []
     for text in documents:
@@ -205,7 +205,9 @@ def plain_loop(parent, child, documents, start, length) -> pd.DataFrame:
             ids = text.ids[first : first + length]
             inputs = torch.tensor([[*start, *ids]])
             with torch.no_grad():
-                logits = [model(input_ids=inputs).logits[0, len(start) - 1 : -1].double() for model in (parent, child)]
+                logits = [
+                    model(input_ids=inputs).logits[0, len(start) - 1 : -1].double() for model in (base, candidate)
+                ]
             for place, (a, b) in enumerate(zip(*logits, strict=True)):
                 p, q = a.softmax(-1).numpy(), b.softmax(-1).numpy()
                 m, token = (p + q) / 2, ids[place]
@@ -214,14 +216,14 @@ def plain_loop(parent, child, documents, start, length) -> pd.DataFrame:
                         "kl_nats": (p * np.log(p / q)).sum(),
                         "reverse_kl_nats": (q * np.log(q / p)).sum(),
                         "js_nats": ((p * np.log(p / m)).sum() + (q * np.log(q / m)).sum()) / 2,
-                        "entropy_parent_nats": -(p * np.log(p)).sum(),
-                        "entropy_child_nats": -(q * np.log(q)).sum(),
-                        "log_probability_parent": np.log(p[token]),
-                        "log_probability_child": np.log(q[token]),
+                        "entropy_base_nats": -(p * np.log(p)).sum(),
+                        "entropy_candidate_nats": -(q * np.log(q)).sum(),
+                        "log_probability_base": np.log(p[token]),
+                        "log_probability_candidate": np.log(q[token]),
                         "delta_p": q[token] - p[token],
                         "same_top": p.argmax() == q.argmax(),
                         "token_id": token,
-                        "top_child": q.argmax(),
+                        "top_candidate": q.argmax(),
                         "keyword_rank_correlation": pd.Series(p[5:20]).corr(pd.Series(q[5:20]), method="spearman"),
                     }
                 )
@@ -244,44 +246,44 @@ def test_equals_a_plain_loop(monkeypatch, model_type, fields, start, length):
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BATCH_TOKENS", 64)
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BLOCK_ELEMENTS", 500)
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.LEAST_ROWS", 7)
-    parent = random_model(0, model_type, **fields)
-    child = random_model(1, model_type, near=parent, **fields)
+    base = random_model(0, model_type, **fields)
+    candidate = random_model(1, model_type, near=base, **fields)
     documents = random_documents(2)
-    table = token_fidelity(parent, child, documents, start, keyword_ids=range(5, 20), length=length)
-    expected = plain_loop(parent, child, documents, start, min(length, 40 - len(start)))
+    table = token_fidelity(base, candidate, documents, start, keyword_ids=range(5, 20), length=length)
+    expected = plain_loop(base, candidate, documents, start, min(length, 40 - len(start)))
     assert len(table) == sum(len(text.ids) for text in documents)
     for column in expected:
         np.testing.assert_allclose(table[column], expected[column], atol=1e-5, err_msg=column)
-    for number, model in enumerate((parent, child)):
+    for number, model in enumerate((base, candidate)):
         found = log_probabilities(model, [text.ids for text in documents], start, length)
-        side = ("parent", "child")[number]
+        side = ("base", "candidate")[number]
         np.testing.assert_allclose(np.concatenate(found), expected[f"log_probability_{side}"], atol=1e-5)
 
 
 def test_long_documents_are_cut_at_what_both_models_were_made_for():
-    parent = random_model(0)
-    child = random_model(0, max_position_embeddings=16)
+    base = random_model(0)
+    candidate = random_model(0, max_position_embeddings=16)
     documents = [document(np.arange(45) % 50)]
-    found = token_fidelity(parent, child, documents, [1])
-    expected = plain_loop(parent, child, documents, [1], 15)
-    np.testing.assert_allclose(found["log_probability_parent"], expected["log_probability_parent"], atol=1e-5)
+    found = token_fidelity(base, candidate, documents, [1])
+    expected = plain_loop(base, candidate, documents, [1], 15)
+    np.testing.assert_allclose(found["log_probability_base"], expected["log_probability_base"], atol=1e-5)
 
 
 @pytest.mark.parametrize("kept_bytes, readings", [(1 << 20, 1), (0, 2)])
-def test_a_parent_of_several_children_reads_the_texts_once(monkeypatch, kept_bytes, readings):
+def test_a_base_of_several_candidates_reads_the_texts_once(monkeypatch, kept_bytes, readings):
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BATCH_TOKENS", 64)
-    parent, documents = random_model(0), random_documents(2)
-    children = [random_model(seed, near=parent) for seed in (1, 2)]
-    expected = [token_fidelity(parent, child, documents, [1], keyword_ids=range(9)) for child in children]
-    runner = KeepingRunner(parent, [1], kept_bytes)
+    base, documents = random_model(0), random_documents(2)
+    candidates = [random_model(seed, near=base) for seed in (1, 2)]
+    expected = [token_fidelity(base, candidate, documents, [1], keyword_ids=range(9)) for candidate in candidates]
+    runner = KeepingRunner(base, [1], kept_bytes)
     passes, seen = [], []
-    parent.base_model.register_forward_hook(lambda *_: passes.append(1))
-    for child, table in zip(children, expected, strict=True):
-        found = token_fidelity(runner, child, documents, [1], keyword_ids=range(9))
+    base.base_model.register_forward_hook(lambda *_: passes.append(1))
+    for candidate, table in zip(candidates, expected, strict=True):
+        found = token_fidelity(runner, candidate, documents, [1], keyword_ids=range(9))
         pd.testing.assert_frame_equal(found, table)
         seen.append(len(passes))
     assert seen[0] > 1 and seen[1] == readings * seen[0]
-    other = token_fidelity(runner, children[0], documents[::-1], [1], keyword_ids=range(9))
+    other = token_fidelity(runner, candidates[0], documents[::-1], [1], keyword_ids=range(9))
     assert sorted(other["kl_nats"]) == sorted(expected[0]["kl_nats"])  # other batches are other keys
 
 
@@ -311,11 +313,11 @@ def test_bounds_on_any_logits(data):
     other = logits + rng.standard_normal((entries, entries)) * change
     documents = [document(rng.integers(0, entries, 20))]
     table = token_fidelity(TableModel(logits), TableModel(other), documents, [0], keyword_ids=range(entries))
-    for column in ("kl_nats", "reverse_kl_nats", "entropy_parent_nats", "entropy_child_nats", "js_nats"):
+    for column in ("kl_nats", "reverse_kl_nats", "entropy_base_nats", "entropy_candidate_nats", "js_nats"):
         assert np.isfinite(table[column]).all() and (table[column] >= -1e-6).all(), column
     assert (table["kl_nats"] >= 0).all() and (table["js_nats"] >= 0).all()
     assert (table["js_nats"] <= math.log(2) + 1e-6).all()
-    assert (table["entropy_parent_nats"] <= math.log(entries) + 1e-5).all()
+    assert (table["entropy_base_nats"] <= math.log(entries) + 1e-5).all()
     assert table["keyword_rank_correlation"].between(-1 - 1e-6, 1 + 1e-6).all()
     mirrored = token_fidelity(TableModel(other), TableModel(logits), documents, [0])
     np.testing.assert_allclose(mirrored["kl_nats"], table["reverse_kl_nats"], atol=1e-5, rtol=1e-5)
@@ -328,9 +330,9 @@ def test_small_divergences_are_not_lost_in_rounding():
     logits = rng.standard_normal((300, 300)) * 3
     other = logits + rng.standard_normal((300, 300)) * 1e-3
     documents = [document(rng.integers(0, 300, 200))]
-    parent, child = TableModel(logits), TableModel(other)
-    found = token_fidelity(parent, child, documents, [0])["kl_nats"]
-    expected = plain_loop(parent, child, documents, [0], 1000)["kl_nats"]
+    base, candidate = TableModel(logits), TableModel(other)
+    found = token_fidelity(base, candidate, documents, [0])["kl_nats"]
+    expected = plain_loop(base, candidate, documents, [0], 1000)["kl_nats"]
     assert 1e-8 < expected.mean() < 1e-6
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
@@ -340,15 +342,13 @@ def test_small_divergences_are_not_lost_in_rounding():
 
 @pytest.fixture(scope="module")
 def table():
-    parent = random_model(5)
-    return token_fidelity(
-        parent, random_model(6, near=parent), random_documents(7, count=40), [1], keyword_ids=range(20)
-    )
+    base = random_model(5)
+    return token_fidelity(base, random_model(6, near=base), random_documents(7, count=40), [1], keyword_ids=range(20))
 
 
 def test_standard_errors_are_those_of_llama_cpp(table):
     """tools/perplexity/perplexity.cpp, kl_divergence(): sums and their squares, written out."""
-    nll, nll_base = (-table[f"log_probability_{side}"].to_numpy(float) for side in ("child", "parent"))
+    nll, nll_base = (-table[f"log_probability_{side}"].to_numpy(float) for side in ("candidate", "base"))
     kld, p_diff, n = table["kl_nats"].to_numpy(float), table["delta_p"].to_numpy(float), len(table)
 
     def mean_and_uncertainty(values):
@@ -363,8 +363,8 @@ def test_standard_errors_are_those_of_llama_cpp(table):
     mse = mean_and_uncertainty(p_diff**2)
     same = table["same_top"].mean()
     expected = {
-        "perplexity_child": ppl_error,
-        "perplexity_parent": ppl_base_error,
+        "perplexity_candidate": ppl_error,
+        "perplexity_base": ppl_base_error,
         "ln_perplexity_ratio": ratio_error,
         "perplexity_ratio": ppl / ppl_base * ratio_error,
         "perplexity_difference": math.sqrt(ppl_error**2 + ppl_base_error**2 - 2 * ppl * ppl_base * covariance),
@@ -413,8 +413,8 @@ def test_texts_of_one_unit_are_resampled_together(table):
     once, together = (fidelity_summary(rows, resamples=300).set_index("statistic") for rows in (table, both))
     bounded = once.dropna().index
     pd.testing.assert_frame_equal(together.loc[bounded, ["low", "high"]], once.loc[bounded, ["low", "high"]])
-    assert (together["documents"] == 2 * together["units"]).all()
-    apart = fidelity_summary(both.assign(unit=both["document"]), resamples=300).set_index("statistic")
+    assert (together["documents"] == 2 * together["clusters"]).all()
+    apart = fidelity_summary(both.assign(cluster=both["document"]), resamples=300).set_index("statistic")
     width = {name: (rows["high"] - rows["low"])["kl_mean_nats"] for name, rows in (("once", once), ("apart", apart))}
     assert width["apart"] < 0.9 * width["once"]
 
@@ -426,12 +426,12 @@ def test_intervals_cover_the_truth():
     for _ in range(60):
         levels = rng.gamma(2.0, 0.5, 40)
         number = np.repeat(np.arange(40), 25)
-        tokens = pd.DataFrame({"document": number, "unit": number, "kl_nats": np.repeat(levels, 25)})
-        for column in ("reverse_kl_nats", "js_nats", "entropy_parent_nats", "entropy_child_nats", "delta_p"):
+        tokens = pd.DataFrame({"document": number, "cluster": number, "kl_nats": np.repeat(levels, 25)})
+        for column in ("reverse_kl_nats", "js_nats", "entropy_base_nats", "entropy_candidate_nats", "delta_p"):
             tokens[column] = 0.0
-        for column in ("log_probability_parent", "log_probability_child", "keyword_rank_correlation"):
+        for column in ("log_probability_base", "log_probability_candidate", "keyword_rank_correlation"):
             tokens[column] = -1.0
-        tokens = tokens.assign(same_top=True, flip="none", top_parent=0, top_child=0, token_id=0)
+        tokens = tokens.assign(same_top=True, flip="none", top_base=0, top_candidate=0, token_id=0)
         row = fidelity_summary(tokens, resamples=300).set_index("statistic").loc["kl_mean_nats"]
         covered += row["low"] <= 1.0 <= row["high"]
         narrow += abs(row["value"] - 1.0) <= 1.96 * row["standard_error"]
@@ -477,7 +477,7 @@ def test_vocabularies_must_agree():
     with_control = Vocabulary((b"a", b"b", b"ab", b"<end>"), frozenset({3}), {}, one.encode)
     require_same_vocabulary(one, with_control)
     require_same_vocabulary(with_control, one)
-    with pytest.raises(InputError, match="id 2 is b'ab' in the parent and b'ba' in the child"):
+    with pytest.raises(InputError, match="id 2 is b'ab' in the base model and b'ba' in the candidate"):
         require_same_vocabulary(one, vocabulary([b"a", b"b", b"ba"]))
     with pytest.raises(InputError, match=r"id 3 is None .* bits per byte"):
         require_same_vocabulary(one, vocabulary([b"a", b"b", b"ab", b"c"]))
@@ -488,11 +488,11 @@ def test_common_pieces_by_hand():
     assert pieces.to_dict("list") == {
         "start": [0, 3],
         "end": [3, 6],
-        "log_probability_parent": [-3.0, -3.0],
-        "log_probability_child": [-9.0, -6.0],
+        "log_probability_base": [-3.0, -3.0],
+        "log_probability_candidate": [-9.0, -6.0],
     }
     bits = bits_per_byte(pieces)
-    assert bits["bits_per_byte_parent"] == pytest.approx(6 / 6 / math.log(2))
+    assert bits["bits_per_byte_base"] == pytest.approx(6 / 6 / math.log(2))
     assert bits["bits_per_byte_difference"] == pytest.approx(9 / 6 / math.log(2))
     with pytest.raises(ValueError, match="same byte"):
         common_pieces([2, 3], [0, 0], [4], [0])
@@ -504,7 +504,7 @@ def test_common_pieces_keep_every_token_once(one, other):
     logs = [-np.arange(1.0, len(side) + 1) for side in ends]
     pieces = common_pieces(ends[0], logs[0], ends[1], logs[1])
     assert pieces["end"].tolist() == sorted((one & other) | {31})
-    for side, values in zip(("parent", "child"), logs, strict=True):
+    for side, values in zip(("base", "candidate"), logs, strict=True):
         assert pieces[f"log_probability_{side}"].sum() == pytest.approx(values.sum())
 
 
@@ -517,9 +517,9 @@ def test_models_of_different_vocabularies_are_compared_by_bytes():
     table = byte_fidelity(Reader(coin, small, (0,)), Reader(skewed, large, (0,)), texts)
     assert table["document"].tolist() == [0, 0, 0, 2, 2]
     assert table[["start", "end"]].to_numpy().tolist() == [[0, 2], [2, 4], [4, 5], [0, 1], [1, 2]]
-    np.testing.assert_allclose(table["log_probability_parent"], -LN3 * np.array([2, 2, 1, 1, 1]), atol=1e-6)
-    np.testing.assert_allclose(table["log_probability_child"], np.log([0.4, 0.4, 0.1, 0.3, 0.2]), atol=1e-6)
-    assert bits_per_byte(table)["bits_per_byte_parent"] == pytest.approx(math.log2(3), abs=1e-6)
+    np.testing.assert_allclose(table["log_probability_base"], -LN3 * np.array([2, 2, 1, 1, 1]), atol=1e-6)
+    np.testing.assert_allclose(table["log_probability_candidate"], np.log([0.4, 0.4, 0.1, 0.3, 0.2]), atol=1e-6)
+    assert bits_per_byte(table)["bits_per_byte_base"] == pytest.approx(math.log2(3), abs=1e-6)
     with pytest.raises(InputError, match="empty"):
         byte_fidelity(Reader(coin, small, (0,)), Reader(skewed, large, (0,)), [""])
 
@@ -548,9 +548,9 @@ def test_bad_input_is_one_line():
         (model, [document([1])], [], "no start ids"),
         (broken, [document([1, 2])], [0], "not finite"),
     ]
-    for child, documents, start, message in cases:
+    for candidate, documents, start, message in cases:
         with pytest.raises(InputError, match=message) as caught:
-            token_fidelity(model, child, documents, start)
+            token_fidelity(model, candidate, documents, start)
         assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match="no token"):
         fidelity_summary(token_fidelity(model, model, [document([1])], [0]).iloc[:0])
@@ -562,11 +562,11 @@ sys.path.insert(0, {folder!r})
 from test_pair import document, random_model, np
 from compressed_code.fidelity.pair import token_fidelity
 torch.set_num_threads(1)
-parent = random_model(0, vocab_size=150_000, num_hidden_layers=1, max_position_embeddings=2000)
-child = random_model(1, near=parent, vocab_size=150_000, num_hidden_layers=1, max_position_embeddings=2000)
+base = random_model(0, vocab_size=150_000, num_hidden_layers=1, max_position_embeddings=2000)
+candidate = random_model(1, near=base, vocab_size=150_000, num_hidden_layers=1, max_position_embeddings=2000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 documents = [document(np.arange(700) * 7 + n, str(n)) for n in range(3)]
-table = token_fidelity(parent, child, documents, [1], keyword_ids=range(500))
+table = token_fidelity(base, candidate, documents, [1], keyword_ids=range(500))
 print(json.dumps([len(table), before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
 """
 
@@ -637,8 +637,8 @@ def test_a_named_tokenizer_serves_gguf_files_by_bytes(gguf_files, program, capsy
     tokens = command(capsys, half, small, "--text", program, "--tokenizer", "zoo")
     vocabulary = open_tokenizer(TokenizerSpec(key="zoo", label="Zoo", path=str(ZOO / "zoo-l")))
     text = Path(program).read_text()
-    bits = math.log2(tokens["perplexity_parent"]) * len(vocabulary.encode(text)) / len(text.encode())
-    assert found["bits_per_byte_parent"] == pytest.approx(bits, rel=1e-5)
+    bits = math.log2(tokens["perplexity_base"]) * len(vocabulary.encode(text)) / len(text.encode())
+    assert found["bits_per_byte_base"] == pytest.approx(bits, rel=1e-5)
     same = command(capsys, "zoo-l", small, "--text", program, "--bytes", "--tokenizer", "zoo")
     assert same["bits_per_byte_difference"] == pytest.approx(found["bits_per_byte_difference"], abs=1e-4)
 

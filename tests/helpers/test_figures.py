@@ -132,7 +132,7 @@ def test_where_a_figure_goes_is_said_unless_it_is_the_repositorys_own_folder(tmp
 def test_the_way_back_names_tables_models_packages_machine_and_commit(tmp_path):
     for table in TABLES[:2]:
         note_read(table)
-    made = {"version": 2, "seconds": 1.5, "subject": {"parent": {"model.safetensors": "ab" * 32}}, "inputs": {}}
+    made = {"version": 2, "seconds": 1.5, "subject": {"base": {"model.safetensors": "ab" * 32}}, "inputs": {}}
     made |= {"python": "3.11.7", "packages": {"torch": "2.13.0"}, "machine": {"cores": 2}, "commit": "c0ffee"}
     path = write_table(tmp_path / "results", "fidelity", TABLES[0].key, DATA, made)
     svg = save("09-test", tmp_path)
@@ -142,7 +142,7 @@ def test_the_way_back_names_tables_models_packages_machine_and_commit(tmp_path):
         f"key      {short_key(TABLES[:2])}: 2 tables",
         "table    fidelity of zoo-s+rtn-2 (translations 4)",
         f"stored   {path}",
-        "subject  parent/model.safetensors abababababababab\n",
+        "subject  base/model.safetensors abababababababab\n",
         "packages python 3.11.7, torch 2.13.0",
         "machine  cores 2",
         "commit   c0ffee",

@@ -47,12 +47,12 @@ SMALL_06 = {
 ONE_03 = {**{name: [] for name in SMALL_03}, "rounding": ["rtn-4-g32"]}
 
 # The parameter of each notebook that names the model it is about, and what that model is put in beside it.
-PARENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+BASES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "02": ("models", {"contexts": ["document", "bos"], "blind": "zoo-xs", "quantized": "zoo-xs"}),
-    "03": ("parent", SMALL_03),
+    "03": ("base", SMALL_03),
     "04": ("teacher", {"distilled": ["zoo-s-distilled"], "alone": ["zoo-s"], "longer": ["zoo-s-long"]}),
     "05": ("sizes", {"tuned": {}}),
-    "06": ("parent", SMALL_06),
+    "06": ("base", SMALL_06),
 }
 MODELS = ("zoo-xs", "zoo-s", "zoo-m", "folder", "gguf", "gptq")
 
@@ -88,14 +88,14 @@ def named(value: str, default: Any) -> Any:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("number", list(PARENTS))
-def test_another_parent(number, model, models, tmp_path):
-    parameter, others = PARENTS[number]
+@pytest.mark.parametrize("number", list(BASES))
+def test_another_base(number, model, models, tmp_path):
+    parameter, others = BASES[number]
     default = read_parameters(next(NOTEBOOKS.glob(f"{number}-*.ipynb")))[parameter].default
     name = models.get(model, model)
     output, told = run(number, {**others, parameter: named(name, default)}, tmp_path)
     claims = read_claims([output])
-    told_of_nothing = claims.empty and told["left_out"]  # whoever needs the parent is left out, with the claims
+    told_of_nothing = claims.empty and told["left_out"]  # whoever needs the base model is left out, with the claims
     assert "not checked" in set(claims["verdict"]) or told_of_nothing, "claims speak of a run that they do not know"
     captions = "".join(path.read_text() for path in (tmp_path / "figures").glob(f"{number}-*.svg"))
     assert captions or told["left_out"], "neither a figure nor a reason why there is none"
@@ -108,7 +108,7 @@ def test_another_parent(number, model, models, tmp_path):
         ("03", ONE_03),
         ("03", {**ONE_03, "rounding": [], "gptq": ["gptq-3-g32"]}),
         ("03", {**ONE_03, "rounding": [], "gguf": ["gguf-q8_0"]}),
-        ("03", {**ONE_03, "parent": "zoo-s"}),  # groups of 32 do not divide its layers
+        ("03", {**ONE_03, "base": "zoo-s"}),  # groups of 32 do not divide its layers
         ("06", {**SMALL_06, "quantized": ["rtn-3-g32"]}),
         ("06", {**SMALL_06, "quantized": []}),
         ("06", {**SMALL_06, "sampled": {}, "models": ["zoo-xs"]}),

@@ -370,7 +370,7 @@ def test_parameters_of_notebooks_suit_their_own_checks(path):
     given = {name: parameter.default for name, parameter in parameters.items()}
     assert checked(path, given, NOTEBOOKS) == given | {"figures": str(NOTEBOOKS / "../build/custom")}
     for name, parameter in parameters.items():
-        if name in {"models", "parent", "quantized", "tokenizers"}:
+        if name in {"models", "base", "quantized", "tokenizers"}:
             assert parameter.names, f"{name}: its comment does not say what it names"
 
 

@@ -11,28 +11,28 @@ from compressed_code.models.attention_ablation import scramble_attention
 
 
 @pytest.fixture
-def parent(tmp_path):
+def base(tmp_path):
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2
     )
-    LlamaForCausalLM(config).save_pretrained(tmp_path / "parent")
-    return tmp_path / "parent"
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "base")
+    return tmp_path / "base"
 
 
-def test_the_cold_start_is_blind_to_queries_and_keys(parent, tmp_path):
-    child = scramble_attention(parent, tmp_path / "child")
-    before, after = (cold_start(folder, [7]).log_probabilities for folder in (parent, child))
+def test_the_cold_start_is_blind_to_queries_and_keys(base, tmp_path):
+    candidate = scramble_attention(base, tmp_path / "candidate")
+    before, after = (cold_start(folder, [7]).log_probabilities for folder in (base, candidate))
     assert before.tobytes() == after.tobytes()
-    models = [AutoModelForCausalLM.from_pretrained(folder) for folder in (parent, child)]
+    models = [AutoModelForCausalLM.from_pretrained(folder) for folder in (base, candidate)]
     ids = torch.tensor([[7, 8, 9]])
     logits = [model(ids).logits.detach().numpy() for model in models]
     np.testing.assert_allclose(logits[0][:, 0], logits[1][:, 0], atol=1e-6)  # transformers sees the same
     assert np.abs(logits[0][:, 2] - logits[1][:, 2]).max() > 1e-4
-    again = scramble_attention(parent, tmp_path / "again")
-    assert (again / "model.safetensors").read_bytes() == (child / "model.safetensors").read_bytes()
+    again = scramble_attention(base, tmp_path / "again")
+    assert (again / "model.safetensors").read_bytes() == (candidate / "model.safetensors").read_bytes()
 
 
-def test_other_models_are_a_gap(parent, tmp_path):
+def test_other_models_are_a_gap(base, tmp_path):
     with pytest.raises(Unavailable, match="single safetensors file"):
-        scramble_attention(tmp_path, tmp_path / "child")
+        scramble_attention(tmp_path, tmp_path / "candidate")

@@ -43,12 +43,12 @@ from pathlib import Path
 from compressed_code.measurements.fidelity import Pair, fidelity
 from compressed_code.measurements.cold_start import cold_start, warm_start
 
-parent, child = map(Path, sys.argv[1:])
+base, candidate = map(Path, sys.argv[1:])
 tables = {
-    "fidelity": fidelity.compute(Pair(parent, child), translations=1),
-    "warm": warm_start.compute(parent, kept=10),
-    "parent": cold_start.compute(parent),
-    "child": cold_start.compute(child, context="newline"),
+    "fidelity": fidelity.compute(Pair(base, candidate), translations=1),
+    "warm": warm_start.compute(base, kept=10),
+    "base": cold_start.compute(base),
+    "candidate": cold_start.compute(candidate, context="newline"),
 }
 for name, table in tables.items():
     for column, values in table.items():
@@ -130,9 +130,9 @@ def test_tables_say_what_they_were_computed_in(monkeypatch):
     np.testing.assert_allclose(coarse["log_probability"], fine["log_probability"], atol=1e-5)
 
 
-def measured_on(machine: dict[str, str], child: Path) -> list[str]:
+def measured_on(machine: dict[str, str], candidate: Path) -> list[str]:
     clean = {name: value for name, value in os.environ.items() if name not in {*MACHINES["oldest"], "MKL_CBWR"}}
-    command = [sys.executable, "-c", MEASURE, str(LARGER), str(child)]
+    command = [sys.executable, "-c", MEASURE, str(LARGER), str(candidate)]
     environment = {**clean, "OMP_NUM_THREADS": "1", **machine}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
@@ -140,8 +140,8 @@ def measured_on(machine: dict[str, str], child: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_other_arithmetic_finds_the_same_bytes(tmp_path):
-    child = write_variant(LARGER, ROWS_OF_3_BITS, tmp_path / "child")
-    expected = measured_on({}, child)
+    candidate = write_variant(LARGER, ROWS_OF_3_BITS, tmp_path / "candidate")
+    expected = measured_on({}, candidate)
     assert len(expected) > 30 and len({line.split()[-1] for line in expected}) > 20
     for name, machine in MACHINES.items():
-        assert measured_on(machine, child) == expected, name
+        assert measured_on(machine, candidate) == expected, name

@@ -68,15 +68,15 @@ def logits(model) -> torch.Tensor:
         return model(IDS).logits[0]
 
 
-def divergence(parent: Path, child: Path) -> float:
+def divergence(base: Path, candidate: Path) -> float:
     """Mean Kullback-Leibler divergence of the next-token distributions, nats."""
-    before, after = (logits(load_model(path)).log_softmax(-1) for path in (parent, child))
+    before, after = (logits(load_model(path)).log_softmax(-1) for path in (base, candidate))
     return float((before.exp() * (before - after)).sum(-1).mean())
 
 
-def expected_logits(parent: Path, bits: int, group_size: int | None, embeddings: bool, element: torch.dtype):
-    """The parent with every matrix rounded in place, in the precision the variant stores."""
-    model = load_model(parent)
+def expected_logits(base: Path, bits: int, group_size: int | None, embeddings: bool, element: torch.dtype):
+    """The base model with every matrix rounded in place, in the precision the variant stores."""
+    model = load_model(base)
     for name, parameter in model.named_parameters():
         if parameter.dim() == 2 and ("layers." in name or embeddings):
             values = round_to_nearest(parameter.detach().numpy(), bits, group_size).dequantized()
@@ -87,27 +87,27 @@ def expected_logits(parent: Path, bits: int, group_size: int | None, embeddings:
 @pytest.mark.parametrize(("family", "tied"), [("llama", True), ("llama", False), ("qwen2", True), ("qwen2", False)])
 @pytest.mark.parametrize(("bits", "group_size", "embeddings"), [(4, 32, False), (3, None, True), (6, 16, True)])
 def test_a_variant_computes_with_the_rounded_weights(tmp_path, family, tied, bits, group_size, embeddings):
-    parent = build(tmp_path / "parent", family, tied=tied)
+    base = build(tmp_path / "base", family, tied=tied)
     quantization = row(method="rtn", bits=bits, group_size=group_size, embeddings=embeddings)
-    folder = write_variant(parent, quantization, tmp_path / "variant")
+    folder = write_variant(base, quantization, tmp_path / "variant")
     packed = bits != 6
     assert read_record(folder)["stored"] == (
         "mixed" if packed and embeddings else "packed" if packed else "dequantized"
     )
     # Packed layers are decoded in float32; embeddings, and all of a width without a layout, are stored as float16.
     if packed and not embeddings:
-        expected = expected_logits(parent, bits, group_size, False, torch.float32)
+        expected = expected_logits(base, bits, group_size, False, torch.float32)
         assert torch.allclose(logits(load_model(folder)), expected, atol=1e-5)
     else:
-        expected = expected_logits(parent, bits, group_size, True, torch.float16)
+        expected = expected_logits(base, bits, group_size, True, torch.float16)
         assert torch.allclose(logits(load_model(folder)), expected, atol=1e-5 if not packed else 2e-2)
-    assert not torch.allclose(logits(load_model(parent)), expected, atol=1e-2)
+    assert not torch.allclose(logits(load_model(base)), expected, atol=1e-2)
 
 
 def test_what_is_not_quantized_stays_bit_for_bit(tmp_path):
-    parent = build(tmp_path / "parent", "qwen2", tied=False)
-    folder = write_variant(parent, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
-    before, after = load_file(parent / "model.safetensors"), load_file(folder / "model.safetensors")
+    base = build(tmp_path / "base", "qwen2", tied=False)
+    folder = write_variant(base, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+    before, after = load_file(base / "model.safetensors"), load_file(folder / "model.safetensors")
     same = [name for name in before if name in after]
     assert sum(name.endswith("bias") for name in same) == 6
     assert {"model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"} <= set(same)
@@ -117,13 +117,13 @@ def test_what_is_not_quantized_stays_bit_for_bit(tmp_path):
 
 def test_layers_that_gptqs_layout_cannot_hold_are_stored_decoded(tmp_path):
     """176 inputs are no multiple of 32."""
-    parent = build(tmp_path / "parent", feed_forward=176)
-    folder = write_variant(parent, row(method="rtn", bits=4, group_size=16), tmp_path / "variant")
+    base = build(tmp_path / "base", feed_forward=176)
+    folder = write_variant(base, row(method="rtn", bits=4, group_size=16), tmp_path / "variant")
     record = read_record(folder)
     assert record["stored"] == "dequantized"
     assert "quantization_config" not in json.loads((folder / "config.json").read_text())
     stored = load_file(folder / "model.safetensors")
-    weights = load_file(parent / "model.safetensors")
+    weights = load_file(base / "model.safetensors")
     for name in (matrix["name"] for matrix in record["matrices"]):
         expected = round_to_nearest(weights[name].float().numpy(), 4, 16).dequantized().astype(np.float16)
         assert np.array_equal(stored[name].numpy(), expected)
@@ -154,14 +154,14 @@ def test_what_no_reader_runs_is_stored_decoded_and_the_record_says_why(tmp_path,
 
 
 @pytest.mark.parametrize(("dtype", "stored"), [("float32", torch.float32), ("bfloat16", torch.float16)])
-def test_a_decoded_variant_keeps_the_precision_of_its_parent(tmp_path, dtype, stored):
-    parent = build(tmp_path / "parent")
-    weights = load_file(parent / "model.safetensors")
+def test_a_decoded_variant_keeps_the_precision_of_its_base(tmp_path, dtype, stored):
+    base = build(tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
     element = getattr(torch, dtype)
     save_file(
-        {name: value.to(element) for name, value in weights.items()}, parent / "model.safetensors", {"format": "pt"}
+        {name: value.to(element) for name, value in weights.items()}, base / "model.safetensors", {"format": "pt"}
     )
-    folder = write_variant(parent, row(method="rtn", bits=5), tmp_path / "variant")
+    folder = write_variant(base, row(method="rtn", bits=5), tmp_path / "variant")
     name = "model.layers.0.mlp.up_proj.weight"
     written = load_file(folder / "model.safetensors")
     expected = round_to_nearest(weights[name].to(element).float().numpy(), 5).dequantized()
@@ -170,19 +170,19 @@ def test_a_decoded_variant_keeps_the_precision_of_its_parent(tmp_path, dtype, st
 
 
 def test_shards_are_read(tmp_path, llama):
-    parent = tmp_path / "sharded"
-    parent.mkdir()
+    base = tmp_path / "sharded"
+    base.mkdir()
     weights = load_file(llama / "model.safetensors")
     names = sorted(weights)
     place = {name: f"model-0000{1 + (number % 2)}-of-00002.safetensors" for number, name in enumerate(names)}
     for file in set(place.values()):
-        save_file({name: weights[name] for name in names if place[name] == file}, parent / file)
-    (parent / "model.safetensors.index.json").write_text(json.dumps({"weight_map": place}))
-    (parent / "config.json").write_text((llama / "config.json").read_text())
+        save_file({name: weights[name] for name in names if place[name] == file}, base / file)
+    (base / "model.safetensors.index.json").write_text(json.dumps({"weight_map": place}))
+    (base / "config.json").write_text((llama / "config.json").read_text())
     quantization = row(method="rtn", bits=4, group_size=32)
     hashes = [
         read_record(write_variant(path, quantization, tmp_path / name))["weights_sha256"]
-        for path, name in ((parent, "a"), (llama, "b"))
+        for path, name in ((base, "a"), (llama, "b"))
     ]
     assert hashes[0] == hashes[1]
 
@@ -207,18 +207,18 @@ def test_the_record_counts_bits_by_hand(tmp_path, llama):
     assert sum(parts.values()) == 4.625 * quantized
 
 
-def test_the_record_names_the_parent_and_the_packages(tmp_path, llama):
+def test_the_record_names_the_base_and_the_packages(tmp_path, llama):
     quantization = row(method="rtn", bits=4, group_size=32)
     record = read_record(write_variant(llama, quantization, tmp_path / "variant"))
-    assert record["parent"]["name"] == str(llama)
-    files = {file: hashlib.sha256((llama / file).read_bytes()).hexdigest() for file in record["parent"]["sha256"]}
-    assert record["parent"]["sha256"] == files
+    assert record["base"]["name"] == str(llama)
+    files = {file: hashlib.sha256((llama / file).read_bytes()).hexdigest() for file in record["base"]["sha256"]}
+    assert record["base"]["sha256"] == files
     assert {"model.safetensors", "config.json", "tokenizer_config.json"} <= set(files)
     assert record["versions"]["torch"] == torch.__version__
     assert record["versions"]["numpy"] == np.__version__
     assert (record["library"], record["version"]) == ("compressed-code", importlib.metadata.version("compressed-code"))
     zoo = read_record(write_variant(ROOT / "data" / "zoo" / "zoo-xs", row(method="rtn", bits=4), tmp_path / "zoo"))
-    assert zoo["parent"]["name"] == "zoo-xs"
+    assert zoo["base"]["name"] == "zoo-xs"
 
 
 @pytest.mark.parametrize(
@@ -416,12 +416,12 @@ def test_parents_that_are_none(tmp_path, llama):
 
 
 def test_a_weight_that_is_not_finite_is_named(tmp_path):
-    parent = build(tmp_path / "parent")
-    weights = load_file(parent / "model.safetensors")
+    base = build(tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
     weights["model.layers.1.mlp.up_proj.weight"][3, 4] = float("nan")
-    save_file(weights, parent / "model.safetensors", {"format": "pt"})
+    save_file(weights, base / "model.safetensors", {"format": "pt"})
     with pytest.raises(InputError, match=r"model\.layers\.1\.mlp\.up_proj\.weight: holds NaN or infinity"):
-        write_variant(parent, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
+        write_variant(base, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
     assert not (tmp_path / "variant").exists()
 
 
@@ -458,10 +458,10 @@ def test_the_command_writes_a_folder_and_one_line(tmp_path, llama, capsys):
 
 
 def test_the_command_quantizes_a_real_model(tmp_path, shared_data, capsys):
-    parent = shared_data / "weights" / "stories260K-hf"
-    command(parent, "--method", "rtn", "--bits", 8, "--out", tmp_path / "variant")
+    base = shared_data / "weights" / "stories260K-hf"
+    command(base, "--method", "rtn", "--bits", 8, "--out", tmp_path / "variant")
     assert "weights dequantized" in capsys.readouterr().out
-    assert 0 < divergence(parent, tmp_path / "variant") < 1e-3
+    assert 0 < divergence(base, tmp_path / "variant") < 1e-3
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ models:
     hub: owner/base
     revision: "123456"
     tokenizer: tiny
-  child:
+  candidate:
     label: Child
-    path: build/child
-    parent: base
+    path: build/candidate
+    base_model: base
     relation: quantized
 """
 
@@ -36,7 +36,7 @@ def load(tmp_path, text):
 def test_a_good_file_is_read(tmp_path):
     registry = load(tmp_path, GOOD)
     assert registry.models["base"].revision == "123456"
-    assert registry.models["child"].parent == "base"
+    assert registry.models["candidate"].base_model == "base"
     assert registry.tokenizers["tiny"].location == ROOT / "somewhere/tokenizer.json"
 
 
@@ -46,20 +46,28 @@ def test_a_good_file_is_read(tmp_path):
         ("label: Base", "label: Base\n    colour: red", "models.base.colour: unknown field"),
         ('"123456"', "123456", "models.base.revision: must be text; quote it"),
         ("    label: Base\n", "", "models.base.label: required field is missing"),
-        ("parent: base", "parent: nobody", "models.child.parent: 'nobody' is not a model row"),
+        ("base_model: base", "base_model: nobody", "models.candidate.base_model: 'nobody' is not a model row"),
         ("tokenizer: tiny", "tokenizer: huge", "models.base.tokenizer: 'huge' is not a tokenizer row"),
-        ("relation: quantized", "relation: crushed", "models.child.relation:"),
-        ("    relation: quantized\n", "", "models.child: parent and relation go together"),
-        ("path: build/child", "path: build/child\n    hub: owner/x", "models.child: must name exactly one source"),
+        ("relation: quantized", "relation: crushed", "models.candidate.relation:"),
+        ("    relation: quantized\n", "", "models.candidate: base_model and relation go together"),
+        (
+            "path: build/candidate",
+            "path: build/candidate\n    hub: owner/x",
+            "models.candidate: must name exactly one source",
+        ),
         ("hub: owner/base", "hub: base", "models.base.hub: must be OWNER/NAME"),
-        ("  child:", "  base:", "line 12: duplicate key 'base'"),
+        ("  candidate:", "  base:", "line 12: duplicate key 'base'"),
         ("tokenizers:", "tokenisers:", "tokenisers: unknown part"),
         ("label: Base", "label: Base\n    5: 3", "models.base.5: unknown field"),
         ("label: Base", "label: ''", "models.base.label"),
         ("label: Tiny", "label: Tiny\n    entries: 0", "tokenizers.tiny.entries"),
         ("label: Tiny", "label: Tiny\n    pattern: '('", "tokenizers.tiny.pattern: no regular expression"),
         ("label: Tiny", "label: Tiny\n    special_tokens: ['<{5..1}>']", "tokenizers.tiny.special_tokens"),
-        ("tokenizer: tiny", "tokenizer: tiny\n    parent: child\n    relation: distilled", "models.base.parent: cycle"),
+        (
+            "tokenizer: tiny",
+            "tokenizer: tiny\n    base_model: candidate\n    relation: distilled",
+            "models.base.base_model: cycle",
+        ),
     ],
 )
 def test_a_bad_row_stops_with_one_line(tmp_path, old, new, row_and_field):
@@ -143,7 +151,7 @@ def test_unknown_languages_are_named():
 
 
 def test_two_folders_of_one_name_are_told_apart(tmp_path):
-    folders = [tmp_path / parent / "mine" for parent in "ab"]
+    folders = [tmp_path / base / "mine" for base in "ab"]
     for folder in folders:
         folder.mkdir(parents=True)
     names, registry = [*map(str, folders), "zoo-xs"], load_registry()

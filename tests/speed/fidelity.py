@@ -21,19 +21,19 @@ from compressed_code.fidelity.teacher_forcing import KeepingRunner
 from compressed_code.tokenizers.text_classes import TEXT_CLASSES
 
 RUNS = 3
-CHILDREN = 6
+CANDIDATES = 6
 KEYWORDS = range(100, 250)
 
 
 def models(vocabulary: int, hidden: int = 128, layers: int = 4) -> tuple[torch.nn.Module, torch.nn.Module]:
-    """A parent of random weights and the same with a little noise: 1.07 M parameters at 2,048 entries."""
+    """A base model of random weights and the same with a little noise: 1.07 M parameters at 2,048 entries."""
     torch.manual_seed(0)
     sizes = {"hidden_size": hidden, "intermediate_size": hidden * 11 // 4, "num_hidden_layers": layers}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 4, "tie_word_embeddings": True}
     config = AutoConfig.for_model("llama", vocab_size=vocabulary, max_position_embeddings=512, **sizes, **heads)
-    parent, child = (AutoModelForCausalLM.from_config(config).eval() for _ in range(2))
-    child.load_state_dict({name: value + 0.01 * value.std() for name, value in parent.state_dict().items()})
-    return parent, child
+    base, candidate = (AutoModelForCausalLM.from_config(config).eval() for _ in range(2))
+    candidate.load_state_dict({name: value + 0.01 * value.std() for name, value in base.state_dict().items()})
+    return base, candidate
 
 
 def texts(vocabulary: int, count: int) -> list[EncodedText]:
@@ -49,14 +49,14 @@ def texts(vocabulary: int, count: int) -> list[EncodedText]:
 
 @torch.no_grad()
 def plain_loop(
-    parent: torch.nn.Module,
-    children: Sequence[torch.nn.Module],
+    base: torch.nn.Module,
+    candidates: Sequence[torch.nn.Module],
     documents: list[EncodedText],
     folder: Path,
     dtype: torch.dtype,
     rows: int,
 ) -> list[np.ndarray]:
-    """The usual way: the parent's logits are stored once, then each child reads them back, one document at a time.
+    """The usual way: the base's logits are stored once, then each candidate reads them back, one document at a time.
 
     Args:
         folder: where the logits are stored.
@@ -64,16 +64,16 @@ def plain_loop(
         rows: positions whose statistics are taken at a time.
 
     Returns:
-        KL of every token for each child.
+        KL of every token for each candidate.
     """
     inputs = [torch.tensor([[1, *document.ids[:-1]]]) for document in documents]
     for number, ids in enumerate(inputs):
-        torch.save(parent(ids).logits[0], folder / f"{number}.pt")
+        torch.save(base(ids).logits[0], folder / f"{number}.pt")
     divergences = []
-    for child in children:
+    for candidate in candidates:
         found = []
         for number, (ids, document) in enumerate(zip(inputs, documents, strict=True)):
-            sides = torch.stack([torch.load(folder / f"{number}.pt"), child(ids).logits[0]])
+            sides = torch.stack([torch.load(folder / f"{number}.pt"), candidate(ids).logits[0]])
             actual = torch.from_numpy(document.ids)[:, None].split(rows)
             for logits, tokens in zip(sides.split(rows, dim=1), actual, strict=True):
                 found.append(plain_statistics(*logits.to(dtype).log_softmax(-1), tokens))
@@ -112,45 +112,45 @@ def seconds(*works: Callable[[], object]) -> list[float]:
 def large_vocabulary() -> None:
     """Run in a process of its own: peak memory with 150,000 entries and a text whose logits would fill 1.6 GB."""
     torch.set_num_threads(1)
-    parent, child = models(150_000, hidden=64, layers=1)
+    base, candidate = models(150_000, hidden=64, layers=1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     documents = texts(150_000, 6)
     started = time.perf_counter()
-    table = token_fidelity(parent, child, documents, [1], keyword_ids=KEYWORDS)
+    table = token_fidelity(base, candidate, documents, [1], keyword_ids=KEYWORDS)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     took = time.perf_counter() - started
     print(json.dumps({"tokens": len(table), "seconds": took, "before": before * 1024, "peak": peak * 1024}))
 
 
 def main() -> None:
-    parent, child = models(2048)
+    base, candidate = models(2048)
     documents = texts(2048, 15)
     size = sum(len(document.ids) for document in documents)
-    parameters = sum(parameter.numel() for parameter in parent.parameters())
+    parameters = sum(parameter.numel() for parameter in base.parameters())
     print(f"fidelity, {parameters:,} parameters, 2,048 entries, {size:,} tokens, {torch.get_num_threads()} thread(s)")
 
-    def ours(children: int) -> list[pd.DataFrame]:
-        runner = KeepingRunner(parent, [1]) if children > 1 else parent
-        return [token_fidelity(runner, child, documents, [1], keyword_ids=KEYWORDS) for _ in range(children)]
+    def ours(candidates: int) -> list[pd.DataFrame]:
+        runner = KeepingRunner(base, [1]) if candidates > 1 else base
+        return [token_fidelity(runner, candidate, documents, [1], keyword_ids=KEYWORDS) for _ in range(candidates)]
 
     with tempfile.TemporaryDirectory() as name:
-        for children in (1, CHILDREN):
+        for candidates in (1, CANDIDATES):
 
-            def plain(dtype: torch.dtype, rows: int, children: int = children) -> list[np.ndarray]:
-                return plain_loop(parent, [child] * children, documents, Path(name), dtype, rows)
+            def plain(dtype: torch.dtype, rows: int, candidates: int = candidates) -> list[np.ndarray]:
+                return plain_loop(base, [candidate] * candidates, documents, Path(name), dtype, rows)
 
             works = {
-                "ours": lambda children=children: [table["kl_nats"] for table in ours(children)],
+                "ours": lambda candidates=candidates: [table["kl_nats"] for table in ours(candidates)],
                 "plain loop, float64, position by position": lambda: plain(torch.float64, 1),
                 "plain loop, float32, whole documents": lambda: plain(torch.float32, 10**6),
             }
             times, exact = seconds(*works.values()), plain(torch.float64, 10**6)[0]
-            print(f"  {children} variant(s) of one parent, whose logits the plain loop stores (aim 3 x):")
+            print(f"  {candidates} variant(s) of one base model, whose logits the plain loop stores (aim 3 x):")
             for (label, work), took in zip(works.items(), times, strict=True):
                 error = np.abs(work()[0] - exact).max()
-                rate, ratio = children * size / took, took / times[0]
+                rate, ratio = candidates * size / took, took / times[0]
                 print(f"  {rate:8,.0f} tokens/s, {ratio:4.1f} x our time, KL off by {error:.0e} nats: {label}")
-    print("  (beside whole documents in float32 the forward passes of the children are most of our time)")
+    print("  (beside whole documents in float32 the forward passes of the candidates are most of our time)")
     table = ours(1)[0]
     summary = seconds(lambda: fidelity_summary(table), lambda: fidelity_summary(table, ["token_class"]))
     print(f"  summary with 1,000 resamples: {summary[0]:.2f} s overall, {summary[1]:.2f} s by token class")

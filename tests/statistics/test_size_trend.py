@@ -13,12 +13,12 @@ def losses(noise: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, float]]
     generator = np.random.default_rng(seed)
     parameters = {"a": 1e5, "b": 1e6, "c": 1e7}
     rows = []
-    for unit in range(60):
+    for cluster in range(60):
         tokens = int(generator.integers(50, 150))
         shared = generator.normal(0, noise)
         for model, size in parameters.items():
-            rows.append((model, unit, tokens * (5 - 0.4 * np.log10(size) + shared), tokens))
-    return pd.DataFrame(rows, columns=["model", "unit", "nats", "tokens"]), parameters
+            rows.append((model, cluster, tokens * (5 - 0.4 * np.log10(size) + shared), tokens))
+    return pd.DataFrame(rows, columns=["model", "cluster", "nats", "tokens"]), parameters
 
 
 def test_an_exact_line_is_found():

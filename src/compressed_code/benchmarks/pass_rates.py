@@ -157,17 +157,17 @@ def difference_interval(lost: int, gained: int, pairs: int) -> tuple[float, floa
     return float(low), float(high)
 
 
-def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame, comparisons: int = 1) -> dict[str, float]:
-    """What changed between a parent and a variant on the same samples of the same tasks.
+def paired_flips(base: pd.DataFrame, variant: pd.DataFrame, comparisons: int = 1) -> dict[str, float]:
+    """What changed between a base model and a variant on the same samples of the same tasks.
 
     Args:
-        parent, variant: outcome tables with the same pairs of `task_id` and `sample`, in any order. The exact test
+        base, variant: outcome tables with the same pairs of `task_id` and `sample`, in any order. The exact test
             takes pairs as independent, which holds for one (greedy) sample per task.
         comparisons: how many are made together; `detectable` is at 0.05 divided by it.
 
     Returns:
-        `pairs`; `kept`, `lost`, `gained`, `neither` (counts: passed in both, only in the parent, only in the variant,
-        in none); `difference` (variant minus parent, share of pairs) with `low`, `high` (`difference_interval`);
+        `pairs`; `kept`, `lost`, `gained`, `neither` (counts: passed in both, only in the base, only in the variant,
+        in none); `difference` (variant minus base, share of pairs) with `low`, `high` (`difference_interval`);
         `p_value` (exact McNemar, which asks whether the turns balance, not whether there are any);
         `detectable` (smallest one-way change, as a share of the pairs, that the test finds with power 0.8:
         `statistics.smallest_detectable_loss`).
@@ -176,9 +176,9 @@ def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame, comparisons: int =
         ValueError: the tables hold other samples.
     """
     keys = ["task_id", "sample"]
-    before, after = (table.set_index(keys)["passed"].astype(bool).sort_index() for table in (parent, variant))
+    before, after = (table.set_index(keys)["passed"].astype(bool).sort_index() for table in (base, variant))
     if not before.index.equals(after.index):
-        raise ValueError("parent and variant must hold the same samples of the same tasks")
+        raise ValueError("base and variant must hold the same samples of the same tasks")
     lost, gained = int((before & ~after).sum()), int((~before & after).sum())
     low, high = difference_interval(lost, gained, len(before))
     return {
@@ -195,21 +195,21 @@ def paired_flips(parent: pd.DataFrame, variant: pd.DataFrame, comparisons: int =
     }
 
 
-def compare_with_parents(outcomes: Mapping[str, pd.DataFrame], parents: Mapping[str, str]) -> pd.DataFrame:
-    """`paired_flips` of every variant against its parent, with p-values adjusted over all of them (Holm).
+def compare_with_bases(outcomes: Mapping[str, pd.DataFrame], bases: Mapping[str, str]) -> pd.DataFrame:
+    """`paired_flips` of every variant against its base model, with p-values adjusted over all of them (Holm).
 
     Args:
         outcomes: model → outcome table.
-        parents: variant → its parent, both among `outcomes`.
+        bases: variant → its base model, both among `outcomes`.
 
     Returns:
-        Columns `model`, `parent`, those of `paired_flips`, `p_holm`.
+        Columns `model`, `base`, those of `paired_flips`, `p_holm`.
     """
     rows = [
-        {"model": model, "parent": parent, **paired_flips(outcomes[parent], outcomes[model], len(parents))}
-        for model, parent in parents.items()
+        {"model": model, "base": base, **paired_flips(outcomes[base], outcomes[model], len(bases))}
+        for model, base in bases.items()
     ]
-    table = pd.DataFrame(rows, columns=["model", "parent", *_FLIPS])
+    table = pd.DataFrame(rows, columns=["model", "base", *_FLIPS])
     return table.assign(p_holm=holm(table["p_value"].tolist()))
 
 
@@ -217,7 +217,7 @@ def over_draws(comparisons: pd.DataFrame, by: str) -> pd.DataFrame:
     """Differences of variants that differ by a draw alone: their mean and range; of a single one its own interval.
 
     Args:
-        comparisons: what `compare_with_parents` returned, and `by`.
+        comparisons: what `compare_with_bases` returned, and `by`.
         by: column that draws have in common.
 
     Returns:

@@ -50,7 +50,7 @@ def pass_by_bits(table: pd.DataFrame, methods: Mapping[str, str], tiers: Mapping
     """pass@1 against the bits a weight really takes: a row of panels per method, a column per tier.
 
     Args:
-        table: columns `method` (`parent` for the unquantized model, drawn as a band), `tier`, `bits`, `value`, `low`,
+        table: columns `method` (`base` for the unquantized model, drawn as a band), `tier`, `bits`, `value`, `low`,
             `high`.
         methods: key → label, in drawing order.
         tiers: key → title of the column.
@@ -61,8 +61,8 @@ def pass_by_bits(table: pd.DataFrame, methods: Mapping[str, str], tiers: Mapping
         colour, marker = series_style(number)
         for axis, tier in zip(axes[number], tiers, strict=True):
             rows = table[table["tier"] == tier]
-            for parent in rows[rows["method"] == "parent"].itertuples():
-                axis.axhspan(parent.low, parent.high, color="#666666", alpha=0.25, linewidth=0)
+            for base in rows[rows["method"] == "base"].itertuples():
+                axis.axhspan(base.low, base.high, color="#666666", alpha=0.25, linewidth=0)
             chosen = rows[rows["method"] == method].sort_values("bits", kind="stable")
             axis.vlines(chosen["bits"], chosen["low"], chosen["high"], color=colour)
             axis.plot(chosen["bits"], chosen["value"], marker, color=colour, markersize=4)

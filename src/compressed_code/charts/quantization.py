@@ -14,7 +14,7 @@ from compressed_code.charts.style import WIDTH, series_style
 def divergence_by_bits(
     table: pd.DataFrame, methods: Mapping[str, str], axes_by: Mapping[str, str], reference: tuple[float, str]
 ) -> Figure:
-    """Divergence from the parent against the bits a weight takes, one colour and marker per method.
+    """Divergence from the base model against the bits a weight takes, one colour and marker per method.
 
     Args:
         table: columns `method`, `value`, `low`, `high` (nats), and those of `axes_by`.

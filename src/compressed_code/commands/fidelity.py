@@ -1,4 +1,4 @@
-"""`fidelity`: how faithful a compressed model is to its parent, on texts of the user's own."""
+"""`fidelity`: how faithful a compressed model is to its base model, on texts of the user's own."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Texts = list[tuple[str, Language, str]]  # name, language, content
 
-HELP = "How faithful a compressed model is to its parent, token by token on given programs."
+HELP = "How faithful a compressed model is to its base model, token by token on given programs."
 MODEL_HELP = "registry key, folder, GGUF file, Hub id OWNER/NAME[@REVISION], or MODEL+QUANTIZATION"
 LANGUAGE_HELP = "key of data/keywords.yml for all files; default: by the ending of each file's name"
 BYTES_HELP = "compare models of different tokenizers: bits per byte of the texts"
@@ -36,8 +36,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     from compressed_code.models.start_contexts import CONTEXTS
 
     command = commands.add_parser("fidelity", help=HELP, description=HELP)
-    command.add_argument("parent", metavar="PARENT", help=MODEL_HELP)
-    command.add_argument("child", metavar="CHILD", help="the compressed model, named in the same way")
+    command.add_argument("base", metavar="BASE", help=MODEL_HELP)
+    command.add_argument("candidate", metavar="CANDIDATE", help="the compressed model, named in the same way")
     command.add_argument("--text", nargs="+", action="extend", type=Path, required=True, metavar="FILE")
     command.add_argument("--language", metavar="NAME", help=LANGUAGE_HELP)
     command.add_argument("--context", choices=CONTEXTS, default="document", help="what each text follows")
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     from compressed_code.registry.lookup import find_model, load_registry
 
     texts = _read_texts(options.text, options.language)
-    registry, names = load_registry(), (options.parent, options.child)
+    registry, names = load_registry(), (options.base, options.candidate)
     paths = [ModelSubject().open(find_model(name, registry)) for name in names]
     vocabularies = [_open_vocabulary(name) for name in names]
     if options.tokenizer is not None:
@@ -64,7 +64,9 @@ def run(options: argparse.Namespace) -> None:
     else:
         result = _compare_tokens(paths, vocabularies, texts, options.context)
     if options.format == "json":
-        print(json.dumps({"parent": options.parent, "child": options.child, **result}, indent=1, ensure_ascii=False))
+        print(
+            json.dumps({"base": options.base, "candidate": options.candidate, **result}, indent=1, ensure_ascii=False)
+        )
     else:
         _print_result(result)
 
@@ -191,7 +193,7 @@ def _require_cuts(models: Sequence[str], vocabularies: Sequence["Vocabulary"], *
 
 
 def _encode(vocabularies: Sequence["Vocabulary"], texts: "Texts") -> list["EncodedText"]:
-    """Encode with the parent's tokenizer, or the child's where the parent's is a GGUF file's, which cannot."""
+    """Encode with the base model's tokenizer, or the candidate's where that is a GGUF file's, which cannot."""
     from compressed_code.fidelity.pair import encode_document
 
     encoder = next((vocabulary for vocabulary in vocabularies if _can_encode(vocabulary)), vocabularies[0])

@@ -1,4 +1,4 @@
-"""What a model costs: bytes on disk and in memory, time to load, tokens per second; beside its parent in one run."""
+"""What a model costs: bytes on disk and in memory, time to load, tokens per second; beside its base in one run."""
 
 import json
 import statistics
@@ -24,7 +24,7 @@ RATIOS = ("disk_bytes", "weight_bytes", "effective_bits", "load_seconds", "token
 
 
 def footprint(
-    parent: Path, child: Path, documents: Sequence[np.ndarray], start_ids: Sequence[int], *, rounds: int = 3
+    base: Path, candidate: Path, documents: Sequence[np.ndarray], start_ids: Sequence[int], *, rounds: int = 3
 ) -> pd.DataFrame:
     """The costs of two models, measured in turns so that a busy machine is busy for both.
 
@@ -33,15 +33,15 @@ def footprint(
     kernel for packed weights would gain.
 
     Args:
-        parent, child: checkpoint folders or GGUF files.
+        base, candidate: checkpoint folders or GGUF files.
         documents: ids of the texts to score, [tokens] each.
         start_ids: what every text follows.
         rounds: how often each model is loaded and run.
 
     Returns:
-        Two rows, `model` "parent" and "child": those of `sizes`, `load_seconds` (until the model could run),
+        Two rows, `model` "base" and "candidate": those of `sizes`, `load_seconds` (until the model could run),
         `tokens_per_second` (of teacher-forced scoring), and for every column of `RATIOS` the same divided by the
-        parent's, `…_ratio`.
+        base's, `…_ratio`.
 
     Raises:
         InputError: no token to score, or a model cannot be opened.
@@ -49,12 +49,12 @@ def footprint(
     tokens = sum(map(len, documents))
     if not tokens:
         raise InputError("the texts hold no token; give longer ones")
-    seconds = {"parent": [], "child": []}
+    seconds = {"base": [], "candidate": []}
     for _ in range(rounds + 1):
-        for name, path in (("parent", parent), ("child", child)):
+        for name, path in (("base", base), ("candidate", candidate)):
             seconds[name].append(_timed(path, documents, start_ids))
     rows = []
-    for name, path in (("parent", parent), ("child", child)):
+    for name, path in (("base", base), ("candidate", candidate)):
         loading, scoring = (statistics.median(times) for times in zip(*seconds[name][1:], strict=True))
         rows.append({"model": name, **sizes(path), "load_seconds": loading, "tokens_per_second": tokens / scoring})
     table = pd.DataFrame(rows)

@@ -43,25 +43,25 @@ class Side:
 
 
 class LogitComparison:
-    """Compares two models, the parent first."""
+    """Compares two models, the base model first."""
 
     def __init__(self, runners: Sequence[Runner], width: int, keyword_ids: Collection[int], tokens: int) -> None:
         """Allocate the buffers.
 
         Args:
-            runners: parent and child, on one device.
+            runners: base and candidate, on one device.
             width: rows of the output layers that are compared, from the first.
             keyword_ids: as in `fidelity.token_fidelity`.
-            tokens: of all texts, which decides what is kept of the parent.
+            tokens: of all texts, which decides what is kept of the base model.
         """
         import torch
 
-        self._parent, self._child = runners
-        self._device, self._width, self._rows = self._parent.device, width, block_rows(width)
+        self._base, self._candidate = runners
+        self._device, self._width, self._rows = self._base.device, width, block_rows(width)
         ids = np.unique(np.fromiter(keyword_ids, np.int64))
         self._keywords = torch.from_numpy(ids[ids < width]).to(self._device)
-        self._keeps = self._parent.keeps(tokens * width * 8)
-        self._of_child, self._of_both, *self._spare = (self._empty(self._rows) for _ in range(5))
+        self._keeps = self._base.keeps(tokens * width * 8)
+        self._of_candidate, self._of_both, *self._spare = (self._empty(self._rows) for _ in range(5))
 
     def batch(self, batch: Sequence[Window]) -> list[dict[str, np.ndarray]]:
         """Statistics of all tokens of a batch, block by block; names and meaning as in `fidelity.token_fidelity`.
@@ -72,29 +72,27 @@ class LogitComparison:
         import torch
 
         tokens = torch.from_numpy(np.concatenate([window.tokens for window in batch])).to(self._device)
-        child = self._sides(self._child, self._child.states(batch), tokens, self._of_child)
+        candidate = self._sides(self._candidate, self._candidate.states(batch), tokens, self._of_candidate)
         cut, columns = blocks(len(tokens), self._rows), []
         with torch.inference_mode():
-            for block, p, q in zip(cut, self._of_parent(batch, tokens), child, strict=True):
+            for block, p, q in zip(cut, self._of_base(batch, tokens), candidate, strict=True):
                 columns.append(self._columns(tokens[block], p, q))
         return columns
 
-    def _of_parent(self, batch: Sequence[Window], tokens: "torch.Tensor") -> "Iterator[Side]":
-        """The parent's side of each block: kept, or from hidden states that are kept, or from a pass over the texts."""
+    def _of_base(self, batch: Sequence[Window], tokens: "torch.Tensor") -> "Iterator[Side]":
+        """The base's side of each block: kept, or from hidden states that are kept, or from a pass over the texts."""
         texts = tuple(window.tokens.tobytes() for window in batch)
         if not self._keeps:
-            states = self._parent.once(
-                ("states", texts), lambda: self._parent.states(batch), lambda states: states.nbytes
-            )
-            yield from self._sides(self._parent, states, tokens, self._of_both)
+            states = self._base.once(("states", texts), lambda: self._base.states(batch), lambda states: states.nbytes)
+            yield from self._sides(self._base, states, tokens, self._of_both)
             return
 
         def sides() -> list[Side]:
             log = self._empty(len(tokens))
-            return list(self._sides(self._parent, self._parent.states(batch), tokens, log, in_place=False))
+            return list(self._sides(self._base, self._base.states(batch), tokens, log, in_place=False))
 
         key = ("sides", texts, self._width, self._keywords.cpu().numpy().tobytes())
-        yield from self._parent.once(key, sides, lambda sides: sum(side.nbytes for side in sides))
+        yield from self._base.once(key, sides, lambda sides: sum(side.nbytes for side in sides))
 
     def _sides(
         self,
@@ -121,13 +119,13 @@ class LogitComparison:
     def _columns(self, tokens: "torch.Tensor", p: Side, q: Side) -> dict[str, np.ndarray]:
         columns = {
             "token_id": tokens,
-            "log_probability_parent": p.actual,
-            "log_probability_child": q.actual,
+            "log_probability_base": p.actual,
+            "log_probability_candidate": q.actual,
             "delta_p": _difference(p.actual, q.actual),
-            "entropy_parent_nats": p.entropy,
-            "entropy_child_nats": q.entropy,
-            "top_parent": p.top,
-            "top_child": q.top,
+            "entropy_base_nats": p.entropy,
+            "entropy_candidate_nats": q.entropy,
+            "top_base": p.top,
+            "top_candidate": q.top,
             "keyword_rank_correlation": _rank_correlation(p.order, q.order),
         }
         columns |= _divergences(p.log, q.log, *(part[: len(tokens)] for part in (self._of_both, *self._spare)))

@@ -1,4 +1,4 @@
-"""How faithful a compressed model is to its parent: both read the same texts, token by token, and are compared.
+"""How faithful a compressed model is to its base: both read the same texts, token by token, and are compared.
 
 Both models run once; nothing but one row per predicted token is kept, however large the vocabulary.
 `compressed_code.fidelity.summary` summarises the rows.
@@ -42,18 +42,18 @@ class EncodedText:
         language: key of its language.
         ids: [tokens] int64, without start ids.
         classes: [tokens], categories `TEXT_CLASSES`.
-        unit: what it is an instance of. Texts of one unit (translations of one program) are no independent draws, so
-            intervals resample them together; a text by itself is a unit by its own name.
+        cluster: what it is an instance of. Texts of one cluster (translations of one program) are no independent draws,
+            so intervals resample them together; a text by itself is a cluster by its own name.
     """
 
     name: str
     language: str
     ids: np.ndarray
     classes: pd.Categorical
-    unit: str = ""
+    cluster: str = ""
 
 
-def encode_document(vocabulary: Vocabulary, language: Language, text: str, name: str, unit: str = "") -> EncodedText:
+def encode_document(vocabulary: Vocabulary, language: Language, text: str, name: str, cluster: str = "") -> EncodedText:
     """Encode a text and classify its tokens.
 
     Raises:
@@ -63,7 +63,7 @@ def encode_document(vocabulary: Vocabulary, language: Language, text: str, name:
     if not text:
         raise InputError(f"{name}: the text is empty")
     ids = np.array(vocabulary.encode(text), np.int64)
-    return EncodedText(name, language.key, ids, token_classes(vocabulary, language, text), unit or name)
+    return EncodedText(name, language.key, ids, token_classes(vocabulary, language, text), cluster or name)
 
 
 def keyword_ids(vocabulary: Vocabulary) -> list[int]:
@@ -75,7 +75,7 @@ def keyword_ids(vocabulary: Vocabulary) -> list[int]:
 def first_difference(one: Vocabulary, other: Vocabulary) -> int | None:
     """The first id that means two things; `None` where equal ids mean equal tokens.
 
-    Ids that only one of the two has may stand for control tokens: a fine-tuned child may have more of them, and GGUF
+    Ids that only one of the two has may stand for control tokens: a fine-tuned model may have more of them, and GGUF
     files fill their vocabulary up.
     """
     shorter, longer = sorted((one, other), key=len)
@@ -89,24 +89,24 @@ def first_difference(one: Vocabulary, other: Vocabulary) -> int | None:
     return None
 
 
-def require_same_vocabulary(parent: Vocabulary, child: Vocabulary) -> None:
+def require_same_vocabulary(base: Vocabulary, candidate: Vocabulary) -> None:
     """Stop unless equal ids mean equal tokens (`first_difference`).
 
     Raises:
         InputError: they do not; `byte_fidelity` can compare such models.
     """
-    token_id = first_difference(parent, child)
+    token_id = first_difference(base, candidate)
     if token_id is not None:
-        ours, theirs = (side.tokens[token_id] if token_id < len(side) else None for side in (parent, child))
+        ours, theirs = (side.tokens[token_id] if token_id < len(side) else None for side in (base, candidate))
         raise InputError(
-            f"the tokenizers differ (id {token_id} is {ours!r} in the parent and {theirs!r} in the child), so "
+            f"the tokenizers differ (id {token_id} is {ours!r} in the base model and {theirs!r} in the candidate), so "
             "distributions cannot be compared id by id; compare bits per byte instead (byte_fidelity, --bytes)"
         )
 
 
 def token_fidelity(
-    parent: "PreTrainedModel | Runner",
-    child: "PreTrainedModel",
+    base: "PreTrainedModel | Runner",
+    candidate: "PreTrainedModel",
     documents: Sequence[EncodedText],
     start_ids: Sequence[int],
     *,
@@ -116,12 +116,12 @@ def token_fidelity(
 ) -> pd.DataFrame:
     """Compare two models on every token of some texts.
 
-    p is the parent's distribution over the next token, q the child's, both over the whole output layer. Where the two
+    p is the base's distribution over the next token, q the candidate's, both over the whole output layer. Where the two
     output layers differ in width (padding rows), the rows that both have are compared, renormalised.
 
     Args:
-        parent, child: float32 or float64 models with the same vocabulary, on one device. For a parent of many
-            children a `teacher_forcing.KeepingRunner` with these start ids saves reading the texts again.
+        base, candidate: float32 or float64 models with the same vocabulary, on one device. For a base model of many
+            candidates a `teacher_forcing.KeepingRunner` with these start ids saves reading the texts again.
         documents: with at least one token.
         start_ids: what every document follows (`compressed_code.models.start_contexts.start_ids`).
         keyword_ids: tokens whose order is compared, at least two; else `keyword_rank_correlation` is missing.
@@ -131,12 +131,13 @@ def token_fidelity(
     Returns:
         One row per predicted token, in the order of the texts; numbers are float32, information in nats:
 
-        - `document`, `unit`, `language` (categories), `position` (in its document, from 0), `token_id`, `token_class`
-        - `log_probability_parent`, `log_probability_child` of the actual token; `delta_p`: child's probability of it
-          minus the parent's
+        - `document`, `cluster`, `language` (categories), `position` (in its document, from 0), `token_id`,
+          `token_class`
+        - `log_probability_base`, `log_probability_candidate` of the actual token; `delta_p`: candidate's probability
+          minus the base model's
         - `kl_nats` KL(p‖q), `reverse_kl_nats` KL(q‖p), `js_nats` Jensen–Shannon divergence, 0 … ln 2
-        - `entropy_parent_nats`, `entropy_child_nats`
-        - `top_parent`, `top_child`: ids of the most probable tokens; `same_top`; `flip`: one of `FLIPS`
+        - `entropy_base_nats`, `entropy_candidate_nats`
+        - `top_base`, `top_candidate`: ids of the most probable tokens; `same_top`; `flip`: one of `FLIPS`
         - `keyword_rank_correlation`: Spearman's ρ between the two log-probabilities of the keyword tokens at this
           position; values that are exactly equal are ranked in any order
 
@@ -147,7 +148,7 @@ def token_fidelity(
     count = sum(len(document.ids) for document in documents)
     if not count:
         raise InputError("the texts hold no token; give longer ones")
-    runners = (parent if isinstance(parent, Runner) else Runner(parent, start_ids), Runner(child, start_ids))
+    runners = (base if isinstance(base, Runner) else Runner(base, start_ids), Runner(candidate, start_ids))
     compare = LogitComparison(runners, _common_width(runners, entries), keyword_ids, count)
     longest = largest_length([runner.model for runner in runners], len(start_ids), length)
     windows = cut_windows([document.ids for document in documents], longest)
@@ -159,15 +160,15 @@ def token_fidelity(
     return _in_order(columns, order, documents)
 
 
-def byte_fidelity(parent: "Reader", child: "Reader", texts: Sequence[str], length: int = WINDOW) -> pd.DataFrame:
+def byte_fidelity(base: "Reader", candidate: "Reader", texts: Sequence[str], length: int = WINDOW) -> pd.DataFrame:
     """Compare models of any vocabularies on the same texts: log-probabilities of the shortest common pieces.
 
     A piece is a run of bytes that begins and ends between two tokens of both models; the log-probability of a piece is
     the sum over its tokens. `divergences.bits_per_byte` sums the rows up.
 
     Returns:
-        Columns `document` (place among the texts), `start`, `end` (bytes), `log_probability_parent`,
-        `log_probability_child` (nats), in the order of the texts.
+        Columns `document` (place among the texts), `start`, `end` (bytes), `log_probability_base`,
+        `log_probability_candidate` (nats), in the order of the texts.
 
     Raises:
         InputError: the texts are empty, or a model fails as in `token_fidelity`.
@@ -177,7 +178,7 @@ def byte_fidelity(parent: "Reader", child: "Reader", texts: Sequence[str], lengt
         raise InputError("the texts are empty")
     given = [text for text in texts if text]
     sides = []
-    for reader in (parent, child):
+    for reader in (base, candidate):
         ids = [np.array(reader.vocabulary.encode(text), np.int64) for text in given]
         ends = [token_spans(reader.vocabulary, text)[:, 1] for text in given]
         sides.append(zip(ends, log_probabilities(reader.model, ids, reader.start_ids, length), strict=True))
@@ -225,7 +226,7 @@ def _in_order(
     table = pd.DataFrame(
         {
             "document": _repeat([document.name for document in documents], sizes),
-            "unit": _repeat([document.unit or document.name for document in documents], sizes),
+            "cluster": _repeat([document.cluster or document.name for document in documents], sizes),
             "language": _repeat([document.language for document in documents], sizes),
             "position": position[order].astype(np.int32),
             "token_class": pd.Categorical.from_codes(
@@ -234,7 +235,7 @@ def _in_order(
             **{name: column[order] for name, column in columns.items()},
         }
     )
-    table["same_top"] = table["top_parent"] == table["top_child"]
+    table["same_top"] = table["top_base"] == table["top_candidate"]
     table["flip"] = _flips(table)
     return table
 
@@ -244,7 +245,7 @@ def _repeat(names: Sequence[str], sizes: Sequence[int]) -> pd.Categorical:
 
 
 def _flips(table: pd.DataFrame) -> pd.Categorical:
-    right_before = table["top_parent"] == table["token_id"]
-    right_after = table["top_child"] == table["token_id"]
+    right_before = table["top_base"] == table["token_id"]
+    right_after = table["top_candidate"] == table["token_id"]
     codes = np.select([table["same_top"], right_before, right_after], [0, 1, 2], 3)
     return pd.Categorical.from_codes(codes, categories=FLIPS)

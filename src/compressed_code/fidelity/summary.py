@@ -23,16 +23,16 @@ _MEANS: Mapping[str, str] = {
     "kl_mean_nats": "kl_nats",
     "reverse_kl_mean_nats": "reverse_kl_nats",
     "js_mean_nats": "js_nats",
-    "entropy_parent_mean_nats": "entropy_parent_nats",
-    "entropy_child_mean_nats": "entropy_child_nats",
+    "entropy_base_mean_nats": "entropy_base_nats",
+    "entropy_candidate_mean_nats": "entropy_candidate_nats",
     "delta_p_mean": "delta_p",
     "same_top_fraction": "same_top",
     "flip_fraction": "flip",
     "flip_right_to_wrong_fraction": "right to wrong",
     "flip_wrong_to_right_fraction": "wrong to right",
     "flip_wrong_to_wrong_fraction": "wrong to wrong",
-    "top_right_parent_fraction": "right_parent",
-    "top_right_child_fraction": "right_child",
+    "top_right_base_fraction": "right_base",
+    "top_right_candidate_fraction": "right_candidate",
 }
 
 
@@ -42,9 +42,9 @@ def fidelity_summary(
     """Every statistic of fidelity, overall or by group.
 
     ===============================  ==============================================================================
-    statistic                        meaning; P is the parent, Q the child, all logarithms natural
+    statistic                        meaning; P is the base model, Q the candidate, all logarithms natural
     ===============================  ==============================================================================
-    perplexity_parent, _child        exp of the mean −ln p of the actual tokens
+    perplexity_base, _candidate        exp of the mean −ln p of the actual tokens
     ln_perplexity_ratio              ln(PPL(Q) / PPL(P))
     ln_perplexity_correlation        correlation of −ln p of the actual tokens under both (no interval)
     perplexity_ratio, _difference    PPL(Q) / PPL(P), PPL(Q) − PPL(P)
@@ -53,24 +53,24 @@ def fidelity_summary(
     … kl_median_nats, … kl_min_nats  smallest: `KL_POINTS` (no interval)
     reverse_kl_mean_nats             mean of KL(Q‖P)
     js_mean_nats                     mean Jensen–Shannon divergence, 0 … ln 2
-    entropy_parent_mean_nats,        mean entropy of P and of Q
-    entropy_child_mean_nats
+    entropy_base_mean_nats,        mean entropy of P and of Q
+    entropy_candidate_mean_nats
     delta_p_mean                     mean of Δp = Q(token) − P(token) of the actual token, as a fraction, not in percent
     delta_p_rms                      √ mean Δp²
     delta_p_max, … delta_p_min       points of Δp: `DELTA_P_POINTS` (no interval)
     same_top_fraction                both have the same most probable token
     flip_fraction                    they have not
-    flip_right_to_wrong_fraction,    ... and the parent's was the actual token, the child's was, or neither was
+    flip_right_to_wrong_fraction,    ... and the base model's was the actual token, the candidate's was, or neither was
     _wrong_to_right_, _wrong_to_wrong_
-    top_right_parent_fraction,       the most probable token is the actual one
-    top_right_child_fraction
+    top_right_base_fraction,       the most probable token is the actual one
+    top_right_candidate_fraction
     keyword_rank_correlation_mean    mean of Spearman's ρ of the keyword tokens over the positions that have one
     ===============================  ==============================================================================
 
     `standard_error` is over tokens, by the formulas of llama.cpp (tools/perplexity/perplexity.cpp, `kl_divergence`):
-    √((mean x² − mean² x) / (n − 1)) and its propagation. Tokens of one text, and texts of one unit
-    (`fidelity.Document`), are not independent, so it is too small; `low` and `high` come from a percentile bootstrap
-    that resamples whole units and are missing for fewer than two.
+    √((mean x² − mean² x) / (n − 1)) and its propagation. Tokens of one text, and texts of one cluster
+    (`pair.EncodedText`), are not independent, so it is too small; `low` and `high` come from a percentile bootstrap
+    that resamples whole clusters and are missing for fewer than two.
 
     Args:
         tokens: `fidelity.token_fidelity`, several stacked if `by` tells them apart.
@@ -78,7 +78,7 @@ def fidelity_summary(
         seed, resamples, level: of the bootstrap.
 
     Returns:
-        Columns `by`, `statistic`, `value`, `standard_error`, `low`, `high`, `tokens`, `documents`, `units`; groups
+        Columns `by`, `statistic`, `value`, `standard_error`, `low`, `high`, `tokens`, `documents`, `clusters`; groups
         without a token are left out.
 
     Raises:
@@ -97,51 +97,51 @@ def fidelity_summary(
 
 
 def common_pieces(
-    ends_parent: np.ndarray, log_parent: np.ndarray, ends_child: np.ndarray, log_child: np.ndarray
+    ends_base: np.ndarray, log_base: np.ndarray, ends_candidate: np.ndarray, log_candidate: np.ndarray
 ) -> pd.DataFrame:
     """Two tokenizations of the same bytes, cut where both have a boundary.
 
     Args:
-        ends_parent, ends_child: where each token ends, in bytes, [tokens], not decreasing; both end at the same byte.
-        log_parent, log_child: log-probability of each token.
+        ends_base, ends_candidate: where each token ends, in bytes, [tokens], not decreasing; both end at the same byte.
+        log_base, log_candidate: log-probability of each token.
 
     Returns:
-        Columns `start`, `end`, `log_probability_parent`, `log_probability_child`: one row per piece of at least one
+        Columns `start`, `end`, `log_probability_base`, `log_probability_candidate`: one row per piece of at least one
         byte, sums over the tokens inside; a token of no byte counts to the piece it closes, or the first one.
 
     Raises:
         ValueError: the two do not end at the same byte.
 
     Example:
-        >>> common_pieces([2, 3, 6], [-1, -2, -3], [1, 3, 6], [-4, -5, -6])["log_probability_child"].tolist()
+        >>> common_pieces([2, 3, 6], [-1, -2, -3], [1, 3, 6], [-4, -5, -6])["log_probability_candidate"].tolist()
         [-9.0, -6.0]
     """
-    if not len(ends_parent) or not len(ends_child) or ends_parent[-1] != ends_child[-1]:
+    if not len(ends_base) or not len(ends_candidate) or ends_base[-1] != ends_candidate[-1]:
         raise ValueError("the two tokenizations do not end at the same byte")
-    ends = np.intersect1d(ends_parent, ends_child)
+    ends = np.intersect1d(ends_base, ends_candidate)
     ends = ends[ends > 0]
     sums = [
         np.bincount(np.searchsorted(ends, own), weights=logs, minlength=len(ends))
-        for own, logs in ((ends_parent, log_parent), (ends_child, log_child))
+        for own, logs in ((ends_base, log_base), (ends_candidate, log_candidate))
     ]
     starts = np.concatenate([[0], ends[:-1]])
     return pd.DataFrame(
-        {"start": starts, "end": ends, "log_probability_parent": sums[0], "log_probability_child": sums[1]}
+        {"start": starts, "end": ends, "log_probability_base": sums[0], "log_probability_candidate": sums[1]}
     )
 
 
 def bits_per_byte(pieces: pd.DataFrame) -> dict[str, float]:
-    """Bits that parent and child need per byte of text, from the table of `fidelity.byte_fidelity`.
+    """Bits that base model and candidate need per byte of text, from the table of `fidelity.byte_fidelity`.
 
     Returns:
-        `bits_per_byte_parent`, `bits_per_byte_child`, and `bits_per_byte_difference`, child minus parent.
+        `bits_per_byte_base`, `bits_per_byte_candidate`, and `bits_per_byte_difference`, candidate minus base.
     """
     size = (pieces["end"] - pieces["start"]).sum() * np.log(2)
-    parent, child = (-pieces[f"log_probability_{side}"].sum() / size for side in ("parent", "child"))
+    base, candidate = (-pieces[f"log_probability_{side}"].sum() / size for side in ("base", "candidate"))
     return {
-        "bits_per_byte_parent": float(parent),
-        "bits_per_byte_child": float(child),
-        "bits_per_byte_difference": float(child - parent),
+        "bits_per_byte_base": float(base),
+        "bits_per_byte_candidate": float(candidate),
+        "bits_per_byte_difference": float(candidate - base),
     }
 
 
@@ -151,15 +151,15 @@ def _summary(rows: pd.DataFrame, rng: np.random.Generator, resamples: int, level
     points = {
         **_points("kl", "_nats", rows["kl_nats"], KL_POINTS),
         **_points("delta_p", "", rows["delta_p"], DELTA_P_POINTS),
-        "ln_perplexity_correlation": _correlation(tokens["loss_parent"], tokens["loss_child"]),
+        "ln_perplexity_correlation": _correlation(tokens["loss_base"], tokens["loss_candidate"]),
     }
     errors = _standard_errors(tokens, values)
-    intervals = _intervals(tokens, rows["unit"], rng, resamples, level)
+    intervals = _intervals(tokens, rows["cluster"], rng, resamples, level)
     table = pd.DataFrame({"value": pd.Series({**values, **points}, dtype=float)})
     table["standard_error"] = pd.Series(errors, dtype=float)
     table[["low", "high"]] = intervals.reindex(table.index)
     table["tokens"] = len(rows)
-    table["documents"], table["units"] = rows["document"].nunique(), rows["unit"].nunique()
+    table["documents"], table["clusters"] = rows["document"].nunique(), rows["cluster"].nunique()
     return table.rename_axis("statistic").reset_index()
 
 
@@ -169,8 +169,8 @@ def _token_values(rows: pd.DataFrame) -> pd.DataFrame:
         "kl_nats",
         "reverse_kl_nats",
         "js_nats",
-        "entropy_parent_nats",
-        "entropy_child_nats",
+        "entropy_base_nats",
+        "entropy_candidate_nats",
         "delta_p",
         "same_top",
     )
@@ -183,7 +183,7 @@ def _token_values(rows: pd.DataFrame) -> pd.DataFrame:
         "has_correlation": np.isfinite(correlation).astype(float),
     }
     values |= {flip: (rows["flip"] == flip).to_numpy(float) for flip in FLIPS[1:]}
-    for side in ("parent", "child"):
+    for side in ("base", "candidate"):
         values[f"loss_{side}"] = -rows[f"log_probability_{side}"].to_numpy(float)
         values[f"right_{side}"] = (rows[f"top_{side}"] == rows["token_id"]).to_numpy(float)
     return pd.DataFrame(values)
@@ -191,14 +191,14 @@ def _token_values(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _of_means(means: Mapping[str, Any]) -> dict[str, Any]:
     """Statistics that follow from means over tokens; numbers, or arrays with one entry per resample."""
-    parent, child = means["loss_parent"], means["loss_child"]
+    base, candidate = means["loss_base"], means["loss_candidate"]
     with np.errstate(invalid="ignore", over="ignore"):
         return {
-            "perplexity_parent": np.exp(parent),
-            "perplexity_child": np.exp(child),
-            "ln_perplexity_ratio": child - parent,
-            "perplexity_ratio": np.exp(child - parent),
-            "perplexity_difference": np.exp(child) - np.exp(parent),
+            "perplexity_base": np.exp(base),
+            "perplexity_candidate": np.exp(candidate),
+            "ln_perplexity_ratio": candidate - base,
+            "perplexity_ratio": np.exp(candidate - base),
+            "perplexity_difference": np.exp(candidate) - np.exp(base),
             **{statistic: means[column] for statistic, column in _MEANS.items()},
             "delta_p_rms": np.sqrt(means["squared_delta_p"]),
             "keyword_rank_correlation_mean": np.divide(means["correlation"], means["has_correlation"]),
@@ -207,14 +207,14 @@ def _of_means(means: Mapping[str, Any]) -> dict[str, Any]:
 
 def _standard_errors(tokens: pd.DataFrame, values: Mapping[str, float]) -> dict[str, float]:
     """Of every statistic of `_of_means`: the standard error of the mean of its derivative, token by token."""
-    parent, child = tokens["loss_parent"], tokens["loss_child"]
+    base, candidate = tokens["loss_base"], tokens["loss_candidate"]
     present = tokens["has_correlation"] > 0
     slopes = {
-        "perplexity_parent": values["perplexity_parent"] * parent,
-        "perplexity_child": values["perplexity_child"] * child,
-        "ln_perplexity_ratio": child - parent,
-        "perplexity_ratio": values["perplexity_ratio"] * (child - parent),
-        "perplexity_difference": values["perplexity_child"] * child - values["perplexity_parent"] * parent,
+        "perplexity_base": values["perplexity_base"] * base,
+        "perplexity_candidate": values["perplexity_candidate"] * candidate,
+        "ln_perplexity_ratio": candidate - base,
+        "perplexity_ratio": values["perplexity_ratio"] * (candidate - base),
+        "perplexity_difference": values["perplexity_candidate"] * candidate - values["perplexity_base"] * base,
         **{statistic: tokens[column] for statistic, column in _MEANS.items()},
         "keyword_rank_correlation_mean": tokens["correlation"][present],
     }
@@ -224,10 +224,10 @@ def _standard_errors(tokens: pd.DataFrame, values: Mapping[str, float]) -> dict[
 
 
 def _intervals(
-    tokens: pd.DataFrame, units: pd.Series, rng: np.random.Generator, resamples: int, level: float
+    tokens: pd.DataFrame, clusters: pd.Series, rng: np.random.Generator, resamples: int, level: float
 ) -> pd.DataFrame:
-    """Bounds of every statistic of `_of_means`, columns 0 and 1; empty for fewer than two units."""
-    sums = tokens.assign(count=1.0).groupby(units.to_numpy(), observed=True).sum()
+    """Bounds of every statistic of `_of_means`, columns 0 and 1; empty for fewer than two clusters."""
+    sums = tokens.assign(count=1.0).groupby(clusters.to_numpy(), observed=True).sum()
     if len(sums) < 2:
         return pd.DataFrame(columns=[0, 1], dtype=float)
     drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)

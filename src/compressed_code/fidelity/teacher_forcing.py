@@ -194,7 +194,7 @@ class Runner:
 
 
 class KeepingRunner(Runner):
-    """A runner for one parent of many children: what is known of a batch it has read before is not computed again.
+    """A runner for a base of many candidates: what is known of a batch it has read before is not computed again.
 
     That is its log-probabilities, where those of all texts fit; else hidden states, which of a vocabulary of 150,000
     take a hundredth.

@@ -1,4 +1,4 @@
-"""Fidelity and footprint of compressed models against their parents."""
+"""Fidelity and footprint of compressed models against their base models."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ _STEPS = (0, 1, 4, 6, 8, 9, 10, 11, 2, 3, 5, 7)
 
 @dataclass(frozen=True)
 class Reading:
-    """A parent with the programs it reads: what the comparisons with all of its children share."""
+    """A base model with the programs it reads: what the comparisons with all of its candidates share."""
 
     vocabulary: Vocabulary
     documents: Sequence["EncodedText"]
@@ -52,7 +52,7 @@ class Reading:
 
 
 @measurement(
-    version=4,
+    version=5,
     subject=PairSubject(),
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],
@@ -63,7 +63,7 @@ def fidelity(pair: Pair, translations: int = 3) -> pd.DataFrame:
     That column says what both were computed in (`compressed_code.models.precision`).
 
     The programs are the repository's own and are in no training corpus; a document is one program in one language, a
-    unit is a program.
+    cluster is a program.
 
     Args:
         translations: in how many of the twelve languages each program is read.
@@ -71,12 +71,12 @@ def fidelity(pair: Pair, translations: int = 3) -> pd.DataFrame:
     from compressed_code.fidelity.pair import require_same_vocabulary, token_fidelity
     from compressed_code.models.load import load_model
 
-    precision = precision_of(pair.parent, pair.child)
-    reading = _read_by(pair.parent, translations, precision)
-    require_same_vocabulary(reading.vocabulary, _tokenizer(pair.child))
+    precision = precision_of(pair.base, pair.candidate)
+    reading = _read_by(pair.base, translations, precision)
+    require_same_vocabulary(reading.vocabulary, _tokenizer(pair.candidate))
     tokens = token_fidelity(
         reading.runner,
-        load_model(pair.child, dtype=precision),
+        load_model(pair.candidate, dtype=precision),
         reading.documents,
         reading.start_ids,
         keyword_ids=reading.keyword_ids,
@@ -110,17 +110,17 @@ def stored_size(model: Path) -> pd.DataFrame:
     return pd.DataFrame([sizes(model)])
 
 
-@measurement(version=1, subject=PairSubject(), inputs=[PROGRAMS_DIRECTORY], packages=["torch", "transformers"])
+@measurement(version=2, subject=PairSubject(), inputs=[PROGRAMS_DIRECTORY], packages=["torch", "transformers"])
 def footprint(pair: Pair, program: str = "bank_account", rounds: int = 3) -> pd.DataFrame:
     """Sizes, load time and speed of both models, measured in turns in one run (`footprint.footprint`).
 
     Args:
         program: the parallel program that is scored, in all twelve languages.
     """
-    tokenizer = _tokenizer(pair.parent)
+    tokenizer = _tokenizer(pair.base)
     texts = [load_programs(language)[program] for language in select_languages(None)]
     documents = [np.array(tokenizer.encode(text), np.int64) for text in texts]
-    return measure_footprint(pair.parent, pair.child, documents, start_ids(pair.parent, "document"), rounds=rounds)
+    return measure_footprint(pair.base, pair.candidate, documents, start_ids(pair.base, "document"), rounds=rounds)
 
 
 def losses_by_document(pairs: str | Iterable[str], **where: Any) -> pd.DataFrame:
@@ -174,8 +174,8 @@ def texts_read(translations: int) -> list[tuple[Language, str, str]]:
     ]
 
 
-def _read_by(parent: Path, translations: int, precision: Precision) -> Reading:
-    """The reading of a parent: the last one where it is the same, for variants of one model are compared in a row."""
+def _read_by(base: Path, translations: int, precision: Precision) -> Reading:
+    """The reading of a base: the last one where it is the same, for variants of one model are compared in a row."""
     from compressed_code.fidelity.pair import encode_document, keyword_ids
     from compressed_code.fidelity.teacher_forcing import KeepingRunner
     from compressed_code.models.load import load_model
@@ -183,16 +183,16 @@ def _read_by(parent: Path, translations: int, precision: Precision) -> Reading:
     key = (
         translations,
         precision,
-        *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in deciding_files(parent)),
+        *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in deciding_files(base)),
     )
     if key not in _LAST:
-        _LAST.clear()  # before the next parent is loaded: two large ones may not fit side by side
-        vocabulary, start = _tokenizer(parent), start_ids(parent, "document")
+        _LAST.clear()  # before the next base is loaded: two large ones may not fit side by side
+        vocabulary, start = _tokenizer(base), start_ids(base, "document")
         documents = [
             encode_document(vocabulary, language, text, f"{language.key}/{program}", program)
             for language, program, text in texts_read(translations)
         ]
-        runner = KeepingRunner(load_model(parent, dtype=precision), start)
+        runner = KeepingRunner(load_model(base, dtype=precision), start)
         _LAST[key] = Reading(vocabulary, documents, start, keyword_ids(vocabulary), runner)
     return _LAST[key]
 

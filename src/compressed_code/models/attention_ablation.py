@@ -13,32 +13,32 @@ from compressed_code.core.errors import Unavailable
 SCRAMBLED = ("q_proj.weight", "k_proj.weight")
 
 
-def single_weights(parent: Path) -> Path:
+def single_weights(base: Path) -> Path:
     """The one weights file of a checkpoint folder.
 
     Raises:
-        Unavailable: the parent is a GGUF file, or a folder of several shards or of another format.
+        Unavailable: the base model is a GGUF file, or a folder of several shards or of another format.
     """
-    weights = parent / "model.safetensors"
+    weights = base / "model.safetensors"
     if not weights.is_file():
         raise Unavailable(f"{weights}: no such file; scrambling needs a folder with a single safetensors file")
     return weights
 
 
-def scramble_attention(parent: Path, destination: Path, seed: int = 0) -> Path:
+def scramble_attention(base: Path, destination: Path, seed: int = 0) -> Path:
     """Copy a checkpoint folder, its query and key matrices replaced by normal noise of the same mean and deviation.
 
     Args:
-        parent: Hugging Face folder with one unquantized safetensors file, float32 or float16.
+        base: Hugging Face folder with one unquantized safetensors file, float32 or float16.
         destination: the folder to write; one that exists is returned as it is.
         seed: of the noise.
 
     Raises:
-        Unavailable: the parent is of another kind.
+        Unavailable: the base model is of another kind.
     """
     from safetensors.numpy import load_file, save_file
 
-    weights = single_weights(parent)
+    weights = single_weights(base)
     if destination.exists():
         return destination
     tensors = load_file(weights)
@@ -51,7 +51,7 @@ def scramble_attention(parent: Path, destination: Path, seed: int = 0) -> Path:
         tensors[name] = generator.normal(values.mean(), values.std(), values.shape).astype(tensors[name].dtype)
     part = destination.with_name(f".{destination.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(parent, part, ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.copytree(base, part, ignore=shutil.ignore_patterns("*.safetensors"))
     save_file(tensors, part / "model.safetensors", metadata={"format": "pt"})
     part.rename(destination)
     return destination

@@ -4,6 +4,8 @@ engine                    the interface: a model and a row of settings in, a fol
 methods                   how the codes of a matrix are chosen, ours and the libraries'
 gguf                      llama.cpp's types and its file
 calibration               the text a calibrated method sees
-parent, storage, record   the model that is quantized, the folder that is written, what stands beside its weights
+base_checkpoint           the model that is quantized
+storage, record           the folder that is written, what stands beside its weights
+quantized                 the same for a caller: by name, with calibration text of the caller's own
 variants                  the variants of the registry, made once
 """

@@ -9,6 +9,7 @@ from compressed_code.core.errors import InputError
 from compressed_code.core.paths import VARIANTS
 from compressed_code.core.quiet import quiet
 from compressed_code.core.table_store import table_key
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.methods.gptq_layers import solve_with_gptq
 from compressed_code.quantization.methods.hqq_torchao_bitsandbytes import (
     bitsandbytes_quantizer,
@@ -19,7 +20,6 @@ from compressed_code.quantization.methods.libraries import one_line, one_thread
 from compressed_code.quantization.methods.pinned import LIBRARY_SOLVERS, solve_pinned
 from compressed_code.quantization.methods.quantized_matrix import QuantizedWeight
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
-from compressed_code.quantization.parent import Parent
 from compressed_code.quantization.record import (
     FORMAT_VERSION,
     LIBRARIES,
@@ -44,7 +44,7 @@ GGUF_FILE = "model.gguf"
 
 
 def write_variant(
-    parent: Path,
+    base: Path,
     quantization: Quantization,
     destination: Path,
     calibration: TokenRows | None = None,
@@ -58,7 +58,7 @@ def write_variant(
     `compression.json` beside the weights says how it was made, from what, and how many bits its weights really need.
 
     Args:
-        parent: Hugging Face folder with weights in float32, float16 or bfloat16.
+        base: Hugging Face folder with weights in float32, float16 or bfloat16.
         quantization: a row of data/quantizations.yml, or one made by hand.
         destination: the folder to write; it must not exist.
         calibration: rows of token ids, for a calibrated method and for no other.
@@ -70,10 +70,10 @@ def write_variant(
 
     Raises:
         InputError: a group size that does not divide, bits out of range, calibration that is missing or too short, a
-            broken parent, an existing destination; nothing is written then.
+            broken base, an existing destination; nothing is written then.
         Unavailable: the library is not installed or cannot do this on this machine.
     """
-    model = Parent(parent)
+    model = BaseCheckpoint(base)
     model.chosen(quantization)
     _check_calibration(quantization, calibration)
     with staged(destination) as folder:
@@ -81,26 +81,26 @@ def write_variant(
             content = _write_gguf(model, quantization, folder)
         else:
             content = _write_folder(model, quantization, calibration or [], folder)
-        provenance = provenance or Provenance(name_of(parent))
+        provenance = provenance or Provenance(name_of(base))
         write_record(folder, {**provenance_of(quantization, calibration, provenance, model.fingerprint()), **content})
     return destination / GGUF_FILE if quantization.method == "gguf" else destination
 
 
 def variant(
-    parent: Path, quantization: Quantization, calibration: TokenRows | None = None, directory: Path = VARIANTS
+    base: Path, quantization: Quantization, calibration: TokenRows | None = None, directory: Path = VARIANTS
 ) -> Path:
     """The variant of a model, quantized now unless it was before.
 
-    It lies under the hash of everything that decides its content: the parent's weights, config and tokenizer, the
+    It lies under the hash of everything that decides its content: the base model's weights, config and tokenizer, the
     row without its names, the calibration ids, the packages at work.
 
     Returns, Raises:
         As `write_variant`.
     """
-    destination, path = _path_of(parent, quantization, calibration, directory)
+    destination, path = _path_of(base, quantization, calibration, directory)
     if not path.exists():
         try:
-            write_variant(parent, quantization, destination, calibration)
+            write_variant(base, quantization, destination, calibration)
         except InputError:
             if not path.exists():  # else another process wrote it meanwhile
                 raise
@@ -108,13 +108,13 @@ def variant(
 
 
 def _path_of(
-    parent: Path, quantization: Quantization, calibration: TokenRows | None, directory: Path
+    base: Path, quantization: Quantization, calibration: TokenRows | None, directory: Path
 ) -> tuple[Path, Path]:
     """Folder of a variant and, of a GGUF variant, the file in it."""
     library = LIBRARIES[quantization.method].package
     ingredients = {
         "format": FORMAT_VERSION,
-        "parent": Parent(parent).fingerprint(),
+        "base": BaseCheckpoint(base).fingerprint(),
         "quantization": _deciding_fields(quantization),
         "calibration": hash_of_ids(calibration),
         "kernel": LIBRARIES[quantization.method].kernel,
@@ -139,7 +139,9 @@ def _check_calibration(quantization: Quantization, calibration: TokenRows | None
         raise InputError(f"{quantization.key}: {quantization.method} quantizes no embeddings; use rtn, hqq or torchao")
 
 
-def _write_folder(model: Parent, quantization: Quantization, calibration: TokenRows, folder: Path) -> dict[str, Any]:
+def _write_folder(
+    model: BaseCheckpoint, quantization: Quantization, calibration: TokenRows, folder: Path
+) -> dict[str, Any]:
     """Weights and everything beside them; what the record says of them."""
     weights = _solve(model, quantization, calibration)
     library = LIBRARIES[quantization.method].package
@@ -161,7 +163,7 @@ def _write_folder(model: Parent, quantization: Quantization, calibration: TokenR
     return {"layout": layout, **size_report(matrices, untouched, folder / WEIGHTS_FILE)}
 
 
-def _write_gguf(model: Parent, quantization: Quantization, folder: Path) -> dict[str, Any]:
+def _write_gguf(model: BaseCheckpoint, quantization: Quantization, folder: Path) -> dict[str, Any]:
     from gguf import GGUFReader
 
     from compressed_code.quantization.gguf import write_gguf
@@ -188,7 +190,7 @@ def _write_gguf(model: Parent, quantization: Quantization, folder: Path) -> dict
     return {**versions_of("gguf", libraries), "layout": "GGUF", **size_report(matrices, untouched, path)}
 
 
-def _solve(model: Parent, quantization: Quantization, calibration: TokenRows) -> Mapping[str, QuantizedWeight]:
+def _solve(model: BaseCheckpoint, quantization: Quantization, calibration: TokenRows) -> Mapping[str, QuantizedWeight]:
     """What takes the place of each matrix, by name."""
     if quantization.method in LIBRARY_SOLVERS:
         return solve_pinned(model, quantization, calibration)
@@ -224,5 +226,5 @@ _SOLVERS: Mapping[str, Callable[[Quantization], Callable[..., QuantizedWeight]]]
 }
 
 
-def _stored_tensors(model: Parent) -> dict[str, Any]:
+def _stored_tensors(model: BaseCheckpoint) -> dict[str, Any]:
     return {**model.linear, **model.embeddings, **model.others}

@@ -10,9 +10,9 @@ from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.hashing import sha256_of_file
 from compressed_code.core.yaml_rows import parse_rows
 from compressed_code.models.start_contexts import start_context
+from compressed_code.quantization.base_checkpoint import COMPANIONS, WEIGHT_FILES
 from compressed_code.quantization.calibration import calibration_rows
 from compressed_code.quantization.engine import write_variant
-from compressed_code.quantization.parent import COMPANIONS, WEIGHT_FILES
 from compressed_code.quantization.record import Provenance, read_record
 from compressed_code.registry.lookup import Registry, find_model, load_registry
 from compressed_code.registry.quantizations import CALIBRATED, Quantization

@@ -11,8 +11,8 @@ from typing import Any
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of_file
+from compressed_code.quantization.base_checkpoint import RECORD_FILE
 from compressed_code.quantization.methods.gptq import VERSION as GPTQ_VERSION
-from compressed_code.quantization.parent import RECORD_FILE
 from compressed_code.registry.lookup import load_registry
 from compressed_code.registry.quantizations import Quantization
 
@@ -50,20 +50,20 @@ class Provenance:
     """What only the caller knows of a variant, for the record.
 
     Attributes:
-        parent: the model's name, as it was given: registry key, path or Hub id.
+        base: the model's name, as it was given: registry key, path or Hub id.
         calibration: what the calibration ids are: "random", "files: a.py".
         files: sha256 of the files of calibration text, by name, in the order in which they were read.
         regenerate: how the ids can be had again.
     """
 
-    parent: str
+    base: str
     calibration: str | None = None
     files: Mapping[str, str] | None = None
     regenerate: str | None = None
 
 
 _AS_A_ROW = (
-    "unless the caller brought ids of its own: quantized_variant(parent, row {!r}) of"
+    "unless the caller brought ids of its own: quantized_variant(base, row {!r}) of"
     " compressed_code.quantization.variants draws them with calibration_rows of compressed_code.quantization"
     ".calibration from source, rows, length and seed"
 )
@@ -92,7 +92,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def provenance_of(
-    quantization: Quantization, calibration: TokenRows | None, provenance: Provenance, parent: Mapping[str, str]
+    quantization: Quantization, calibration: TokenRows | None, provenance: Provenance, base: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the record says of how a variant was made.
 
@@ -100,12 +100,12 @@ def provenance_of(
         quantization: the row.
         calibration: rows of ids.
         provenance: what the caller knows.
-        parent: sha256 of the parent's files, by name.
+        base: sha256 of the base model's files, by name.
     """
     library = LIBRARIES[quantization.method]
     facts = {
         "format": FORMAT_VERSION,
-        "parent": {"name": provenance.parent, "sha256": dict(parent)},
+        "base": {"name": provenance.base, "sha256": dict(base)},
         **quantization.model_dump(include={"method", "type", "bits", "group_size", "symmetric", "embeddings", "seed"}),
         **versions_of(quantization.method),
         "kernel": library.kernel,
@@ -146,10 +146,10 @@ def versions_of(method: str, packages: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def name_of(parent: Path) -> str:
+def name_of(base: Path) -> str:
     """Registry key of a model's folder; of one that has no row, the path as it is given."""
     rows = load_registry().models.values()
-    return next((row.key for row in rows if row.path and row.location.resolve() == parent.resolve()), str(parent))
+    return next((row.key for row in rows if row.path and row.location.resolve() == base.resolve()), str(base))
 
 
 def size_report(matrices: list[dict[str, Any]], untouched: tuple[int, int], weights: Path) -> dict[str, Any]:

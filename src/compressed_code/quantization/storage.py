@@ -17,8 +17,8 @@ from compressed_code.checkpoints.quantization_config import GPTQ_BITS
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import VARIANTS
 from compressed_code.quantization import gptq_format
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix, QuantizedWeight
-from compressed_code.quantization.parent import Parent
 from compressed_code.registry.quantizations import Quantization
 
 if TYPE_CHECKING:
@@ -63,16 +63,16 @@ def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
 
 
 def write_folder(
-    parent: Parent, weights: Mapping[str, QuantizedWeight], folder: Path, quantization: Quantization, library: str
+    base: BaseCheckpoint, weights: Mapping[str, QuantizedWeight], folder: Path, quantization: Quantization, library: str
 ) -> str | None:
-    """Weights, config and everything else of the parent, as transformers expects them.
+    """Weights, config and everything else of the base model, as transformers expects them.
 
     Linear layers are packed in GPTQ's version 1 format where it holds every matrix and plain transformers runs such a
     file. Otherwise, and always for embeddings, the numbers that the codes stand for are stored: as float32 if the
-    parent is, else as float16.
+    base is, else as float16.
 
     Args:
-        weights: what takes the place of the parent's matrices, by name.
+        weights: what takes the place of the base model's matrices, by name.
         library: what computed the codes, "NAME:VERSION".
 
     Returns:
@@ -82,14 +82,14 @@ def write_folder(
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    linear = [weights[name] for name in parent.linear]
+    linear = [weights[name] for name in base.linear]
     reason = _reason_to_decode(linear, quantization)
     packed = reason is None
     tensors: dict[str, torch.Tensor] = {}
-    for name, tensor in sorted({**parent.linear, **parent.embeddings, **parent.others}.items()):
+    for name, tensor in sorted({**base.linear, **base.embeddings, **base.others}.items()):
         if name not in weights:
             tensors[name] = _unchanged(tensor)
-        elif packed and name in parent.linear:
+        elif packed and name in base.linear:
             parts = gptq_format.packed(weights[name])
             tensors |= {f"{name.removesuffix('weight')}{part}": torch.from_numpy(parts[part]) for part in parts}
         else:
@@ -99,14 +99,14 @@ def write_folder(
         save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     except SafetensorError as error:  # a full disk, for one
         raise OSError(str(error)) from None
-    config = {key: value for key, value in parent.config.items() if key != "torch_dtype"}
-    kinds = {tensor.kind for tensor in parent.linear.values()}
+    config = {key: value for key, value in base.config.items() if key != "torch_dtype"}
+    kinds = {tensor.kind for tensor in base.linear.values()}
     config["dtype"] = "float32" if kinds == {"F32"} else "float16"
     if packed:
         config["quantization_config"] = gptq_format.quantization_config(linear, quantization.group_size, library)
     text = json.dumps(config, indent=1, ensure_ascii=False)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
-    for file in parent.companions():
+    for file in base.companions():
         shutil.copyfile(file, folder / file.name)
     return reason
 

@@ -10,9 +10,9 @@ from compressed_code.core.paths import VARIANTS
 from compressed_code.core.table_store import table_key
 from compressed_code.models.attention_ablation import scramble_attention, single_weights
 from compressed_code.models.start_contexts import start_ids
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.calibration import calibration_rows
 from compressed_code.quantization.engine import variant
-from compressed_code.quantization.parent import Parent
 from compressed_code.registry.quantizations import CalibrationSource, Quantization
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
@@ -21,20 +21,20 @@ ROW_LENGTH = 256  # tokens of a calibration row, the zoo's context
 TASK_SEED = 7  # of the generated tasks that calibrate; the held-out ones are never among them
 
 
-def quantized_variant(parent: Path, quantization: Quantization) -> Path:
+def quantized_variant(base: Path, quantization: Quantization) -> Path:
     """The variant of a model that a row of data/quantizations.yml describes.
 
     Args:
-        parent: checkpoint folder with its tokenizer.
+        base: checkpoint folder with its tokenizer.
 
     Raises:
         InputError: the row does not suit the model.
         Unavailable: the library or the corpus cannot be had on this machine.
     """
     if quantization.calibration is None:
-        return variant(parent, quantization)
+        return variant(base, quantization)
     text = (quantization.calibration, quantization.calibration_rows, quantization.seed)
-    return variant(parent, quantization, _rows(parent, tuple(Parent(parent).fingerprint().items()), *text))
+    return variant(base, quantization, _rows(base, tuple(BaseCheckpoint(base).fingerprint().items()), *text))
 
 
 def scrambled_variant(model: Path, seed: int = 0) -> Path:
@@ -50,24 +50,24 @@ def scrambled_variant(model: Path, seed: int = 0) -> Path:
 
 @lru_cache(maxsize=16)
 def _rows(
-    parent: Path, fingerprint: tuple[tuple[str, str], ...], source: CalibrationSource, rows: int, seed: int
+    base: Path, fingerprint: tuple[tuple[str, str], ...], source: CalibrationSource, rows: int, seed: int
 ) -> list[list[int]]:
     """Calibration rows of one model; many variants share them, and a variant is asked for by every measurement.
 
     Args:
-        fingerprint: of the parent, so that a changed one is read anew.
+        fingerprint: of the base model, so that a changed one is read anew.
     """
-    tokenizer = open_tokenizer(parent)
+    tokenizer = open_tokenizer(base)
     return calibration_rows(
         source,
         rows=rows,
         length=ROW_LENGTH,
         seed=seed,
         documents=_documents(tokenizer, source, rows, seed),
-        start=start_ids(parent, "document"),
+        start=start_ids(base, "document"),
         vocabulary=len(tokenizer),
         control=tokenizer.added,
-        model=parent,
+        model=base,
     )
 
 

@@ -34,8 +34,8 @@ def load_registry(path: Path = REGISTRY_FILE) -> Registry:
     """Read and validate the registry.
 
     Raises:
-        InputError: naming file, row and field: an unknown field, a duplicate key, a missing parent or tokenizer,
-            a cycle of parents, a revision that YAML read as a number.
+        InputError: naming file, row and field: an unknown field, a duplicate key, a missing base model or tokenizer,
+            a cycle of base models, a revision that YAML read as a number.
 
     Example:
         >>> load_registry().models["zoo-m"].label
@@ -68,14 +68,14 @@ def find_model(name: str, registry: Registry) -> ModelSpec:
     """
     if name in registry.models:
         return registry.models[name]
-    parent_name, plus, quantization = name.rpartition("+")
-    if plus and parent_name and not Path(name).exists():
-        return _variant(name, find_model(parent_name, registry), quantization)
+    base_name, plus, quantization = name.rpartition("+")
+    if plus and base_name and not Path(name).exists():
+        return _variant(name, find_model(base_name, registry), quantization)
     return ModelSpec(key=name, label=_short_name(name), **_ad_hoc(name, registry.models))
 
 
 def tokenizer_name(model: str, registry: Registry) -> str:
-    """What the tokenizer of a model is found by: its row's tokenizer, its parent's, or the model's own files.
+    """What the tokenizer of a model is found by: its row's tokenizer, its base model's, or the model's own files.
 
     Raises:
         InputError: the model is unknown.
@@ -84,7 +84,7 @@ def tokenizer_name(model: str, registry: Registry) -> str:
     if spec.tokenizer is not None:
         return spec.tokenizer
     if spec.quantization is not None:
-        return tokenizer_name(spec.parent, registry)
+        return tokenizer_name(spec.base_model, registry)
     if spec.hub is not None:
         return f"{spec.hub}@{spec.revision}" if spec.revision else spec.hub
     return str(spec.location)
@@ -116,20 +116,20 @@ def _told_apart(labels: Mapping[str, str]) -> dict[str, str]:
     return {name: label if often[label] == 1 else name for name, label in labels.items()}
 
 
-def _variant(name: str, parent: ModelSpec, quantization: str) -> ModelSpec:
+def _variant(name: str, base: ModelSpec, quantization: str) -> ModelSpec:
     known = load_quantizations()
     if quantization not in known:
         raise InputError(f"{name}: {quantization!r} is not a row of quantizations.yml{_close_to(quantization, known)}")
     row = known[quantization]
     return ModelSpec(
         key=name,
-        label=f"{parent.label}, {row.label}",
-        tokenizer=parent.tokenizer,
-        parent=parent.key,
+        label=f"{base.label}, {row.label}",
+        tokenizer=base.tokenizer,
+        base_model=base.key,
         relation="quantized",
         quantization=row,
-        chat=parent.chat,
-        parameters=parent.parameters,
+        chat=base.chat,
+        parameters=base.parameters,
     )
 
 
@@ -166,13 +166,13 @@ def _check_references(tokenizers: Mapping[str, object], models: Mapping[str, Mod
     for key, model in models.items():
         if model.tokenizer is not None and model.tokenizer not in tokenizers:
             raise InputError(f"{path}: models.{key}.tokenizer: {model.tokenizer!r} is not a tokenizer row")
-        if model.parent is not None and model.parent not in models:
-            raise InputError(f"{path}: models.{key}.parent: {model.parent!r} is not a model row")
+        if model.base_model is not None and model.base_model not in models:
+            raise InputError(f"{path}: models.{key}.base_model: {model.base_model!r} is not a model row")
         if model.seed_of is not None and model.seed_of not in models:
             raise InputError(f"{path}: models.{key}.seed_of: {model.seed_of!r} is not a model row")
     for key in models:
         lineage = [key]
-        while (parent := models[lineage[-1]].parent) is not None:
-            if parent in lineage:
-                raise InputError(f"{path}: models.{key}.parent: cycle {' -> '.join([*lineage, parent])}")
-            lineage.append(parent)
+        while (base := models[lineage[-1]].base_model) is not None:
+            if base in lineage:
+                raise InputError(f"{path}: models.{key}.base_model: cycle {' -> '.join([*lineage, base])}")
+            lineage.append(base)

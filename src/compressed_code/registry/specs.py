@@ -120,9 +120,9 @@ class ModelSpec(_Source):
     Attributes:
         tokenizer: key of its tokenizer row; `None` reads the one beside the weights.
         file: one file of the source (a GGUF file among several).
-        parent: key of the model it was made from.
-        relation: how it was made from its parent.
-        quantization: how it is to be made from its parent, in place of a source; `find_model` sets it for the names
+        base_model: key of the model it was made from.
+        relation: how it was made from its base model.
+        quantization: how it is to be made from its base model, in place of a source; `find_model` sets it for the names
             MODEL+QUANTIZATION.
         seed_of: key of the model whose recipe this one repeats with another seed: the noise an effect has to beat.
         chat: programs are asked for through the tokenizer's chat template, and their code is cut out of the answer.
@@ -131,7 +131,7 @@ class ModelSpec(_Source):
 
     tokenizer: str | None = None
     file: str | None = None
-    parent: str | None = None
+    base_model: str | None = None
     relation: Relation | None = None
     quantization: Quantization | None = None
     seed_of: str | None = None
@@ -141,8 +141,8 @@ class ModelSpec(_Source):
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_one_source(self.path, self.hub, self.quantization)
-        if (self.parent is None) != (self.relation is None):
-            raise ValueError("parent and relation go together")
+        if (self.base_model is None) != (self.relation is None):
+            raise ValueError("base_model and relation go together")
         return self
 
     @property

@@ -13,11 +13,11 @@ def size_trend(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Loss per token against size: a value per model, and the least-squares line a + b · ln(parameters).
 
-    Intervals resample whole units (`fidelity.Document`), the same ones for every model (percentile bootstrap, 95 %):
+    Intervals resample whole clusters (`pair.EncodedText`), the same ones for every model (percentile bootstrap, 95 %):
     they hold for other texts of the kind, not for other trainings.
 
     Args:
-        losses: columns `model`, `unit`, `nats`, `tokens`; every model has the same texts.
+        losses: columns `model`, `cluster`, `nats`, `tokens`; every model has the same texts.
         parameters: model → number of weights.
         points: of the line.
 
@@ -33,7 +33,7 @@ def size_trend(
     models = list(parameters)
     if len(models) < 2:
         raise Unavailable(f"a trend along size needs at least two sizes, and {len(models)} was measured")
-    sums = losses.groupby(["unit", "model"], sort=False, observed=True)[["nats", "tokens"]].sum().unstack("model")
+    sums = losses.groupby(["cluster", "model"], sort=False, observed=True)[["nats", "tokens"]].sum().unstack("model")
     nats, tokens = sums["nats"][models].to_numpy(), sums["tokens"][models].to_numpy()
     sizes = np.log(np.array([parameters[model] for model in models], dtype=float))
     grid = np.linspace(sizes.min(), sizes.max(), points)

@@ -92,16 +92,16 @@ def _save_tokenizer(folder: Path, cut, ignore_merges: bool = False) -> Tokenizer
 
 
 @pytest.fixture(scope="module")
-def parents(tmp_path_factory):
+def bases(tmp_path_factory):
     """Folder of a family's model; made once."""
     made = {}
 
-    def parent(family: str) -> Path:
+    def base(family: str) -> Path:
         if family not in made:
-            made[family] = _build(tmp_path_factory.mktemp("parent"), family)
+            made[family] = _build(tmp_path_factory.mktemp("base"), family)
         return made[family]
 
-    return parent
+    return base
 
 
 def _gguf_names(layers: int) -> dict[str, str]:
@@ -116,9 +116,9 @@ def _gguf_names(layers: int) -> dict[str, str]:
     return outside | {f"blk.{i}.{a}": f"model.layers.{i}.{b}" for i in range(layers) for a, b in inner.items()}
 
 
-def _dequantized(parent: Path, file: Path) -> AutoModelForCausalLM:
-    """The parent with every tensor rounded as the type it has in the file rounds, without the file's bytes."""
-    model = AutoModelForCausalLM.from_pretrained(parent, dtype=torch.float32, attn_implementation="eager").eval()
+def _dequantized(base: Path, file: Path) -> AutoModelForCausalLM:
+    """The base model with every tensor rounded as the type it has in the file rounds, without the file's bytes."""
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="eager").eval()
     parameters = dict(model.named_parameters())
     names = _gguf_names(model.config.num_hidden_layers)
     with torch.no_grad():
@@ -234,10 +234,10 @@ def test_what_is_never_quantized():
 
 
 @pytest.mark.parametrize("mixture", MIXTURES)
-def test_our_reader_reads_every_mixture(parents, tmp_path, mixture):
-    parent, file = parents("llama"), tmp_path / "m.gguf"
-    write_gguf(parent, file, mixture)
-    model = _dequantized(parent, file)
+def test_our_reader_reads_every_mixture(bases, tmp_path, mixture):
+    base, file = bases("llama"), tmp_path / "m.gguf"
+    write_gguf(base, file, mixture)
+    model = _dequantized(base, file)
     checkpoint = open_checkpoint(file)
     assert set(checkpoint.names) == set(dict(model.named_parameters()))
     for name, parameter in model.named_parameters():
@@ -265,24 +265,24 @@ def test_our_reader_reads_every_mixture(parents, tmp_path, mixture):
         *[pytest.param("qwen3", mixture, marks=pytest.mark.slow) for mixture in QUANTIZED if mixture != "Q3_K_M"],
     ],
 )
-def test_transformers_computes_the_same_over_several_tokens(parents, tmp_path, family, mixture):
+def test_transformers_computes_the_same_over_several_tokens(bases, tmp_path, family, mixture):
     """Positions tell apart the orders of query and key rows. (transformers leaves a Llama's biases in the file.)"""
-    parent, file = parents(family), tmp_path / "m.gguf"
-    write_gguf(parent, file, mixture)
+    base, file = bases(family), tmp_path / "m.gguf"
+    write_gguf(base, file, mixture)
     options = {"dtype": torch.float32, "attn_implementation": "eager"}
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=file.name, **options).eval()
-    expected = _log_probabilities(_dequantized(parent, file))
+    expected = _log_probabilities(_dequantized(base, file))
     np.testing.assert_allclose(_log_probabilities(loaded), expected, atol=1e-4)
-    parameters = dict(_dequantized(parent, file).named_parameters())
+    parameters = dict(_dequantized(base, file).named_parameters())
     for name, parameter in loaded.named_parameters():
         torch.testing.assert_close(parameter, parameters[name], rtol=0, atol=0, msg=name)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_config_comes_back(parents, tmp_path, family):
+def test_config_comes_back(bases, tmp_path, family):
     file = tmp_path / "m.gguf"
-    write_gguf(parents(family), file, "F16")
-    given, read = json.loads((parents(family) / "config.json").read_text()), open_checkpoint(file).config
+    write_gguf(bases(family), file, "F16")
+    given, read = json.loads((bases(family) / "config.json").read_text()), open_checkpoint(file).config
     for field in (*SIZES, "rms_norm_eps", "tie_word_embeddings", "head_dim"):
         if field in read and given.get(field) is not None:
             assert read[field] == pytest.approx(given[field]), field
@@ -294,10 +294,10 @@ def test_config_comes_back(parents, tmp_path, family):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_parents(tmp_path, dtype):
-    parent = _build(tmp_path / "parent", "llama", dtype, num_hidden_layers=1)
-    write_gguf(parent, tmp_path / "m.gguf", "Q4_K_M")
-    model = _dequantized(parent, tmp_path / "m.gguf")
+def test_half_precision_bases(tmp_path, dtype):
+    base = _build(tmp_path / "base", "llama", dtype, num_hidden_layers=1)
+    write_gguf(base, tmp_path / "m.gguf", "Q4_K_M")
+    model = _dequantized(base, tmp_path / "m.gguf")
     np.testing.assert_allclose(
         cold_start(tmp_path / "m.gguf", [7]).log_probabilities, _log_probabilities(model, [7])[-1], atol=1e-4
     )
@@ -321,26 +321,26 @@ def test_frequencies_of_llama_3_are_those_of_transformers(tmp_path):
     np.testing.assert_allclose(plain / factors, scaled.numpy(), rtol=1e-5)
     assert factors.min() == 1
     assert factors.max() == 8
-    parent = _build(tmp_path / "parent", "llama", num_hidden_layers=1, rope_parameters=LLAMA3, head_dim=64)
-    write_gguf(parent, tmp_path / "m.gguf", "Q8_0")
+    base = _build(tmp_path / "base", "llama", num_hidden_layers=1, rope_parameters=LLAMA3, head_dim=64)
+    write_gguf(base, tmp_path / "m.gguf", "Q8_0")
     stored = {tensor.name: tensor.data for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
     np.testing.assert_array_equal(stored["rope_freqs.weight"], factors)
     assert cold_start(tmp_path / "m.gguf", [7]).engine == "layerwise"
 
 
-def test_linear_scaling_in_an_older_config(parents, tmp_path):
-    parent = _copy(parents("llama"), tmp_path, rope_parameters=None, rope_theta=5000.0)
-    _change(parent, rope_scaling={"type": "linear", "factor": 4.0})
-    write_gguf(parent, tmp_path / "m.gguf", "F16")
+def test_linear_scaling_in_an_older_config(bases, tmp_path):
+    base = _copy(bases("llama"), tmp_path, rope_parameters=None, rope_theta=5000.0)
+    _change(base, rope_scaling={"type": "linear", "factor": 4.0})
+    write_gguf(base, tmp_path / "m.gguf", "F16")
     fields = gguf.GGUFReader(tmp_path / "m.gguf").fields
     assert fields["llama.rope.scaling.type"].contents() == "linear"
     assert fields["llama.rope.scaling.factor"].contents() == 4.0
     assert fields["llama.rope.freq_base"].contents() == 5000.0
 
 
-def test_a_sliding_window_bounds_the_context(parents, tmp_path):
-    parent = _copy(parents("mistral"), tmp_path, sliding_window=32)
-    write_gguf(parent, tmp_path / "m.gguf", "F16")
+def test_a_sliding_window_bounds_the_context(bases, tmp_path):
+    base = _copy(bases("mistral"), tmp_path, sliding_window=32)
+    write_gguf(base, tmp_path / "m.gguf", "F16")
     assert gguf.GGUFReader(tmp_path / "m.gguf").fields["llama.context_length"].contents() == 32
 
 
@@ -349,12 +349,12 @@ def test_a_sliding_window_bounds_the_context(parents, tmp_path):
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
-def test_the_tokenizer_comes_back(parents, tmp_path):
-    parent, file = parents("llama"), tmp_path / "m.gguf"
-    write_gguf(parent, file, "Q8_0")
+def test_the_tokenizer_comes_back(bases, tmp_path):
+    base, file = bases("llama"), tmp_path / "m.gguf"
+    write_gguf(base, file, "Q8_0")
     content, can_encode = tokenizer_json(file, GPT2)
     assert can_encode
-    read, given = Tokenizer.from_str(content.decode()), Tokenizer.from_file(str(parent / "tokenizer.json"))
+    read, given = Tokenizer.from_str(content.decode()), Tokenizer.from_file(str(base / "tokenizer.json"))
     for text in (*TEXTS, "<fim> x <|eos|>"):
         assert read.encode(text).ids == given.encode(text, add_special_tokens=False).ids
         assert read.decode(read.encode(text).ids, skip_special_tokens=False) == text
@@ -384,22 +384,22 @@ def _rules() -> dict[str, tuple]:
 
 
 @pytest.mark.parametrize("name", sorted(CUT_NAMES.values()))
-def test_rules_that_llama_cpp_has_a_name_for(parents, tmp_path, name):
-    parent = _copy(parents("llama"), tmp_path)
-    _save_tokenizer(parent, *_rules()[name])
-    write_gguf(parent, tmp_path / "m.gguf", "F16")
+def test_rules_that_llama_cpp_has_a_name_for(bases, tmp_path, name):
+    base = _copy(bases("llama"), tmp_path)
+    _save_tokenizer(base, *_rules()[name])
+    write_gguf(base, tmp_path / "m.gguf", "F16")
     assert gguf.GGUFReader(tmp_path / "m.gguf").fields["tokenizer.ggml.pre"].contents() == name
 
 
 @pytest.mark.parametrize(
     "cut", [_split(r"\w+|\W"), pre_tokenizers.ByteLevel(add_prefix_space=True), pre_tokenizers.Sequence([])]
 )
-def test_other_rules_get_no_name(parents, tmp_path, cut):
-    parent = _copy(parents("llama"), tmp_path)
-    tokenizer = json.loads((parent / "tokenizer.json").read_text())
+def test_other_rules_get_no_name(bases, tmp_path, cut):
+    base = _copy(bases("llama"), tmp_path)
+    tokenizer = json.loads((base / "tokenizer.json").read_text())
     tokenizer["pre_tokenizer"] = json.loads(_with_pre_tokenizer(cut))["pre_tokenizer"]
-    (parent / "tokenizer.json").write_text(json.dumps(tokenizer))
-    write_gguf(parent, tmp_path / "m.gguf", "F16")
+    (base / "tokenizer.json").write_text(json.dumps(tokenizer))
+    write_gguf(base, tmp_path / "m.gguf", "F16")
     assert "tokenizer.ggml.pre" not in gguf.GGUFReader(tmp_path / "m.gguf").fields
 
 
@@ -432,16 +432,16 @@ def test_a_sentencepiece_tokenizer_has_scores_in_the_order_of_its_merges(tmp_pat
 # --- repeatable, whole or not at all, clear errors -------------------------------------------------------------------
 
 
-def test_the_same_parent_gives_the_same_bytes(parents, tmp_path):
-    moved = _copy(parents("qwen2"), tmp_path)
-    write_gguf(parents("qwen2"), tmp_path / "a.gguf", "Q4_K_M")
+def test_the_same_base_gives_the_same_bytes(bases, tmp_path):
+    moved = _copy(bases("qwen2"), tmp_path)
+    write_gguf(bases("qwen2"), tmp_path / "a.gguf", "Q4_K_M")
     write_gguf(moved, tmp_path / "b.gguf", "Q4_K_M")
     assert (tmp_path / "a.gguf").read_bytes() == (tmp_path / "b.gguf").read_bytes()
 
 
-def _copy(parent: Path, folder: Path, **fields) -> Path:
+def _copy(base: Path, folder: Path, **fields) -> Path:
     copy = folder / "copy"
-    shutil.copytree(parent, copy)
+    shutil.copytree(base, copy)
     _change(copy, **fields)
     return copy
 
@@ -452,11 +452,11 @@ def _change(folder: Path, **fields) -> None:
     path.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
 
 
-def _fails(parent: Path, destination: Path, type_name: str, *parts: str) -> None:
+def _fails(base: Path, destination: Path, type_name: str, *parts: str) -> None:
     """One clear line, the old file untouched, nothing left beside it."""
     destination.write_bytes(b"old")
     with pytest.raises(InputError) as caught:
-        write_gguf(parent, destination, type_name)
+        write_gguf(base, destination, type_name)
     assert "\n" not in str(caught.value)
     for part in parts:
         assert part in str(caught.value)
@@ -479,74 +479,74 @@ def _fails(parent: Path, destination: Path, type_name: str, *parts: str) -> None
         ({"vocab_size": 300}, ("tokenizer.json", "300 rows", "embedding")),
     ],
 )
-def test_configs_that_cannot_be_written(parents, tmp_path, fields, parts):
-    _fails(_copy(parents("llama"), tmp_path, **fields), tmp_path / "m.gguf", "Q4_K_M", *parts)
+def test_configs_that_cannot_be_written(bases, tmp_path, fields, parts):
+    _fails(_copy(bases("llama"), tmp_path, **fields), tmp_path / "m.gguf", "Q4_K_M", *parts)
 
 
 def test_biases_that_llama_cpp_does_not_read(tmp_path):
-    parent = _build(tmp_path / "parent", "qwen3", attention_bias=True)
-    _fails(parent, tmp_path / "m.gguf", "Q8_0", "config.json", "attention_bias")
+    base = _build(tmp_path / "base", "qwen3", attention_bias=True)
+    _fails(base, tmp_path / "m.gguf", "Q8_0", "config.json", "attention_bias")
 
 
 @pytest.mark.parametrize("type_name", ["Q4_K", "IQ4_XS", "q4_0"])
-def test_an_unknown_type(parents, tmp_path, type_name):
-    _fails(parents("llama"), tmp_path / "m.gguf", type_name, type_name, "Q4_K_M")
+def test_an_unknown_type(bases, tmp_path, type_name):
+    _fails(bases("llama"), tmp_path / "m.gguf", type_name, type_name, "Q4_K_M")
 
 
 def test_rows_that_do_not_divide_into_blocks(tmp_path):
-    parent = _build(tmp_path / "parent", "llama", hidden_size=40, intermediate_size=64)
-    _fails(parent, tmp_path / "m.gguf", "Q4_K_M", "rows of 40", "blocks of 32", "F16")
-    write_gguf(parent, tmp_path / "m.gguf", "F16")
+    base = _build(tmp_path / "base", "llama", hidden_size=40, intermediate_size=64)
+    _fails(base, tmp_path / "m.gguf", "Q4_K_M", "rows of 40", "blocks of 32", "F16")
+    write_gguf(base, tmp_path / "m.gguf", "F16")
     assert cold_start(tmp_path / "m.gguf", [3]).engine == "layerwise"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])
-def test_numbers_that_cannot_be_stored(parents, tmp_path, value):
+def test_numbers_that_cannot_be_stored(bases, tmp_path, value):
     from safetensors.torch import load_file, save_file
 
-    parent = _copy(parents("llama"), tmp_path)
-    tensors = load_file(parent / "model.safetensors")
+    base = _copy(bases("llama"), tmp_path)
+    tensors = load_file(base / "model.safetensors")
     tensors["model.layers.1.mlp.up_proj.weight"][5, 5] = value
-    save_file(tensors, parent / "model.safetensors", {"format": "pt"})
-    _fails(parent, tmp_path / "m.gguf", "Q4_K_M", "model.layers.1.mlp.up_proj.weight")
+    save_file(tensors, base / "model.safetensors", {"format": "pt"})
+    _fails(base, tmp_path / "m.gguf", "Q4_K_M", "model.layers.1.mlp.up_proj.weight")
 
 
 @pytest.mark.parametrize(
     ("content", "part"),
     [("{", "broken"), ('{"model": {"type": "Unigram"}}', "Unigram"), ('{"model": {"type": "BPE"}}', "broken")],
 )
-def test_a_tokenizer_that_cannot_be_written(parents, tmp_path, content, part):
-    parent = _copy(parents("llama"), tmp_path)
-    (parent / "tokenizer.json").write_text(content)
-    _fails(parent, tmp_path / "m.gguf", "F16", "tokenizer.json", part)
+def test_a_tokenizer_that_cannot_be_written(bases, tmp_path, content, part):
+    base = _copy(bases("llama"), tmp_path)
+    (base / "tokenizer.json").write_text(content)
+    _fails(base, tmp_path / "m.gguf", "F16", "tokenizer.json", part)
 
 
-def test_without_a_tokenizer(parents, tmp_path):
-    parent = _copy(parents("llama"), tmp_path)
-    (parent / "tokenizer.json").unlink()
-    write_gguf(parent, tmp_path / "m.gguf", "Q8_0")
+def test_without_a_tokenizer(bases, tmp_path):
+    base = _copy(bases("llama"), tmp_path)
+    (base / "tokenizer.json").unlink()
+    write_gguf(base, tmp_path / "m.gguf", "Q8_0")
     assert gguf.GGUFReader(tmp_path / "m.gguf").fields["tokenizer.ggml.model"].contents() == "none"
     assert cold_start(tmp_path / "m.gguf", [3]).engine == "layerwise"
-    (parent / "tokenizer.model").write_bytes(b"")
-    _fails(parent, tmp_path / "m.gguf", "Q8_0", "tokenizer.model")
+    (base / "tokenizer.model").write_bytes(b"")
+    _fails(base, tmp_path / "m.gguf", "Q8_0", "tokenizer.model")
 
 
-def test_a_parent_that_is_a_gguf_file(parents, tmp_path):
-    write_gguf(parents("llama"), tmp_path / "parent.gguf", "F32")
-    _fails(tmp_path / "parent.gguf", tmp_path / "m.gguf", "Q8_0", "parent.gguf", "folder")
+def test_a_base_that_is_a_gguf_file(bases, tmp_path):
+    write_gguf(bases("llama"), tmp_path / "base.gguf", "F32")
+    _fails(tmp_path / "base.gguf", tmp_path / "m.gguf", "Q8_0", "base.gguf", "folder")
 
 
-def test_a_full_disk(parents, tmp_path, monkeypatch):
+def test_a_full_disk(bases, tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(gguf.GGUFWriter, "write_tensor_data", full)
-    _fails(parents("llama"), tmp_path / "m.gguf", "Q8_0", "m.gguf", "No space left on device")
+    _fails(bases("llama"), tmp_path / "m.gguf", "Q8_0", "m.gguf", "No space left on device")
 
 
-def test_a_destination_that_is_not_there(parents, tmp_path):
+def test_a_destination_that_is_not_there(bases, tmp_path):
     with pytest.raises(InputError, match=r"nowhere.*cannot be written"):
-        write_gguf(parents("llama"), tmp_path / "nowhere" / "m.gguf", "F16")
+        write_gguf(bases("llama"), tmp_path / "nowhere" / "m.gguf", "F16")
 
 
 # --- llama.cpp itself ------------------------------------------------------------------------------------------------
@@ -641,11 +641,11 @@ def llama_cpp():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
-def test_whole_files_are_those_of_llama_cpp(llama_cpp, parents, tmp_path, family):
-    parent, plain = parents(family), tmp_path / "plain.gguf"
-    write_gguf(parent, plain, "F32")
+def test_whole_files_are_those_of_llama_cpp(llama_cpp, bases, tmp_path, family):
+    base, plain = bases(family), tmp_path / "plain.gguf"
+    write_gguf(base, plain, "F32")
     for mixture in (*QUANTIZED, "F16", "BF16"):
-        write_gguf(parent, tmp_path / "ours.gguf", mixture)
+        write_gguf(base, tmp_path / "ours.gguf", mixture)
         llama_cpp.quantize(plain, tmp_path / "theirs.gguf", gguf.LlamaFileType[f"MOSTLY_{mixture}"])
         ours, theirs = gguf.GGUFReader(tmp_path / "ours.gguf"), gguf.GGUFReader(tmp_path / "theirs.gguf")
         assert _tensors(ours) == _tensors(theirs), mixture
@@ -661,30 +661,30 @@ def _metadata(reader: gguf.GGUFReader) -> dict:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_llama_cpp_computes_the_same(llama_cpp, parents, tmp_path, family):
+def test_llama_cpp_computes_the_same(llama_cpp, bases, tmp_path, family):
     """llama.cpp keeps keys and values as float16 and rounds activations to 8 bits before quantized matrices."""
     for mixture, tolerance in (("F32", 0.01), ("Q8_0", 0.25), ("Q4_K_M", 0.25)):
         file = tmp_path / f"{mixture}.gguf"
-        write_gguf(parents(family), file, mixture)
-        expected = _log_probabilities(_dequantized(parents(family), file))
+        write_gguf(bases(family), file, mixture)
+        expected = _log_probabilities(_dequantized(bases(family), file))
         np.testing.assert_allclose(llama_cpp.log_probabilities(file, PROMPT), expected, atol=tolerance)
 
 
 @pytest.mark.parametrize("rope", [LLAMA3 | {"original_max_position_embeddings": 64, "rope_theta": 500.0}])
 def test_llama_cpp_turns_as_llama_3(llama_cpp, tmp_path, rope):
-    parent = _build(tmp_path / "parent", "llama", rope_parameters=rope)
-    write_gguf(parent, tmp_path / "m.gguf", "F32")
-    model = AutoModelForCausalLM.from_pretrained(parent, dtype=torch.float32).eval()
+    base = _build(tmp_path / "base", "llama", rope_parameters=rope)
+    write_gguf(base, tmp_path / "m.gguf", "F32")
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
     prompt = PROMPT * 6
     found = llama_cpp.log_probabilities(tmp_path / "m.gguf", prompt)
     np.testing.assert_allclose(found, _log_probabilities(model, prompt), atol=0.01)
 
 
 @pytest.mark.parametrize("name", sorted(CUT_NAMES.values()))
-def test_llama_cpp_cuts_text_alike(llama_cpp, parents, tmp_path, name):
-    parent = _copy(parents("llama"), tmp_path)
-    tokenizer = _save_tokenizer(parent, *_rules()[name])
-    write_gguf(parent, tmp_path / "m.gguf", "F16")
+def test_llama_cpp_cuts_text_alike(llama_cpp, bases, tmp_path, name):
+    base = _copy(bases("llama"), tmp_path)
+    tokenizer = _save_tokenizer(base, *_rules()[name])
+    write_gguf(base, tmp_path / "m.gguf", "F16")
     assert llama_cpp.tokenize(tmp_path / "m.gguf", TEXTS) == [tokenizer.encode(text).ids for text in TEXTS]
 
 

@@ -14,11 +14,11 @@ from compressed_code.core.errors import Unavailable
 from compressed_code.core.paths import ROOT
 from compressed_code.models.load import load_model
 from compressed_code.models.start_contexts import start_ids
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.calibration import rows_of_documents
 from compressed_code.quantization.methods.gptq_layers import solve_with_gptq
 from compressed_code.quantization.methods.gptq_libraries import solve_with_gptqmodel
 from compressed_code.quantization.methods.libraries import one_thread
-from compressed_code.quantization.parent import Parent
 from compressed_code.registry.quantizations import load_quantizations
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
@@ -47,14 +47,14 @@ def texts() -> dict[str, list[list[int]]]:
     return found
 
 
-def losses(parent: Parent, solutions: list[dict], held_out: torch.Tensor) -> list[float]:
+def losses(base: BaseCheckpoint, solutions: list[dict], held_out: torch.Tensor) -> list[float]:
     """KL divergence per token of the model from itself with other matrices, in nats."""
 
     def log_probabilities() -> torch.Tensor:
         with torch.inference_mode():
             return torch.cat([model(ids[None]).logits.log_softmax(-1) for ids in held_out])
 
-    model, found = load_model(parent.path), []
+    model, found = load_model(base.path), []
     original = log_probabilities()
     for matrices in solutions:
         for name, matrix in matrices.items():
@@ -66,14 +66,14 @@ def losses(parent: Parent, solutions: list[dict], held_out: torch.Tensor) -> lis
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_over_draws_of_calibration_text_the_loss_is_gptqmodels(bits, texts):
-    parent, start, pairs = Parent(MODEL), start_ids(MODEL, "document"), []
+    base, start, pairs = BaseCheckpoint(MODEL), start_ids(MODEL, "document"), []
     held_out = torch.tensor(rows_of_documents(texts["held out"], start, 32, LENGTH, 0))
     for draw in range(DRAWS):
         quantization = load_quantizations()[f"gptq-{bits}-g32-seed{draw}"]
         rows = rows_of_documents(texts["calibration"], start, ROWS, LENGTH, draw)
         with one_thread():
-            solutions = [solve(parent, quantization, rows) for solve in (solve_with_gptq, solve_with_gptqmodel)]
-        pairs.append(losses(parent, solutions, held_out))
+            solutions = [solve(base, quantization, rows) for solve in (solve_with_gptq, solve_with_gptqmodel)]
+        pairs.append(losses(base, solutions, held_out))
     ours, theirs = np.log(pairs).T
     differences = ours - theirs
     reach = student.ppf(0.95, DRAWS - 1) * differences.std(ddof=1) / DRAWS**0.5

@@ -8,10 +8,10 @@ from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import ROOT
 from compressed_code.models.double_precision import in_float64
 from compressed_code.models.load import load_model
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.methods.gptq import error_feedback, gptq
 from compressed_code.quantization.methods.gptq_layers import solve_with_gptq
-from compressed_code.quantization.parent import Parent
 from compressed_code.quantization.record import read_record
 from compressed_code.registry.quantizations import Quantization, load_quantizations
 
@@ -95,23 +95,23 @@ def assert_equal(found: dict, expected: dict) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_pass_gives_the_codes_of_a_walk_over_layers(models, calibration, family):
-    parent = Parent(models[family])
-    names = [name.removesuffix(".weight") for name in parent.linear]
-    found = solve_with_gptq(parent, row(3, 8), calibration)
+    base = BaseCheckpoint(models[family])
+    names = [name.removesuffix(".weight") for name in base.linear]
+    found = solve_with_gptq(base, row(3, 8), calibration)
     assert_equal(found, walk(models[family], names, row(3, 8), calibration))
 
 
 def test_rows_of_several_lengths_count_their_own_tokens_only(models, calibration):
     rows = [ids[: 5 + number] for number, ids in enumerate(calibration)]
-    parent = Parent(models["llama"])
-    names = [name.removesuffix(".weight") for name in parent.linear]
-    assert_equal(solve_with_gptq(parent, row(4), rows), walk(models["llama"], names, row(4), rows))
+    base = BaseCheckpoint(models["llama"])
+    names = [name.removesuffix(".weight") for name in base.linear]
+    assert_equal(solve_with_gptq(base, row(4), rows), walk(models["llama"], names, row(4), rows))
 
 
 @pytest.mark.parametrize(("bits", "group_size"), [(5, 8), (6, None), (3, None), (2, 8)])
 def test_any_width_and_group_size_that_divides_is_written(tmp_path, models, calibration, bits, group_size):
     folder = write_variant(models["llama"], row(bits, group_size), tmp_path / "variant", calibration)
-    found = solve_with_gptq(Parent(models["llama"]), row(bits, group_size), calibration)
+    found = solve_with_gptq(BaseCheckpoint(models["llama"]), row(bits, group_size), calibration)
     written = load_model(folder)
     for name, matrix in found.items():
         assert np.array_equal(written.get_parameter(name).detach().numpy(), matrix.dequantized()), name
@@ -120,11 +120,11 @@ def test_any_width_and_group_size_that_divides_is_written(tmp_path, models, cali
 
 def test_what_does_not_suit_a_model_is_a_gap_that_says_what_would(models, calibration):
     with pytest.raises(Unavailable, match=r"down_proj.weight: 88 columns .* group size 32; choose 8 or whole rows"):
-        Parent(models["llama"]).chosen(row(3, 32))
+        BaseCheckpoint(models["llama"]).chosen(row(3, 32))
     with pytest.raises(Unavailable, match=r"row 0: 40 tokens are longer than the model's 32"):
-        solve_with_gptq(Parent(models["llama"]), row(3), [[1] * 40])
+        solve_with_gptq(BaseCheckpoint(models["llama"]), row(3), [[1] * 40])
     with pytest.raises(InputError, match=r"row 1: an id lies outside of the vocabulary of 60") as caught:
-        solve_with_gptq(Parent(models["llama"]), row(3), [[1], [60]])
+        solve_with_gptq(BaseCheckpoint(models["llama"]), row(3), [[1], [60]])
     assert not isinstance(caught.value, Unavailable)
 
 
@@ -146,7 +146,7 @@ def test_a_draw_is_a_model_name():
     from compressed_code.registry.lookup import find_model, load_registry
 
     spec = find_model("zoo-l+gptqmodel-3-g32-seed3", load_registry())
-    assert (spec.parent, spec.quantization.seed, spec.quantization.method) == ("zoo-l", 3, "gptqmodel")
+    assert (spec.base_model, spec.quantization.seed, spec.quantization.method) == ("zoo-l", 3, "gptqmodel")
     assert spec.quantization.calibration == "corpus"
     with pytest.raises(InputError, match="is not a row of quantizations"):
         find_model("zoo-l+rtn-3-g32-seed3", load_registry())

@@ -54,9 +54,9 @@ def no_compilation():
 def in_this_process(monkeypatch):
     """A process of its own imports its library anew for each model; test_gptq_processes.py is about those."""
 
-    def solve(parent, quantization, calibration):
+    def solve(base, quantization, calibration):
         with one_thread():
-            return SOLVERS[quantization.method](parent, quantization, calibration)
+            return SOLVERS[quantization.method](base, quantization, calibration)
 
     monkeypatch.setattr("compressed_code.quantization.engine.solve_pinned", solve)
 
@@ -152,10 +152,10 @@ def layer_inputs(model, rows) -> dict[str, torch.Tensor]:
     return {name: torch.cat(parts) for name, parts in seen.items()}
 
 
-def assert_better_than_rounding(parent: Path, folder: Path, calibration, grid: tuple[int, int | None, bool]) -> None:
+def assert_better_than_rounding(base: Path, folder: Path, calibration, grid: tuple[int, int | None, bool]) -> None:
     """Squared error of every layer's output on the calibration text, at the inputs it sees in the quantized model."""
     bits, group_size, symmetric = grid
-    model, weights = load_model(folder), load_file(parent / "model.safetensors")
+    model, weights = load_model(folder), load_file(base / "model.safetensors")
     inputs = layer_inputs(model, calibration)
     assert len(inputs) == sum("_proj" in name for name in weights)
     for name, seen in inputs.items():
@@ -181,16 +181,16 @@ def test_gptq_loses_less_than_rounding_in_every_layer(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_gptq_loses_less_than_rounding_in_every_layer_of_the_zoo(tmp_path, method):
-    parent = ROOT / "data" / "zoo" / "zoo-l"
-    if not (parent / "model.safetensors").is_file():
+    base = ROOT / "data" / "zoo" / "zoo-l"
+    if not (base / "model.safetensors").is_file():
         pytest.skip("the zoo is not trained")
-    tokenizer = open_tokenizer(TokenizerSpec(key="zoo", label="Zoo", path=str(parent)))
+    tokenizer = open_tokenizer(TokenizerSpec(key="zoo", label="Zoo", path=str(base)))
     documents = [tokenizer.encode(training_text(task)) for task in training_tasks(7, 100)]
     text = calibration_rows(
-        "tasks", rows=16, length=128, documents=documents, start=start_context(parent, "document").ids
+        "tasks", rows=16, length=128, documents=documents, start=start_context(base, "document").ids
     )
-    folder = write_variant(parent, row(method, 3, 32), tmp_path / "variant", text)
-    assert_better_than_rounding(parent, folder, text, (3, 32, False))
+    folder = write_variant(base, row(method, 3, 32), tmp_path / "variant", text)
+    assert_better_than_rounding(base, folder, text, (3, 32, False))
 
 
 def all_logits(folder: Path, openers, ids) -> list[torch.Tensor]:
@@ -224,12 +224,12 @@ def by_auto_gptq(folder: Path):
 
 @pytest.mark.parametrize("method", ["rtn", *METHODS])
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
-@pytest.mark.parametrize("parent", ["llama", pytest.param("qwen", marks=pytest.mark.long)])
-def test_every_reader_computes_the_same(tmp_path, request, calibration, method, bits, parent):
+@pytest.mark.parametrize("base", ["llama", pytest.param("qwen", marks=pytest.mark.long)])
+def test_every_reader_computes_the_same(tmp_path, request, calibration, method, bits, base):
     """Against our own decoder. Kernels round weights to float16; transformers' 4-bit one and GPTQModel all numbers."""
     quantization = row(method, bits, 32)
-    parent = request.getfixturevalue(parent)
-    folder = write_variant(parent, quantization, tmp_path / "variant", None if method == "rtn" else calibration)
+    base = request.getfixturevalue(base)
+    folder = write_variant(base, quantization, tmp_path / "variant", None if method == "rtn" else calibration)
     assert read_record(folder)["stored"] == "packed"
     ids = torch.tensor(calibration[:1])
     expected, *others = all_logits(folder, [load_model, by_transformers, by_auto_gptq, by_gptqmodel], ids)
@@ -318,7 +318,7 @@ def test_the_same_seed_gives_the_same_bytes_and_other_text_others(tmp_path, llam
     assert records[0]["calibration"]["sha256"] != records[2]["calibration"]["sha256"]
     found = records[0]["calibration"]
     assert found["sha256"] == hashlib.sha256(json.dumps(calibration).encode()).hexdigest()
-    assert "quantized_variant(parent, row 'test')" in found.pop("regenerate")
+    assert "quantized_variant(base, row 'test')" in found.pop("regenerate")
     assert found == {
         "source": "corpus",
         "seed": 0,

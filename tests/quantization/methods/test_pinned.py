@@ -13,10 +13,10 @@ import pytest
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import ROOT
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.methods import pinned
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
-from compressed_code.quantization.parent import Parent
 from compressed_code.quantization.record import read_record
 from compressed_code.registry.quantizations import Quantization
 
@@ -48,11 +48,11 @@ def calibration():
     return np.random.default_rng(0).integers(3, 2048, (16, 64)).tolist()
 
 
-def weights_elsewhere(folder: Path, parent: Path, quantization: Quantization, rows, machine: dict[str, str]) -> str:
+def weights_elsewhere(folder: Path, base: Path, quantization: Quantization, rows, machine: dict[str, str]) -> str:
     """sha256 of the weights of a variant that a process under other settings makes."""
     job, out = folder / "job.json", folder / f"variant-{len(list(folder.iterdir()))}"
     job.write_text(json.dumps([quantization.model_dump(), rows]))
-    command = [sys.executable, "-c", QUANTIZE, str(parent), str(job), str(out)]
+    command = [sys.executable, "-c", QUANTIZE, str(base), str(job), str(out)]
     result = subprocess.run(command, env={**os.environ, **machine}, capture_output=True, text=True, check=True)
     return result.stdout.split()[-1]
 
@@ -85,20 +85,20 @@ def script(monkeypatch, tmp_path, text: str) -> None:
 def test_an_answer_comes_back_as_it_was(monkeypatch, tmp_path, calibration):
     program = "import sys; from pathlib import Path; import numpy as np\n"
     program += "from compressed_code.quantization.methods import pinned\n"
-    program += "from compressed_code.quantization.parent import Parent\n"
+    program += "from compressed_code.quantization.base_checkpoint import BaseCheckpoint\n"
     program += "from compressed_code.quantization.methods.round_to_nearest import round_to_nearest\n"
-    program += f"parent = Parent(Path({str(ZOO / 'zoo-xs')!r}))\n"
-    program += "found = {name: round_to_nearest(parent.read(name), 3, 8) for name in parent.linear}\n"
+    program += f"base = BaseCheckpoint(Path({str(ZOO / 'zoo-xs')!r}))\n"
+    program += "found = {name: round_to_nearest(base.read(name), 3, 8) for name in base.linear}\n"
     program += "pinned.write_answer(found, Path(sys.argv[1]))\n"
     script(monkeypatch, tmp_path, program)
     from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 
-    parent = Parent(ZOO / "zoo-xs")
-    found = pinned.solve_pinned(parent, row("gptqmodel", 3, 8), calibration)
-    assert list(found) == list(parent.linear)
+    base = BaseCheckpoint(ZOO / "zoo-xs")
+    found = pinned.solve_pinned(base, row("gptqmodel", 3, 8), calibration)
+    assert list(found) == list(base.linear)
     for name, matrix in found.items():
         assert isinstance(matrix, QuantizedMatrix)
-        expected = round_to_nearest(parent.read(name), 3, 8)
+        expected = round_to_nearest(base.read(name), 3, 8)
         assert (matrix.bits, matrix.symmetric) == (3, False)
         assert all(
             np.array_equal(getattr(matrix, part), getattr(expected, part)) for part in ("codes", "scales", "zeros")
@@ -110,7 +110,7 @@ def test_the_process_has_the_pinned_settings_and_ours_has_not(monkeypatch, tmp_p
     text = f"import json, os; open({str(told)!r}, 'w').write(json.dumps(dict(os.environ))); print('x' * 10**6)"
     script(monkeypatch, tmp_path, text)
     with pytest.raises(InputError, match=r"zoo-xs: the process of GPTQModel ended early \(without a word\)"):
-        pinned.solve_pinned(Parent(ZOO / "zoo-xs"), row("gptqmodel", 4), calibration)
+        pinned.solve_pinned(BaseCheckpoint(ZOO / "zoo-xs"), row("gptqmodel", 4), calibration)
     environment = json.loads(told.read_text())
     assert pinned.PINNED.items() <= environment.items()
     assert "ATEN_CPU_CAPABILITY" not in os.environ
@@ -119,7 +119,7 @@ def test_the_process_has_the_pinned_settings_and_ours_has_not(monkeypatch, tmp_p
 def test_a_process_that_breaks_is_one_line(monkeypatch, tmp_path, calibration):
     script(monkeypatch, tmp_path, "raise MemoryError('no\\nmore')")
     with pytest.raises(InputError, match="the process of auto-gptq ended early") as caught:
-        pinned.solve_pinned(Parent(ZOO / "zoo-xs"), row("auto-gptq", 4), calibration)
+        pinned.solve_pinned(BaseCheckpoint(ZOO / "zoo-xs"), row("auto-gptq", 4), calibration)
     assert "\n" not in str(caught.value)
 
 
@@ -132,7 +132,7 @@ def test_a_failure_keeps_its_kind(monkeypatch, tmp_path, calibration, kind):
     text += f"write_failure({kind.__name__}('why'), Path(sys.argv[1]))"
     script(monkeypatch, tmp_path, text)
     with pytest.raises(InputError, match=r"^why$") as caught:
-        pinned.solve_pinned(Parent(ZOO / "zoo-xs"), row("auto-gptq", 4), calibration)
+        pinned.solve_pinned(BaseCheckpoint(ZOO / "zoo-xs"), row("auto-gptq", 4), calibration)
     assert type(caught.value) is kind
 
 

@@ -49,7 +49,7 @@ class ModelSubject:
 
     def open(self, spec: ModelSpec, registry: Registry) -> Path:
         if spec.quantization is not None:
-            return quantized_variant(self.open(find_model(spec.parent, registry), registry), spec.quantization)
+            return quantized_variant(self.open(find_model(spec.base_model, registry), registry), spec.quantization)
         if spec.hub is not None:
             return download_model(spec.hub, spec.revision, spec.file)
         if not spec.checkpoint.exists():

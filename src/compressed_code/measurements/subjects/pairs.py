@@ -17,26 +17,26 @@ AGAINST = " against "
 class Pair:
     """A model and the one it is compared with, as folders or GGUF files."""
 
-    parent: Path
-    child: Path
+    base: Path
+    candidate: Path
 
 
 class PairSubject:
-    """Models beside their parents: named `CHILD against PARENT`, or `CHILD` alone where its row names the parent."""
+    """Models beside their bases: named `CANDIDATE against BASE`, or `CANDIDATE` alone where its row names the base."""
 
     column = "pair"
 
     def find(self, name: str, registry: Registry) -> tuple[ModelSpec, ModelSpec]:
-        child_name, _, parent_name = name.partition(AGAINST)
-        child = find_model(child_name, registry)
-        parent_name = parent_name or child.parent
-        if not parent_name:
-            raise InputError(f"{name}: has no parent in its row; name the pair as {child_name}{AGAINST}PARENT")
-        return find_model(parent_name, registry), child
+        candidate_name, _, base_name = name.partition(AGAINST)
+        candidate = find_model(candidate_name, registry)
+        base_name = base_name or candidate.base_model
+        if not base_name:
+            raise InputError(f"{name}: has no base model in its row; name the pair as {candidate_name}{AGAINST}BASE")
+        return find_model(base_name, registry), candidate
 
     def key_fields(self, pair: tuple[ModelSpec, ModelSpec], registry: Registry) -> Mapping[str, Any]:
         models = ModelSubject()
-        return {side: models.key_fields(spec, registry) for side, spec in zip(("parent", "child"), pair, strict=True)}
+        return {side: models.key_fields(spec, registry) for side, spec in zip(("base", "candidate"), pair, strict=True)}
 
     def open(self, pair: tuple[ModelSpec, ModelSpec], registry: Registry) -> Pair:
         return Pair(*(ModelSubject().open(spec, registry) for spec in pair))

@@ -1,6 +1,6 @@
 """Write a Hugging Face checkpoint (Llama, Mistral, Qwen2, Qwen3) as one GGUF file, in any of the mixtures.
 
-Tensors are read, quantized and written one after the other. The same parent gives the same bytes.
+Tensors are read, quantized and written one after the other. The same base model gives the same bytes.
 Source: GGUF specification; llama.cpp v0.5.0, convert_hf_to_gguf.py (names, metadata, order of query and key rows).
 """
 
@@ -55,11 +55,11 @@ class _Planned:
     heads: int
 
 
-def write_gguf(parent: Path, destination: Path, type_name: str) -> None:
+def write_gguf(base: Path, destination: Path, type_name: str) -> None:
     """Write a checkpoint folder as a GGUF file; it appears whole or not at all.
 
     Args:
-        parent: folder with config.json, safetensors in float32, float16 or bfloat16, and tokenizer.json (without
+        base: folder with config.json, safetensors in float32, float16 or bfloat16, and tokenizer.json (without
             one the file says that it has no tokenizer).
         destination: the file to write; an earlier one is replaced.
         type_name: "Q4_K_M", "Q8_0", "F16", … one of `MIXTURES`.
@@ -76,18 +76,18 @@ def write_gguf(parent: Path, destination: Path, type_name: str) -> None:
 
     if type_name not in MIXTURES:
         raise InputError(f"GGUF type {type_name!r} is not known; {', '.join(MIXTURES)} are")
-    if parent.is_file():
-        raise InputError(f"{parent}: is a file; give the folder of a checkpoint")
-    checkpoint = open_checkpoint(parent)
+    if base.is_file():
+        raise InputError(f"{base}: is a file; give the folder of a checkpoint")
+    checkpoint = open_checkpoint(base)
     config = checkpoint.config
-    architecture = _understand(parent, config)
-    rotary = read_rotary(parent / "config.json", config)
+    architecture = _understand(base, config)
+    rotary = read_rotary(base / "config.json", config)
     plan = list(_plan(checkpoint, architecture, type_name))
-    _require_mostly_quantized(parent, plan, type_name)
+    _require_mostly_quantized(base, plan, type_name)
     part = destination.with_name(f".{destination.name}.{os.getpid()}.part")
     writer = GGUFWriter(part, gguf_architecture(config["model_type"]))
-    add_metadata(writer, parent / "config.json", config, architecture, rotary, type_name)
-    add_vocabulary(writer, parent, architecture.vocabulary)
+    add_metadata(writer, base / "config.json", config, architecture, rotary, type_name)
+    add_vocabulary(writer, base, architecture.vocabulary)
     try:
         _write(writer, checkpoint, plan, rope_factors(rotary, architecture.value_size))
         part.replace(destination)
@@ -99,8 +99,8 @@ def write_gguf(parent: Path, destination: Path, type_name: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def _understand(parent: Path, config: dict[str, Any]) -> Architecture:
-    path = parent / "config.json"
+def _understand(base: Path, config: dict[str, Any]) -> Architecture:
+    path = base / "config.json"
     try:
         architecture = understand(config)
     except UnsupportedArchitecture as gap:

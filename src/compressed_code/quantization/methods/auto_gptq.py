@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def solve(
-    parent: Path,
+    base: Path,
     quantization: Quantization,
     calibration: Sequence[Sequence[int]],
     *,
@@ -54,9 +54,9 @@ def solve(
 
     torch.manual_seed(quantization.seed)
     rows = [{"input_ids": list(row), "attention_mask": [1] * len(row)} for row in calibration]
-    with shim() as base:
-        wrapped = _wrap(parent, base, quantization, dampening)
-        with patch.object(base, "pack_model", keep):
+    with shim() as library:
+        wrapped = _wrap(base, library, quantization, dampening)
+        with patch.object(library, "pack_model", keep):
             wrapped.quantize(rows, batch_size=batch_size)
     return found
 
@@ -79,11 +79,11 @@ def load(folder: Path) -> "PreTrainedModel":
         raise InputError(f"{folder / 'config.json'}: auto-gptq reads GPTQ version 1 ('gptq'), not {found!r}")
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     del config.quantization_config
-    with shim() as base:
+    with shim() as library:
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         tensors = load_file(folder / "model.safetensors")
         layers = [name.removesuffix(".qweight") for name in tensors if name.endswith(".qweight")]
-        base.make_quant(model, layers, described["bits"], described["group_size"], disable_exllama=False)
+        library.make_quant(model, layers, described["bits"], described["group_size"], disable_exllama=False)
         missing, unexpected = model.load_state_dict(tensors, strict=False)
     model.tie_weights()
     # Its layers all have a bias, zero where the file has none; an output matrix may be the embedding.
@@ -131,19 +131,19 @@ def shim() -> Iterator[ModuleType]:
         yield _base
 
 
-def _wrap(parent: Path, base: ModuleType, quantization: Quantization, dampening: float) -> Any:
+def _wrap(base: Path, library: ModuleType, quantization: Quantization, dampening: float) -> Any:
     """The model in the class auto-gptq has for it; its own `from_pretrained` insists on CUDA."""
     import torch
     from auto_gptq.modeling.auto import GPTQ_CAUSAL_LM_MODEL_MAP
     from transformers import AutoModelForCausalLM
 
-    model_type = read_config(parent).get("model_type")
+    model_type = read_config(base).get("model_type")
     if model_type not in GPTQ_CAUSAL_LM_MODEL_MAP:
-        raise Unavailable(f"{parent}: auto-gptq does not know the architecture {model_type!r}; use gptq")
+        raise Unavailable(f"{base}: auto-gptq does not know the architecture {model_type!r}; use gptq")
     model = AutoModelForCausalLM.from_pretrained(
-        parent, dtype=torch.float32, trust_remote_code=False, local_files_only=True
+        base, dtype=torch.float32, trust_remote_code=False, local_files_only=True
     ).eval()
-    settings = base.BaseQuantizeConfig(
+    settings = library.BaseQuantizeConfig(
         bits=quantization.bits,
         group_size=quantization.group_size or -1,
         sym=quantization.symmetric,

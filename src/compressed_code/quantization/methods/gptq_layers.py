@@ -12,10 +12,10 @@ import numpy as np
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.models.load import load_model
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.calibration import check_rows
 from compressed_code.quantization.methods.gptq import ErrorFeedback, error_feedback, gptq
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
-from compressed_code.quantization.parent import Parent
 from compressed_code.quantization.record import TokenRows
 from compressed_code.registry.quantizations import Quantization
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def solve_with_gptq(parent: Parent, quantization: Quantization, calibration: TokenRows) -> dict[str, QuantizedMatrix]:
+def solve_with_gptq(
+    base: BaseCheckpoint, quantization: Quantization, calibration: TokenRows
+) -> dict[str, QuantizedMatrix]:
     """Quantize all linear layers; activations, Hessians and the solver are float64.
 
     Memory holds the model in float64 and a few activations of all rows at once: of 64 rows of 256 tokens in a layer of
@@ -40,18 +42,18 @@ def solve_with_gptq(parent: Parent, quantization: Quantization, calibration: Tok
     """
     import torch
 
-    check_rows(calibration, parent.config)
+    check_rows(calibration, base.config)
     ids, real = _padded(calibration)
-    model = load_model(parent.path, dtype="float64")
+    model = load_model(base.path, dtype="float64")
     solver = _Solver(quantization, real)
-    for name, layer in _layers(model, parent).items():
-        layer.register_forward_pre_hook(solver.hook(name, parent))
+    for name, layer in _layers(model, base).items():
+        layer.register_forward_pre_hook(solver.hook(name, base))
     with torch.inference_mode():
         model.base_model(input_ids=ids, use_cache=False)
-    missing = sorted(set(parent.linear) - set(solver.found))
+    missing = sorted(set(base.linear) - set(solver.found))
     if missing:
-        raise Unavailable(f"{parent.linear[missing[0]]}: calibration text does not reach it; use rtn")
-    return {name: solver.found[name] for name in parent.linear}
+        raise Unavailable(f"{base.linear[missing[0]]}: calibration text does not reach it; use rtn")
+    return {name: solver.found[name] for name in base.linear}
 
 
 class _Solver:
@@ -66,7 +68,7 @@ class _Solver:
         self._quantization, self._real = quantization, real
         self._last: tuple[torch.Tensor, ErrorFeedback] | None = None
 
-    def hook(self, name: str, parent: Parent) -> "Callable[[torch.nn.Linear, tuple[torch.Tensor]], None]":
+    def hook(self, name: str, base: BaseCheckpoint) -> "Callable[[torch.nn.Linear, tuple[torch.Tensor]], None]":
         def solve(layer: "torch.nn.Linear", inputs: tuple["torch.Tensor"]) -> None:
             import torch
 
@@ -75,7 +77,7 @@ class _Solver:
             try:
                 matrix = self._solved(layer.weight.detach().numpy(), inputs[0])
             except InputError as error:
-                raise type(error)(f"{parent.linear[name]}: {error}") from None
+                raise type(error)(f"{base.linear[name]}: {error}") from None
             self.found[name] = matrix
             layer.weight.data = torch.from_numpy(matrix.dequantized().astype(np.float64))
 
@@ -109,13 +111,13 @@ def _padded(calibration: TokenRows) -> "tuple[torch.Tensor, torch.Tensor | None]
     return ids, None if real.all() else real
 
 
-def _layers(model: "PreTrainedModel", parent: Parent) -> "dict[str, torch.nn.Linear]":
+def _layers(model: "PreTrainedModel", base: BaseCheckpoint) -> "dict[str, torch.nn.Linear]":
     """The linear layers by the name of their weight."""
     import torch
 
     modules = dict(model.named_modules())
-    layers = {name: modules.get(name.removesuffix(".weight")) for name in parent.linear}
+    layers = {name: modules.get(name.removesuffix(".weight")) for name in base.linear}
     for name, layer in layers.items():
         if not isinstance(layer, torch.nn.Linear):
-            raise Unavailable(f"{parent.linear[name]}: is no linear layer in transformers' model; use rtn")
+            raise Unavailable(f"{base.linear[name]}: is no linear layer in transformers' model; use rtn")
     return layers

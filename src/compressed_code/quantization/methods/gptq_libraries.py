@@ -15,12 +15,12 @@ from compressed_code.checkpoints.matrices.matrix import read_vector
 from compressed_code.checkpoints.quantization_config import GPTQ_BITS
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.quiet import quiet
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint, stored_tensors
 from compressed_code.quantization.calibration import check_rows
 from compressed_code.quantization.methods import auto_gptq as auto_gptq_backend
 from compressed_code.quantization.methods.gptq import DAMPENING
 from compressed_code.quantization.methods.libraries import never_zero, one_line, without_compilation
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
-from compressed_code.quantization.parent import Parent, stored_tensors
 from compressed_code.quantization.record import TokenRows
 from compressed_code.registry.quantizations import Quantization
 
@@ -29,7 +29,7 @@ SHORTEST_ROW = 16  # tokens; GPTQModel leaves rows below 10 out without a word
 
 
 def solve_with_gptqmodel(
-    parent: Parent, quantization: Quantization, calibration: TokenRows
+    base: BaseCheckpoint, quantization: Quantization, calibration: TokenRows
 ) -> dict[str, QuantizedMatrix]:
     """Quantize all linear layers with GPTQModel.
 
@@ -37,16 +37,16 @@ def solve_with_gptqmodel(
         InputError: the calibration text does not fit the model.
         Unavailable: the library is missing, refuses the model, or has no layout for matrices of this shape and width.
     """
-    _check(parent, quantization, calibration)
-    _require_rows_it_can_pack(parent, quantization)
-    with quiet(), one_line(parent.path, "GPTQModel"), tempfile.TemporaryDirectory() as folder:
-        _run_gptqmodel(parent, quantization, calibration, Path(folder))
+    _check(base, quantization, calibration)
+    _require_rows_it_can_pack(base, quantization)
+    with quiet(), one_line(base.path, "GPTQModel"), tempfile.TemporaryDirectory() as folder:
+        _run_gptqmodel(base, quantization, calibration, Path(folder))
         files = stored_tensors(Path(folder))
-        return {name: _read(files, name, quantization) for name in parent.linear}
+        return {name: _read(files, name, quantization) for name in base.linear}
 
 
 def solve_with_auto_gptq(
-    parent: Parent, quantization: Quantization, calibration: TokenRows
+    base: BaseCheckpoint, quantization: Quantization, calibration: TokenRows
 ) -> dict[str, QuantizedMatrix]:
     """Quantize all linear layers with auto-gptq.
 
@@ -54,15 +54,15 @@ def solve_with_auto_gptq(
         InputError: the calibration text does not fit the model.
         Unavailable: the library is missing, or does not know the architecture.
     """
-    _check(parent, quantization, calibration)
-    with quiet(), one_line(parent.path, "auto-gptq"):
+    _check(base, quantization, calibration)
+    with quiet(), one_line(base.path, "auto-gptq"):
         solved = auto_gptq_backend.solve(
-            parent.path, quantization, calibration, dampening=DAMPENING, batch_size=batch_size(calibration)
+            base.path, quantization, calibration, dampening=DAMPENING, batch_size=batch_size(calibration)
         )
-    missing = sorted(set(parent.linear) - set(solved))
+    missing = sorted(set(base.linear) - set(solved))
     if missing:
-        raise Unavailable(f"{parent.linear[missing[0]]}: auto-gptq leaves it unquantized; use gptq")
-    return {name: solved[name] for name in parent.linear}
+        raise Unavailable(f"{base.linear[missing[0]]}: auto-gptq leaves it unquantized; use gptq")
+    return {name: solved[name] for name in base.linear}
 
 
 def batch_size(calibration: TokenRows) -> int:
@@ -70,17 +70,17 @@ def batch_size(calibration: TokenRows) -> int:
     return LARGEST_BATCH if len({len(row) for row in calibration}) == 1 else 1
 
 
-def _check(parent: Parent, quantization: Quantization, calibration: TokenRows) -> None:
+def _check(base: BaseCheckpoint, quantization: Quantization, calibration: TokenRows) -> None:
     if quantization.bits not in GPTQ_BITS:
         widths = ", ".join(map(str, GPTQ_BITS))
         raise Unavailable(f"{quantization.bits} bits: GPTQ's format holds {widths}; gptq itself knows 2 … 8")
-    check_rows(calibration, parent.config, SHORTEST_ROW)
+    check_rows(calibration, base.config, SHORTEST_ROW)
 
 
-def _require_rows_it_can_pack(parent: Parent, quantization: Quantization) -> None:
+def _require_rows_it_can_pack(base: BaseCheckpoint, quantization: Quantization) -> None:
     if quantization.bits != 3:
         return
-    for tensor in parent.linear.values():
+    for tensor in base.linear.values():
         odd = next((size for size in tensor.shape if size % 32), None)
         if odd:
             raise Unavailable(
@@ -88,9 +88,9 @@ def _require_rows_it_can_pack(parent: Parent, quantization: Quantization) -> Non
             )
 
 
-def _run_gptqmodel(parent: Parent, quantization: Quantization, calibration: TokenRows, folder: Path) -> None:
-    if not any(parent.path.glob("tokenizer*")):
-        raise Unavailable(f"{parent.path}: GPTQModel wants the tokenizer beside the weights; put it there or use gptq")
+def _run_gptqmodel(base: BaseCheckpoint, quantization: Quantization, calibration: TokenRows, folder: Path) -> None:
+    if not any(base.path.glob("tokenizer*")):
+        raise Unavailable(f"{base.path}: GPTQModel wants the tokenizer beside the weights; put it there or use gptq")
     without_compilation()
     try:
         import torch
@@ -117,7 +117,7 @@ def _run_gptqmodel(parent: Parent, quantization: Quantization, calibration: Toke
         device="cpu",
     )
     torch.manual_seed(quantization.seed)
-    model = GPTQModel.load(str(parent.path), settings, dtype=torch.float32, trust_remote_code=False)
+    model = GPTQModel.load(str(base.path), settings, dtype=torch.float32, trust_remote_code=False)
     rows = [{"input_ids": list(row), "attention_mask": [1] * len(row)} for row in calibration]
     with never_zero(Quantizer):
         model.quantize(rows, batch_size=batch_size(calibration))

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
-from compressed_code.quantization.parent import Parent
 from compressed_code.quantization.record import TokenRows
 from compressed_code.registry.quantizations import Quantization
 
@@ -40,7 +40,9 @@ JOB, ANSWER, FAILURE, LOG = "job.json", "answer.npz", "failure.json", "log.txt"
 _PARTS = ("codes", "scales", "zeros")
 
 
-def solve_pinned(parent: Parent, quantization: Quantization, calibration: TokenRows) -> dict[str, QuantizedMatrix]:
+def solve_pinned(
+    base: BaseCheckpoint, quantization: Quantization, calibration: TokenRows
+) -> dict[str, QuantizedMatrix]:
     """Quantize all linear layers with the library that the method names. The process ends when this one does.
 
     Raises:
@@ -50,7 +52,7 @@ def solve_pinned(parent: Parent, quantization: Quantization, calibration: TokenR
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job = {
-            "parent": str(parent.path.resolve()),
+            "base": str(base.path.resolve()),
             "quantization": quantization.model_dump(),
             "calibration": [[int(token) for token in row] for row in calibration],
         }
@@ -63,9 +65,9 @@ def solve_pinned(parent: Parent, quantization: Quantization, calibration: TokenR
             lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").split("\n")
             reason = next((line.strip() for line in reversed(lines) if line.strip()), "without a word")[:300]
             library = LIBRARY_SOLVERS[quantization.method]
-            raise InputError(f"{parent.path}: the process of {library} ended early ({reason})")
+            raise InputError(f"{base.path}: the process of {library} ended early ({reason})")
         with np.load(folder / ANSWER) as answer:
-            return {name: _matrix(answer, name, quantization) for name in parent.linear}
+            return {name: _matrix(answer, name, quantization) for name in base.linear}
 
 
 def write_answer(matrices: Mapping[str, QuantizedMatrix], folder: Path) -> None:

@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 from compressed_code.core.errors import InputError
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.methods.gptq_libraries import solve_with_auto_gptq, solve_with_gptqmodel
 from compressed_code.quantization.methods.pinned import JOB, write_answer, write_failure
-from compressed_code.quantization.parent import Parent
 from compressed_code.registry.quantizations import Quantization
 
 SOLVERS = {"gptqmodel": solve_with_gptqmodel, "auto-gptq": solve_with_auto_gptq}
@@ -21,7 +21,7 @@ def main(folder: Path) -> None:
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     quantization = Quantization(**job["quantization"])
     try:
-        matrices = SOLVERS[quantization.method](Parent(Path(job["parent"])), quantization, job["calibration"])
+        matrices = SOLVERS[quantization.method](BaseCheckpoint(Path(job["base"])), quantization, job["calibration"])
     except InputError as error:
         write_failure(error, folder)
     else:

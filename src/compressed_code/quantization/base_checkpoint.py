@@ -44,7 +44,7 @@ def stored_tensors(folder: Path) -> SafetensorsFiles:
     return SafetensorsFiles(folder, names, lambda name: MappedFile(folder / name))
 
 
-class Parent:
+class BaseCheckpoint:
     """A Hugging Face folder with weights in float32, float16 or bfloat16.
 
     Attributes:
