@@ -10,7 +10,8 @@ import torch
 
 from compressed_code.benchmarks.completions import STOP_SEQUENCES
 from compressed_code.benchmarks.tasks import load_benchmark
-from compressed_code.code_generation import Settings, end_ids, input_ids, make_requests, write_programs
+from compressed_code.code_generation.engine import write_programs
+from compressed_code.code_generation.requests import Settings, end_ids, input_ids, make_requests
 from compressed_code.core.paths import DATA
 from compressed_code.measurements.code_generation import batch_noise, executions, generations
 from compressed_code.measurements.tables import measure

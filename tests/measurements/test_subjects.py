@@ -15,10 +15,11 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from compressed_code.checkpoints.files import digests
 from compressed_code.checkpoints.files.digests import file_digest
+from compressed_code.checkpoints.model_files import deciding_files
 from compressed_code.cold_start import distribution as engine
 from compressed_code.core.errors import InputError
 from compressed_code.measurements.cold_start import cold_start
-from compressed_code.measurements.subjects.models import CheckpointSubject, ModelSubject, deciding_files
+from compressed_code.measurements.subjects.models import CheckpointSubject, ModelSubject
 from compressed_code.measurements.tables import measure
 from compressed_code.registry.lookup import Registry, find_model, load_registry
 

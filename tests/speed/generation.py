@@ -18,7 +18,8 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from compressed_code.benchmarks.tasks import load_benchmark
-from compressed_code.code_generation import Completion, Request, Settings, make_requests, prompt_ids, write_programs
+from compressed_code.code_generation.engine import write_programs
+from compressed_code.code_generation.requests import Completion, Request, Settings, make_requests, prompt_ids
 from compressed_code.core.paths import DATA
 from compressed_code.models.load import load_model
 from compressed_code.models.start_contexts import special_tokens, start_ids

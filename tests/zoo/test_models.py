@@ -9,9 +9,9 @@ import sys
 import pandas as pd
 import pytest
 
+from compressed_code.checkpoints.model_files import TRAINING_RECORD
 from compressed_code.core.paths import DATA
 from compressed_code.registry.lookup import load_registry
-from compressed_code.zoo.export import TRAINING_FILE
 from compressed_code.zoo.materials import PIN_FILE, pinned_digest
 from compressed_code.zoo.recipes import ZOO_DIRECTORY, load_recipes, load_targets, lone_counterpart
 from compressed_code.zoo.scores import SCORES_FILE
@@ -27,7 +27,7 @@ def test_every_recipe_has_its_folder_its_registry_row_and_its_scores():
     scores = pd.read_csv(SCORES_FILE)
     assert list(dict.fromkeys(scores["model"])) == KEYS
     for key, recipe in RECIPES.items():
-        record = json.loads((ZOO_DIRECTORY / key / TRAINING_FILE).read_text())
+        record = json.loads((ZOO_DIRECTORY / key / TRAINING_RECORD).read_text())
         assert record["recipe"] == recipe.model_dump() and record["size"] == SIZES[recipe.size].model_dump()
         assert rows[key].location == ZOO_DIRECTORY / key
         assert rows[key].parameters == record["parameters"]
@@ -40,14 +40,14 @@ def test_the_zoo_is_small():
 
 def test_one_tokenizer_and_one_corpus_serve_all():
     files = {hashlib.sha256((ZOO_DIRECTORY / key / "tokenizer.json").read_bytes()).hexdigest() for key in KEYS}
-    records = [json.loads((ZOO_DIRECTORY / key / TRAINING_FILE).read_text()) for key in KEYS]
+    records = [json.loads((ZOO_DIRECTORY / key / TRAINING_RECORD).read_text()) for key in KEYS]
     assert len(files) == 1
     assert len({(record["materials"], record["corpus"]) for record in records}) == 1
 
 
 def test_where_nothing_is_to_train_nothing_is_loaded_or_written():
     """The materials are pinned: their digest is known without making them, as long as they would come out the same."""
-    record = json.loads((ZOO_DIRECTORY / KEYS[0] / TRAINING_FILE).read_text())
+    record = json.loads((ZOO_DIRECTORY / KEYS[0] / TRAINING_RECORD).read_text())
     assert pinned_digest() == record["materials"], "run make zoo"
     script = "import sys; from compressed_code.zoo.build import build_zoo; print(build_zoo(), 'torch' in sys.modules)"
     files = [SCORES_FILE, PIN_FILE, *ZOO_DIRECTORY.rglob("*")]

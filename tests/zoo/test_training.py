@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 import torch
 
+from compressed_code.checkpoints.model_files import TRAINING_RECORD
 from compressed_code.core.errors import InputError
 from compressed_code.statistics.intervals_and_tests import wilson_interval
 from compressed_code.zoo import training
 from compressed_code.zoo.cards import write_card
 from compressed_code.zoo.dataset import Dataset, TokenPool
-from compressed_code.zoo.export import TRAINING_FILE, export_model
+from compressed_code.zoo.export import export_model
 from compressed_code.zoo.held_out import held_out_loss
 from compressed_code.zoo.muon import Muon, orthogonalise
 from compressed_code.zoo.recipes import Recipe, Size, load_recipes, load_targets
@@ -214,11 +215,11 @@ def test_an_exported_model_loads_with_plain_transformers(exported):
     assert model.dtype == torch.float16
     torch.testing.assert_close(model.float().state_dict(), model_of().state_dict(), atol=2e-3, rtol=2e-3)
     assert AutoTokenizer.from_pretrained(folder)("def main")["input_ids"]
-    assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", TRAINING_FILE} <= {
+    assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", TRAINING_RECORD} <= {
         path.name for path in folder.iterdir()
     }
     again = exported(seed=1)
-    assert json.loads((again / TRAINING_FILE).read_text())["recipe"]["seed"] == 1
+    assert json.loads((again / TRAINING_RECORD).read_text())["recipe"]["seed"] == 1
     assert [path.name for path in again.parent.iterdir()] == ["t"]
 
 
@@ -227,7 +228,7 @@ def test_a_failed_export_leaves_the_earlier_model(exported, monkeypatch):
     monkeypatch.setattr("shutil.copy2", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(InputError, match="No space left on device"):
         exported(seed=1)
-    assert json.loads((folder / TRAINING_FILE).read_text())["recipe"]["seed"] == 0
+    assert json.loads((folder / TRAINING_RECORD).read_text())["recipe"]["seed"] == 0
     assert [path.name for path in folder.parent.iterdir()] == ["t"]
 
 
@@ -259,7 +260,7 @@ def test_an_interrupted_export_leaves_the_earlier_model(exported, monkeypatch, s
         monkeypatch.setattr("transformers.PreTrainedModel.save_pretrained", stop)
     with pytest.raises(KeyboardInterrupt):
         exported(seed=1)
-    assert json.loads((folder / TRAINING_FILE).read_text())["recipe"]["seed"] == 0
+    assert json.loads((folder / TRAINING_RECORD).read_text())["recipe"]["seed"] == 0
     assert [path.name for path in folder.parent.iterdir()] == ["t"]
 
 

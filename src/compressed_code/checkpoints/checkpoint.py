@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from compressed_code.checkpoints.files.gguf_files import GgufFiles
-from compressed_code.checkpoints.files.mapped_file import MappedFile
-from compressed_code.checkpoints.files.safetensors_files import ELEMENT_BYTES, SafetensorsFiles
+from compressed_code.checkpoints.files.safetensors_files import ELEMENT_BYTES
 from compressed_code.checkpoints.files.stored import StoredTensor, TensorFiles
 from compressed_code.checkpoints.matrices.float8 import Float8Matrix
 from compressed_code.checkpoints.matrices.gguf import GgufMatrix
@@ -28,6 +27,7 @@ from compressed_code.checkpoints.matrices.matrix import (
     read_vector,
     row_blocks,
 )
+from compressed_code.checkpoints.model_files import CONFIG, local_tensors
 from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
 from compressed_code.core.errors import InputError
 
@@ -196,9 +196,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
         files = GgufFiles(path)
         return Checkpoint(path, files.config(), files, StoredQuantization())
     config = read_config(path)
-    files = sorted(file.name for file in path.iterdir())
-    tensors = SafetensorsFiles(path, files, lambda name: MappedFile(path / name))
-    return Checkpoint(path, config, tensors, read_quantization(path, config))
+    return Checkpoint(path, config, local_tensors(path), read_quantization(path, config))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -207,7 +205,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: it is missing or no JSON object.
     """
-    path = folder / "config.json"
+    path = folder / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

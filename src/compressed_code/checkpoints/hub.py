@@ -14,16 +14,15 @@ from compressed_code.checkpoints.checkpoint import Checkpoint, read_config
 from compressed_code.checkpoints.files.gguf_files import GgufFiles
 from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.remote_file import Place, RemoteFile, Transfers
-from compressed_code.checkpoints.files.safetensors_files import INDEX, SafetensorsFiles
+from compressed_code.checkpoints.files.safetensors_files import SafetensorsFiles
 from compressed_code.checkpoints.files.stored import TensorFile
+from compressed_code.checkpoints.model_files import CONFIG, SMALL_FILES
 from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import BUILD
 
 # Read whole, beside the tensors.
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
-SMALL_FILES = ("config.json", "quantize_config.json", INDEX, *TOKENIZER_FILES)
 # What a download takes besides the weights: any form of tokenizer, and the template of a chat.
 FOLDER_PATTERNS = ("*.json", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "*.jinja")
 METADATA = BUILD / "hub"
@@ -184,8 +183,8 @@ class _Repository:
         """
         from huggingface_hub import hf_hub_download
 
-        if "config.json" not in self.files:
-            raise InputError(f"{self.path}: holds no config.json")
+        if CONFIG not in self.files:
+            raise InputError(f"{self.path}: holds no {CONFIG}")
         for name in SMALL_FILES:
             if name in self.files:
                 with _one_line(self.path / name):

@@ -11,29 +11,6 @@ sample_files    write them to a file and go on after a kill
 near_ties       how many choices rounding could have turned
 """
 
-from compressed_code.code_generation.engine import write_programs
-from compressed_code.code_generation.requests import (
-    Completion,
-    Request,
-    Settings,
-    chat_ids,
-    end_ids,
-    input_ids,
-    make_requests,
-    prompt_ids,
-)
-from compressed_code.code_generation.sample_files import batch_differences, generate_to_file
+from compressed_code.code_generation.requests import Completion, Request, Settings
 
-__all__ = [
-    "Completion",
-    "Request",
-    "Settings",
-    "batch_differences",
-    "chat_ids",
-    "end_ids",
-    "generate_to_file",
-    "input_ids",
-    "make_requests",
-    "prompt_ids",
-    "write_programs",
-]
+__all__ = ["Completion", "Request", "Settings"]

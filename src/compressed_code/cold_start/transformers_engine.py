@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from compressed_code.checkpoints.model_files import weight_files
 from compressed_code.core.errors import InputError
 from compressed_code.core.quiet import quiet
 from compressed_code.models.double_precision import in_float64
 from compressed_code.models.precision import Precision
-
-WEIGHT_FILES = ("*.safetensors", "*.bin")
 
 
 def transformers_log_probabilities(
@@ -56,9 +55,7 @@ def transformers_log_probabilities(
 
 def weight_bytes(path: Path) -> int:
     """Size of a checkpoint's weight files in bytes."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(file.stat().st_size for pattern in WEIGHT_FILES for file in path.glob(pattern))
+    return sum(file.stat().st_size for file in weight_files(path))
 
 
 def _load(path: Path, offload: str, precision: Precision) -> tuple[Any, list[str], list[str]]:

@@ -73,6 +73,7 @@ def package_versions() -> dict[str, str | None]:
     return {"python": sys.version.split()[0], **{name: package_version(name) for name in names}}
 
 
+@cache
 def package_version(package: str) -> str | None:
     """The installed version of a package."""
     try:

@@ -4,7 +4,7 @@ A bad row stops with one message that names file, row and field: duplicate keys,
 values of the wrong type (a revision that YAML read as a number) never reach the code behind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,9 @@ class Record(BaseModel):
 
 
 RecordType = TypeVar("RecordType", bound=Record)
+
+Loaded = TypeVar("Loaded")
+_KEPT: dict[tuple[Callable[[Path], Any], Path], tuple[tuple[int, int] | None, Any]] = {}
 
 REMEDIES = {
     "extra_forbidden": "unknown field; remove it or correct its name",
@@ -62,6 +65,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold named rows, found {type(content).__name__}")
     return content
+
+
+def kept_while_unchanged(load: Callable[[Path], Loaded], path: Path) -> Loaded:
+    """What a loader makes of a file, made again when the file changed: rows are looked up very often."""
+    try:
+        stamp = path.stat()
+    except OSError:
+        return load(path)  # which says what is wrong
+    key, state = (load, path), (stamp.st_mtime_ns, stamp.st_size)
+    if _KEPT.get(key, (None, None))[0] != state:
+        _KEPT[key] = state, load(path)
+    return _KEPT[key][1]
 
 
 def parse_rows(record: type[RecordType], rows: Any, path: Path, prefix: str = "") -> Mapping[str, RecordType]:

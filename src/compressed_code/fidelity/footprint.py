@@ -11,15 +11,11 @@ import numpy as np
 import pandas as pd
 
 from compressed_code.checkpoints.files.gguf_files import GgufFiles
-from compressed_code.checkpoints.files.mapped_file import MappedFile
-from compressed_code.checkpoints.files.safetensors_files import SafetensorsFiles
+from compressed_code.checkpoints.model_files import RECORD, local_tensors, weight_files
 from compressed_code.core.errors import InputError
 from compressed_code.fidelity.teacher_forcing import log_probabilities
 from compressed_code.models.load import load_model
 
-# Beside the weights of a variant made here: what its weights need when they are packed.
-RECORD = "compression.json"
-WEIGHT_FILES = ("*.safetensors", "*.bin", "*.gguf")
 RATIOS = ("disk_bytes", "weight_bytes", "effective_bits", "load_seconds", "tokens_per_second")
 
 
@@ -73,8 +69,7 @@ def sizes(path: Path) -> dict[str, Any]:
         InputError: no checkpoint of safetensors or GGUF files lies there.
     """
     folder = path.parent if path.is_file() else path
-    files = [path] if path.is_file() else [file for pattern in WEIGHT_FILES for file in folder.glob(pattern)]
-    disk, (stored, parameters) = sum(file.stat().st_size for file in files), _stored(path)
+    disk, (stored, parameters) = sum(file.stat().st_size for file in weight_files(path)), _stored(path)
     needed = stored
     if (folder / RECORD).is_file():
         needed, parameters = _recorded(folder / RECORD)
@@ -99,7 +94,7 @@ def _timed(path: Path, documents: Sequence[np.ndarray], start_ids: Sequence[int]
 
 def _stored(path: Path) -> tuple[int, int]:
     """Bytes of all tensors as they are stored, and how many weights they stand for."""
-    files = GgufFiles(path) if path.is_file() else _safetensors(path)
+    files = GgufFiles(path) if path.is_file() else local_tensors(path)
     tensors = {name: files.find(name) for name in files.names}
     weights = 0
     for name, tensor in tensors.items():
@@ -109,11 +104,6 @@ def _stored(path: Path) -> tuple[int, int]:
         elif part not in ("qzeros", "scales", "g_idx", "weight_scale_inv", "inv_freq"):
             weights += int(np.prod(tensor.shape))
     return sum(tensor.length for tensor in tensors.values()), weights
-
-
-def _safetensors(folder: Path) -> SafetensorsFiles:
-    names = sorted(file.name for file in folder.iterdir())
-    return SafetensorsFiles(folder, names, lambda name: MappedFile(folder / name))
 
 
 def _recorded(file: Path) -> tuple[float, int]:

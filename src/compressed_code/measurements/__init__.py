@@ -2,3 +2,7 @@
 
 `tables` has `measure`, the one door; `subjects` says what a measurement is of; the other modules hold the measurements.
 """
+
+from compressed_code.measurements.tables import for_each, measure, measurement
+
+__all__ = ["for_each", "measure", "measurement"]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from compressed_code.checkpoints.model_files import fingerprint
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import RESULTS
 from compressed_code.fidelity.footprint import footprint as measure_footprint
 from compressed_code.fidelity.footprint import sizes
 from compressed_code.fidelity.loss_changes import document_losses
 from compressed_code.fidelity.summary import fidelity_summary
-from compressed_code.measurements.subjects.models import ModelSubject, deciding_files
+from compressed_code.measurements.subjects.models import ModelSubject
 from compressed_code.measurements.subjects.pairs import Pair, PairSubject
 from compressed_code.measurements.tables import measure, measurement
 from compressed_code.models.precision import Precision, precision_of
@@ -180,11 +181,7 @@ def _read_by(base: Path, translations: int, precision: Precision) -> Reading:
     from compressed_code.fidelity.teacher_forcing import KeepingRunner
     from compressed_code.models.load import load_model
 
-    key = (
-        translations,
-        precision,
-        *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in deciding_files(base)),
-    )
+    key = (translations, precision, str(base), *fingerprint(base).values())
     if key not in _LAST:
         _LAST.clear()  # before the next base is loaded: two large ones may not fit side by side
         vocabulary, start = _tokenizer(base), start_ids(base, "document")

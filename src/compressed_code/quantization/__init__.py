@@ -9,3 +9,9 @@ storage, record           the folder that is written, what stands beside its wei
 quantized                 the same for a caller: by name, with calibration text of the caller's own
 variants                  the variants of the registry, made once
 """
+
+from compressed_code.quantization.engine import variant, write_variant
+from compressed_code.quantization.quantized import Calibration, Quantized, quantize
+from compressed_code.quantization.record import read_record
+
+__all__ = ["Calibration", "Quantized", "quantize", "read_record", "variant", "write_variant"]

@@ -1,47 +1,27 @@
 """The model that is quantized: its weight matrices, and the rest of its folder that a variant takes over."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from compressed_code.checkpoints.checkpoint import read_config
-from compressed_code.checkpoints.files.mapped_file import MappedFile
-from compressed_code.checkpoints.files.safetensors_files import SafetensorsFiles
+from compressed_code.checkpoints.files.digests import file_digest
 from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.matrices.matrix import FLOAT_KINDS, FloatMatrix
-from compressed_code.core.errors import InputError, Unavailable
-from compressed_code.core.hashing import sha256_of_file
-from compressed_code.registry.quantizations import Quantization
-
-WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json")
-RECORD_FILE = "compression.json"
-# What a variant takes over unchanged: everything that turns text into ids and ids into text.
-COMPANIONS = (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab*",
-    "merges.txt",
-    "*.tiktoken",
-    "tekken.json",
-    "chat_template*",
-    "generation_config.json",
+from compressed_code.checkpoints.model_files import (
+    CONFIG,
+    INDEX_PATTERN,
+    RECORD,
+    WEIGHT_PATTERNS,
+    companions,
+    local_tensors,
 )
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.registry.quantizations import Quantization
 
 _LINEAR = re.compile(r"(.+\.)?layers\.\d+\..+\.weight")
 _EMBEDDINGS = re.compile(r"(.+\.)?(embed_tokens|lm_head)\.weight")
-
-
-def stored_tensors(folder: Path) -> SafetensorsFiles:
-    """The tensors of a local folder, as they are stored.
-
-    Raises:
-        InputError: no safetensors file, a broken header or index, or a truncated file.
-    """
-    names = sorted(file.name for file in folder.iterdir())
-    return SafetensorsFiles(folder, names, lambda name: MappedFile(folder / name))
 
 
 class BaseCheckpoint:
@@ -65,9 +45,9 @@ class BaseCheckpoint:
         if path.is_file():
             raise Unavailable(f"{path}: quantizing starts from a Hugging Face folder, not from a file")
         self.path, self.config = path, read_config(path)
-        if self.config.get("quantization_config") or (path / RECORD_FILE).exists():
+        if self.config.get("quantization_config") or (path / RECORD).exists():
             raise Unavailable(f"{path}: is quantized already; start from the model it was made from")
-        self._files = stored_tensors(path)
+        self._files = local_tensors(path)
         tensors = {name: self._files.find(name) for name in sorted(self._files.names)}
         matrices = {name: tensor for name, tensor in tensors.items() if len(tensor.shape) == 2}
         self.linear = {name: tensor for name, tensor in matrices.items() if _LINEAR.fullmatch(name)}
@@ -112,13 +92,11 @@ class BaseCheckpoint:
             raise InputError(f"{tensor}: holds NaN or infinity")
         return values
 
-    def companions(self) -> Iterator[Path]:
+    def companions(self) -> list[Path]:
         """Files of the folder that a variant takes over unchanged."""
-        files = {file for pattern in COMPANIONS for file in self.path.glob(pattern) if file.is_file()}
-        yield from sorted(files)
+        return companions(self.path)
 
     def fingerprint(self) -> dict[str, str]:
-        """sha256 of every file that decides what the model computes: weights, config and companions, by name."""
-        weights = {file for pattern in WEIGHT_FILES for file in self.path.glob(pattern)}
-        files = sorted({*weights, *self.companions(), self.path / "config.json"})
-        return {file.name: sha256_of_file(file) for file in files}
+        """sha256 of every file that a variant rests on: weights, config and companions, by name."""
+        files = sorted({*self.path.glob(WEIGHT_PATTERNS[0]), *self.path.glob(INDEX_PATTERN), *self.companions()})
+        return {file.name: file_digest(file) for file in sorted([*files, self.path / CONFIG])}

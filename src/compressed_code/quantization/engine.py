@@ -7,6 +7,7 @@ from typing import Any
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import VARIANTS
+from compressed_code.core.provenance import package_version
 from compressed_code.core.quiet import quiet
 from compressed_code.core.table_store import table_key
 from compressed_code.quantization.base_checkpoint import BaseCheckpoint
@@ -27,7 +28,6 @@ from compressed_code.quantization.record import (
     Provenance,
     TokenRows,
     hash_of_ids,
-    installed_version,
     name_of,
     provenance_of,
     read_record,
@@ -118,7 +118,7 @@ def _path_of(
         "quantization": _deciding_fields(quantization),
         "calibration": hash_of_ids(calibration),
         "kernel": LIBRARIES[quantization.method].kernel,
-        "packages": {name: installed_version(name) for name in sorted({library, "torch", "numpy"})},
+        "packages": {name: package_version(name) for name in sorted({library, "torch", "numpy"})},
     }
     folder = directory / table_key(ingredients)[:32]
     return folder, folder / GGUF_FILE if quantization.method == "gguf" else folder
@@ -145,7 +145,7 @@ def _write_folder(
     """Weights and everything beside them; what the record says of them."""
     weights = _solve(model, quantization, calibration)
     library = LIBRARIES[quantization.method].package
-    reason = write_folder(model, weights, folder, quantization, f"{library}:{installed_version(library)}")
+    reason = write_folder(model, weights, folder, quantization, f"{library}:{package_version(library)}")
     matrices = [
         {
             "name": name,
@@ -155,7 +155,7 @@ def _write_folder(
         }
         for name, tensor in model.chosen(quantization).items()
     ]
-    rest = [tensor for name, tensor in _stored_tensors(model).items() if name not in weights]
+    rest = [tensor for name, tensor in _all_tensors(model).items() if name not in weights]
     untouched = (sum(tensor.length * 8 for tensor in rest), sum(math.prod(tensor.shape) for tensor in rest))
     layout = "GPTQ version 1" if reason is None else f"decoded numbers, since {reason}"
     if reason is None and quantization.embeddings:
@@ -226,5 +226,5 @@ _SOLVERS: Mapping[str, Callable[[Quantization], Callable[..., QuantizedWeight]]]
 }
 
 
-def _stored_tensors(model: BaseCheckpoint) -> dict[str, Any]:
+def _all_tensors(model: BaseCheckpoint) -> dict[str, Any]:
     return {**model.linear, **model.embeddings, **model.others}

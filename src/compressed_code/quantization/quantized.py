@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from compressed_code.checkpoints.model_files import QUANTIZABLE
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.hashing import sha256_of_file
 from compressed_code.core.yaml_rows import parse_rows
 from compressed_code.models.start_contexts import start_context
-from compressed_code.quantization.base_checkpoint import COMPANIONS, WEIGHT_FILES
 from compressed_code.quantization.calibration import calibration_rows
 from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.record import Provenance, read_record
@@ -150,9 +150,8 @@ def _folder(spec: ModelSpec) -> Path:
 
     if spec.hub is None:
         return spec.checkpoint
-    wanted = ["config.json", *WEIGHT_FILES, *COMPANIONS]
     try:
-        return Path(snapshot_download(spec.hub, revision=spec.revision, allow_patterns=wanted))
+        return Path(snapshot_download(spec.hub, revision=spec.revision, allow_patterns=list(QUANTIZABLE)))
     except (OSError, ValueError) as error:  # what huggingface_hub raises descends from these
         reason = " ".join(str(error).split())[:200]
         raise Unavailable(f"{spec.hub}: cannot be downloaded ({reason}); name a local folder") from None

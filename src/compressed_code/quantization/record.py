@@ -5,13 +5,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from compressed_code.checkpoints.model_files import RECORD
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of_file
-from compressed_code.quantization.base_checkpoint import RECORD_FILE
+from compressed_code.core.provenance import package_version
 from compressed_code.quantization.methods.gptq import VERSION as GPTQ_VERSION
 from compressed_code.registry.lookup import load_registry
 from compressed_code.registry.quantizations import Quantization
@@ -72,7 +72,7 @@ _AS_A_ROW = (
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """compression.json."""
     text = json.dumps(record, indent=1, ensure_ascii=False)
-    (folder / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
+    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         InputError: there is none, as for any checkpoint that was not made here.
     """
-    file = (path.parent if path.is_file() else path) / RECORD_FILE
+    file = (path.parent if path.is_file() else path) / RECORD
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -138,7 +138,7 @@ def versions_of(method: str, packages: Sequence[str] = ()) -> dict[str, Any]:
     own = LIBRARIES[method].package
     packages = packages or [own]
     around = ("torch", "transformers", "numpy", OWN_PACKAGE)
-    versions = {name: installed_version(name) for name in dict.fromkeys([*packages, own, *around])}
+    versions = {name: package_version(name) for name in dict.fromkeys([*packages, own, *around])}
     return {
         "library": ", ".join(packages),
         "version": ", ".join(str(versions[name]) for name in packages),
@@ -178,11 +178,3 @@ def hash_of_ids(calibration: TokenRows | None) -> str | None:
         return None
     rows = [[int(token) for token in row] for row in calibration]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-
-
-def installed_version(package: str) -> str | None:
-    """Version of an installed package; `None` where it is not installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import DATA
-from compressed_code.core.yaml_rows import parse_rows, read_yaml
+from compressed_code.core.yaml_rows import kept_while_unchanged, parse_rows, read_yaml
 from compressed_code.registry.quantizations import load_quantizations
 from compressed_code.registry.specs import ModelSpec, TokenizerSpec
 
@@ -41,6 +41,10 @@ def load_registry(path: Path = REGISTRY_FILE) -> Registry:
         >>> load_registry().models["zoo-m"].label
         'Zoo M'
     """
+    return kept_while_unchanged(_read, path)
+
+
+def _read(path: Path) -> Registry:
     content = read_yaml(path)
     unknown = sorted(set(map(str, content)) - {"tokenizers", "models"})
     if unknown:

@@ -13,7 +13,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from compressed_code.core.paths import DATA
-from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
+from compressed_code.core.yaml_rows import Record, kept_while_unchanged, parse_rows, read_yaml
 
 QUANTIZATIONS_FILE = DATA / "quantizations.yml"
 
@@ -115,4 +115,8 @@ def load_quantizations(path: Path = QUANTIZATIONS_FILE) -> Mapping[str, Quantiza
         >>> load_quantizations()["gptq-3-g32-seed2"].seed
         2
     """
+    return kept_while_unchanged(_read, path)
+
+
+def _read(path: Path) -> Quantizations:
     return Quantizations(parse_rows(Quantization, read_yaml(path), path))

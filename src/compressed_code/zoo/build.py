@@ -15,9 +15,10 @@ from threading import Event
 
 import pandas as pd
 
+from compressed_code.checkpoints.model_files import TRAINING_RECORD
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import BUILD
-from compressed_code.zoo.export import TRAINING_FILE, export_model
+from compressed_code.zoo.export import export_model
 from compressed_code.zoo.recipes import ZOO_DIRECTORY, Recipe, load_recipes, lone_counterpart
 
 WORKERS = 2
@@ -104,7 +105,7 @@ def train_one(key: str, position: int = 0) -> None:
 
 def is_current(key: str, recipe: Recipe, digest: str, directory: Path = ZOO_DIRECTORY) -> bool:
     """Whether a model's folder holds the result of this recipe on these materials."""
-    file = directory / key / TRAINING_FILE
+    file = directory / key / TRAINING_RECORD
     if not file.exists():
         return False
     record = json.loads(file.read_text(encoding="utf-8"))

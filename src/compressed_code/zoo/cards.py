@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from compressed_code.zoo.export import TRAINING_FILE
+from compressed_code.checkpoints.model_files import TRAINING_RECORD
 from compressed_code.zoo.recipes import load_targets
 
 CARD = """\
@@ -62,7 +62,7 @@ def write_card(folder: Path, scores: pd.DataFrame, lone: str | None = None) -> N
         scores: data/reference/zoo-scores.csv (`measurements.zoo.zoo_scores`), of which its own rows are quoted.
         lone: of a distilled model, the one trained without a teacher, which is set beside it.
     """
-    record = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
+    record = json.loads((folder / TRAINING_RECORD).read_text(encoding="utf-8"))
     recipe, size = record.pop("recipe"), record.pop("size")
     table = scores.set_index(["model", "quantity"])
     scores, by_quantity = scores[scores["model"] == folder.name], table.loc[folder.name]

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from compressed_code.checkpoints.model_files import TRAINING_RECORD
 from compressed_code.core.errors import InputError
 from compressed_code.zoo.recipes import Recipe, Size
-
-TRAINING_FILE = "training.json"
 
 
 def export_model(
@@ -52,7 +51,7 @@ def export_model(
             "training_loss_last_50_steps": sum(tail) / len(tail),
             **digests,
         }
-        (part / TRAINING_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (part / TRAINING_RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         if folder.exists():
             shutil.rmtree(retired, ignore_errors=True)
             folder.rename(retired)

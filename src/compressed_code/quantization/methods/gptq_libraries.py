@@ -12,10 +12,11 @@ from compressed_code.checkpoints.files.safetensors_files import SafetensorsFiles
 from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.matrices.gptq import unpack
 from compressed_code.checkpoints.matrices.matrix import read_vector
+from compressed_code.checkpoints.model_files import local_tensors
 from compressed_code.checkpoints.quantization_config import GPTQ_BITS
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.quiet import quiet
-from compressed_code.quantization.base_checkpoint import BaseCheckpoint, stored_tensors
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.calibration import check_rows
 from compressed_code.quantization.methods import auto_gptq as auto_gptq_backend
 from compressed_code.quantization.methods.gptq import DAMPENING
@@ -41,7 +42,7 @@ def solve_with_gptqmodel(
     _require_rows_it_can_pack(base, quantization)
     with quiet(), one_line(base.path, "GPTQModel"), tempfile.TemporaryDirectory() as folder:
         _run_gptqmodel(base, quantization, calibration, Path(folder))
-        files = stored_tensors(Path(folder))
+        files = local_tensors(Path(folder))
         return {name: _read(files, name, quantization) for name in base.linear}
 
 
