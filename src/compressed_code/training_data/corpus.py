@@ -4,7 +4,6 @@ It is the same on every machine: it follows from data/corpus.yml, the archives i
 """
 
 import hashlib
-import itertools
 import json
 import sys
 from collections.abc import Collection, Iterable, Mapping
@@ -17,15 +16,14 @@ from tqdm import tqdm
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of
-from compressed_code.core.paths import DATA
 from compressed_code.core.table_store import DamagedTable, find_table, locked, read_table, table_key, write_table
 from compressed_code.registry.languages import PROGRAMS_DIRECTORY, load_languages, load_programs
 from compressed_code.training_data.source_files import SourceFile, read_files
 from compressed_code.training_data.sources import CORPUS_DIRECTORY, CORPUS_FILE, Source, fetch_archive, load_sources
 from compressed_code.training_data.splitting import SHORTEST, split_file
+from compressed_code.training_data.tasks import BENCHMARKS_DIRECTORY
 
 CORPUS_VERSION = 1  # to be raised when the code here, in source_files or in splitting changes what comes out
-BENCHMARKS_DIRECTORY = DATA / "benchmarks"
 HELD_OUT_SHARE = 0.05  # of the files
 HELD_OUT_FILES = 2  # at least, of every language
 
@@ -142,30 +140,6 @@ def corpus_digest(documents: Iterable[Document]) -> str:
     for document in documents:
         digest.update(json.dumps(asdict(document), sort_keys=True, ensure_ascii=False).encode() + b"\n")
     return digest.hexdigest()
-
-
-def corpus_summary(documents: Iterable[Document]) -> pd.DataFrame:
-    """One row per language and split, languages in the order of data/keywords.yml.
-
-    Returns:
-        Columns `language`, `split`, `files`, `documents`, `openings`, `bytes` (UTF-8).
-    """
-    table = pd.DataFrame(
-        {
-            "language": document.language,
-            "split": document.split,
-            "source": document.source,
-            "opening": document.opening,
-            "bytes": len(document.text.encode()),
-        }
-        for document in documents
-    )
-    grouped = table.groupby(["language", "split"])
-    summary = grouped.agg(
-        files=("source", "nunique"), documents=("source", "size"), openings=("opening", "sum"), bytes=("bytes", "sum")
-    )
-    order = itertools.product(load_languages(), ("train", "held-out"))
-    return summary.reindex([pair for pair in order if pair in summary.index]).reset_index()
 
 
 def _read_stored(directory: Path, key: str) -> list[Document] | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from compressed_code.core.atomic_files import written_whole
+from compressed_code.core.paths import DATA
 from compressed_code.training_data.task_grammar import LETTERS, Constant, TaskFamily
 from compressed_code.training_data.task_programs import (
     PREDICATES_OF_TIER,
@@ -29,6 +30,7 @@ from compressed_code.training_data.task_programs import (
     solution,
 )
 
+BENCHMARKS_DIRECTORY = DATA / "benchmarks"
 BENCHMARK_SEED = 20_240
 BENCHMARK_TASKS = 320
 _TRAINING_SHARES = {"standard": 0.45, "hard": 0.45, "ood": 0.1}
@@ -126,7 +128,7 @@ def held_out_tasks(tier: Tier, n: int, seed: int) -> Iterator[GeneratedTask]:
         yield _make_task(f"zoo-{tier}/{number}", composition, tier, rng, with_tests=True)
 
 
-def write_benchmarks(directory: Path) -> list[Path]:
+def write_benchmarks(directory: Path = BENCHMARKS_DIRECTORY) -> list[Path]:
     """Write the three held-out files `zoo-TIER.jsonl`; the same bytes on every machine."""
     paths = []
     for tier in PREDICATES_OF_TIER:

@@ -14,14 +14,13 @@ from compressed_code.core.paths import BUILD, DATA
 from compressed_code.core.table_store import table_key
 from compressed_code.registry.languages import KEYWORDS_FILE, PROGRAMS_DIRECTORY, select_languages
 from compressed_code.training_data.corpus import (
-    BENCHMARKS_DIRECTORY,
     CORPUS_VERSION,
     Document,
     corpus_digest,
     load_corpus,
 )
 from compressed_code.training_data.sources import CORPUS_FILE
-from compressed_code.training_data.tasks import training_tasks, training_text
+from compressed_code.training_data.tasks import BENCHMARKS_DIRECTORY, training_tasks, training_text
 from compressed_code.zoo.dataset import Dataset, TokenPool, build_pool
 from compressed_code.zoo.tokenizer import VOCABULARY_SIZE, save_tokenizer, train_tokenizer
 

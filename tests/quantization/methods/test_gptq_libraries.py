@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from compressed_code.__main__ import main
 from compressed_code.core.errors import InputError, Unavailable
@@ -18,6 +19,7 @@ from compressed_code.models.start_contexts import start_context
 from compressed_code.quantization import gptq_format
 from compressed_code.quantization.calibration import calibration_rows
 from compressed_code.quantization.engine import write_variant
+from compressed_code.quantization.methods.auto_gptq import shim
 from compressed_code.quantization.methods.libraries import never_zero, one_thread, without_compilation
 from compressed_code.quantization.methods.pinned_worker import SOLVERS
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
@@ -217,9 +219,22 @@ def by_gptqmodel(folder: Path):
 
 
 def by_auto_gptq(folder: Path):
-    from compressed_code.quantization.methods import auto_gptq as auto_gptq_backend
-
-    return auto_gptq_backend.load(folder)
+    """With auto-gptq's own layers, in float32."""
+    config = AutoConfig.from_pretrained(folder)
+    described = config.quantization_config
+    assert (described["quant_method"], described.get("checkpoint_format", "gptq")) == ("gptq", "gptq")
+    del config.quantization_config
+    with shim() as library:
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        tensors = load_file(folder / "model.safetensors")
+        layers = [name.removesuffix(".qweight") for name in tensors if name.endswith(".qweight")]
+        library.make_quant(model, layers, described["bits"], described["group_size"], disable_exllama=False)
+        missing, unexpected = model.load_state_dict(tensors, strict=False)
+    model.tie_weights()
+    # Its layers all have a bias, zero where the file has none; an output matrix may be the embedding.
+    missing = [name for name in missing if name.rpartition(".")[0] not in layers and name != "lm_head.weight"]
+    assert (missing, unexpected) == ([], [])
+    return model.float().eval()
 
 
 @pytest.mark.parametrize("method", ["rtn", *METHODS])

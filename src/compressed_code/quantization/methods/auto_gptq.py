@@ -13,13 +13,13 @@ from unittest.mock import patch
 import numpy as np
 
 from compressed_code.checkpoints.checkpoint import read_config
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import Unavailable
 from compressed_code.quantization.methods.libraries import never_zero
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
 from compressed_code.registry.quantizations import Quantization
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    pass
 
 
 def solve(
@@ -59,38 +59,6 @@ def solve(
         with patch.object(library, "pack_model", keep):
             wrapped.quantize(rows, batch_size=batch_size)
     return found
-
-
-def load(folder: Path) -> "PreTrainedModel":
-    """Open a checkpoint in GPTQ's version 1 format with auto-gptq's own layers, in float32.
-
-    Raises:
-        InputError: it is none, or in the version 2 format, which auto-gptq would read wrongly without noticing.
-        Unavailable: auto-gptq is not installed.
-    """
-    import torch
-    from safetensors.torch import load_file
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    described = read_config(folder).get("quantization_config") or {}
-    layout = described.get("checkpoint_format") or described.get("format") or "gptq"
-    if described.get("quant_method") != "gptq" or layout != "gptq":
-        found = layout if described.get("quant_method") == "gptq" else described.get("quant_method", "no quantization")
-        raise InputError(f"{folder / 'config.json'}: auto-gptq reads GPTQ version 1 ('gptq'), not {found!r}")
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    del config.quantization_config
-    with shim() as library:
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-        tensors = load_file(folder / "model.safetensors")
-        layers = [name.removesuffix(".qweight") for name in tensors if name.endswith(".qweight")]
-        library.make_quant(model, layers, described["bits"], described["group_size"], disable_exllama=False)
-        missing, unexpected = model.load_state_dict(tensors, strict=False)
-    model.tie_weights()
-    # Its layers all have a bias, zero where the file has none; an output matrix may be the embedding.
-    missing = [name for name in missing if name.rpartition(".")[0] not in layers and name != "lm_head.weight"]
-    if missing or unexpected:
-        raise InputError(f"{folder}: tensor {[*missing, *unexpected][0]} does not fit the model")
-    return model.float().eval()
 
 
 @contextlib.contextmanager
