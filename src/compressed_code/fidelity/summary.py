@@ -44,7 +44,7 @@ def fidelity_summary(
     ===============================  ==============================================================================
     statistic                        meaning; P is the base model, Q the candidate, all logarithms natural
     ===============================  ==============================================================================
-    perplexity_base, _candidate        exp of the mean −ln p of the actual tokens
+    perplexity_base, _candidate      exp of the mean −ln p of the actual tokens
     ln_perplexity_ratio              ln(PPL(Q) / PPL(P))
     ln_perplexity_correlation        correlation of −ln p of the actual tokens under both (no interval)
     perplexity_ratio, _difference    PPL(Q) / PPL(P), PPL(Q) − PPL(P)
@@ -53,7 +53,7 @@ def fidelity_summary(
     … kl_median_nats, … kl_min_nats  smallest: `KL_POINTS` (no interval)
     reverse_kl_mean_nats             mean of KL(Q‖P)
     js_mean_nats                     mean Jensen–Shannon divergence, 0 … ln 2
-    entropy_base_mean_nats,        mean entropy of P and of Q
+    entropy_base_mean_nats,          mean entropy of P and of Q
     entropy_candidate_mean_nats
     delta_p_mean                     mean of Δp = Q(token) − P(token) of the actual token, as a fraction, not in percent
     delta_p_rms                      √ mean Δp²
@@ -62,15 +62,18 @@ def fidelity_summary(
     flip_fraction                    they have not
     flip_right_to_wrong_fraction,    ... and the base model's was the actual token, the candidate's was, or neither was
     _wrong_to_right_, _wrong_to_wrong_
-    top_right_base_fraction,       the most probable token is the actual one
+    top_right_base_fraction,         the most probable token is the actual one
     top_right_candidate_fraction
     keyword_rank_correlation_mean    mean of Spearman's ρ of the keyword tokens over the positions that have one
     ===============================  ==============================================================================
 
     `standard_error` is over tokens, by the formulas of llama.cpp (tools/perplexity/perplexity.cpp, `kl_divergence`):
-    √((mean x² − mean² x) / (n − 1)) and its propagation. Tokens of one text, and texts of one cluster
-    (`pair.EncodedText`), are not independent, so it is too small; `low` and `high` come from a percentile bootstrap
-    that resamples whole clusters and are missing for fewer than two.
+    √((mean x² − mean² x) / (n − 1)), and for functions of means the delta method: the variance of f(mean) is about
+    f′(mean)² times that of the mean. Tokens of one text, and texts of one cluster (`pair.EncodedText`), are not
+    independent, so it is too small. `low` and `high` come from a cluster bootstrap (Cameron, Gelbach and Miller 2008,
+    Bootstrap-based improvements for inference with clustered errors, Review of Economics and Statistics 90): whole
+    clusters are drawn with replacement, every statistic is computed from the tokens of those drawn, and the bounds are
+    percentiles of what comes out; missing for fewer than two clusters.
 
     Args:
         tokens: `fidelity.token_fidelity`, several stacked if `by` tells them apart.

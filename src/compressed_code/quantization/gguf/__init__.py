@@ -1,8 +1,8 @@
 """Quantize models to llama.cpp's types on a CPU: block quantizers, mixtures of types, and the GGUF writer.
 
 writer                    a checkpoint folder as one GGUF file
-mixtures, vocabulary,     which tensor gets which type; tokenizer and config as metadata
-metadata
+tensor_types              which tensor gets which type
+tokenizer, metadata       tokenizer and config as metadata
 rows                      rows of a matrix as bytes of any type
 k_types                   the K types, in numpy
 scale_search              the searches for scales they are made of
