@@ -172,39 +172,56 @@ def _parse_json(file: _TokenizerFile) -> dict:
 
 def _read_huggingface(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
     parsed = _parse_json(file)
-    model, added = parsed["model"], {token["id"]: token["content"] for token in parsed.get("added_tokens") or []}
-    vocab = model["vocab"]
-    texts = dict(enumerate(text for text, _ in vocab)) if isinstance(vocab, list) else {i: t for t, i in vocab.items()}
-    added = {token_id: text for token_id, text in added.items() if token_id < (spec.entries or token_id + 1)}
+    texts, added = _pieces(parsed["model"]["vocab"]), _added_tokens(parsed, spec)
+    _require_sensible([*texts, *added])
     decode = _piece_decoder(parsed)
-    ids = [*texts, *added]
+    tokens = [decode(texts[token_id]) if token_id in texts else None for token_id in range(1 + max([*texts, *added]))]
+    for token_id, text in added.items():  # a control token is its text, whatever the alphabet of the others
+        tokens[token_id] = text.encode()
+    return Vocabulary(tuple(tokens), frozenset(added), _merge_ranks(parsed["model"]), _encoder(file))
+
+
+def _pieces(vocab: dict[str, int] | list) -> dict[int, str]:
+    """Id → piece. BPE keeps a mapping from piece to id, Unigram a list of (piece, score) in the order of ids."""
+    return dict(enumerate(text for text, _ in vocab)) if isinstance(vocab, list) else {i: t for t, i in vocab.items()}
+
+
+def _added_tokens(parsed: dict, spec: TokenizerSpec) -> dict[int, str]:
+    """Id → text of the tokens that are no pieces. A file may go on to tokens of later models: `entries` ends it."""
+    added = {token["id"]: token["content"] for token in parsed.get("added_tokens") or []}
+    return {token_id: text for token_id, text in added.items() if token_id < (spec.entries or token_id + 1)}
+
+
+def _require_sensible(ids: list) -> None:
+    """Ids are places in a list that is made: a broken file must not ask for a huge one."""
     if not all(isinstance(token_id, int) and 0 <= token_id < LARGEST_VOCABULARY for token_id in ids):
         raise ValueError(f"ids must be whole numbers from 0 to {LARGEST_VOCABULARY:,}")
-    size = 1 + max(ids)
-    tokens = [decode(texts[token_id]) if token_id in texts else None for token_id in range(size)]
-    for token_id, text in added.items():
-        tokens[token_id] = text.encode()
-    merged = (
-        "".join(merge) if isinstance(merge, list) else merge.replace(" ", "") for merge in model.get("merges") or []
-    )
-    by_text = vocab if isinstance(vocab, dict) else {}
-    ranks = _rank_in_order(by_text[text] for text in merged if text in by_text)
+
+
+def _merge_ranks(model: dict) -> dict[int, int]:
+    """Id → place of the merge that makes it. Merges are pairs, in older files two pieces with a blank between."""
+    by_text = model["vocab"] if isinstance(model["vocab"], dict) else {}
+    merges = model.get("merges") or []
+    merged = ("".join(merge) if isinstance(merge, list) else merge.replace(" ", "") for merge in merges)
+    return _rank_in_order(by_text[text] for text in merged if text in by_text)
+
+
+def _encoder(file: _TokenizerFile) -> Callable[[str], list[int]]:
+    """Text → ids, by the tokenizers library, which is loaded for the first text."""
 
     @cache
-    def encoder():  # noqa: ANN202
+    def tokenizer():  # noqa: ANN202
         from tokenizers import Tokenizer
 
         if not file.encodable:
             raise Unavailable(
                 f"{file.origin}: a vocabulary without the rule that cuts text; name its original tokenizer"
             )
-        tokenizer = Tokenizer.from_str(file.content.decode())
-        tokenizer.encode_special_tokens = True  # a control token's name inside a text is text
-        return tokenizer
+        opened = Tokenizer.from_str(file.content.decode())
+        opened.encode_special_tokens = True  # a control token's name inside a text is text
+        return opened
 
-    return Vocabulary(
-        tuple(tokens), frozenset(added), ranks, lambda text: encoder().encode(text, add_special_tokens=False).ids
-    )
+    return lambda text: tokenizer().encode(text, add_special_tokens=False).ids
 
 
 def _piece_decoder(parsed: dict) -> Callable[[str], bytes]:
