@@ -480,7 +480,7 @@ def test_a_gguf_file_on_a_hub_in_every_context(tmp_path, serve, store, monkeypat
         fetched = sorted(hub.ranges("m.gguf"))
         assert all(before[1] <= after[0] for before, after in pairwise(fetched))
     hub.asked.clear()
-    tokens = models.with_tokens(table, Registry({}, {}))
+    tokens = models.with_tokens(table, registry=Registry({}, {}))
     assert not hub.asked  # the tokenizer was kept with the context
     assert tokens["bytes"].tolist()[:6] == [b"x", b"<s>", b"</s>", b"\n", b" ", b"word0"]
 

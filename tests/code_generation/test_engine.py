@@ -149,7 +149,7 @@ def test_near_ties_are_decided_as_at_batch_1(size):
     assert sum(part.rechecked for part in written.values()) > len(requests)
 
 
-def test_without_strict_mode_the_batch_changes_programs_and_the_difference_is_counted():
+def test_without_batch_invariance_the_batch_changes_programs_and_the_difference_is_counted():
     """The opposite of the test above; it shows that the near-ties are near enough to matter."""
     model, requests = with_near_ties(1e-7), some_requests(70, 24)
     loose = Settings(max_tokens=12, batch_invariant=False)
@@ -158,8 +158,8 @@ def test_without_strict_mode_the_batch_changes_programs_and_the_difference_is_co
     assert table["programs"].tolist() == [70, 70, 70]
     assert table["differing"].iloc[0] == 0
     assert table["differing"].iloc[2] > 0
-    strict = batch_differences(model, VOCABULARY, requests, replace(loose, strict=True), (1, 64))
-    assert strict["differing"].tolist() == [0, 0]
+    invariant = batch_differences(model, VOCABULARY, requests, replace(loose, batch_invariant=True), (1, 64))
+    assert invariant["differing"].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_near_ties_are_those_of_the_logits_at_batch_1(options, expected):
     assert fewest in expected and most in expected
 
 
-def test_without_strict_mode_near_ties_are_counted_as_well():
+def test_without_batch_invariance_near_ties_are_counted_as_well():
     requests = some_requests(30, 12)
     exact = run(with_near_ties(0.0), requests, max_tokens=10, batch_invariant=False)
     assert all(part.near_ties == 10 for part in exact.values())  # every token has an equal twin
@@ -408,7 +408,7 @@ def test_numbers_that_are_not_finite_are_named():
         run(model, some_requests(1))
 
 
-def test_strict_mode_refuses_other_precisions():
+def test_batch_invariance_refuses_other_precisions():
     with pytest.raises(InputError, match="float32"):
         run(tiny("llama").to(torch.bfloat16), some_requests(1))
     assert len(run(tiny("llama").to(torch.bfloat16), some_requests(3), batch_invariant=False, max_tokens=3)) == 3

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from compressed_code.__main__ import main
+from helpers.__main__ import main as notebooks_main
 from compressed_code.charts.style import PALETTE, series_style, use_style
 from compressed_code.core import table_store as store
 from compressed_code.core.errors import InputError
@@ -152,9 +152,9 @@ def test_the_way_back_names_tables_models_packages_machine_and_commit(tmp_path):
 
 
 def test_a_name_without_a_way_back_is_one_line(tmp_path, capsys):
-    assert main(["trace", str(tmp_path / "09-none.svg")]) == 2
+    assert notebooks_main(["trace", str(tmp_path / "09-none.svg")]) == 2
     save_table(DATA, "09-old", directory=tmp_path)  # rests on no measured table
-    assert main(["trace", str(tmp_path / "09-old")]) == 2
+    assert notebooks_main(["trace", str(tmp_path / "09-old")]) == 2
     absent, unknown = capsys.readouterr().err.splitlines()
     assert "no such figure" in absent and "09-tables.json: no such file" in unknown
 

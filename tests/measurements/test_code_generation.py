@@ -59,7 +59,7 @@ def test_the_batch_changes_no_program_of_the_zoo(tmp_path):
     vocabulary = open_tokenizer(TokenizerSpec(key="zoo-s", label="zoo-s", path=str(path)))
     model = load_model(path)
     given = input_ids(tasks, path, vocabulary.encode, chat=False, context="document")
-    settings = Settings(max_tokens=120, stop=STOP_SEQUENCES, end_ids=end_ids(model, path), strict=True)
+    settings = Settings(max_tokens=120, stop=STOP_SEQUENCES, end_ids=end_ids(model, path), batch_invariant=True)
     requests = make_requests(given)
     written = {
         batch: {
@@ -127,7 +127,7 @@ def test_programs_of_another_model_that_ran_before_do_not_run_again(benchmark, t
     assert ran == 0 and ran_alone == tables["zoo-l", "one"][1] >= 8  # four solutions, four stubs, other programs
 
 
-def test_batch_noise_in_strict_mode_is_none(benchmark, tmp_path):
+def test_batch_noise_with_batch_invariance_is_none(benchmark, tmp_path):
     options = {"benchmark": str(benchmark), "max_tokens": 20, "directory": tmp_path / "results"}
     table = measure(batch_noise, ["zoo-xs"], batch_invariant=True, batches=[1, 4], **options)
     assert table[["batch", "programs", "differing"]].to_numpy().tolist() == [[1, 4, 0], [4, 4, 0]]

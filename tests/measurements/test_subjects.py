@@ -41,7 +41,7 @@ IDLE = [
 
 
 def _fields(folder: Path) -> dict:
-    fields = [dict(kind.key_fields(find_model(str(folder), NOTHING))) for kind in (ModelSubject(), CheckpointSubject())]
+    fields = [dict(kind.key_fields(find_model(str(folder), NOTHING), NOTHING)) for kind in (ModelSubject(), CheckpointSubject())]
     assert fields[0] == fields[1]
     return fields[0]
 
@@ -78,7 +78,7 @@ def test_keys_of_the_zoo_are_those_of_stored_tables():
     spec = load_registry().models["zoo-xs"]
     names = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
     plain = {name: hashlib.sha256((spec.location / name).read_bytes()).hexdigest() for name in names}
-    assert ModelSubject().key_fields(spec) == plain
+    assert ModelSubject().key_fields(spec, NOTHING) == plain
 
 
 def test_another_models_numbers_are_never_given(tmp_path):
@@ -115,10 +115,10 @@ def test_a_folder_with_one_gguf_file_stands_for_it(tmp_path):
     (tmp_path / "model.gguf").write_text("x")
     (tmp_path / "compression.json").write_text("{}")
     spec = find_model(str(tmp_path), NOTHING)
-    assert ModelSubject().open(spec) == tmp_path / "model.gguf"
+    assert ModelSubject().open(spec, NOTHING) == tmp_path / "model.gguf"
     assert _fields(tmp_path) == _fields(tmp_path / "model.gguf")
     (tmp_path / "config.json").write_text("{}")
-    assert ModelSubject().open(spec) == tmp_path
+    assert ModelSubject().open(spec, NOTHING) == tmp_path
 
 
 # --- digests that are remembered -------------------------------------------------------------------------------------

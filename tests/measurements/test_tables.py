@@ -18,6 +18,7 @@ from compressed_code.measurements.tables import fingerprint, for_each, measure, 
 from compressed_code.measurements.tokenizers import vocabulary
 from compressed_code.registry.lookup import Registry
 from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.files import open_tokenizer
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_default_that_is_said_hits_and_a_default_that_changed_misses(counted, 
 
 def test_parameters_handed_on_have_the_defaults_of_what_is_used():
     assert executions.parameters({"samples": 3}) == {**generations.parameters({}), "samples": 3}
-    with pytest.raises(TypeError, match="generations has no parameter sample; it has benchmark, samples"):
+    with pytest.raises(TypeError, match="executions has no parameter sample; it has benchmark, samples"):
         executions.parameters({"sample": 3})
 
 
@@ -140,21 +141,24 @@ def test_what_a_measurement_reads_for_itself_is_not_noted(counted, tokenizer_jso
     registry = registry_with(tokenizer_json)
 
     @measurement(version=1, subject=TokenizerSubject(), uses=[counted])
-    def doubled(tokenizer):
-        return measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry)[["size"]] * 2
+    def doubled(tokenizer, sizes):
+        return sizes * 2
 
     for _ in range(2):
         monkeypatch.setattr(store, "_READ", {})
-        measure(doubled, ["tiny"], directory=tmp_path / "r", registry=registry)
+        table = measure(doubled, "tiny", directory=tmp_path / "r", registry=registry, factor=3)
         assert [table.measurement for table in tables_read()] == ["doubled"]
+    assert table["size"].tolist() == [2 * 3 * len(open_tokenizer(registry.tokenizers["tiny"]))]
+    # What it used is stored beside it, and nowhere else.
+    assert len(list((tmp_path / "r" / "sizes").glob("*.parquet"))) == 1
 
 
 def test_what_cannot_be_had_is_left_out_by_name(counted, tokenizer_json, tmp_path, capsys):
     class Gap(TokenizerSubject):
-        def open(self, spec):
+        def open(self, spec, registry):
             if spec.key == "gone":
                 raise Unavailable("gone: no hub in reach")
-            return super().open(spec)
+            return super().open(spec, registry)
 
     tiny = registry_with(tokenizer_json).tokenizers["tiny"]
     registry = Registry({"tiny": tiny, "gone": tiny.model_copy(update={"key": "gone", "pattern": "x"})}, {})

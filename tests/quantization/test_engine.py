@@ -335,9 +335,9 @@ def test_content_decides_where_a_variant_lies(tmp_path, llama):
 def test_what_an_earlier_format_made_is_never_taken_for_the_present_one(llama, monkeypatch):
     """Packing, records or numbers may have changed between them: every variant is made anew."""
     rows = [row(method="rtn", bits=bits, group_size=size) for bits in (3, 4, 6) for size in (None, 8, 16, 32)]
-    now = [compression._place(llama, quantization, None, Path("variants"))[0] for quantization in rows]
+    now = [compression._path_of(llama, quantization, None, Path("variants"))[0] for quantization in rows]
     monkeypatch.setattr(compression, "FORMAT_VERSION", compression.FORMAT_VERSION - 1)
-    before = [compression._place(llama, quantization, None, Path("variants"))[0] for quantization in rows]
+    before = [compression._path_of(llama, quantization, None, Path("variants"))[0] for quantization in rows]
     assert len({*now, *before}) == 2 * len(rows)
 
 
@@ -478,13 +478,13 @@ def test_the_command_quantizes_a_real_model(tmp_path, shared_data, capsys):
             ("--method", "gptq", "--bits", "4", "--calibration-source", "random", "--seed", "-1"),
             "seed: .*or equal to 0",
         ),
-        (("--method", "rtn", "--bits", "4", "--seed", "-1"), "seed: .*or equal to 0"),
+        (("--method", "rtn", "--bits", "4", "--seed", "-1"), "seed has no effect with the method rtn"),
         (
             ("--method", "gptq", "--bits", "4", "--calibration-source", "self", "--seed", str(2**63)),
             "seed: .*less than",
         ),
         (("--method", "rtn", "--bits", "4", "--seed", "1"), "seed has no effect with the method rtn"),
-        (("--method", "hqq", "--bits", "4", "--calibration-rows", "8"), "calibration_rows has no effect"),
+        (("--method", "hqq", "--bits", "4", "--calibration-rows", "8"), "calibration-rows has no effect"),
         (("--method", "torchao", "--bits", "4", "--calibration-length", "8"), "looks at no text"),
         (
             ("--method", "gguf", "--type", "Q4_K_M", "--group-size", "32"),

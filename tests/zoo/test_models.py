@@ -31,7 +31,7 @@ def test_every_recipe_has_its_folder_its_registry_row_and_its_scores():
         assert record["recipe"] == recipe.model_dump() and record["size"] == SIZES[recipe.size].model_dump()
         assert rows[key].location == ZOO_DIRECTORY / key
         assert rows[key].parameters == record["parameters"]
-        assert rows[key].parent == (recipe.start or recipe.teacher)
+        assert rows[key].base_model == (recipe.start or recipe.teacher)
 
 
 def test_the_zoo_is_small():

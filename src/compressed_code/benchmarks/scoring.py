@@ -95,7 +95,7 @@ def score(
         >>> solutions = [(task.task_id, task.canonical_solution) for task in load_benchmark("zoo-ood")]
         >>> right = pd.DataFrame(solutions, columns=["task_id", "completion"])
         >>> score(right, "zoo-ood", [1]).pass_rates[["k", "value", "tasks"]].values.tolist()
-        [[1.0, 1.0, 80.0]]
+        [[1.0, 1.0, 320.0]]
     """
     tasks = load_benchmark(benchmark)
     answers = _of_table(samples, tasks) if isinstance(samples, pd.DataFrame) else read_samples(Path(samples), tasks)
@@ -103,7 +103,7 @@ def score(
     missing = missing_tasks(tasks, answers)
     if missing and not partial:
         few = f"{len(missing)} of {len(tasks)} tasks have no sample ({named(missing)})"
-        raise InputError(f"{called}: {few}; add them, or score the others alone (partial)")
+        raise InputError(f"{called}: {few}; add them, or score the others with partial (on the command line: --partial)")
     answered = [task for task in tasks if task.task_id not in set(missing)]
     limits = Limits(cpu_seconds=seconds, wall_seconds=10 * seconds)
     with Sandbox(isolation, workers, limits, packages) as sandbox:

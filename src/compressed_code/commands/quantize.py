@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from compressed_code.quantization.quantized import Calibration
 
 HELP = "Write a quantized variant of a model as an ordinary checkpoint folder, with compression.json beside it."
-CALIBRATION_LENGTH = 256  # tokens in a row
+CALIBRATION_ROWS, CALIBRATION_LENGTH = 64, 256  # rows, tokens in a row
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -44,7 +44,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         choices=("random", "self"),
         help="in place of files: random tokens, or the model's own text",
     )
-    command.add_argument("--calibration-rows", type=int, default=64, metavar="N", help="default: 64")
+    command.add_argument("--calibration-rows", type=int, default=CALIBRATION_ROWS, metavar="N", help="default: 64")
     command.add_argument(
         "--calibration-length", type=int, default=CALIBRATION_LENGTH, metavar="N", help="tokens in a row; default: 256"
     )
@@ -87,6 +87,9 @@ def _calibration(options: argparse.Namespace) -> "Calibration | None":
     if options.method not in CALIBRATED:
         if given or options.calibration_length != CALIBRATION_LENGTH:
             raise InputError(f"--method {options.method} looks at no text; leave the calibration out")
+        idle = {"seed": options.seed, "calibration-rows": options.calibration_rows - CALIBRATION_ROWS}
+        for name in (name for name, value in idle.items() if value):
+            raise InputError(f"--{name} has no effect with the method {options.method}; leave it out")
         return None
     source = options.calibration_source or options.calibration
     return Calibration(source, options.calibration_rows, options.calibration_length, options.seed)

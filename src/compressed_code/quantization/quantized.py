@@ -16,7 +16,7 @@ from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.record import Provenance, read_record
 from compressed_code.registry.lookup import Registry, find_model, load_registry
 from compressed_code.registry.quantizations import CALIBRATED, Quantization
-from compressed_code.registry.specs import ModelSpec
+from compressed_code.registry.specs import ModelSpec, TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def quantize(
     base, rows, provenance = _folder(spec), None, Provenance(model)
     if calibration is not None:
         tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else base
-        rows, provenance = _calibrated(model, base, open_tokenizer(tokenizer), row, calibration)
+        rows, provenance = _calibrated(model, base, tokenizer, row, calibration)
     path = write_variant(base, row, out, rows, provenance=provenance)
     return Quantized(path, read_record(path))
 
@@ -133,6 +133,8 @@ def quantize(
 def _row(method: str, given: dict[str, Any], calibration: Calibration | None) -> Quantization:
     """The row that the arguments describe."""
     fields = {"label": method, "method": method, **{name: value for name, value in given.items() if value is not None}}
+    if method == "gguf" and "type" in fields:  # llama.cpp takes them in any case
+        fields["type"] = fields["type"].upper()
     if method in CALIBRATED:
         if calibration is None:
             raise InputError(f"{method} needs text to look at: name files, or one of {', '.join(DRAWN)}")
@@ -158,11 +160,13 @@ def _folder(spec: ModelSpec) -> Path:
 
 
 def _calibrated(
-    model: str, base: Path, vocabulary: Any, row: Quantization, calibration: Calibration
+    model: str, base: Path, tokenizer: Path | TokenizerSpec, row: Quantization, calibration: Calibration
 ) -> tuple[Sequence[Sequence[int]], Provenance]:
     """Rows of ids, and where they come from."""
     if calibration.length < 1:
         raise InputError(f"calibration: a row of {calibration.length} tokens: needs at least 1")
+    texts = [] if calibration.source in DRAWN else [_text(file) for file in calibration.source]
+    vocabulary = open_tokenizer(tokenizer)
     shape = {"rows": calibration.rows, "length": calibration.length, "seed": calibration.seed}
     again = _command(model, row, calibration)
     if calibration.source == "random":
@@ -172,7 +176,7 @@ def _calibrated(
         start = start_context(base, "document").ids
         rows = calibration_rows("self", model=base, start=start, **shape)
         return rows, Provenance(model, "self", regenerate=again)
-    documents = _pieces([vocabulary.encode(_text(file)) for file in calibration.source], calibration.length)
+    documents = _pieces([vocabulary.encode(text) for text in texts], calibration.length)
     files = {str(file): sha256_of_file(file) for file in calibration.source}
     rows = calibration_rows("corpus", documents=documents, start=start_context(base, "document").ids, **shape)
     names = ", ".join(Path(file).name for file in calibration.source)
