@@ -103,7 +103,9 @@ def score(
     missing = missing_tasks(tasks, answers)
     if missing and not partial:
         few = f"{len(missing)} of {len(tasks)} tasks have no sample ({named(missing)})"
-        raise InputError(f"{called}: {few}; add them, or score the others with partial (on the command line: --partial)")
+        raise InputError(
+            f"{called}: {few}; add them, or score the others with partial (on the command line: --partial)"
+        )
     answered = [task for task in tasks if task.task_id not in set(missing)]
     limits = Limits(cpu_seconds=seconds, wall_seconds=10 * seconds)
     with Sandbox(isolation, workers, limits, packages) as sandbox:

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
 
     texts = _read_texts(options.text, options.language)
     registry, names = load_registry(), (options.base, options.candidate)
-    paths = [ModelSubject().open(find_model(name, registry)) for name in names]
+    paths = [ModelSubject().open(find_model(name, registry), registry) for name in names]
     vocabularies = [_open_vocabulary(name) for name in names]
     if options.tokenizer is not None:
         vocabularies = _with_tokenizer(options.tokenizer, names, vocabularies, by_bytes=options.bytes)
