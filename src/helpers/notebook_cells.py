@@ -29,8 +29,8 @@ def names_of(code: str) -> tuple[set[str], set[str]]:
     counts where the function is defined. Changing an object in place (`table["x"] = 1`) needs its name and binds none.
 
     Example:
-        >>> names_of("import math\\nx = [y + z for z in range(3)]")
-        ({'math', 'x'}, {'y'})
+        >>> [sorted(names) for names in names_of("import math\\nx = [y + z for z in range(3)]")]
+        [['math', 'x'], ['y']]
     """
     bound: set[str] = set()
     needed: set[str] = set()

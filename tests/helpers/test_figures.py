@@ -6,13 +6,13 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from helpers.__main__ import main as notebooks_main
 from compressed_code.charts.style import PALETTE, series_style, use_style
 from compressed_code.core import table_store as store
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import ROOT, VARIANTS
 from compressed_code.core.table_store import TableRead, note_read, short_key, write_table
 from helpers import figure_origins as origins
+from helpers.__main__ import main as notebooks_main
 from helpers.figure_origins import read_origin, read_provenance_of
 from helpers.figures import beside_boundary, read_texts, save_figure, save_table, write_gallery
 from helpers.trace import trace

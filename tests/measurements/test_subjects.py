@@ -41,7 +41,10 @@ IDLE = [
 
 
 def _fields(folder: Path) -> dict:
-    fields = [dict(kind.key_fields(find_model(str(folder), NOTHING), NOTHING)) for kind in (ModelSubject(), CheckpointSubject())]
+    fields = [
+        dict(kind.key_fields(find_model(str(folder), NOTHING), NOTHING))
+        for kind in (ModelSubject(), CheckpointSubject())
+    ]
     assert fields[0] == fields[1]
     return fields[0]
 
@@ -220,7 +223,7 @@ def test_several_processes_at_once(tmp_path):
     file.write_bytes(bytes(1 << 16))
     program = f"""
 from pathlib import Path
-from compressed_code.checkpoints.checkpoint import digests
+from compressed_code.checkpoints.files import digests
 digests.SMALL, digests.SETTLED = 0, -(10**9)
 file, notes = Path({str(file)!r}), Path({str(notes)!r})
 found = set()

@@ -359,7 +359,9 @@ def test_our_own_modules_give_documents_that_start_at_definitions():
         for document in documents[1:]:
             first_code = next(line for line in document.splitlines() if line and not line.startswith("#"))
             assert (
-                first_code.startswith(("def ", "class ", "@", "if ", "from ", "import ", '"""')) or "=" in first_code or ":" in first_code
+                first_code.startswith(("def ", "class ", "@", "if ", "from ", "import ", '"""'))
+                or "=" in first_code
+                or ":" in first_code
             )
 
 

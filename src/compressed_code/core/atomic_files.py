@@ -15,8 +15,14 @@ def written_whole(path: Path) -> Iterator[Path]:
     The folder is made. Several processes may write the same path at once; the last one to end stays.
 
     Example:
-        >>> with written_whole(Path("table.csv")) as part:  # doctest: +SKIP
-        ...     part.write_text("a,b\\n")
+        >>> import tempfile
+        >>> table = Path(tempfile.mkdtemp()) / "table.csv"
+        >>> with written_whole(table) as part:
+        ...     _ = part.write_text("a,b")
+        ...     table.exists()
+        False
+        >>> table.read_text()
+        'a,b'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -193,7 +193,7 @@ def generate(
     Example:
         >>> programs = generate("zoo-xs", "zoo-ood", max_tokens=8)
         >>> programs[["model", "task_id"]].head(1).values.tolist()
-        [['zoo-xs', 'Zoo/ood/0']]
+        [['zoo-xs', 'zoo-ood/0']]
     """
     settings = {"samples": samples, "temperature": temperature, "max_tokens": max_tokens, "seed": seed}
     settings |= {"benchmark": benchmark, "stop": None if stop is None else list(stop)}

@@ -163,7 +163,7 @@ def measure(
     Example:
         >>> from compressed_code.measurements.fidelity import stored_size
         >>> measure(stored_size, "zoo-m")[["model", "parameters"]].values.tolist()
-        [['zoo-m', 1006720]]
+        [['zoo-m', 1053824]]
     """
     registry = registry or load_registry()
     names = [subjects] if isinstance(subjects, str) else list(dict.fromkeys(subjects))

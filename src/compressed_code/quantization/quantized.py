@@ -112,7 +112,7 @@ def quantize(
         >>> import tempfile
         >>> quantized = quantize("zoo-xs", "rtn", Path(tempfile.mkdtemp()) / "zoo-xs-4-bit", bits=4, group_size=8)
         >>> quantized.table()[["method", "bits_quantized"]].values.tolist()
-        [['rtn', 9.0]]
+        [['rtn', 6.5]]
     """
     registry, out = registry or load_registry(), Path(out)
     spec = find_model(model, registry)

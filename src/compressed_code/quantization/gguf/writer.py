@@ -70,7 +70,12 @@ def write_gguf(base: Path, destination: Path, type_name: str) -> None:
             written.
 
     Example:
-        >>> write_gguf(Path("build/zoo/zoo-m"), Path("zoo-m.Q4_K_M.gguf"), "Q4_K_M")  # doctest: +SKIP
+        >>> import tempfile
+        >>> from compressed_code.registry import load_registry
+        >>> file = Path(tempfile.mkdtemp()) / "zoo-m.gguf"
+        >>> write_gguf(load_registry().models["zoo-m"].location, file, "Q8_0")
+        >>> file.read_bytes()[:4]
+        b'GGUF'
     """
     from gguf import GGUFWriter
 
