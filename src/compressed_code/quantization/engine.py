@@ -17,8 +17,8 @@ from compressed_code.quantization.methods.hqq_torchao_bitsandbytes import (
     hqq_quantizer,
     torchao_quantizer,
 )
-from compressed_code.quantization.methods.libraries import one_line, one_thread
-from compressed_code.quantization.methods.pinned import LIBRARY_SOLVERS, solve_pinned
+from compressed_code.quantization.methods.library_quirks import one_line, one_thread
+from compressed_code.quantization.methods.pinned_process import LIBRARY_SOLVERS, solve_pinned
 from compressed_code.quantization.methods.quantized_matrix import QuantizedWeight
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 from compressed_code.quantization.record import (

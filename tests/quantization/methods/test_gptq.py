@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from compressed_code.core.errors import InputError
 from compressed_code.quantization.methods.gptq import BLOCK, DAMPENING, error_feedback, gptq
-from compressed_code.quantization.methods.libraries import never_zero, without_compilation
+from compressed_code.quantization.methods.library_quirks import never_zero, without_compilation
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 
 

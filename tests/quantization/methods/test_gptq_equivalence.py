@@ -18,7 +18,7 @@ from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.calibration import rows_of_documents
 from compressed_code.quantization.methods.gptq_layers import solve_with_gptq
 from compressed_code.quantization.methods.gptq_libraries import solve_with_gptqmodel
-from compressed_code.quantization.methods.libraries import one_thread
+from compressed_code.quantization.methods.library_quirks import one_thread
 from compressed_code.registry.quantizations import load_quantizations
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer

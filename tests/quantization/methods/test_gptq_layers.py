@@ -14,6 +14,7 @@ from compressed_code.quantization.methods.gptq import error_feedback, gptq
 from compressed_code.quantization.methods.gptq_layers import solve_with_gptq
 from compressed_code.quantization.record import read_record
 from compressed_code.registry.quantizations import Quantization, load_quantizations
+from tiny_models import save_tiny
 
 FAMILIES = ["llama", "qwen2", "gemma2", "olmo2", "gpt_neox"]
 
@@ -23,31 +24,15 @@ def row(bits: int, group_size: int | None = None, **fields) -> Quantization:
     return Quantization(**{**described, "calibration": "random", **fields})
 
 
-def build(folder, family: str):
-    """A small model with random weights, large enough that layers differ."""
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    torch.manual_seed(0)
-    config = AutoConfig.for_model(
-        family,
-        vocab_size=60,
-        hidden_size=32,
-        intermediate_size=88,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=16,
-        max_position_embeddings=32,
-        initializer_range=0.1,
-        pad_token_id=0,
-    )
-    AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(folder)
-    return folder
+SIZES = {
+    **{"vocab_size": 60, "intermediate_size": 88, "num_attention_heads": 2, "head_dim": 16},
+    **{"max_position_embeddings": 32, "pad_token_id": 0},
+}
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    return {family: build(tmp_path_factory.mktemp(family), family) for family in FAMILIES}
+    return {family: save_tiny(tmp_path_factory.mktemp(family), family, **SIZES) for family in FAMILIES}
 
 
 @pytest.fixture(scope="module")

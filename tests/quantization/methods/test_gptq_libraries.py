@@ -20,7 +20,7 @@ from compressed_code.quantization import gptq_format
 from compressed_code.quantization.calibration import calibration_rows
 from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.methods.auto_gptq import shim
-from compressed_code.quantization.methods.libraries import never_zero, one_thread, without_compilation
+from compressed_code.quantization.methods.library_quirks import never_zero, one_thread, without_compilation
 from compressed_code.quantization.methods.pinned_worker import SOLVERS
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 from compressed_code.quantization.record import read_record

@@ -14,7 +14,7 @@ import numpy as np
 
 from compressed_code.checkpoints.checkpoint import read_config
 from compressed_code.core.errors import Unavailable
-from compressed_code.quantization.methods.libraries import never_zero
+from compressed_code.quantization.methods.library_quirks import never_zero
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
 from compressed_code.registry.quantizations import Quantization
 

@@ -1,4 +1,4 @@
-"""GPTQ by a library: GPTQModel, or auto-gptq behind its shim. `pinned` runs them in a process of their own.
+"""GPTQ by a library: GPTQModel, or auto-gptq behind its shim. `pinned_process` runs them in a process of their own.
 
 Both run with the settings of our own `gptq`: no reordering of columns, dampening of the paper, blocks in order.
 """
@@ -20,7 +20,7 @@ from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.calibration import check_rows
 from compressed_code.quantization.methods import auto_gptq as auto_gptq_backend
 from compressed_code.quantization.methods.gptq import DAMPENING
-from compressed_code.quantization.methods.libraries import never_zero, one_line, without_compilation
+from compressed_code.quantization.methods.library_quirks import never_zero, one_line, without_compilation
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
 from compressed_code.quantization.record import TokenRows
 from compressed_code.registry.quantizations import Quantization

@@ -1,4 +1,4 @@
-"""The process of `pinned`: this module, run with a folder as its argument, does the job in the folder."""
+"""The process of `pinned_process`: this module, run with a folder as its argument, does the job in the folder."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from compressed_code.core.errors import InputError
 from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.methods.gptq_libraries import solve_with_auto_gptq, solve_with_gptqmodel
-from compressed_code.quantization.methods.pinned import JOB, write_answer, write_failure
+from compressed_code.quantization.methods.pinned_process import JOB, write_answer, write_failure
 from compressed_code.registry.quantizations import Quantization
 
 SOLVERS = {"gptqmodel": solve_with_gptqmodel, "auto-gptq": solve_with_auto_gptq}

@@ -15,7 +15,7 @@ from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import ROOT
 from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.engine import write_variant
-from compressed_code.quantization.methods import pinned
+from compressed_code.quantization.methods import pinned_process
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix
 from compressed_code.quantization.record import read_record
 from compressed_code.registry.quantizations import Quantization
@@ -79,22 +79,22 @@ def script(monkeypatch, tmp_path, text: str) -> None:
     """Let a program of ours take the place of the worker."""
     package = tmp_path / "worker.py"
     package.write_text(text)
-    monkeypatch.setattr(pinned, "WORKER", (str(package),))
+    monkeypatch.setattr(pinned_process, "WORKER", (str(package),))
 
 
 def test_an_answer_comes_back_as_it_was(monkeypatch, tmp_path, calibration):
     program = "import sys; from pathlib import Path; import numpy as np\n"
-    program += "from compressed_code.quantization.methods import pinned\n"
+    program += "from compressed_code.quantization.methods import pinned_process\n"
     program += "from compressed_code.quantization.base_checkpoint import BaseCheckpoint\n"
     program += "from compressed_code.quantization.methods.round_to_nearest import round_to_nearest\n"
     program += f"base = BaseCheckpoint(Path({str(ZOO / 'zoo-xs')!r}))\n"
     program += "found = {name: round_to_nearest(base.read(name), 3, 8) for name in base.linear}\n"
-    program += "pinned.write_answer(found, Path(sys.argv[1]))\n"
+    program += "pinned_process.write_answer(found, Path(sys.argv[1]))\n"
     script(monkeypatch, tmp_path, program)
     from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 
     base = BaseCheckpoint(ZOO / "zoo-xs")
-    found = pinned.solve_pinned(base, row("gptqmodel", 3, 8), calibration)
+    found = pinned_process.solve_pinned(base, row("gptqmodel", 3, 8), calibration)
     assert list(found) == list(base.linear)
     for name, matrix in found.items():
         assert isinstance(matrix, QuantizedMatrix)
@@ -110,29 +110,28 @@ def test_the_process_has_the_pinned_settings_and_ours_has_not(monkeypatch, tmp_p
     text = f"import json, os; open({str(told)!r}, 'w').write(json.dumps(dict(os.environ))); print('x' * 10**6)"
     script(monkeypatch, tmp_path, text)
     with pytest.raises(InputError, match=r"zoo-xs: the process of GPTQModel ended early \(without a word\)"):
-        pinned.solve_pinned(BaseCheckpoint(ZOO / "zoo-xs"), row("gptqmodel", 4), calibration)
+        pinned_process.solve_pinned(BaseCheckpoint(ZOO / "zoo-xs"), row("gptqmodel", 4), calibration)
     environment = json.loads(told.read_text())
-    assert pinned.PINNED.items() <= environment.items()
+    assert pinned_process.PINNED.items() <= environment.items()
     assert "ATEN_CPU_CAPABILITY" not in os.environ
 
 
 def test_a_process_that_breaks_is_one_line(monkeypatch, tmp_path, calibration):
     script(monkeypatch, tmp_path, "raise MemoryError('no\\nmore')")
     with pytest.raises(InputError, match="the process of auto-gptq ended early") as caught:
-        pinned.solve_pinned(BaseCheckpoint(ZOO / "zoo-xs"), row("auto-gptq", 4), calibration)
+        pinned_process.solve_pinned(BaseCheckpoint(ZOO / "zoo-xs"), row("auto-gptq", 4), calibration)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", [InputError, Unavailable])
 def test_a_failure_keeps_its_kind(monkeypatch, tmp_path, calibration, kind):
-    text = (
-        "import sys; from pathlib import Path; from compressed_code.quantization.methods.pinned import write_failure\n"
-    )
+    text = "import sys; from pathlib import Path\n"
+    text += "from compressed_code.quantization.methods.pinned_process import write_failure\n"
     text += "from compressed_code.core.errors import InputError, Unavailable\n"
     text += f"write_failure({kind.__name__}('why'), Path(sys.argv[1]))"
     script(monkeypatch, tmp_path, text)
     with pytest.raises(InputError, match=r"^why$") as caught:
-        pinned.solve_pinned(BaseCheckpoint(ZOO / "zoo-xs"), row("auto-gptq", 4), calibration)
+        pinned_process.solve_pinned(BaseCheckpoint(ZOO / "zoo-xs"), row("auto-gptq", 4), calibration)
     assert type(caught.value) is kind
 
 
@@ -147,8 +146,8 @@ def test_the_worker_ends_when_the_process_that_started_it_is_gone(tmp_path):
         f"Path({str(told)!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
     )
     starter.write_text(
-        "from pathlib import Path\nfrom compressed_code.quantization.methods import pinned\n"
-        f"pinned.WORKER = ({str(sleeper)!r},)\npinned._run(Path({str(tmp_path)!r}))"
+        "from pathlib import Path\nfrom compressed_code.quantization.methods import pinned_process\n"
+        f"pinned_process.WORKER = ({str(sleeper)!r},)\npinned_process._run(Path({str(tmp_path)!r}))"
     )
     process = subprocess.Popen([sys.executable, str(starter)])
     deadline = time.monotonic() + 120
