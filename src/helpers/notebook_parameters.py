@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.registry.lookup import Registry, find_model, find_tokenizer, load_registry
 from compressed_code.registry.quantizations import load_quantizations
 from helpers.notebook_cells import has_tag, plain_python
@@ -54,7 +54,7 @@ def read_parameters(source: Path) -> Mapping[str, Parameter]:
     try:
         cells = nbformat.read(source, as_version=4).cells
     except (OSError, ValueError, AttributeError, KeyError, nbformat.ValidationError) as error:
-        raise InputError(f"{source}: no notebook ({' '.join(str(error).split())[:80]})") from None
+        raise InputError(f"{source}: no notebook ({in_one_line(error, 80)})") from None
     code = "\n".join(plain_python(cell.source) for cell in cells if cell.cell_type == "code" and has_tag(cell, TAG))
     defaults: dict[str, Any] = {}
     try:

@@ -27,6 +27,7 @@ from compressed_code.checkpoints.matrices.matrix import (
     read_vector,
     row_blocks,
 )
+from compressed_code.checkpoints.matrices.part_names import BESIDE_CODES, GPTQ_CODES, MATRIX_PARTS
 from compressed_code.checkpoints.model_files import CONFIG, local_tensors
 from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
 from compressed_code.core.errors import InputError
@@ -34,12 +35,7 @@ from compressed_code.core.errors import InputError
 __all__ = ["Checkpoint", "Matrix", "open_checkpoint", "read_config"]
 
 # What a module may be stored as: one matrix, or codes with scales, and vectors beside it.
-STORED_PARTS = (
-    *("weight", "weight_scale_inv", "qweight", "qzeros", "scales", "g_idx"),
-    *("bias", "e_score_correction_bias"),
-)
-# Parts of a quantized matrix that hold no weights of their own.
-_BESIDE_CODES = ("weight_scale_inv", "qzeros", "scales", "g_idx")
+STORED_PARTS = (*MATRIX_PARTS, "bias", "e_score_correction_bias")
 
 
 class Checkpoint:
@@ -77,9 +73,9 @@ class Checkpoint:
         count = 0
         for name in self.names:
             part = name.rpartition(".")[2]
-            if part in _BESIDE_CODES:
+            if part in BESIDE_CODES:
                 continue
-            codes_per_word = 32 / self._quantization.gptq_bits if part == "qweight" else 1
+            codes_per_word = 32 / self._quantization.gptq_bits if part == GPTQ_CODES else 1
             count += math.prod(self._files.find(name).shape) * codes_per_word
             if count >= limit:
                 return False

@@ -19,7 +19,7 @@ from compressed_code.checkpoints.files.stored import TensorFile
 from compressed_code.checkpoints.model_files import CONFIG, SMALL_FILES
 from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
 from compressed_code.core.atomic_files import written_whole
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.paths import BUILD
 
 # Read whole, beside the tensors.
@@ -256,4 +256,4 @@ def _one_line(what: object) -> Iterator[None]:
 
 
 def _flat(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return in_one_line(f"{type(error).__name__}: {error}")

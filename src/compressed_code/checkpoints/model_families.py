@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from compressed_code.checkpoints.matrices.part_names import MATRIX_PARTS
+
 
 @dataclass(frozen=True)
 class ModelFamily:
@@ -154,7 +156,7 @@ LATENT_FIELDS = frozenset(
         "moe_layer_freq",
     }
 )
-_MATRIX = r"(weight|weight_scale_inv|qweight|qzeros|scales|g_idx)"
+_MATRIX = rf"({'|'.join(MATRIX_PARTS)})"
 _LINEAR = rf"({_MATRIX}|bias)"
 _FEED_FORWARD = rf"(gate_proj|up_proj|down_proj)\.{_LINEAR}"
 KNOWN_TENSOR = re.compile(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from compressed_code.benchmarks.tasks import Task
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.models.start_contexts import special_tokens, start_ids
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def chat_ids(folder: Path, prompts: Sequence[str]) -> list[tuple[int, ...]]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # transformers raises whatever its libraries raise; the user needs one line
-        reason = " ".join(str(error).split())[:200]
+        reason = in_one_line(error)
         raise InputError(f"{folder}: transformers cannot open its tokenizer ({reason})") from None
     if not tokenizer.chat_template:
         raise InputError(f"{folder}: the tokenizer has no chat template; leave --chat away")

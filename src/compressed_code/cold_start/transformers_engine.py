@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from compressed_code.checkpoints.model_files import weight_files
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.core.quiet import quiet
 from compressed_code.models.double_precision import in_float64
 from compressed_code.models.precision import Precision
@@ -78,7 +78,7 @@ def _load(path: Path, offload: str, precision: Precision) -> tuple[Any, list[str
                 **gguf,
             )
     except Exception as error:  # transformers raises whatever its libraries raise; the user needs one line
-        reason = " ".join(str(error).split())[:300]
+        reason = in_one_line(error)
         raise InputError(f"{path}: transformers cannot open it ({type(error).__name__}: {reason})") from error
     unexpected = [name for name in report["unexpected_keys"] if not name.endswith("rotary_emb.inv_freq")]
     return model.eval(), sorted(report["missing_keys"]), sorted(unexpected)

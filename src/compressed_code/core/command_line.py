@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, in_one_line
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # what shells give for Ctrl-C
@@ -52,7 +52,7 @@ def run_command(
         print(f"{name}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (InputError, OSError) as error:  # what the system refuses (permission, full disk) is one line too
-        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{name}: {in_one_line(error, 10_000)}", file=sys.stderr)
         return BAD_INPUT
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -15,3 +15,15 @@ class Unavailable(InputError):
 
     Unlike its parent it is not the user's mistake: `measure` names the gap and goes on with the rest.
     """
+
+
+def in_one_line(error: BaseException | str, limit: int = 300) -> str:
+    """What an error says, for the end of a message: its first lines in one, cut at `limit` signs; never empty.
+
+    Example:
+        >>> in_one_line(ValueError("no such\\n  key"))
+        'no such key'
+        >>> in_one_line(KeyboardInterrupt())
+        'KeyboardInterrupt'
+    """
+    return " ".join(str(error).split())[:limit] or type(error).__name__

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from compressed_code.checkpoints.files.gguf_files import GgufFiles
+from compressed_code.checkpoints.matrices.part_names import BESIDE_CODES, GPTQ_CODES, GPTQ_GROUPS
 from compressed_code.checkpoints.model_files import RECORD, local_tensors, weight_files
 from compressed_code.core.errors import InputError
 from compressed_code.fidelity.teacher_forcing import log_probabilities
@@ -99,9 +100,9 @@ def _stored(path: Path) -> tuple[int, int]:
     weights = 0
     for name, tensor in tensors.items():
         module, _, part = name.rpartition(".")
-        if part == "qweight":  # packed along the inputs; there is one group number per input
-            weights += tensor.shape[1] * tensors[f"{module}.g_idx"].shape[0]
-        elif part not in ("qzeros", "scales", "g_idx", "weight_scale_inv", "inv_freq"):
+        if part == GPTQ_CODES:  # packed along the inputs; there is one group number per input
+            weights += tensor.shape[1] * tensors[f"{module}.{GPTQ_GROUPS}"].shape[0]
+        elif part not in (*BESIDE_CODES, "inv_freq"):
             weights += int(np.prod(tensor.shape))
     return sum(tensor.length for tensor in tensors.values()), weights
 

@@ -14,9 +14,10 @@ import numpy as np
 from compressed_code.checkpoints.architectures import UnsupportedArchitecture, understand
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
 from compressed_code.checkpoints.files.gguf_files import GgufFiles
+from compressed_code.checkpoints.matrices.part_names import QUANTIZED_PARTS
 from compressed_code.checkpoints.model_families import FAMILIES
 from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.core.quiet import quiet
 from compressed_code.models.double_precision import in_float64
 from compressed_code.models.precision import Precision
@@ -24,8 +25,6 @@ from compressed_code.models.precision import Precision
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
-# Parts of a quantized matrix, and what they are the parts of.
-_QUANTIZED_PARTS = ("qweight", "qzeros", "scales", "g_idx", "weight_scale_inv")
 # Metadata of a GGUF file about rotary positions that is understood; the last two only describe the training.
 _ROTARY_FIELDS = {
     "rope.freq_base",
@@ -154,7 +153,7 @@ def _refuse_unknown_tensors(checkpoint: Checkpoint, shapes: Mapping[str, tuple[i
     for name in sorted(checkpoint.names):
         module, _, part = name.rpartition(".")
         known = shapes.get(f"{module}.weight")
-        if name in shapes or (known and part in _QUANTIZED_PARTS) or name.endswith("rotary_emb.inv_freq"):
+        if name in shapes or (known and part in QUANTIZED_PARTS) or name.endswith("rotary_emb.inv_freq"):
             continue
         quantized_bias = known and part == "bias" and f"{module}.qweight" in checkpoint.names
         if quantized_bias and not checkpoint.vector(name, known[0]).any():
@@ -246,5 +245,5 @@ def _one_line(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = in_one_line(error)
         raise InputError(f"{path}: transformers cannot open it ({type(error).__name__}: {reason})") from error

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from compressed_code.checkpoints.files.gguf_files import GgufFiles
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.gguf import is_gguf
 
@@ -152,7 +152,7 @@ def _through_transformers(folder: Path, config: Mapping[str, Any]) -> SpecialTok
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
-        raise InputError(f"{folder}: no tokenizer can be opened there ({' '.join(str(error).split())[:200]})") from None
+        raise InputError(f"{folder}: no tokenizer can be opened there ({in_one_line(error)})") from None
     added = tokenizer("")["input_ids"][:1]
     bos = tokenizer.bos_token_id
     return SpecialTokens(

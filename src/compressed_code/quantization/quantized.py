@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from compressed_code.checkpoints.model_files import QUANTIZABLE
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.hashing import sha256_of_file
 from compressed_code.core.yaml_rows import parse_rows
 from compressed_code.models.start_contexts import start_context
@@ -155,7 +155,7 @@ def _folder(spec: ModelSpec) -> Path:
     try:
         return Path(snapshot_download(spec.hub, revision=spec.revision, allow_patterns=list(QUANTIZABLE)))
     except (OSError, ValueError) as error:  # what huggingface_hub raises descends from these
-        reason = " ".join(str(error).split())[:200]
+        reason = in_one_line(error)
         raise Unavailable(f"{spec.hub}: cannot be downloaded ({reason}); name a local folder") from None
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.paths import BUILD
 from compressed_code.registry.lookup import Registry, find_tokenizer, load_registry
@@ -131,7 +131,7 @@ def _hub_content(hub: str, revision: str | None) -> bytes:
     except (
         Exception
     ) as error:  # unknown repository, no network, bad certificate, ...: the local cache may still have it
-        commit, reason = revision, _first_line(error)
+        commit, reason = revision, in_one_line(error)
     else:
         reason = None
     try:
@@ -139,17 +139,13 @@ def _hub_content(hub: str, revision: str | None) -> bytes:
             hub, revision=commit or "main", trust_remote_code=False, local_files_only=reason is not None
         )
     except Exception as error:  # transformers raises many types for a repository without a usable tokenizer
-        reason = reason or _first_line(error)
+        reason = reason or in_one_line(error)
         raise Unavailable(
             f"{hub}: no path here, and the hub does not deliver a tokenizer of that name ({reason})"
         ) from None
     if not tokenizer.is_fast:
         raise InputError(f"{hub}: its tokenizer has no tokenizer.json form; give its SentencePiece file instead")
     return tokenizer.backend_tokenizer.to_str().encode()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _sniff(file: _TokenizerFile) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator
 
 from compressed_code.core.atomic_files import written_whole
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.paths import BUILD, DATA
 from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
@@ -133,7 +133,7 @@ def _download(source: Source, directory: Path) -> bytes:
     except Unavailable:
         raise
     except Exception as error:  # the errors of unearth and of its HTTP client share no base class
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = in_one_line(error)
         raise Unavailable(f"{source.file}: could not be downloaded ({reason}); {remedy}") from None
 
 

@@ -12,9 +12,8 @@ import numpy as np
 
 from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.matrices.matrix import BLOCK_ELEMENTS, READ_AHEAD, Matrix, RowRanges, read_vector
+from compressed_code.checkpoints.matrices.part_names import GPTQ_PARTS
 from compressed_code.core.errors import InputError
-
-PARTS = ("qweight", "qzeros", "scales", "g_idx")
 
 
 class GptqMatrix(Matrix):
@@ -32,7 +31,7 @@ class GptqMatrix(Matrix):
             InputError: a part is missing or does not fit.
         """
         rows, columns = shape
-        codes, zeros, scales, groups = (find(part) for part in PARTS)
+        codes, zeros, scales, groups = (find(part) for part in GPTQ_PARTS)
         super().__init__(codes, shape, rows * 4)
         self._bits = bits
         if columns % 32 or rows * bits % 32:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import InputError, Unavailable, in_one_line
 
 
 def without_compilation() -> None:
@@ -70,5 +70,5 @@ def one_line(path: Path, library: str) -> Iterator[None]:
     except (InputError, OSError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = in_one_line(error)
         raise Unavailable(f"{path}: {library} cannot quantize it ({type(error).__name__}: {reason})") from error
