@@ -25,6 +25,7 @@ from compressed_code.quantization.engine import variant, write_variant
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
 from compressed_code.quantization.record import read_record
 from compressed_code.registry.quantizations import Quantization, load_quantizations
+from tiny_models import contents, save_contents, save_tiny
 
 IDS = torch.arange(3, 43)[None]
 LAYER_SIZES = {"self_attn.q_proj": (64, 64), "mlp.gate_proj": (192, 64), "mlp.down_proj": (64, 192)}
@@ -34,26 +35,15 @@ def row(**fields) -> Quantization:
     return Quantization(key="test", label="Test", **fields)
 
 
-def build(folder: Path, family: str = "llama", *, tied: bool = True, feed_forward: int = 192, seed: int = 0) -> Path:
-    from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
+SIZES = {
+    **{"hidden_size": 64, "intermediate_size": 192, "max_position_embeddings": 64},
+    "tie_word_embeddings": True,
+}
 
-    torch.manual_seed(seed)
-    config = {"llama": LlamaConfig, "qwen2": Qwen2Config}[family](
-        vocab_size=96,
-        hidden_size=64,
-        intermediate_size=feed_forward,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-        tie_word_embeddings=tied,
-        initializer_range=0.1,
-    )
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float16)
-    for name, parameter in model.named_parameters():
-        if name.endswith("bias"):
-            torch.nn.init.normal_(parameter, std=0.1)
-    model.save_pretrained(folder)
+
+def build(folder: Path, family: str = "llama", **fields) -> Path:
+    """A random model, and a file beside it that no variant changes."""
+    save_tiny(folder, family, dtype=torch.float16, **SIZES | fields)
     (folder / "tokenizer_config.json").write_text("{}")
     return folder
 
@@ -87,7 +77,7 @@ def expected_logits(base: Path, bits: int, group_size: int | None, embeddings: b
 @pytest.mark.parametrize(("family", "tied"), [("llama", True), ("llama", False), ("qwen2", True), ("qwen2", False)])
 @pytest.mark.parametrize(("bits", "group_size", "embeddings"), [(4, 32, False), (3, None, True), (6, 16, True)])
 def test_a_variant_computes_with_the_rounded_weights(tmp_path, family, tied, bits, group_size, embeddings):
-    base = build(tmp_path / "base", family, tied=tied)
+    base = build(tmp_path / "base", family, tie_word_embeddings=tied)
     quantization = row(method="rtn", bits=bits, group_size=group_size, embeddings=embeddings)
     folder = write_variant(base, quantization, tmp_path / "variant")
     packed = bits != 6
@@ -105,7 +95,7 @@ def test_a_variant_computes_with_the_rounded_weights(tmp_path, family, tied, bit
 
 
 def test_what_is_not_quantized_stays_bit_for_bit(tmp_path):
-    base = build(tmp_path / "base", "qwen2", tied=False)
+    base = build(tmp_path / "base", "qwen2", tie_word_embeddings=False)
     folder = write_variant(base, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
     before, after = load_file(base / "model.safetensors"), load_file(folder / "model.safetensors")
     same = [name for name in before if name in after]
@@ -117,7 +107,7 @@ def test_what_is_not_quantized_stays_bit_for_bit(tmp_path):
 
 def test_layers_that_gptqs_layout_cannot_hold_are_stored_decoded(tmp_path):
     """176 inputs are no multiple of 32."""
-    base = build(tmp_path / "base", feed_forward=176)
+    base = build(tmp_path / "base", intermediate_size=176)
     folder = write_variant(base, row(method="rtn", bits=4, group_size=16), tmp_path / "variant")
     record = read_record(folder)
     assert record["stored"] == "dequantized"
@@ -156,11 +146,8 @@ def test_what_no_reader_runs_is_stored_decoded_and_the_record_says_why(tmp_path,
 @pytest.mark.parametrize(("dtype", "stored"), [("float32", torch.float32), ("bfloat16", torch.float16)])
 def test_a_decoded_variant_keeps_the_precision_of_its_base(tmp_path, dtype, stored):
     base = build(tmp_path / "base")
-    weights = load_file(base / "model.safetensors")
-    element = getattr(torch, dtype)
-    save_file(
-        {name: value.to(element) for name, value in weights.items()}, base / "model.safetensors", {"format": "pt"}
-    )
+    (weights, _), element = contents(base), getattr(torch, dtype)
+    save_contents(base, {name: value.to(element) for name, value in weights.items()})
     folder = write_variant(base, row(method="rtn", bits=5), tmp_path / "variant")
     name = "model.layers.0.mlp.up_proj.weight"
     written = load_file(folder / "model.safetensors")
@@ -356,7 +343,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, llama, monkeypatch, stop):
 def test_what_a_killed_run_left_is_removed(tmp_path, llama):
     """A process is killed while it writes; the next one finds its folder."""
     script = (
-        "import os, sys, pathlib; from compressed_code.quantization.storage import staged\n"
+        "import os, sys, pathlib; from compressed_code.core.atomic_files import staged\n"
         "with staged(pathlib.Path(sys.argv[1])) as folder:\n"
         "    (folder / 'model.safetensors').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), 9)"
@@ -417,9 +404,9 @@ def test_parents_that_are_none(tmp_path, llama):
 
 def test_a_weight_that_is_not_finite_is_named(tmp_path):
     base = build(tmp_path / "base")
-    weights = load_file(base / "model.safetensors")
+    weights, _ = contents(base)
     weights["model.layers.1.mlp.up_proj.weight"][3, 4] = float("nan")
-    save_file(weights, base / "model.safetensors", {"format": "pt"})
+    save_contents(base, weights)
     with pytest.raises(InputError, match=r"model\.layers\.1\.mlp\.up_proj\.weight: holds NaN or infinity"):
         write_variant(base, row(method="rtn", bits=4, group_size=32), tmp_path / "variant")
     assert not (tmp_path / "variant").exists()

@@ -85,12 +85,12 @@ def completion_shifts(completions: pd.DataFrame, solutions: Mapping[str, str], s
     return class_shifts(completions["completion"].tolist(), reference, seed=seed)
 
 
-def broken_programs(outcomes: pd.DataFrame, parent: pd.DataFrame, least: int, by: str = "model") -> pd.DataFrame:
-    """Programs that fail where the parent's pass, where there are enough of them.
+def broken_programs(outcomes: pd.DataFrame, base: pd.DataFrame, least: int, by: str = "model") -> pd.DataFrame:
+    """Programs that fail where the base model's pass, where there are enough of them.
 
     Args:
         outcomes: columns `model`, `task_id`, `passed`, one program per model and task.
-        parent: the same of the parent.
+        base: the same of the base model.
         least: a model with fewer broken programs is left out; they would say nothing about nine classes of tokens.
         by: column of models that count together, such as draws of one row.
 
@@ -100,7 +100,7 @@ def broken_programs(outcomes: pd.DataFrame, parent: pd.DataFrame, least: int, by
     Raises:
         Unavailable: no model has that many.
     """
-    solved = parent.loc[parent["passed"].astype(bool), "task_id"]
+    solved = base.loc[base["passed"].astype(bool), "task_id"]
     broken = outcomes[~outcomes["passed"].astype(bool) & outcomes["task_id"].isin(solved)]
     broken = broken[broken.groupby(by)["task_id"].transform("size") >= least]
     if broken.empty:
@@ -116,7 +116,7 @@ def first_departures(
     Args:
         completions: columns `task_id` and `completion`, several of a task if several models wrote it; a program that
             equals its original is passed over.
-        originals: task id → what is departed from, for example the parent's program.
+        originals: task id → what is departed from, for example the base model's program.
         comparisons: how many intervals of `excess` are looked at together (Bonferroni).
         level: that together they cover with at least.
 

@@ -1,11 +1,18 @@
-"""Files that appear whole or not at all, and the check beforehand that they can."""
+"""Files and folders that appear whole or not at all, and the check beforehand that they can."""
 
+import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from compressed_code.core.errors import InputError
+from compressed_code.core.paths import VARIANTS
+
+LOCKS = VARIANTS / ".locks"
 
 
 @contextmanager
@@ -53,3 +60,31 @@ def check_target(path: Path, inputs: Iterable[str | Path], option: str) -> None:
         possible = False
     if not possible:
         raise InputError(f"{path}: no file can be written there; name another with {option}")
+
+
+@contextmanager
+def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
+    """An empty folder that becomes `destination` when the block ends well, and vanishes when it does not.
+
+    One process at a time writes a destination; it also removes what killed writers left behind.
+
+    Raises:
+        InputError: the destination exists already or cannot be written.
+    """
+    destination = destination.resolve()
+    part = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{hashlib.sha256(bytes(destination)).hexdigest()[:32]}.lock"):
+            if destination.exists():
+                raise InputError(f"{destination}: exists already; choose another folder or remove it")
+            for leftover in destination.parent.glob(f".{destination.name}.*.part"):
+                shutil.rmtree(leftover)
+            try:
+                part.mkdir(parents=True)
+                yield part
+                part.rename(destination)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"{destination}: cannot be written ({error.strerror or error})") from None

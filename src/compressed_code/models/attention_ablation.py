@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compressed_code.core.atomic_files import staged
 from compressed_code.core.errors import Unavailable
 
 SCRAMBLED = ("q_proj.weight", "k_proj.weight")
@@ -49,9 +50,7 @@ def scramble_attention(base: Path, destination: Path, seed: int = 0) -> Path:
     for name in chosen:
         values = tensors[name].astype(np.float64)
         tensors[name] = generator.normal(values.mean(), values.std(), values.shape).astype(tensors[name].dtype)
-    part = destination.with_name(f".{destination.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(base, part, ignore=shutil.ignore_patterns("*.safetensors"))
-    save_file(tensors, part / "model.safetensors", metadata={"format": "pt"})
-    part.rename(destination)
+    with staged(destination) as part:
+        shutil.copytree(base, part, ignore=shutil.ignore_patterns("*.safetensors"), dirs_exist_ok=True)
+        save_file(tensors, part / "model.safetensors", metadata={"format": "pt"})
     return destination

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from compressed_code.core.atomic_files import staged
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import VARIANTS
 from compressed_code.core.provenance import package_version
@@ -35,7 +36,7 @@ from compressed_code.quantization.record import (
     versions_of,
     write_record,
 )
-from compressed_code.quantization.storage import WEIGHTS_FILE, staged, write_folder
+from compressed_code.quantization.storage import WEIGHTS_FILE, write_folder
 from compressed_code.registry.quantizations import CALIBRATED, Quantization
 
 __all__ = ["VARIANTS", "Provenance", "read_record", "variant", "write_variant"]

@@ -1,21 +1,16 @@
 """Write a variant: a folder that transformers opens, whole or not at all."""
 
-import hashlib
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from filelock import FileLock
 
 from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.quantization_config import GPTQ_BITS
 from compressed_code.core.errors import InputError
-from compressed_code.core.paths import VARIANTS
 from compressed_code.quantization import gptq_format
 from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.methods.quantized_matrix import QuantizedMatrix, QuantizedWeight
@@ -25,41 +20,12 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS_FILE = "model.safetensors"
-LOCKS = VARIANTS / ".locks"
 
 # Element types of safetensors files, as torch spells them.
 _ELEMENT_TYPES = {
     **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"},
     **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"},
 }
-
-
-@contextmanager
-def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
-    """An empty folder that becomes `destination` when the block ends well, and vanishes when it does not.
-
-    One process at a time writes a destination; it also removes what killed writers left behind.
-
-    Raises:
-        InputError: the destination exists already or cannot be written.
-    """
-    destination = destination.resolve()
-    part = destination.with_name(f".{destination.name}.{os.getpid()}.part")
-    try:
-        locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / f"{hashlib.sha256(bytes(destination)).hexdigest()[:32]}.lock"):
-            if destination.exists():
-                raise InputError(f"{destination}: exists already; choose another folder or remove it")
-            for leftover in destination.parent.glob(f".{destination.name}.*.part"):
-                shutil.rmtree(leftover)
-            try:
-                part.mkdir(parents=True)
-                yield part
-                part.rename(destination)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"{destination}: cannot be written ({error.strerror or error})") from None
 
 
 def write_folder(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.paths import BUILD, DATA
 from compressed_code.core.table_store import table_key
 from compressed_code.registry.languages import KEYWORDS_FILE, PROGRAMS_DIRECTORY, select_languages
@@ -132,9 +133,8 @@ def _make(documents: list[Document], folder: Path, dataset_file: Path) -> None:
         "openings": _source_pool(tokenizer, openings),
     }
     arrays = {f"{name}.{part}": getattr(pool, part) for name, pool in pools.items() for part in _PARTS}
-    temporary = dataset_file.with_name(".dataset.part.npz")
-    np.savez(temporary, **arrays)
-    temporary.replace(dataset_file)
+    with written_whole(dataset_file) as part, part.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def _source_pool(tokenizer: "Tokenizer", documents: list[Document]) -> TokenPool:

@@ -13,6 +13,7 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError
 from compressed_code.zoo.dataset import Dataset
 from compressed_code.zoo.muon import Muon
@@ -160,13 +161,10 @@ def _save(model: torch.nn.Module, optimizers: list, losses: list[float], state_f
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         "losses": losses,
     }
-    state_file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = state_file.with_suffix(".part")
     try:
-        torch.save(state, temporary)
-        temporary.replace(state_file)
+        with written_whole(state_file) as part:
+            torch.save(state, part)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         raise InputError(f"{state_file}: the training state could not be written ({error}); free disk space") from None
 
 

@@ -5,7 +5,6 @@ Source: GGUF specification; llama.cpp v0.5.0, convert_hf_to_gguf.py (names, meta
 """
 
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ import numpy as np
 
 from compressed_code.checkpoints.architectures import Architecture, UnsupportedArchitecture, understand
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError
 from compressed_code.quantization.gguf.metadata import (
     ROPE_FACTORS,
@@ -89,19 +89,18 @@ def write_gguf(base: Path, destination: Path, type_name: str) -> None:
     rotary = read_rotary(base / "config.json", config)
     plan = list(_plan(checkpoint, architecture, type_name))
     _require_mostly_quantized(base, plan, type_name)
-    part = destination.with_name(f".{destination.name}.{os.getpid()}.part")
-    writer = GGUFWriter(part, gguf_architecture(config["model_type"]))
-    add_metadata(writer, base / "config.json", config, architecture, rotary, type_name)
-    add_vocabulary(writer, base, architecture.vocabulary)
     try:
-        _write(writer, checkpoint, plan, rope_factors(rotary, architecture.value_size))
-        part.replace(destination)
+        with written_whole(destination) as part:
+            writer = GGUFWriter(part, gguf_architecture(config["model_type"]))
+            add_metadata(writer, base / "config.json", config, architecture, rotary, type_name)
+            add_vocabulary(writer, base, architecture.vocabulary)
+            try:
+                _write(writer, checkpoint, plan, rope_factors(rotary, architecture.value_size))
+            finally:
+                with suppress(OSError):  # of a full disk, once more
+                    writer.close()
     except OSError as error:
         raise InputError(f"{destination}: cannot be written ({error.strerror}); free space or choose another") from None
-    finally:
-        with suppress(OSError):  # of a full disk, once more
-            writer.close()
-        part.unlink(missing_ok=True)
 
 
 def _understand(base: Path, config: dict[str, Any]) -> Architecture:
