@@ -48,11 +48,12 @@ def public_names(path: Path) -> set[str]:
 
 def old_words(names: set[str], allowed: set[str]) -> dict[str, str]:
     """Each name that is an old word, or has one between underscores, with the word to use."""
-    found = {}
-    for name in names:
-        parts = {name, *name.split("_")}
-        found |= {name: WORDS[part] for part in parts & set(WORDS) - allowed if WORDS[part] not in name}
-    return found
+    return {
+        name: WORDS[part]
+        for name in names
+        for part in {name, *name.split("_")} & set(WORDS) - allowed
+        if WORDS[part] not in name
+    }
 
 
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
