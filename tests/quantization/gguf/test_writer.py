@@ -24,6 +24,7 @@ from compressed_code.quantization.gguf import MIXTURES, MixedModel, quantize_row
 from compressed_code.quantization.gguf.metadata import rope_factors
 from compressed_code.quantization.gguf.tokenizer import CUT_NAMES
 from compressed_code.tokenizers.gguf import tokenizer_json
+from tiny_models import contents, save_contents, save_tiny, save_tokenizer, set_config
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 STORIES = ROOT.parent / "shared" / "data" / "weights" / "stories260K-hf"
@@ -32,9 +33,6 @@ SIZES = {
     "vocab_size": 512,
     "hidden_size": 256,
     "intermediate_size": 512,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
     "max_position_embeddings": 64,
     "bos_token_id": 0,
     "eos_token_id": 1,
@@ -58,21 +56,14 @@ TEXTS = [
 PROMPT = [3, 7, 300, 511, 0, 5]
 
 
-def _build(folder: Path, family: str, dtype: torch.dtype = torch.float32, **fields) -> Path:
+def _build(folder: Path, name: str, **options) -> Path:
     """A model of random numbers with a tokenizer."""
-    model_type, special = FAMILIES[family]
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(model_type, **(SIZES | special | fields)))
-    with torch.no_grad():
-        for name, tensor in model.named_parameters():
-            spread = 0.2 if tensor.ndim == 1 else tensor.shape[-1] ** -0.5
-            tensor.normal_(1.0 if "norm" in name else 0.0, spread)
-    model.to(dtype).save_pretrained(folder)
-    _save_tokenizer(folder, pre_tokenizers.ByteLevel(add_prefix_space=False))
-    return folder
+    family, fields = FAMILIES[name]
+    save_tiny(folder, family, **SIZES | fields | options)
+    return _save_tokenizer(folder, _tokenizer(pre_tokenizers.ByteLevel(add_prefix_space=False)))
 
 
-def _save_tokenizer(folder: Path, cut, ignore_merges: bool = False) -> Tokenizer:
+def _tokenizer(cut, ignore_merges: bool = False) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(ignore_merges=ignore_merges))
     tokenizer.pre_tokenizer, tokenizer.decoder = cut, decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -84,11 +75,11 @@ def _save_tokenizer(folder: Path, cut, ignore_merges: bool = False) -> Tokenizer
     tokenizer.train_from_iterator(TEXTS * 8, trainer)
     tokenizer.add_tokens(["<fim>"])
     tokenizer.post_processor = processors.TemplateProcessing(single="<|bos|> $A", special_tokens=[("<|bos|>", 0)])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    names = {f"{name}_token": f"<|{name}|>" for name in ("bos", "eos", "pad")}
-    content = {"tokenizer_class": "PreTrainedTokenizerFast", **names}
-    (folder / "tokenizer_config.json").write_text(json.dumps(content))
     return tokenizer
+
+
+def _save_tokenizer(folder: Path, tokenizer: Tokenizer) -> Path:
+    return save_tokenizer(folder, tokenizer, bos_token="<|bos|>", eos_token="<|eos|>", pad_token="<|pad|>")
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +286,7 @@ def test_config_comes_back(bases, tmp_path, family):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_bases(tmp_path, dtype):
-    base = _build(tmp_path / "base", "llama", dtype, num_hidden_layers=1)
+    base = _build(tmp_path / "base", "llama", dtype=dtype, num_hidden_layers=1)
     write_gguf(base, tmp_path / "m.gguf", "Q4_K_M")
     model = _dequantized(base, tmp_path / "m.gguf")
     np.testing.assert_allclose(
@@ -330,7 +321,7 @@ def test_frequencies_of_llama_3_are_those_of_transformers(tmp_path):
 
 def test_linear_scaling_in_an_older_config(bases, tmp_path):
     base = _copy(bases("llama"), tmp_path, rope_parameters=None, rope_theta=5000.0)
-    _change(base, rope_scaling={"type": "linear", "factor": 4.0})
+    set_config(base, rope_scaling={"type": "linear", "factor": 4.0})
     write_gguf(base, tmp_path / "m.gguf", "F16")
     fields = gguf.GGUFReader(tmp_path / "m.gguf").fields
     assert fields["llama.rope.scaling.type"].contents() == "linear"
@@ -386,7 +377,7 @@ def _rules() -> dict[str, tuple]:
 @pytest.mark.parametrize("name", sorted(CUT_NAMES.values()))
 def test_rules_that_llama_cpp_has_a_name_for(bases, tmp_path, name):
     base = _copy(bases("llama"), tmp_path)
-    _save_tokenizer(base, *_rules()[name])
+    _save_tokenizer(base, _tokenizer(*_rules()[name]))
     write_gguf(base, tmp_path / "m.gguf", "F16")
     assert gguf.GGUFReader(tmp_path / "m.gguf").fields["tokenizer.ggml.pre"].contents() == name
 
@@ -396,17 +387,11 @@ def test_rules_that_llama_cpp_has_a_name_for(bases, tmp_path, name):
 )
 def test_other_rules_get_no_name(bases, tmp_path, cut):
     base = _copy(bases("llama"), tmp_path)
-    tokenizer = json.loads((base / "tokenizer.json").read_text())
-    tokenizer["pre_tokenizer"] = json.loads(_with_pre_tokenizer(cut))["pre_tokenizer"]
-    (base / "tokenizer.json").write_text(json.dumps(tokenizer))
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    tokenizer.pre_tokenizer = cut
+    _save_tokenizer(base, tokenizer)
     write_gguf(base, tmp_path / "m.gguf", "F16")
     assert "tokenizer.ggml.pre" not in gguf.GGUFReader(tmp_path / "m.gguf").fields
-
-
-def _with_pre_tokenizer(cut) -> str:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = cut
-    return tokenizer.to_str()
 
 
 @pytest.mark.skipif(not STORIES.exists(), reason="the real weights are not on this machine")
@@ -440,16 +425,7 @@ def test_the_same_base_gives_the_same_bytes(bases, tmp_path):
 
 
 def _copy(base: Path, folder: Path, **fields) -> Path:
-    copy = folder / "copy"
-    shutil.copytree(base, copy)
-    _change(copy, **fields)
-    return copy
-
-
-def _change(folder: Path, **fields) -> None:
-    path = folder / "config.json"
-    config = json.loads(path.read_text()) | fields
-    path.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
+    return set_config(Path(shutil.copytree(base, folder / "copy")), **fields)
 
 
 def _fails(base: Path, destination: Path, type_name: str, *parts: str) -> None:
@@ -502,12 +478,10 @@ def test_rows_that_do_not_divide_into_blocks(tmp_path):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])
 def test_numbers_that_cannot_be_stored(bases, tmp_path, value):
-    from safetensors.torch import load_file, save_file
-
     base = _copy(bases("llama"), tmp_path)
-    tensors = load_file(base / "model.safetensors")
+    tensors, _ = contents(base)
     tensors["model.layers.1.mlp.up_proj.weight"][5, 5] = value
-    save_file(tensors, base / "model.safetensors", {"format": "pt"})
+    save_contents(base, tensors)
     _fails(base, tmp_path / "m.gguf", "Q4_K_M", "model.layers.1.mlp.up_proj.weight")
 
 
@@ -544,9 +518,10 @@ def test_a_full_disk(bases, tmp_path, monkeypatch):
     _fails(bases("llama"), tmp_path / "m.gguf", "Q8_0", "m.gguf", "No space left on device")
 
 
-def test_a_destination_that_is_not_there(bases, tmp_path):
-    with pytest.raises(InputError, match=r"nowhere.*cannot be written"):
-        write_gguf(bases("llama"), tmp_path / "nowhere" / "m.gguf", "F16")
+def test_a_destination_that_cannot_be(bases, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InputError, match=r"file.m\.gguf: cannot be written"):
+        write_gguf(bases("llama"), tmp_path / "file" / "m.gguf", "F16")
 
 
 # --- llama.cpp itself ------------------------------------------------------------------------------------------------
@@ -683,7 +658,8 @@ def test_llama_cpp_turns_as_llama_3(llama_cpp, tmp_path, rope):
 @pytest.mark.parametrize("name", sorted(CUT_NAMES.values()))
 def test_llama_cpp_cuts_text_alike(llama_cpp, bases, tmp_path, name):
     base = _copy(bases("llama"), tmp_path)
-    tokenizer = _save_tokenizer(base, *_rules()[name])
+    tokenizer = _tokenizer(*_rules()[name])
+    _save_tokenizer(base, tokenizer)
     write_gguf(base, tmp_path / "m.gguf", "F16")
     assert llama_cpp.tokenize(tmp_path / "m.gguf", TEXTS) == [tokenizer.encode(text).ids for text in TEXTS]
 
