@@ -83,10 +83,19 @@ def package_version(package: str) -> str | None:
 
 
 def commit() -> str | None:
-    """The commit of the working tree, with `-dirty` where files differ from it; `None` outside git."""
-    try:
-        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    """The commit of the working tree, with `-dirty` where files differ from it; `None` outside git.
+
+    What a run itself writes does not make it another one: figures and recomputed references are passed over.
+    """
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(ROOT), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        written = [f":!{folder}" for folder in ("figures", "data/reference")]
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *written)
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 
