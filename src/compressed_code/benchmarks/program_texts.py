@@ -12,7 +12,12 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation
 from scipy import stats
 
 from compressed_code.core.errors import Unavailable
-from compressed_code.statistics.intervals_and_tests import ratio_interval, wilson_interval
+from compressed_code.statistics.intervals_and_tests import (
+    draws_with_replacement,
+    percentile_interval,
+    ratio_interval,
+    wilson_interval,
+)
 
 # Class → Pygments types, the first that fits counts; a docstring is a string, `and` and `in` are keywords.
 _CLASSES = {
@@ -70,11 +75,11 @@ def class_shifts(
     if not written or len(written) != len(reference):
         raise ValueError(f"need as many written texts as solutions, at least one: {len(written)}, {len(reference)}")
     sides = [_counts(written), _counts(reference)]
-    drawn = np.random.default_rng(seed).integers(len(written), size=(resamples, len(written)))
+    drawn = draws_with_replacement(len(written), seed=seed, resamples=resamples)
     weights = np.stack([np.bincount(tasks, minlength=len(written)) for tasks in drawn])
     ours, theirs = (_shares(counts.sum(axis=0)) for counts in sides)
     moved = _shares(weights @ sides[0]) - _shares(weights @ sides[1])
-    low, high = np.quantile(moved, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = percentile_interval(moved, level)
     columns = {"token_class": WRITTEN_CLASSES, "written": ours, "reference": theirs, "difference": ours - theirs}
     return pd.DataFrame(columns | {"low": low, "high": high, "tasks": len(written)})
 

@@ -13,7 +13,7 @@ from pydantic import model_validator
 from compressed_code.core.paths import DATA
 from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
 from compressed_code.registry.languages import Language
-from compressed_code.statistics.intervals_and_tests import ratio_interval
+from compressed_code.statistics.intervals_and_tests import draws_with_replacement, percentile_interval, ratio_interval
 
 FOLLOWERS_FILE = DATA / "keyword-followers.yml"
 
@@ -147,7 +147,7 @@ def leading_contrasts(leads: pd.DataFrame, seed: int, resamples: int = 20_000, l
         chance": the difference of the first two), `model` ("mean" last: the mean over models), `value`, `low`, `high`.
     """
     keywords = list(dict.fromkeys(leads["keyword"]))
-    drawn = np.random.default_rng(seed).integers(len(keywords), size=(resamples, len(keywords)))
+    drawn = draws_with_replacement(len(keywords), seed=seed, resamples=resamples)
     # How often a draw holds each keyword; the first row is the sample itself. [1 + resamples, keywords]
     weights = np.stack([np.ones(len(keywords)), *(np.bincount(draw, minlength=len(keywords)) for draw in drawn)])
     share, beyond = {}, {}
@@ -164,7 +164,7 @@ def leading_contrasts(leads: pd.DataFrame, seed: int, resamples: int = 20_000, l
     rows = []
     for contrast, by_model in by_contrast.items():
         for model, values in {**by_model, "mean": np.mean(list(by_model.values()), axis=0)}.items():
-            low, high = np.quantile(values[1:], [(1 - level) / 2, (1 + level) / 2])
+            low, high = percentile_interval(values[1:], level)
             rows.append((contrast, model, values[0], low, high))
     return pd.DataFrame(rows, columns=["contrast", "model", "value", "low", "high"])
 

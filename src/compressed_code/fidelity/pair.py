@@ -62,8 +62,9 @@ def encode_document(vocabulary: Vocabulary, language: Language, text: str, name:
     """
     if not text:
         raise InputError(f"{name}: the text is empty")
-    ids = np.array(vocabulary.encode(text), np.int64)
-    return EncodedText(name, language.key, ids, token_classes(vocabulary, language, text), cluster or name)
+    ids = vocabulary.encode(text)
+    classes = token_classes(vocabulary, language, text, ids)
+    return EncodedText(name, language.key, np.array(ids, np.int64), classes, cluster or name)
 
 
 def keyword_ids(vocabulary: Vocabulary) -> list[int]:

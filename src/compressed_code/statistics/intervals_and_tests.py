@@ -3,10 +3,30 @@
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+
+
+def draws_with_replacement(items: int, *, seed: int, resamples: int) -> np.ndarray:
+    """The resamples of a bootstrap: [resamples, items] places of the items that are drawn.
+
+    Two calls with the same number of items and the same seed draw the same, so that paired comparisons stay paired.
+    """
+    return np.random.default_rng(seed).integers(items, size=(resamples, items))
+
+
+def percentile_interval(values: ArrayLike, level: float = 0.95) -> tuple[Any, Any]:
+    """Bounds of a statistic over the resamples, along the first axis; resamples without a value (NaN) do not count.
+
+    Percentile method: Efron & Tibshirani, An Introduction to the Bootstrap (1993), §13.3.
+    """
+    values = np.asarray(values, dtype=float)
+    quantile = np.nanquantile if np.isnan(values).any() else np.quantile  # the first one is slow
+    low, high = quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
 
 
 def ratio_interval(
@@ -14,9 +34,7 @@ def ratio_interval(
 ) -> tuple[float, float, float]:
     """Ratio of sums Σ numerators / Σ denominators over items, with a percentile bootstrap interval.
 
-    Items (programs, tasks) are resampled whole. Two calls with the same number of items and the same seed draw the
-    same resamples, so paired comparisons stay paired. Percentile method: Efron & Tibshirani, An Introduction to
-    the Bootstrap (1993), §13.3.
+    Items (programs, tasks) are resampled whole (`draws_with_replacement`, `percentile_interval`).
 
     Args:
         numerators, denominators: one number per item, [items].
@@ -33,9 +51,9 @@ def ratio_interval(
         raise ValueError(f"need as many numerators as denominators, at least one; got {above.shape} and {below.shape}")
     if below.sum() == 0:
         raise ValueError("the denominators add to zero")
-    drawn = np.random.default_rng(seed).integers(above.size, size=(resamples, above.size))
+    drawn = draws_with_replacement(above.size, seed=seed, resamples=resamples)
     ratios = above[drawn].sum(axis=1) / np.maximum(below[drawn].sum(axis=1), np.finfo(float).tiny)
-    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentile_interval(ratios, level)
     return above.sum() / below.sum(), float(low), float(high)
 
 
@@ -152,9 +170,9 @@ def rank_correlation(
     first, second = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
     if first.shape != second.shape or first.size < 3:
         raise ValueError(f"need two series of equal length, at least three pairs; got {first.shape} and {second.shape}")
-    drawn = np.random.default_rng(seed).integers(first.size, size=(resamples, first.size))
+    drawn = draws_with_replacement(first.size, seed=seed, resamples=resamples)
     values = [spearmanr(first[pairs], second[pairs]).statistic for pairs in drawn]
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentile_interval(values, level)
     return float(spearmanr(first, second).statistic), float(low), float(high)
 
 

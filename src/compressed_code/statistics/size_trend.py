@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from compressed_code.core.errors import Unavailable
+from compressed_code.statistics.intervals_and_tests import draws_with_replacement, percentile_interval
 
 
 def size_trend(
@@ -37,15 +38,15 @@ def size_trend(
     nats, tokens = sums["nats"][models].to_numpy(), sums["tokens"][models].to_numpy()
     sizes = np.log(np.array([parameters[model] for model in models], dtype=float))
     grid = np.linspace(sizes.min(), sizes.max(), points)
-    drawn = np.random.default_rng(seed).integers(len(nats), size=(resamples, len(nats)))
+    drawn = draws_with_replacement(len(nats), seed=seed, resamples=resamples)
     measured = nats.sum(axis=0) / tokens.sum(axis=0)
     repeated = nats[drawn].sum(axis=1) / tokens[drawn].sum(axis=1)
     slope, start = np.polyfit(sizes, measured, 1)
     lines = np.array([np.polyfit(sizes, values, 1) for values in repeated])
     predicted = lines[:, :1] * grid + lines[:, 1:]
-    low, high = np.quantile(repeated, [0.025, 0.975], axis=0)
+    low, high = percentile_interval(repeated)
     values = pd.DataFrame({"model": models, "parameters": np.exp(sizes), "value": measured, "low": low, "high": high})
-    low, high = np.quantile(predicted, [0.025, 0.975], axis=0)
+    low, high = percentile_interval(predicted)
     line = pd.DataFrame({"parameters": np.exp(grid), "value": slope * grid + start, "low": low, "high": high})
     tenfold = np.log10(np.exp(np.diff(sizes)))
     steps = np.diff(np.vstack([measured, repeated])) / tenfold
@@ -59,4 +60,4 @@ def size_trend(
 
 def _with_bounds(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What was measured (the first row) and its 95 % bounds over the resamples (the others)."""
-    return drawn[0], *np.quantile(drawn[1:], [0.025, 0.975], axis=0)
+    return drawn[0], *percentile_interval(drawn[1:])

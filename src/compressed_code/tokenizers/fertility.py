@@ -4,7 +4,7 @@ A lexer (Pygments) says what a piece of the text is; tokens are aligned to the t
 question can be asked of every tokenizer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -29,8 +29,11 @@ FERTILITY_MEASURES = {
 }
 
 
-def token_spans(vocabulary: Vocabulary, text: str) -> np.ndarray:
+def token_spans(vocabulary: Vocabulary, text: str, ids: Sequence[int] | None = None) -> np.ndarray:
     """Byte offsets of the tokens of a text.
+
+    Args:
+        ids: of the text, where it is encoded already.
 
     Returns:
         Integers [tokens, 2]: start and end of each token in the UTF-8 bytes of the text; spans follow each other
@@ -39,7 +42,7 @@ def token_spans(vocabulary: Vocabulary, text: str) -> np.ndarray:
     Raises:
         Unavailable: the tokens do not spell the text (a tokenizer that rewrites it), or no text can be encoded.
     """
-    pieces = [vocabulary.tokens[token_id] or b"" for token_id in vocabulary.encode(text)]
+    pieces = [vocabulary.tokens[token_id] or b"" for token_id in (vocabulary.encode(text) if ids is None else ids)]
     joined, wanted = b"".join(pieces), text.encode()
     lead = 1 if joined == b" " + wanted else 0
     if joined[lead:] != wanted:

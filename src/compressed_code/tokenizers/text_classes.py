@@ -4,6 +4,7 @@ A lexer (Pygments) says it of the bytes of the text, and tokens are aligned to t
 question can be asked of every tokenizer. (`tokenizers.vocabulary` classifies vocabulary entries, without a text.)
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -42,7 +43,9 @@ _CODES = {name: code for code, name in enumerate(TEXT_CLASSES)}
 _BLANKS = np.frombuffer(b" \t\n\r\f\v", np.uint8)
 
 
-def token_classes(vocabulary: Vocabulary, language: Language, text: str) -> pd.Categorical:
+def token_classes(
+    vocabulary: Vocabulary, language: Language, text: str, ids: Sequence[int] | None = None
+) -> pd.Categorical:
     """The class of every token of a text.
 
     A token that touches several pieces of the text has the class of its first byte that is not blank: ` return` and
@@ -53,6 +56,7 @@ def token_classes(vocabulary: Vocabulary, language: Language, text: str) -> pd.C
         vocabulary: encodes the text.
         language: whose lexer and keyword list are used.
         text: a program or a part of one.
+        ids: of the text, where it is encoded already.
 
     Returns:
         [tokens], categories `TEXT_CLASSES`, in the order of `vocabulary.encode(text)`.
@@ -63,7 +67,7 @@ def token_classes(vocabulary: Vocabulary, language: Language, text: str) -> pd.C
     if not text:
         return pd.Categorical([], categories=TEXT_CLASSES)
     content = np.frombuffer(text.encode(), np.uint8)
-    spans = token_spans(vocabulary, text)
+    spans = token_spans(vocabulary, text, ids)
     # For every byte, where the first visible one at or after it stands.
     visible = np.where(np.isin(content, _BLANKS), len(content), np.arange(len(content)))
     following = np.append(np.minimum.accumulate(visible[::-1])[::-1], len(content)).astype(int)
