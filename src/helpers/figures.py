@@ -1,6 +1,6 @@
-"""Figures: one style, one way to save. Charts live in one module per notebook: table in, figure out.
+"""One way to save a figure or a table; the charts themselves are `compressed_code.charts`.
 
-A saved figure carries its words, its data and a short key of the measured tables that it may rest on (`origins`).
+A saved figure carries its words, its data and a short key of the measured tables that it may rest on (`figure_origins`).
 """
 
 import re
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -21,7 +22,6 @@ from helpers.figure_origins import note_saved
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
 FLOAT_FORMAT = "%.6g"  # of numbers in CSV files
 
 _TERMS = {
@@ -32,7 +32,7 @@ _TERMS = {
 
 def save_figure(
     figure: "Figure", name: str, *, data: pd.DataFrame, caption: str, alt: str, directory: Path = FIGURES
-) -> Path | None:
+) -> "Figure | None":
     """Write a figure as SVG and PNG, with the data behind it as CSV; equal figures give equal bytes.
 
     Caption and alternative text travel inside the SVG (Dublin Core description and title), from where the gallery
@@ -47,7 +47,8 @@ def save_figure(
         alt: what a reader who cannot see the figure needs to know.
 
     Returns:
-        Path of the SVG; `None` where there is no data, which is said and not drawn.
+        The figure, so that a cell that ends with this call shows it, once; `None` where there is no data, which is said
+        and not drawn.
 
     Raises:
         InputError: caption or alt is empty.
@@ -68,7 +69,8 @@ def save_figure(
     save_table(data, name, directory=directory)
     if directory.resolve() != FIGURES.resolve():
         print(f"figure {name}: {_shown(path)}")
-    return path
+    plt.close(figure)  # else a notebook would show it a second time
+    return figure
 
 
 def save_table(table: pd.DataFrame, name: str, *, directory: Path = FIGURES) -> Path:

@@ -36,9 +36,11 @@ def draw():
 
 
 def test_a_figure_is_saved_as_svg_png_and_csv_with_its_words(tmp_path):
-    path = save_figure(
-        draw(), "09-test", data=DATA, caption="What <is> shown & how.", alt='A "line".', directory=tmp_path
-    )
+    figure = draw()
+    words = {"caption": "What <is> shown & how.", "alt": 'A "line".'}
+    assert save_figure(figure, "09-test", data=DATA, directory=tmp_path, **words) is figure
+    assert not plt.fignum_exists(figure.number), "a notebook would show it a second time"
+    path = tmp_path / "09-test.svg"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["09-test.csv", "09-test.png", "09-test.svg"]
     assert read_texts(path) == ("What <is> shown & how.", 'A "line".')
     assert path.with_suffix(".csv").read_text() == "x,y\n1,0.1\n2,0.333333\n"
@@ -66,7 +68,8 @@ def test_a_figure_without_data_is_said_and_not_drawn(tmp_path, capsys):
 
 
 def save(name, directory):
-    return save_figure(draw(), name, data=DATA, caption="A caption.", alt="alt", directory=directory)
+    save_figure(draw(), name, data=DATA, caption="A caption.", alt="alt", directory=directory)
+    return directory / f"{name}.svg"
 
 
 TABLES = [TableRead("fidelity", f"zoo-s+rtn-{bits}", {"translations": 4}, f"{bits}" * 64) for bits in (2, 3, 4)]
