@@ -1,6 +1,6 @@
 """One way to save a figure or a table; the charts themselves are `compressed_code.charts`.
 
-A saved figure carries its words, its data and a short key of the measured tables that it may rest on (`figure_origins`).
+A saved figure carries its words, its data and a short key of the measured tables it may rest on (`figure_origins`).
 """
 
 import re
