@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compressed_code.benchmarks.completions import STOP_SEQUENCES, extract_code
+from compressed_code.benchmarks.chat_answers import extract_code
+from compressed_code.benchmarks.completions import STOP_SEQUENCES
 from compressed_code.benchmarks.tasks import Task
 from compressed_code.code_generation.requests import Request, Settings, end_ids, input_ids, make_requests
 from compressed_code.models.load import load_model
@@ -65,4 +66,4 @@ def prepare(
 
 def written_code(text: str, task: Task, *, chat: bool) -> str:
     """What follows the prompt in a program: a completion as it is, of a chat's answer the code in it."""
-    return extract_code(text, task.prompt) if chat else text
+    return extract_code(text, task.prompt, task.entry_point) if chat else text
