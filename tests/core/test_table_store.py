@@ -1,5 +1,6 @@
 """Stored tables survive kills, races and flipped bytes."""
 
+import hashlib
 import os
 import random
 import signal
@@ -94,6 +95,47 @@ def test_every_flipped_byte_is_detected_and_named(tmp_path):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(DamagedTable):
         read_table(path)
+
+
+def test_a_table_under_the_name_of_another_is_not_taken_for_it(tmp_path):
+    """Its bytes are whole; its key is not the one that was asked for."""
+    path = write_table(tmp_path, "m", "k" * 64, TABLE, {})
+    other = path.rename(path.with_name(path.name.replace("k", "j")))
+    assert find_table(tmp_path, "m", "j" * 64) == other
+    with pytest.raises(DamagedTable, match="holds the table of another key, kkkk"):
+        read_table(other)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 garbage PAR1", b"\x00" * 100])
+def test_garbage_with_a_digest_of_its_own_is_no_table(tmp_path, content):
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    path = tmp_path / f"{'k' * 64}.{digest}.parquet"
+    path.write_bytes(content)
+    with pytest.raises(DamagedTable, match="is no stored table"):
+        read_table(path)
+
+
+def test_a_table_from_elsewhere_is_no_stored_table(tmp_path):
+    TABLE.drop(columns="bytes").to_parquet(tmp_path / "t")
+    content = (tmp_path / "t").read_bytes()
+    path = tmp_path / f"{'k' * 64}.{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+    path.write_bytes(content)
+    with pytest.raises(DamagedTable, match="is no stored table"):
+        read_table(path)
+
+
+def test_what_is_no_file_is_passed_over(tmp_path):
+    """Reading a named pipe would wait for ever."""
+    (tmp_path / "m").mkdir()
+    os.mkfifo(tmp_path / "m" / f"{'k' * 64}.{'0' * 16}.parquet")
+    (tmp_path / "m" / f"{'k' * 64}.{'1' * 16}.parquet").mkdir()
+    assert find_table(tmp_path, "m", "k" * 64) is None
+
+
+def test_where_nothing_can_be_stored_nothing_is_held(tmp_path):
+    (tmp_path / "file").write_text("a file, not a folder")
+    with locked(tmp_path / "file", "m", "k"):
+        pass
 
 
 WRITER = textwrap.dedent("""

@@ -1,9 +1,9 @@
 """Measured tables on disk, content-addressed.
 
 A table is one parquet file `<directory>/<measurement>/<key>.<digest>.parquet`. The key says what was measured, the
-digest is the sha256 of the file's own bytes: a flipped byte anywhere in the file is seen before it is read. Files
-are written under a temporary name and renamed, so a killed run leaves no half table; a lock per key lets two
-processes that want the same table end with one.
+digest is the sha256 of the file's own bytes: a flipped byte anywhere in the file is seen before it is read, and so is
+a table under the name of another, for its key stands in the file, too. Files are written under a temporary name and
+renamed, so a killed run leaves no half table; a lock per key lets two processes that want the same table end with one.
 
 Which tables a session (a process: a kernel, a script) has read is noted, so that a figure can say what it rests on.
 """
@@ -22,9 +22,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import in_one_line
 
-PROVENANCE_FIELD = b"provenance"
+PROVENANCE_FIELD, KEY_FIELD = b"provenance", b"key"
+# What a key is made of, as provenance keeps it.
+INGREDIENTS = ("measurement", "version", "parameters", "subject", "inputs", "uses")
 _DIGEST_LENGTH = 16
 _SHORT_KEY_LENGTH = 8
 
@@ -76,20 +78,30 @@ def table_key(ingredients: Mapping[str, Any]) -> str:
 
 
 def find_table(directory: Path, measurement: str, key: str) -> Path | None:
-    """The file that holds a table, or `None` where it was never measured."""
-    return next(iter(sorted((directory / measurement).glob(f"{key}.*.parquet"))), None)
+    """The file that holds a table, or `None` where it was never measured; what is no regular file is passed over."""
+    found = sorted((directory / measurement).glob(f"{key}.*.parquet"))
+    return next((path for path in found if path.is_file()), None)
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A stored table, after checking every byte of its file.
 
     Raises:
-        DamagedTable: the bytes are not the ones that were written.
+        DamagedTable: the bytes are not the ones that were written, are no table, or are another one's.
     """
     content = path.read_bytes()
-    if _digest(content) != path.name.split(".")[1]:
+    key, digest = path.name.split(".")[:2]
+    if _digest(content) != digest:
         raise DamagedTable(f"{path}: the stored table is damaged (its bytes do not match its name)")
-    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True).to_pandas()
+    try:
+        arrow = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        metadata = arrow.schema.metadata or {}
+        stored = metadata[KEY_FIELD].decode() if KEY_FIELD in metadata else _key_of(metadata)
+    except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError) as error:
+        raise DamagedTable(f"{path}: is no stored table ({in_one_line(error)})") from None
+    if stored != key:
+        raise DamagedTable(f"{path}: holds the table of another key, {stored[:_DIGEST_LENGTH]}…")
+    return arrow.to_pandas()
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
@@ -105,6 +117,7 @@ def write_table(
     folder.mkdir(parents=True, exist_ok=True)
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     metadata = {**(arrow.schema.metadata or {}), PROVENANCE_FIELD: json.dumps(provenance).encode()}
+    metadata[KEY_FIELD] = key.encode()
     temporary = folder / f".{key}.{os.getpid()}.part"
     try:
         pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd", write_page_checksum=True)
@@ -124,12 +137,22 @@ def locked(directory: Path, measurement: str, key: str) -> Iterator[None]:
     locks = directory / ".locks"
     try:
         locks.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{directory}: tables cannot be stored here ({error}); make the folder writable") from None
-    with FileLock(locks / f"{measurement}-{key}.lock"):
+        lock = FileLock(locks / f"{measurement}-{key}.lock")
+        lock.acquire()
+    except OSError:  # nothing can be stored here, so there is nothing to hold
+        yield
+        return
+    with lock:
+        lock.release()  # acquired twice by now
         for leftover in (directory / measurement).glob(f".{key}.*.part"):
             leftover.unlink(missing_ok=True)
         yield
+
+
+def _key_of(metadata: Mapping[bytes, bytes]) -> str:
+    """The key of a table that was written before files held it."""
+    provenance = json.loads(metadata[PROVENANCE_FIELD])
+    return table_key({name: provenance[name] for name in INGREDIENTS if name in provenance})
 
 
 def _digest(content: bytes) -> str:

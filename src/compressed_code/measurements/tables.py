@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import pandas as pd
 from tqdm import tqdm
 
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.paths import RESULTS
 from compressed_code.core.provenance import commit, machine, package_version
@@ -282,8 +282,16 @@ def _compute(
     try:
         return read_table(write_table(directory, what.name, key, table, provenance))
     except OSError as error:  # what was computed is not lost, only not kept
-        print(f"{what.name}: the table of {name} could not be stored ({error})", file=sys.stderr)
+        if directory not in _UNSTORED:
+            _UNSTORED.add(directory)
+            print(
+                f"{directory}: tables cannot be stored here ({in_one_line(error)}), they are computed each time",
+                file=sys.stderr,
+            )
         return table
+
+
+_UNSTORED: set[Path] = set()  # folders of which that has been said
 
 
 def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:
