@@ -10,7 +10,7 @@ import pandas as pd
 from compressed_code.benchmarks.execution import execute_samples, verify_tasks
 from compressed_code.benchmarks.pass_rates import outcome_counts, pass_rates, syntax_valid_share, too_few_samples
 from compressed_code.benchmarks.samples import Sample, missing_tasks, named, read_samples
-from compressed_code.benchmarks.tasks import Task, load_benchmark
+from compressed_code.benchmarks.tasks import Task, imported_packages, load_benchmark
 from compressed_code.core.errors import InputError
 from compressed_code.sandbox import Limits, Sandbox
 
@@ -68,7 +68,7 @@ def score(
     partial: bool = False,
     seconds: float = 3.0,
     workers: int | None = None,
-    packages: Sequence[str] = (),
+    packages: Sequence[str] | None = None,
     isolation: Literal["auto", "none"] = "auto",
 ) -> Scores:
     """Run samples against a benchmark's tests in the sandbox, and estimate pass@k with 95 % intervals.
@@ -84,7 +84,8 @@ def score(
         seconds: most processor seconds of a sample; it gets fewer, but a second at least, where 20 runs of the task's
             own solution take less.
         workers: programs that run side by side; by default one per usable core.
-        packages: installed packages that programs and tests may import besides the standard library.
+        packages: installed packages that programs and tests may import besides the standard library; by default those
+            that the benchmark's own tests import.
         isolation: "none" runs programs without a sandbox: they can read and delete your files and use the network.
 
     Raises:
@@ -108,7 +109,8 @@ def score(
         )
     answered = [task for task in tasks if task.task_id not in set(missing)]
     limits = Limits(cpu_seconds=seconds, wall_seconds=10 * seconds)
-    with Sandbox(isolation, workers, limits, packages) as sandbox:
+    allowed = imported_packages(answered) if packages is None else packages
+    with Sandbox(isolation, workers, limits, allowed) as sandbox:
         sound, failing, solution_seconds = verify_tasks(answered, sandbox)
         if not sound:
             problems = named([f"{task_id}: {problem}" for task_id, problem in failing.items()])

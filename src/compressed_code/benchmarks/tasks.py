@@ -2,7 +2,9 @@
 
 import ast
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+import importlib.util
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +64,21 @@ def load_benchmark(benchmark: str | Path) -> list[Task]:
     if not tasks:
         raise InputError(f"{benchmark}: holds no task")
     return list(tasks.values())
+
+
+def imported_packages(tasks: Iterable[Task]) -> list[str]:
+    """Installed packages besides the standard library that setups and tests import, by the name they import (numpy)."""
+    names: set[str] = set()
+    for task in tasks:
+        for code in (task.setup, task.test):
+            with suppress(SyntaxError, ValueError, RecursionError):  # what is no Python is told when it runs
+                for node in ast.walk(ast.parse(code)):
+                    if isinstance(node, ast.Import):
+                        names |= {alias.name.partition(".")[0] for alias in node.names}
+                    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                        names.add(node.module.partition(".")[0])
+    foreign = names - sys.stdlib_module_names
+    return sorted(name for name in foreign if importlib.util.find_spec(name) is not None)
 
 
 def benchmark_files(benchmark: str | Path) -> Sequence[Path]:

@@ -13,7 +13,9 @@ SECONDS_HELP = (
     " own solution take less"
 )
 PARTIAL_HELP = "score the tasks that have samples where others have none"
-PACKAGES_HELP = "installed packages that programs and tests may import besides the standard library (HumanEval+: numpy)"
+PACKAGES_HELP = (
+    "installed packages that programs and tests may import besides the standard library; default: what the tests import"
+)
 UNSAFE_HELP = "run the programs without isolation: they can read and delete your files and use the network"
 
 
@@ -28,7 +30,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--workers", type=_count, metavar="N", help="default: one per usable core")
     command.add_argument("--seconds", type=_seconds, default=3.0, metavar="S", help=SECONDS_HELP)
     command.add_argument("--partial", action="store_true", help=PARTIAL_HELP)
-    command.add_argument("--packages", type=_names, default=(), metavar="NAME,...", help=PACKAGES_HELP)
+    command.add_argument("--packages", type=_names, default=None, metavar="NAME,...", help=PACKAGES_HELP)
     command.add_argument("--unsafe", action="store_true", help=UNSAFE_HELP)
     command.set_defaults(run=run)
 

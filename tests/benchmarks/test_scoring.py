@@ -1,0 +1,79 @@
+"""`score`: samples of a file or a table, against tests that may import packages."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from compressed_code.benchmarks.scoring import score
+from compressed_code.benchmarks.tasks import imported_packages, load_benchmark
+from compressed_code.core.errors import InputError
+from compressed_code.sandbox import available_isolators
+
+pytestmark = pytest.mark.skipif(not available_isolators(), reason="nothing isolates programs here")
+
+NUMPY_TEST = """import numpy as np
+import os.path
+
+
+def check(candidate):
+    from json import loads
+
+    assert np.allclose(candidate(2, 0.5), 2.5)
+"""
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    """Two tasks in HumanEval's format; the tests of the first import numpy, as HumanEval+'s do."""
+    rows = [
+        {"task_id": "t/0", "prompt": "def add(a, b):\n", "entry_point": "add", "test": NUMPY_TEST}
+        | {"canonical_solution": "    return a + b\n"},
+        {"task_id": "t/1", "prompt": "def one():\n", "entry_point": "one", "canonical_solution": "    return 1\n"}
+        | {"test": "def check(candidate):\n    assert candidate() == 1\n"},
+    ]
+    path = tmp_path / "tasks.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return str(path)
+
+
+def answers(**columns) -> pd.DataFrame:
+    right = {"task_id": ["t/0", "t/1"], "completion": ["    return a + b\n", "    return 2\n"]}
+    return pd.DataFrame(right | columns)
+
+
+def test_packages_that_tests_import_are_there(benchmark):
+    assert imported_packages(load_benchmark(benchmark)) == ["numpy"]
+    scores = score(answers(), benchmark, [1, 2])
+    assert scores.outcomes["outcome"].tolist() == ["passed", "wrong answer"]
+    assert scores.pass_rates[["k", "value", "tasks"]].to_numpy().tolist() == [[1, 0.5, 2]]
+    assert list(scores.too_few_samples) == [2] and scores.excluded == {}
+    assert scores._repr_html_().startswith("<table")
+    summary = json.loads(json.dumps(scores.summary()))
+    assert (summary["n_tasks"], summary["pass@1"]["value"], summary["missing"]) == (2, 0.5, [])
+
+
+def test_packages_can_be_forbidden(benchmark):
+    scores = score(answers(), benchmark, [1], packages=[])
+    assert (list(scores.excluded) == ["t/0"] and "numpy" in scores.excluded["t/0"]) or "Module" in scores.excluded[
+        "t/0"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (answers().drop(columns="completion"), "the table has no column 'completion'; it has task_id"),
+        (answers(model=["a", "b"]), "several models; score the rows of one"),
+        (answers(task_id=["t/0", "u/1"]), "no task has the id u/1"),
+        (answers().head(1), r"1 of 2 tasks have no sample \(t/1\)"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(benchmark, table, message):
+    with pytest.raises(InputError, match=message):
+        score(table, benchmark, [1])
+
+
+def test_a_part_can_be_scored(benchmark):
+    scores = score(answers().tail(1), benchmark, [1], partial=True)
+    assert scores.missing == ["t/0"] and scores.pass_rates["tasks"].tolist() == [1]
