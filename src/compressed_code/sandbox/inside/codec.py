@@ -9,6 +9,7 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -36,6 +37,11 @@ _BUILDERS: dict[int, Callable[[list[Any]], Any]] = {
     ord("V"): lambda items: dict(enumerate(items)).values(),
     ord("M"): lambda items: dict(items).items(),
 }
+# Many values of one kind in a sequence go as one block: a test may hand over a million of them. Numbers as struct calls
+# them, the first kind that holds them all; texts as their lengths and their bytes.
+_NUMBERS: dict[type, bytes] = {int: b"iq", float: b"d", bool: b"?"}
+_TEXTS = b"s"
+_LEAST_IN_A_BLOCK = 16
 _ARRAY_TYPE = re.compile(r"[<>|][biufcU][0-9]+", re.ASCII)  # no objects: an array holds numbers, truths or text
 # Subclasses travel as the plain type they extend, read by that type's own methods.
 _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
@@ -96,6 +102,17 @@ def decode(content: bytes, resolve: Callable[[int], Any]) -> Any:
     return value
 
 
+def _block(kind: type, items: list[Any]) -> tuple[bytes, bytes] | None:
+    """Values of one type as a block's kind and bytes; `None` where there is no block for them."""
+    if kind is str:
+        texts = [text.encode("utf-8", "surrogatepass") for text in items]
+        return _TEXTS, struct.pack(f"<{len(texts)}I", *map(len, texts)) + b"".join(texts)
+    for number in _NUMBERS.get(kind, b""):
+        with suppress(struct.error):  # whole numbers beyond its range
+            return bytes([number]), struct.pack(f"<{len(items)}{chr(number)}", *items)
+    return None
+
+
 class _Encoder:
     def __init__(self, reference: Callable[[Any], int], limit: int) -> None:
         self.parts: list[bytes] = []
@@ -118,6 +135,16 @@ class _Encoder:
         for item in items:
             self.add(item, depth + 1)
 
+    def write_sequence(self, tag: bytes, items: list[Any], depth: int) -> None:
+        kinds = set(map(type, items)) if len(items) >= _LEAST_IN_A_BLOCK else set()
+        block = _block(kinds.pop(), items) if len(kinds) == 1 else None
+        if block is None:
+            self.write_many(tag, items, depth)
+            return
+        kind, content = block
+        self.write(b"H" + tag + kind + struct.pack("<I", len(items)))
+        self.write(content)
+
     def add(self, value: Any, depth: int) -> None:
         kind = type(value)
         if value is None or kind is bool:
@@ -131,7 +158,7 @@ class _Encoder:
         elif depth >= MAXIMUM_DEPTH:
             self.write(b"O" + struct.pack("<I", self.reference(value)))
         elif kind in _SEQUENCES:
-            self.write_many(_SEQUENCES[kind], value, depth)
+            self.write_sequence(_SEQUENCES[kind], list(value), depth)
         elif kind is dict:
             self.write_many(b"d", [part for item in value.items() for part in item], depth)
         else:
@@ -188,6 +215,22 @@ class _Decoder:
             raise Malformed(f"unknown tag {tag}")
         return reader(self, depth)
 
+    def read_block(self, _: int) -> Any:
+        tag, kind, count = self.take(1)[0], self.take(1), self.number()
+        if tag not in _BUILDERS:
+            raise Malformed("no such block")
+        return _BUILDERS[tag](self.texts(count) if kind == _TEXTS else self.numbers(kind, count))
+
+    def numbers(self, kind: bytes, count: int) -> list[Any]:
+        if not any(kind in kinds for kinds in _NUMBERS.values()):
+            raise Malformed("no such numbers")
+        layout = f"<{count}{kind.decode()}"
+        return list(struct.unpack(layout, self.take(struct.calcsize(layout))))
+
+    def texts(self, count: int) -> list[str]:
+        lengths = struct.unpack(f"<{count}I", self.take(4 * count))
+        return [self.take(length).decode("utf-8", "surrogatepass") for length in lengths]
+
     def read_dict(self, depth: int) -> dict[Any, Any]:
         items = self.many(depth)
         return dict(zip(items[::2], items[1::2], strict=True))
@@ -224,6 +267,7 @@ _READERS: dict[int, Callable[[_Decoder, int], Any]] = {
     ord("b"): lambda decoder, depth: decoder.read_sized(),
     ord("B"): lambda decoder, depth: bytearray(decoder.read_sized()),
     ord("d"): _Decoder.read_dict,
+    ord("H"): _Decoder.read_block,
     ord("r"): lambda decoder, depth: range(*decoder.many(depth)),
     ord("R"): _Decoder.read_fraction,
     ord("D"): lambda decoder, depth: Decimal(*decoder.many(depth)),
