@@ -109,7 +109,7 @@ def test_a_task_whose_tests_let_everything_pass_is_named(sandbox, test):
     blind = Task("t/1", TASK.prompt, TASK.entry_point, TASK.canonical_solution, "", test)
     sound, failing, _ = verify_tasks([blind, TASK], sandbox)
     assert sound == [TASK] and list(failing) == ["t/1"]
-    assert failing["t/1"] == "its tests let every answer pass, object() and None among them"
+    assert "every answer" in failing["t/1"]
 
 
 def test_a_test_of_truth_alone_is_a_test(sandbox):

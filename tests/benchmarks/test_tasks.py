@@ -131,7 +131,7 @@ def test_what_is_wrong_is_named_with_its_line(write, row, problem):
 def test_an_entry_of_a_list_is_named_by_its_number(tmp_path):
     path = tmp_path / "tasks.json"
     path.write_text(json.dumps([HUMANEVAL, {}]))
-    with pytest.raises(InputError, match=r"tasks\.json, entry 2: entry_point|task_id"):
+    with pytest.raises(InputError, match=r"tasks\.json, entry 2: (entry_point|task_id)"):
         load_benchmark(path)
     path.write_text(json.dumps(HUMANEVAL))
     with pytest.raises(InputError, match="must hold a list of objects, found dict"):
@@ -139,7 +139,7 @@ def test_an_entry_of_a_list_is_named_by_its_number(tmp_path):
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path, write):
-    with pytest.raises(InputError, match="no such benchmark; name a file or one of humaneval, zoo, zoo-hard"):
+    with pytest.raises(InputError, match=r"humanevil: .*a file or one of humaneval, "):
         load_benchmark("humanevil")
     with pytest.raises(InputError, match=r"none\.jsonl: no such file"):
         load_benchmark(tmp_path / "none.jsonl")

@@ -1,51 +1,34 @@
-"""Charts of compression say what was measured, and several draws of one row do not hide each other."""
+"""Charts of quantization draw what was measured, and nothing that was not."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from compressed_code.charts.parts import interval_panels
-from compressed_code.charts.quantization import divergence_by_bits
-
-POINTS = pd.DataFrame(
-    {
-        "row": ["a", "a", "a", "b"],
-        "panel": "kl",
-        "value": [1.0, 2.0, 3.0, 4.0],
-        "low": [0.9, 1.9, 2.9, 3.9],
-        "high": [1.1, 2.1, 3.1, 4.1],
-    }
-)
+from compressed_code.charts.quantization import divergence_by_bits, trend_panels
+from drawn_charts import assert_shown, bands, intervals, legend, points, series
 
 
-def heights(figure):
-    """Places on the vertical axis, series by series."""
-    return [line.get_ydata().tolist() for line in figure.axes[0].lines if len(line.get_ydata()) != 2]
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
-def test_draws_of_one_row_lie_side_by_side_around_its_place():
-    (places,) = heights(interval_panels(POINTS.assign(draw=[0, 1, 2, 0]), {"a": "A", "b": "B"}, {"kl": "KL"}))
-    assert len(set(places)) == 4
-    assert np.mean(places[:3]) == pytest.approx(0) and places[3] == 1
-    assert max(places[:3]) - min(places[:3]) < 0.5
-
-
-def test_without_draws_values_of_one_row_share_its_line():
-    (places,) = heights(interval_panels(POINTS, {"a": "A", "b": "B"}, {"kl": "KL"}))
-    assert places == [0, 0, 0, 1]
-
-
-def test_draws_of_two_series_do_not_mix():
-    table = pd.concat([POINTS.assign(draw=[0, 1, 2, 0], series=name) for name in ("x", "y")])
-    one, other = heights(interval_panels(table, {"a": "A", "b": "B"}, {"kl": "KL"}, {"x": "X", "y": "Y"}))
-    assert max(one[:3]) < min(other[:3])
+def test_divergence_is_drawn_against_each_count_of_bits():
+    table = pd.DataFrame(
+        {
+            "method": ["rtn", "rtn", "gptq"],
+            "bits": [4.5, 3.5, 3.25],
+            "stored": [5.0, 16.0, 4.0],
+            "value": [0.01, 0.2, 0.1],
+            "low": [0.009, 0.19, 0.08],
+            "high": [0.011, 0.22, 0.12],
+        }
+    )
+    labels = {"bits": "effective bits per weight", "stored": "stored bits per weight"}
+    figure = divergence_by_bits(table, {"gptq": "GPTQ", "rtn": "RTN"}, labels, (0.05, "another seed"))
+    assert legend(figure) == ["GPTQ", "RTN"]
+    assert figure.axes[0].get_ylabel() == "KL (nats per token)"
+    for axis, (column, title) in zip(figure.axes, labels.items(), strict=True):
+        assert (axis.get_xlabel(), axis.get_yscale()) == (title, "log")
+        x = table[column].tolist()
+        assert series(axis) == {"GPTQ": [(x[2], 0.1)], "RTN": [(x[0], 0.01), (x[1], 0.2)]}
+        assert intervals(axis, "y") == [(0.08, 0.12), (0.009, 0.011), (0.19, 0.22)]
+    assert_shown(figure)
 
 
 @pytest.mark.parametrize(("reference", "drawn"), [(1.5, True), (np.nan, False)])
@@ -55,3 +38,24 @@ def test_a_reference_that_was_not_measured_is_not_drawn(reference, drawn):
     texts = [text.get_text() for text in axis.texts]
     assert texts == (["another seed"] if drawn else [])
     assert len(axis.lines) == 1 + drawn
+
+
+def test_a_trend_runs_through_its_points_and_repeats_stand_at_their_size():
+    sizes = [1e5, 1e6, 1e7]
+    table = pd.DataFrame({"parameters": sizes, "value": [0.3, 0.2, 0.1]}).eval(
+        "low = value - 0.05\nhigh = value + 0.05"
+    )
+    fits = pd.DataFrame({"parameters": sizes, "value": [0.31, 0.2, 0.09], "low": 0.05, "high": 0.4})
+    panels = {"kl": "KL (nats per token)", "bits": "bits"}
+    table, fits = (pd.concat([rows.assign(panel=panel) for panel in panels]) for rows in (table, fits))
+    figure = trend_panels(table, fits, panels, pd.Series([0.19, 0.22]), 1e6)
+    assert [axis.get_ylabel() for axis in figure.axes] == list(panels.values())
+    for axis in figure.axes:
+        assert (axis.get_xlabel(), axis.get_xscale()) == ("parameters", "log")
+        trend, measured, *repeats = (points(line) for line in axis.lines)
+        assert trend == [(1e5, 0.31), (1e6, 0.2), (1e7, 0.09)]
+        assert measured == [(1e5, 0.3), (1e6, 0.2), (1e7, 0.1)]
+        assert repeats == ([[(1e6, 0.19), (1e6, 0.22)]] if axis is figure.axes[0] else [])
+        assert intervals(axis, "y") == [(0.25, 0.35), (0.15, 0.25), (0.05, 0.15)]
+        assert bands(axis, "y") == [(0.05, 0.4)]
+    assert_shown(figure)

@@ -20,11 +20,6 @@ from scipy.stats import chisquare
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
-    Gemma2Config,
-    GPT2Config,
-    LlamaConfig,
-    MambaConfig,
-    Qwen2Config,
     TopPLogitsWarper,
 )
 
@@ -40,20 +35,17 @@ from compressed_code.core.errors import InputError
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
+from tiny_models import SIZES, save_tiny, save_tokenizer, tiny_model
 
-WIDTH = 96  # vocabulary of the tiny models
+WIDTH = SIZES["vocab_size"]  # vocabulary of the tiny models
 VOCABULARY = Vocabulary(tuple(bytes([n + 32]) for n in range(WIDTH)), frozenset(), {}, lambda text: [*text.encode()])
-SHAPE = {"vocab_size": WIDTH, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
-SHAPE |= {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "initializer_range": 0.3}
-SHAPE |= {"bos_token_id": 0, "eos_token_id": None, "pad_token_id": None, "tie_word_embeddings": False}
-CONFIGS = {
-    "llama": LlamaConfig(**SHAPE),
-    "qwen2": Qwen2Config(**SHAPE),
-    "gpt2": GPT2Config(vocab_size=WIDTH, n_embd=32, n_layer=2, n_head=4, initializer_range=0.3, eos_token_id=None),
-    "gemma2-sliding": Gemma2Config(**SHAPE, sliding_window=8, query_pre_attn_scalar=8),
-    "mamba": MambaConfig(
-        vocab_size=WIDTH, hidden_size=16, num_hidden_layers=2, state_size=4, initializer_range=0.5, eos_token_id=None
-    ),
+NO_END = {"bos_token_id": 0, "eos_token_id": None, "pad_token_id": None}
+FAMILIES = {
+    "llama": {"head_dim": 8},
+    "qwen2": {"head_dim": 8},
+    "gpt2": {},
+    "gemma2": {"head_dim": 8, "sliding_window": 8, "query_pre_attn_scalar": 8, "tie_word_embeddings": False},
+    "mamba": {"hidden_size": 16, "state_size": 4},
 }
 
 
@@ -65,9 +57,8 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def tiny(family: str):
-    torch.manual_seed(1)
-    return AutoModelForCausalLM.from_config(CONFIGS[family], dtype=torch.float32).eval()
+def tiny(family: str = "llama", **fields):
+    return tiny_model(family, seed=1, gain=2.0, **NO_END | FAMILIES[family] | fields)
 
 
 def with_near_ties(size: float):
@@ -116,7 +107,7 @@ def common_token(answers) -> int:
     return counts.most_common(1)[0][0]
 
 
-@pytest.mark.parametrize("family", CONFIGS)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_greedy_text_is_what_transformers_writes(family):
     model, requests = tiny(family), some_requests()
     assert fits(model) == (family != "mamba")
@@ -379,9 +370,7 @@ def test_prompts_are_encoded_byte_for_byte(tokenizer_json):
 
 
 def test_a_program_stops_where_the_window_of_the_model_ends():
-    model = AutoModelForCausalLM.from_config(
-        GPT2Config(vocab_size=WIDTH, n_positions=30, n_embd=32, n_head=4, n_layer=2)
-    ).eval()
+    model = tiny("gpt2", max_position_embeddings=30)
     written = run(model, [Request("t", 0, tuple(range(20))), Request("u", 0, (1,))], max_tokens=100)
     assert {len(part.token_ids): part.finish_reason for part in written.values()} == {10: "limit", 29: "limit"}
 
@@ -496,20 +485,11 @@ def test_two_writers_do_not_share_a_file(tmp_path):
     assert len(write(path, requests, progress=second)) == 3
 
 
-def save_model(folder: Path, tokenizer, model) -> Path:
-    model.save_pretrained(folder)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    return folder
-
-
 @pytest.fixture
 def model_folder(tmp_path, byte_level_tokenizer) -> Path:
-    torch.manual_seed(0)
-    shape = {**SHAPE, "vocab_size": byte_level_tokenizer.get_vocab_size(), "bos_token_id": None, "eos_token_id": 0}
-    model = AutoModelForCausalLM.from_config(LlamaConfig(**shape), dtype=torch.float32)
-    return save_model(tmp_path / "model", byte_level_tokenizer, model)
+    width = byte_level_tokenizer.get_vocab_size()
+    folder = save_tiny(tmp_path / "model", vocab_size=width, bos_token_id=None, eos_token_id=0)
+    return save_tokenizer(folder, byte_level_tokenizer, eos_token="<|end|>")
 
 
 @pytest.fixture

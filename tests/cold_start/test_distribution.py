@@ -1,6 +1,5 @@
 """The first-token engine against plain transformers, float32, on tiny random models of every architecture it knows."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -20,75 +19,40 @@ from compressed_code.quantization.engine import write_variant
 from compressed_code.registry.lookup import load_registry
 from compressed_code.registry.quantizations import Quantization
 from compressed_code.zoo.recipes import ZOO_DIRECTORY
+from tiny_models import EXPERT_GROUPS, EXPERTS, SIZES, save_tiny, set_config, tiny_model
 
 TOLERANCE = 1e-4
 STORIES = ROOT.parent / "shared" / "data" / "weights" / "stories260K-hf"
-SMALL = {
-    "vocab_size": 96,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-}
-LATENT = {
-    **SMALL,
-    "num_key_value_heads": 4,
-    "num_hidden_layers": 3,
-    "kv_lora_rank": 16,
-    "q_lora_rank": 24,
-    "qk_rope_head_dim": 4,
-    "qk_nope_head_dim": 6,
-    "v_head_dim": 10,
-    "n_routed_experts": 8,
-    "num_experts_per_tok": 3,
-    "moe_intermediate_size": 12,
-    "n_shared_experts": 2,
-    "first_k_dense_replace": 1,
-    "routed_scaling_factor": 1.7,
-}
-GROUPS = {"n_group": 4, "topk_group": 2}
+TIED, BIASED = {"tie_word_embeddings": True}, {"attention_bias": True}
 MODELS = {
-    "llama": ("llama", SMALL),
-    "llama with biases, tied": (
-        "llama",
-        {**SMALL, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "rms_norm_eps": 1e-2},
-    ),
-    "llama with a head size of its own": ("llama", {**SMALL, "head_dim": 12, "num_key_value_heads": 1}),
-    "llama with another activation": ("llama", {**SMALL, "hidden_act": "gelu_pytorch_tanh"}),
-    "llama with relu": ("llama", {**SMALL, "hidden_act": "relu"}),
-    "mistral": ("mistral", {**SMALL, "sliding_window": 8}),
-    "qwen2": ("qwen2", SMALL),
-    "qwen2 tied": ("qwen2", {**SMALL, "tie_word_embeddings": True}),
-    "qwen3": ("qwen3", {**SMALL, "head_dim": 16}),
-    "qwen3 with biases": ("qwen3", {**SMALL, "head_dim": 8, "attention_bias": True}),
-    "deepseek v2, greedy": ("deepseek_v2", {**LATENT, "topk_method": "greedy"}),
-    "deepseek v2, groups": ("deepseek_v2", {**LATENT, **GROUPS, "topk_method": "group_limited_greedy"}),
-    "deepseek v2, biases, no query rank": (
-        "deepseek_v2",
-        {**LATENT, "attention_bias": True, "q_lora_rank": None},
-    ),
-    "deepseek v3": ("deepseek_v3", {**LATENT, **GROUPS, "norm_topk_prob": True}),
-    "deepseek v3, not normalised, biases": (
-        "deepseek_v3",
-        {**LATENT, **GROUPS, "norm_topk_prob": False, "attention_bias": True, "rms_norm_eps": 1e-2},
-    ),
+    "llama": {"family": "llama"},
+    "llama with biases, tied": {"family": "llama", **BIASED, "mlp_bias": True, **TIED, "rms_norm_eps": 1e-2},
+    "llama with a head size of its own": {"family": "llama", "head_dim": 12, "num_key_value_heads": 1},
+    "llama with another activation": {"family": "llama", "hidden_act": "gelu_pytorch_tanh"},
+    "llama with relu": {"family": "llama", "hidden_act": "relu"},
+    "mistral": {"family": "mistral", "sliding_window": 8},
+    "qwen2": {"family": "qwen2"},
+    "qwen2 tied": {"family": "qwen2", **TIED},
+    "qwen3": {"family": "qwen3", "head_dim": 16},
+    "qwen3 with biases": {"family": "qwen3", "head_dim": 8, "attention_bias": True},
+    "deepseek v2, greedy": {"family": "deepseek_v2", **EXPERTS, "topk_method": "greedy"},
+    "deepseek v2, groups": {
+        "family": "deepseek_v2",
+        **EXPERTS,
+        **EXPERT_GROUPS,
+        "topk_method": "group_limited_greedy",
+    },
+    "deepseek v2, biases, no query rank": {"family": "deepseek_v2", **EXPERTS, **BIASED, "q_lora_rank": None},
+    "deepseek v3": {"family": "deepseek_v3", **EXPERTS, **EXPERT_GROUPS, "norm_topk_prob": True},
+    "deepseek v3, not normalised, biases": {
+        "family": "deepseek_v3",
+        **EXPERTS,
+        **EXPERT_GROUPS,
+        **BIASED,
+        "norm_topk_prob": False,
+        "rms_norm_eps": 1e-2,
+    },
 }
-
-
-def build(
-    folder: Path, model_type: str, fields: dict, dtype: torch.dtype = torch.float32, seed: int = 0, **save
-) -> Path:
-    """A checkpoint of random numbers in which no parameter is 0 or 1 everywhere."""
-    torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(model_type, **fields))
-    with torch.no_grad():
-        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-            if "inv_freq" not in name and tensor.ndim:
-                spread = 0.2 if tensor.ndim == 1 else tensor.shape[-1] ** -0.5
-                tensor.normal_(1.0 if "norm" in name else 0.0, spread)
-    model.to(dtype).save_pretrained(folder, **save)
-    return folder
 
 
 def reference(folder: Path, token: int, **options) -> np.ndarray:
@@ -111,17 +75,17 @@ def assert_same(folder: Path, tokens: tuple[int, ...] = (1, 7)) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_equals_transformers(tmp_path, name):
-    assert_same(build(tmp_path, *MODELS[name]))
+    assert_same(save_tiny(tmp_path, **MODELS[name]))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("name", ["qwen2", "llama with biases, tied", "deepseek v3"])
 def test_half_precision_files(tmp_path, name, dtype):
-    assert_same(build(tmp_path, *MODELS[name], dtype))
+    assert_same(save_tiny(tmp_path, **MODELS[name], dtype=dtype))
 
 
 def test_shards(tmp_path):
-    build(tmp_path, *MODELS["qwen2"], torch.bfloat16, max_shard_size="8KB")
+    save_tiny(tmp_path, **MODELS["qwen2"], dtype=torch.bfloat16, shards="8KB")
     assert len(list(tmp_path.glob("*.safetensors"))) > 2
     assert_same(tmp_path)
 
@@ -141,17 +105,18 @@ def test_random_small_configurations(tmp_path_factory, data):
         "tie_word_embeddings": data.draw(st.booleans(), "tied"),
         "rms_norm_eps": data.draw(st.sampled_from([1e-6, 1e-2]), "epsilon"),
     }
-    model_type = data.draw(st.sampled_from(["llama", "mistral", "qwen2", "qwen3"]), "family")
-    if model_type in ("llama", "qwen3"):
+    family = data.draw(st.sampled_from(["llama", "mistral", "qwen2", "qwen3"]), "family")
+    if family in ("llama", "qwen3"):
         fields["attention_bias"] = data.draw(st.booleans(), "bias")
     dtype = data.draw(st.sampled_from([torch.float32, torch.bfloat16, torch.float16]), "type")
-    folder = build(tmp_path_factory.mktemp("model"), model_type, fields, dtype, seed=data.draw(st.integers(0, 99)))
+    seed = data.draw(st.integers(0, 99))
+    folder = save_tiny(tmp_path_factory.mktemp("model"), family, dtype=dtype, seed=seed, **fields)
     assert_same(folder, (data.draw(st.integers(0, fields["vocab_size"] - 1), "token"),))
 
 
 @pytest.mark.parametrize("name", ["qwen2", "qwen3 with biases", "deepseek v3"])
 def test_query_and_key_weights_cannot_be_seen(tmp_path, name):
-    build(tmp_path, *MODELS[name])
+    save_tiny(tmp_path, **MODELS[name])
     before = cold_start(tmp_path, [3])
     file = tmp_path / "model.safetensors"
     tensors = load_file(file)
@@ -165,7 +130,7 @@ def test_query_and_key_weights_cannot_be_seen(tmp_path, name):
 
 
 def test_key_rows_of_latent_attention_cannot_be_seen(tmp_path):
-    build(tmp_path, *MODELS["deepseek v3"])
+    save_tiny(tmp_path, **MODELS["deepseek v3"])
     before = cold_start(tmp_path, [3])
     file = tmp_path / "model.safetensors"
     tensors = load_file(file)
@@ -180,7 +145,7 @@ def test_key_rows_of_latent_attention_cannot_be_seen(tmp_path):
 
 
 def test_only_chosen_experts_are_read(tmp_path):
-    build(tmp_path, *MODELS["deepseek v3"])
+    save_tiny(tmp_path, **MODELS["deepseek v3"])
     tensors = load_file(tmp_path / "model.safetensors")
     size = {key: tensor.nbytes for key, tensor in tensors.items()}
     skipped = sum(size[key] for key in size if ".experts." in key) * 5 // 8  # 3 of 8 are chosen
@@ -194,18 +159,12 @@ def test_only_chosen_experts_are_read(tmp_path):
 
 def test_experts_in_every_second_layer(tmp_path):
     """transformers has no model with moe_layer_freq, so its dense layers are put in by hand."""
-    name, fields = MODELS["deepseek v3"]
-    config = AutoConfig.for_model(name, **{**fields, "num_hidden_layers": 4})
-    torch.manual_seed(1)
-    model = AutoModelForCausalLM.from_config(config).eval()
-    dense = AutoModelForCausalLM.from_config(
-        AutoConfig.for_model(name, **{**fields, "num_hidden_layers": 4, "first_k_dense_replace": 9})
-    )
+    fields = MODELS["deepseek v3"] | {"num_hidden_layers": 4}
+    model, dense = tiny_model(**fields), tiny_model(**fields | {"first_k_dense_replace": 9})
     for layer in (1, 3):
         model.model.layers[layer].mlp = dense.model.layers[layer].mlp
     model.save_pretrained(tmp_path)
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"moe_layer_freq": 2}))
+    set_config(tmp_path, moe_layer_freq=2)
     with torch.inference_mode():
         expected = model(input_ids=torch.tensor([[5]])).logits[0, -1].log_softmax(-1).numpy()
     np.testing.assert_allclose(cold_start(tmp_path, [5]).log_probabilities, expected, atol=TOLERANCE)
@@ -219,18 +178,18 @@ def test_real_weights():
 # --- models the engine does not know ---------------------------------------------------------------------------------
 
 OTHERS = {
-    "gpt2": ("gpt2", {"vocab_size": 60, "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 16}),
-    "gemma": ("gemma", {**SMALL, "head_dim": 8}),
-    "granite": ("granite", {**SMALL, "attention_multiplier": 0.3, "logits_scaling": 2.0}),
-    "llama with an unknown activation": ("llama", {**SMALL, "hidden_act": "gelu"}),
-    "deepseek v2 with biases inside experts": ("deepseek_v2", {**LATENT, "mlp_bias": True}),
-    "deepseek v2 with two readings": ("deepseek_v2", {**LATENT, "norm_topk_prob": True}),
+    "gpt2": {"family": "gpt2", "max_position_embeddings": 16},
+    "gemma": {"family": "gemma", "head_dim": 8},
+    "granite": {"family": "granite", "attention_multiplier": 0.3, "logits_scaling": 2.0},
+    "llama with an unknown activation": {"family": "llama", "hidden_act": "gelu"},
+    "deepseek v2 with biases inside experts": {"family": "deepseek_v2", **EXPERTS, "mlp_bias": True},
+    "deepseek v2 with two readings": {"family": "deepseek_v2", **EXPERTS, "norm_topk_prob": True},
 }
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_unknown_models_go_through_transformers(tmp_path, name):
-    build(tmp_path, *OTHERS[name])
+    save_tiny(tmp_path, **OTHERS[name])
     result = cold_start(tmp_path, [3])
     assert result.engine == "transformers"
     assert result.reason
@@ -238,7 +197,7 @@ def test_unknown_models_go_through_transformers(tmp_path, name):
 
 
 def test_two_tokens_go_through_transformers(tmp_path):
-    build(tmp_path, *MODELS["qwen2"])
+    save_tiny(tmp_path, **MODELS["qwen2"])
     result = cold_start(tmp_path, [3, 4])
     assert (result.engine, result.input_ids) == ("transformers", (3, 4))
     assert not np.allclose(result.log_probabilities, cold_start(tmp_path, [4]).log_probabilities, atol=TOLERANCE)
@@ -259,7 +218,7 @@ def test_two_tokens_go_through_transformers(tmp_path):
     ],
 )
 def test_what_is_not_known_exactly_is_not_understood(change):
-    config = {"model_type": "llama", "hidden_act": "silu", "rms_norm_eps": 1e-6, **SMALL}
+    config = {"model_type": "llama", "hidden_act": "silu", "rms_norm_eps": 1e-6, **SIZES}
     understand(config)
     with pytest.raises(UnsupportedArchitecture):
         understand(config | change)
@@ -267,7 +226,7 @@ def test_what_is_not_known_exactly_is_not_understood(change):
 
 @pytest.mark.parametrize("extra", ["model.layers.0.self_attn.sinks", "model.layers.1.pre_feedforward_layernorm.weight"])
 def test_an_unknown_tensor_is_not_understood(tmp_path, extra):
-    build(tmp_path, *MODELS["llama"])
+    save_tiny(tmp_path, **MODELS["llama"])
     file = tmp_path / "model.safetensors"
     save_file(load_file(file) | {extra: torch.ones(4)}, file, {"format": "pt"})
     with pytest.raises(UnsupportedArchitecture, match=extra):
@@ -279,19 +238,19 @@ def test_an_unknown_tensor_is_not_understood(tmp_path, extra):
 @pytest.mark.parametrize("name", ["llama", "deepseek v3"])
 def test_layers_that_the_config_does_not_announce(tmp_path, name):
     """Weights of a deeper model are refused, whatever engine would take them; announced ones are for other tokens."""
-    model_type, fields = MODELS[name]
+    fields = SIZES | MODELS[name]
     layers = fields["num_hidden_layers"]
-    build(tmp_path, model_type, fields | {"num_hidden_layers": layers + 2})
-    _set_config(tmp_path, num_hidden_layers=layers)
+    save_tiny(tmp_path, **fields | {"num_hidden_layers": layers + 2})
+    set_config(tmp_path, num_hidden_layers=layers)
     _one_line(tmp_path, "tensor model.layers.", f"beyond the {layers} layers", "num_hidden_layers")
     for field in ("num_nextn_predict_layers", "num_mtp_layers"):
-        _set_config(tmp_path, num_nextn_predict_layers=None, num_mtp_layers=None)
-        _set_config(tmp_path, **{field: 1})
+        set_config(tmp_path, num_nextn_predict_layers=None, num_mtp_layers=None)
+        set_config(tmp_path, **{field: 1})
         _one_line(tmp_path, f"model.layers.{layers + 1}.")
-        _set_config(tmp_path, **{field: 2})
+        set_config(tmp_path, **{field: 2})
         result = cold_start(tmp_path, [3])
         assert result.engine == "layerwise"
-    shallow = build(tmp_path / "shallow", model_type, fields | {"num_hidden_layers": layers})
+    shallow = save_tiny(tmp_path / "shallow", **fields)
     tensors = load_file(tmp_path / "model.safetensors")
     first = {key: value for key, value in tensors.items() if not key.startswith(f"model.layers.{layers}.")}
     kept = {key: value for key, value in first.items() if not key.startswith(f"model.layers.{layers + 1}.")}
@@ -301,7 +260,7 @@ def test_layers_that_the_config_does_not_announce(tmp_path, name):
 
 @pytest.mark.parametrize("count", ["1", -1, True])
 def test_a_number_of_further_layers_that_is_none(count):
-    config = {"model_type": "llama", "hidden_act": "silu", "rms_norm_eps": 1e-6, **SMALL}
+    config = {"model_type": "llama", "hidden_act": "silu", "rms_norm_eps": 1e-6, **SIZES}
     assert understand(config).further_layers == 0
     with pytest.raises(UnsupportedArchitecture, match="num_mtp_layers"):
         understand(config | {"num_mtp_layers": count})
@@ -310,7 +269,7 @@ def test_a_number_of_further_layers_that_is_none(count):
 @pytest.mark.parametrize("module", ["self_attn.v_proj", "mlp.down_proj"])
 def test_a_bias_that_the_config_does_not_announce(tmp_path, module):
     """Zeros, as some quantizers write them, are harmless; anything else is no number to guess."""
-    build(tmp_path, *MODELS["llama"])
+    save_tiny(tmp_path, **MODELS["llama"])
     expected = cold_start(tmp_path, [3]).log_probabilities
     file, name = tmp_path / "model.safetensors", f"model.layers.0.{module}.bias"
     tensors = load_file(file)
@@ -323,7 +282,7 @@ def test_a_bias_that_the_config_does_not_announce(tmp_path, module):
 
 
 def test_a_missing_tensor_in_an_unknown_model(tmp_path):
-    build(tmp_path, *OTHERS["granite"])
+    save_tiny(tmp_path, **OTHERS["granite"])
     file, name = tmp_path / "model.safetensors", "model.layers.1.mlp.down_proj.weight"
     tensors = load_file(file)
     kept = {key: tensor for key, tensor in tensors.items() if key != name}
@@ -338,17 +297,12 @@ def test_a_missing_tensor_in_an_unknown_model(tmp_path):
         cold_start(tmp_path, [96])
 
 
-def _set_config(folder: Path, **fields) -> None:
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
-
-
 def test_code_in_a_checkpoint_is_never_run(tmp_path):
-    build(tmp_path, *MODELS["llama"])
+    save_tiny(tmp_path, **MODELS["llama"])
     (tmp_path / "evil.py").write_text("raise SystemExit('this ran')")
-    _set_config(tmp_path, auto_map={"AutoModelForCausalLM": "evil.Model", "AutoConfig": "evil.Config"})
+    set_config(tmp_path, auto_map={"AutoModelForCausalLM": "evil.Model", "AutoConfig": "evil.Config"})
     assert cold_start(tmp_path, [3]).engine == "layerwise"
-    _set_config(tmp_path, model_type="unheard_of")
+    set_config(tmp_path, model_type="unheard_of")
     with pytest.raises(InputError, match=r"config\.json.*auto_map"):
         cold_start(tmp_path, [3])
 
@@ -371,7 +325,7 @@ def _one_line(folder: Path, *parts: str) -> None:
     "name", ["model.layers.1.mlp.up_proj.weight", "model.layers.0.self_attn.v_proj.bias", "lm_head.weight"]
 )
 def test_numbers_that_are_not_finite(tmp_path, name, dtype, value):
-    build(tmp_path, *MODELS["qwen2"], dtype)
+    save_tiny(tmp_path, **MODELS["qwen2"], dtype=dtype)
     file = tmp_path / "model.safetensors"
     tensors = load_file(file)
     tensors[name].view(-1)[-1] = value
@@ -380,7 +334,7 @@ def test_numbers_that_are_not_finite(tmp_path, name, dtype, value):
 
 
 def test_a_missing_tensor(tmp_path):
-    build(tmp_path, *MODELS["qwen2"])
+    save_tiny(tmp_path, **MODELS["qwen2"])
     file = tmp_path / "model.safetensors"
     tensors = load_file(file)
     del tensors["model.layers.1.self_attn.v_proj.bias"]
@@ -389,14 +343,14 @@ def test_a_missing_tensor(tmp_path):
 
 
 def test_a_wrong_shape(tmp_path):
-    build(tmp_path, *MODELS["qwen2"])
-    _set_config(tmp_path, intermediate_size=40)
+    save_tiny(tmp_path, **MODELS["qwen2"])
+    set_config(tmp_path, intermediate_size=40)
     _one_line(tmp_path, "model.safetensors", "mlp.gate_proj.weight", "[48, 32]", "[40, 32]")
 
 
 @pytest.mark.parametrize("token", [-1, 96])
 def test_an_input_id_outside_the_embedding(tmp_path, token):
-    build(tmp_path, *MODELS["qwen2"])
+    save_tiny(tmp_path, **MODELS["qwen2"])
     with pytest.raises(InputError, match=rf"model\.embed_tokens.*{token}"):
         cold_start(tmp_path, [token])
 

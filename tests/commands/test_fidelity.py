@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from compressed_code.commands import fidelity
 from compressed_code.core.errors import InputError
@@ -19,6 +17,7 @@ from compressed_code.models.load import load_model
 from compressed_code.registry.languages import load_languages, load_programs
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
+from tiny_models import save_tiny
 
 LANGUAGES = load_languages()
 
@@ -40,12 +39,9 @@ def fails(*arguments) -> str:
 
 @pytest.fixture
 def base(tmp_path, byte_level_tokenizer) -> Path:
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-    torch.manual_seed(0)
-    config = AutoConfig.for_model("llama", vocab_size=420, bos_token_id=0, **sizes, num_key_value_heads=2)
-    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "base")
-    byte_level_tokenizer.save(str(tmp_path / "base" / "tokenizer.json"))
-    return tmp_path / "base"
+    folder = save_tiny(tmp_path / "base", vocab_size=420, bos_token_id=0)
+    byte_level_tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
 
 
 @pytest.fixture

@@ -1,37 +1,29 @@
 """Sizes against counting by hand, for every way weights are stored; times in their sane order."""
 
 import json
-from pathlib import Path
 
 import gguf
 import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType as Kind
-from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from compressed_code.core.errors import InputError
 from compressed_code.fidelity.footprint import RATIOS, footprint, sizes
+from storage_formats import finish, to_gptq
+from tiny_models import save_contents, save_tiny
 
 SIZES = {
-    **{"vocab_size": 60, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1},
-    **{"num_attention_heads": 2, "num_key_value_heads": 2, "tie_word_embeddings": True},
+    **{"vocab_size": 60, "intermediate_size": 64, "num_hidden_layers": 1, "num_key_value_heads": 4},
+    "tie_word_embeddings": True,
 }
 # embedding, four attention matrices, three of the feed-forward network, three norms
 PARAMETERS = 60 * 32 + 4 * 32 * 32 + 3 * 32 * 64 + 3 * 32
 
 
-def build(folder: Path, dtype: torch.dtype, **fields) -> Path:
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **{**SIZES, **fields}))
-    model.to(dtype).save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 4), (torch.bfloat16, 2)])
 def test_sizes_of_a_plain_folder(tmp_path, dtype, size):
-    found = sizes(build(tmp_path, dtype))
+    found = sizes(save_tiny(tmp_path, dtype=dtype, **SIZES))
     assert found["disk_bytes"] == (tmp_path / "model.safetensors").stat().st_size
     assert found["parameters"] == PARAMETERS
     assert found["weight_bytes"] == PARAMETERS * size
@@ -40,23 +32,15 @@ def test_sizes_of_a_plain_folder(tmp_path, dtype, size):
 
 
 def test_sizes_of_shards(tmp_path):
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **SIZES))
-    model.save_pretrained(tmp_path, max_shard_size="10KB")
+    save_tiny(tmp_path, shards="10KB", **SIZES)
     assert len(list(tmp_path.glob("*.safetensors"))) > 2
     assert sizes(tmp_path)["weight_bytes"] == PARAMETERS * 4
 
 
 def test_sizes_of_gptq(tmp_path):
     """4 bits: codes of 64 × 32 weights take 1,024 bytes; scales, zeros and group numbers come on top."""
-    parts = {
-        "qweight": torch.zeros(32 * 4 // 32, 64, dtype=torch.int32),
-        "qzeros": torch.zeros(1, 64 * 4 // 32, dtype=torch.int32),
-        "scales": torch.zeros(1, 64, dtype=torch.float16),
-        "g_idx": torch.zeros(32, dtype=torch.int32),
-    }
-    stored = {f"model.layers.0.mlp.up_proj.{part}": value for part, value in parts.items()}
-    save_file({**stored, "model.norm.weight": torch.ones(32)}, tmp_path / "model.safetensors")
+    stored = {f"model.layers.0.mlp.up_proj.{part}": value for part, value in to_gptq(torch.randn(64, 32), 4)[0].items()}
+    save_contents(tmp_path, {**stored, "model.norm.weight": torch.ones(32)})
     found = sizes(tmp_path)
     assert found["parameters"] == 64 * 32 + 32
     assert found["weight_bytes"] == 1024 + 32 + 128 + 128 + 128
@@ -68,10 +52,7 @@ def test_sizes_of_a_gguf_file(tmp_path):
     matrix = np.ones((8, 64), np.float32)
     writer.add_tensor("output.weight", gguf.quants.quantize(matrix, Kind.Q4_0), raw_dtype=Kind.Q4_0)
     writer.add_tensor("output_norm.weight", np.ones(64, np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
     found = sizes(tmp_path / "m.gguf")
     assert found["disk_bytes"] == (tmp_path / "m.gguf").stat().st_size
     assert found["weight_bytes"] == 8 * 2 * 18 + 64 * 4  # a block of 32 weights takes 18 bytes
@@ -79,7 +60,7 @@ def test_sizes_of_a_gguf_file(tmp_path):
 
 
 def test_a_variant_that_keeps_decoded_numbers_says_what_it_would_need(tmp_path):
-    build(tmp_path, torch.float16)
+    save_tiny(tmp_path, dtype=torch.float16, **SIZES)
     record = {
         "effective_bits": {"quantized": 4.5, "model": 5.0},
         "parameters": {"quantized": 1000, "model": PARAMETERS},
@@ -96,8 +77,8 @@ def test_a_variant_that_keeps_decoded_numbers_says_what_it_would_need(tmp_path):
 
 
 def test_base_and_candidate_in_one_run(tmp_path):
-    base = build(tmp_path / "base", torch.float32, num_hidden_layers=8, hidden_size=128)
-    candidate = build(tmp_path / "candidate", torch.float16)
+    base = save_tiny(tmp_path / "base", **SIZES | {"num_hidden_layers": 8, "hidden_size": 128})
+    candidate = save_tiny(tmp_path / "candidate", dtype=torch.float16, **SIZES)
     rng = np.random.default_rng(0)
     documents = [rng.integers(0, 60, 200) for _ in range(4)]
     table = footprint(base, candidate, documents, [1], rounds=2).set_index("model")

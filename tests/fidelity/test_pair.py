@@ -1,8 +1,8 @@
 """Fidelity against numbers worked out by hand, a plain float64 loop, and llama.cpp's formulas written out."""
 
+import copy
 import json
 import math
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +14,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from compressed_code.__main__ import main
 from compressed_code.core.errors import InputError
@@ -35,11 +34,9 @@ from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.text_classes import TEXT_CLASSES
 from compressed_code.tokenizers.vocabulary import Vocabulary
+from tiny_models import save_tiny, save_tokenizer, tiny_model
 
-SIZES = {
-    **{"vocab_size": 50, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2},
-    **{"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 40, "head_dim": 8},
-}
+SIZES = {"vocab_size": 50, "max_position_embeddings": 40, "head_dim": 8}
 
 
 class TableModel(torch.nn.Module):
@@ -75,14 +72,15 @@ def document(ids, name="a", language="python", classes=None) -> EncodedText:
     )
 
 
-def random_model(seed: int, model_type: str = "llama", near=None, **fields):
+def random_model(seed: int, family: str = "llama", near=None, **fields):
+    """A model of its own, or one that differs a little from another."""
+    if near is None:
+        return tiny_model(family, seed=seed, gain=1.7, **SIZES | fields)
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(model_type, **{**SIZES, **fields})).eval()
-    if near is not None:
-        model.load_state_dict(near.state_dict())
+    model = copy.deepcopy(near)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * (0.3 if near is None else 0.05))
+            parameter.add_(torch.randn_like(parameter) * 0.05)
     return model
 
 
@@ -233,21 +231,21 @@ def plain_loop(base, candidate, documents, start, length) -> pd.DataFrame:
 @pytest.mark.parametrize("start", [[1], [3, 4]])
 @pytest.mark.parametrize("length", [9, 1000])
 @pytest.mark.parametrize(
-    ("model_type", "fields"),
+    ("family", "fields"),
     [
         ("llama", {"tie_word_embeddings": True}),
         ("qwen2", {}),
-        ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 40}),
+        ("gpt2", {}),
         ("gemma2", {"final_logit_softcapping": 2.0}),  # its logits are not hidden states times the output matrix
         ("cohere", {"logit_scale": 0.5}),
     ],
 )
-def test_equals_a_plain_loop(monkeypatch, model_type, fields, start, length):
+def test_equals_a_plain_loop(monkeypatch, family, fields, start, length):
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BATCH_TOKENS", 64)
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BLOCK_ELEMENTS", 500)
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.LEAST_ROWS", 7)
-    base = random_model(0, model_type, **fields)
-    candidate = random_model(1, model_type, near=base, **fields)
+    base = random_model(0, family, **fields)
+    candidate = random_model(1, near=base)
     documents = random_documents(2)
     table = token_fidelity(base, candidate, documents, start, keyword_ids=range(5, 20), length=length)
     expected = plain_loop(base, candidate, documents, start, min(length, 40 - len(start)))
@@ -558,12 +556,12 @@ def test_bad_input_is_one_line():
 
 LARGE = """
 import json, resource, sys, torch
-sys.path.insert(0, {folder!r})
+sys.path[:0] = {folders!r}
 from test_pair import document, random_model, np
 from compressed_code.fidelity.pair import token_fidelity
 torch.set_num_threads(1)
 base = random_model(0, vocab_size=150_000, num_hidden_layers=1, max_position_embeddings=2000)
-candidate = random_model(1, near=base, vocab_size=150_000, num_hidden_layers=1, max_position_embeddings=2000)
+candidate = random_model(1, near=base)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 documents = [document(np.arange(700) * 7 + n, str(n)) for n in range(3)]
 table = token_fidelity(base, candidate, documents, [1], keyword_ids=range(500))
@@ -574,9 +572,8 @@ print(json.dumps([len(table), before, resource.getrusage(resource.RUSAGE_SELF).r
 @pytest.mark.slow
 def test_memory_does_not_grow_with_vocabulary_and_text():
     """2,100 positions × 150,000 entries × 2 models would be 2.5 GB of logits."""
-    from pathlib import Path
-
-    code = LARGE.format(folder=str(Path(__file__).parent))
+    here = Path(__file__).parent
+    code = LARGE.format(folders=[str(here), str(here.parent)])
     run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     tokens, before, peak = json.loads(run.stdout.splitlines()[-1])
     assert tokens == 2100
@@ -643,16 +640,11 @@ def test_a_named_tokenizer_serves_gguf_files_by_bytes(gguf_files, program, capsy
     assert same["bits_per_byte_difference"] == pytest.approx(found["bits_per_byte_difference"], abs=1e-4)
 
 
-def other_model(folder: Path, tokenizer: Path) -> Path:
-    """A model with a tokenizer of its own beside it."""
-    config = AutoConfig.for_model("llama", **SIZES | {"vocab_size": 420}, bos_token_id=0)
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    shutil.copy(tokenizer, folder / "tokenizer.json")
-    return folder
-
-
-def test_by_bytes_a_model_of_another_vocabulary_keeps_its_own(gguf_files, program, capsys, tmp_path, tokenizer_json):
-    other = other_model(tmp_path / "other", tokenizer_json)
+def test_by_bytes_a_model_of_another_vocabulary_keeps_its_own(
+    gguf_files, program, capsys, tmp_path, byte_level_tokenizer
+):
+    other = save_tiny(tmp_path / "other", vocab_size=420, bos_token_id=0)
+    save_tokenizer(other, byte_level_tokenizer)
     arguments = ("--text", program, "--bytes")
     found = command(capsys, other, gguf_files[1], *arguments, "--tokenizer", "zoo")
     expected = command(capsys, other, "zoo-l+gguf-q4_k_m", *arguments)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from compressed_code.measurements.cold_start import cold_start
 from compressed_code.measurements.subjects.models import CheckpointSubject, ModelSubject
 from compressed_code.measurements.tables import measure
 from compressed_code.registry.lookup import Registry, find_model, load_registry
+from tiny_models import save_tiny
 
 NOTHING = Registry({}, {})
 DECIDING = [
@@ -242,12 +244,9 @@ print(*found)
 
 def test_a_large_checkpoint_is_hashed_once(tmp_path, reads, monkeypatch):
     """The command's own path: the second call reads what the engine needs and hashes nothing large."""
-    torch.manual_seed(0)
-    sizes = {"vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1}
-    config = AutoConfig.for_model("qwen2", **sizes, num_attention_heads=2, num_key_value_heads=2)
-    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "m")
-    defaults = (tmp_path / "notes",)
-    monkeypatch.setattr(digests.file_digest, "__defaults__", defaults)
+    save_tiny(tmp_path / "m", "qwen2", num_hidden_layers=1)
+    noted = partial(file_digest, directory=tmp_path / "notes")
+    monkeypatch.setattr("compressed_code.checkpoints.model_files.file_digest", noted)
     options = {"context": "given", "directory": tmp_path / "results", "registry": NOTHING}
     for token in (3, 4):
         table = measure(cold_start, [str(tmp_path / "m")], input_ids=[token], **options)

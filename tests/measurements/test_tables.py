@@ -172,7 +172,7 @@ def test_what_cannot_be_had_is_left_out_by_name(counted, tokenizer_json, tmp_pat
 
 
 RACER = textwrap.dedent("""
-    import sys, time, pandas as pd
+    import os, sys, time, pandas as pd
     from pathlib import Path
     from compressed_code.measurements.tables import measure, measurement
     from compressed_code.measurements.tokenizers import TokenizerSubject
@@ -180,20 +180,22 @@ RACER = textwrap.dedent("""
 
     @measurement(version=1, subject=TokenizerSubject())
     def slow(tokenizer):
-        Path(sys.argv[2]).open("a").write("computed\\n")
-        time.sleep(1)
+        Path(sys.argv[2], "computed").open("a").write("computed\\n")
+        while len(list(Path(sys.argv[2]).glob("began-*"))) < 2:  # the other has to wait for this one
+            time.sleep(0.01)
         return pd.DataFrame({"size": [len(tokenizer)]})
 
+    Path(sys.argv[2], f"began-{os.getpid()}").touch()
     print(measure(slow, [sys.argv[3]], directory=Path(sys.argv[1]), registry=Registry({}, {}))["size"].item())
 """)
 
 
 def test_two_processes_asking_at_once_end_with_one_whole_table(tokenizer_json, tmp_path):
-    command = [sys.executable, "-c", RACER, str(tmp_path / "r"), str(tmp_path / "log"), str(tokenizer_json)]
+    command = [sys.executable, "-c", RACER, str(tmp_path / "r"), str(tmp_path), str(tokenizer_json)]
     racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     answers = [racer.communicate()[0] for racer in racers]
     assert answers[0] == answers[1] != ""
-    assert (tmp_path / "log").read_text() == "computed\n"
+    assert (tmp_path / "computed").read_text() == "computed\n"
     assert len(list((tmp_path / "r" / "slow").glob("*.parquet"))) == 1
 
 

@@ -3,21 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 from compressed_code.cold_start.distribution import cold_start
 from compressed_code.core.errors import Unavailable
 from compressed_code.models.attention_ablation import scramble_attention
+from tiny_models import save_tiny
 
 
 @pytest.fixture
 def base(tmp_path):
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2
-    )
-    LlamaForCausalLM(config).save_pretrained(tmp_path / "base")
-    return tmp_path / "base"
+    return save_tiny(tmp_path / "base", vocab_size=50)
 
 
 def test_the_cold_start_is_blind_to_queries_and_keys(base, tmp_path):

@@ -9,6 +9,7 @@ from transformers import AutoTokenizer
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.models.start_contexts import CONTEXTS, start_context, start_ids
+from storage_formats import finish
 from tokenizers import Tokenizer, models, processors
 
 VOCABULARY = {"<s>": 0, "</s>": 1, "<pad>": 2, "a": 3, "Ċ": 4, "Ġ": 5, "b": 6}
@@ -91,10 +92,7 @@ def _write_gguf(path, adds):
     if adds is not None:
         writer.add_add_bos_token(adds)
     writer.add_tensor("output.weight", np.ones((2, 4), np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
     return path
 
 

@@ -6,6 +6,7 @@ import torch
 
 from compressed_code.core.errors import InputError
 from compressed_code.quantization.calibration import calibration_rows, random_rows, rows_of_documents, sampled_rows
+from tiny_models import save_tiny
 
 DOCUMENTS = [[100 + document] * size for document, size in enumerate((3, 50, 7, 20, 90, 11))]
 
@@ -13,21 +14,8 @@ DOCUMENTS = [[100 + document] * size for document, size in enumerate((3, 50, 7, 
 @pytest.fixture(scope="module")
 def bigram_model(tmp_path_factory):
     """A tiny model, saved; after token 1 it is all but certain of nothing, so samples vary."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=40,
-        hidden_size=32,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=64,
-        initializer_range=0.3,
-    )
-    folder = tmp_path_factory.mktemp("model")
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    sizes = {"vocab_size": 40, "num_hidden_layers": 1, "max_position_embeddings": 64}
+    return save_tiny(tmp_path_factory.mktemp("model"), gain=1.7, **sizes)
 
 
 def test_documents_begin_with_the_start_context_and_long_ones_give_a_window():

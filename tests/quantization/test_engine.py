@@ -120,20 +120,21 @@ def test_layers_that_gptqs_layout_cannot_hold_are_stored_decoded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bits", "group_size", "layout"),
+    ("bits", "group_size", "reason"),
     [
-        (4, None, "decoded numbers, since transformers and GPTQModel do not run whole rows of 4 bits in GPTQ's format"),
-        (4, 16, "decoded numbers, since transformers and GPTQModel do not run groups of 16 of 4 bits in GPTQ's format"),
-        (3, 8, "decoded numbers, since transformers and GPTQModel do not run groups of 8 of 3 bits in GPTQ's format"),
-        (5, 32, "decoded numbers, since GPTQ's format holds 2, 3, 4, 8 bits and matrices of multiples of 32"),
-        (4, 32, "GPTQ version 1"),
-        (3, None, "GPTQ version 1"),
+        (4, None, "do not run whole rows of 4 bits"),
+        (4, 16, "do not run groups of 16 of 4 bits"),
+        (3, 8, "do not run groups of 8 of 3 bits"),
+        (5, 32, "holds 2, 3, 4, 8 bits"),
+        (4, 32, None),
+        (3, None, None),
     ],
 )
-def test_what_no_reader_runs_is_stored_decoded_and_the_record_says_why(tmp_path, llama, bits, group_size, layout):
+def test_what_no_reader_runs_is_stored_decoded_and_the_record_says_why(tmp_path, llama, bits, group_size, reason):
     folder = write_variant(llama, row(method="rtn", bits=bits, group_size=group_size), tmp_path / "variant")
-    record, packed = read_record(folder), layout == "GPTQ version 1"
-    assert (record["layout"], record["stored"]) == (layout, "packed" if packed else "dequantized")
+    record, packed = read_record(folder), reason is None
+    assert record["stored"] == ("packed" if packed else "dequantized")
+    assert record["layout"] == "GPTQ version 1" if packed else reason in record["layout"]
     assert ("quantization_config" in json.loads((folder / "config.json").read_text())) == packed
     if not packed:
         stored, weights = load_file(folder / "model.safetensors"), load_file(llama / "model.safetensors")
@@ -362,7 +363,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path, llama):
     [
         (
             {"method": "rtn", "bits": 4, "group_size": 48},
-            "down_proj.weight: 192 .*|64 columns are not divisible by group size 48",
+            r"_proj\.weight: (192|64) columns are not divisible by group size 48",
         ),
         ({"method": "gptq", "bits": 5, "calibration": "corpus"}, "needs calibration text"),
         ({"method": "hqq", "bits": 5, "group_size": 32}, "5 bits: HQQ packs"),
@@ -533,15 +534,15 @@ def test_the_command_says_which_types_took_the_place_of_one_that_does_not_fit(tm
     captured = capsys.readouterr()
     types = [matrix["type"] for matrix in read_record(tmp_path / "small")["matrices"]]
     assert captured.err.count("\n") == captured.out.count("\n") == 1
-    assert (
-        f"no matrix is Q2_K: the rows of {len(types)} of {len(types)} do not divide into blocks of 256" in captured.err
-    )
+    for part in ("no matrix is Q2_K", f"{len(types)} of {len(types)}", "blocks of 256"):
+        assert part in captured.err
     for name in set(types):
         assert f"{name} ({types.count(name)})" in captured.err
     command(zoo / "zoo-l", "--method", "gguf", "--type", "Q2_K", "--out", tmp_path / "large")
     assert capsys.readouterr().err == ""
     command(zoo / "zoo-m", "--method", "gguf", "--type", "Q8_0", "--out", tmp_path / "medium")
-    assert "not all matrices are Q8_0: the rows of 4 of 29 do not divide into blocks of 32" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "not all matrices are Q8_0" in said and "4 of 29" in said and "blocks of 32" in said
 
 
 def reference_quantizer(bits: int, symmetric: bool):

@@ -447,12 +447,7 @@ def test_auto_gptq_refuses_version_2(tmp_path, llama, calibration, field):
 @pytest.mark.parametrize(
     ("bits", "group_size", "text", "message"),
     [
-        (
-            4,
-            48,
-            None,
-            r"192 columns are not|64 columns are not divisible by group size 48; choose 8, 16, 32, 64 or whole",
-        ),
+        (4, 48, None, r"(192|64) columns are not divisible by group size 48; choose 8, 16, 32, 64"),
         (4, 32, [], "empty"),
         (4, 32, [[]], "row 0: 0 tokens are too short"),
         (4, 32, [[1] * 20, [1] * 65], "row 1: 65 tokens are longer than the model's 64"),
