@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compressed_code.charts.cold_start import rank_scatter, top_token_heatmap
-from compressed_code.charts.parts import cell_text
+from compressed_code.charts.cold_start import language_heatmap, rank_scatter, top_token_heatmap
+from compressed_code.charts.parts import cell_text, value_heatmap
 from compressed_code.charts.tokenizers import rank_ratio_points
 
 
@@ -38,6 +38,20 @@ def test_two_ids_that_spell_the_same_are_one_cell():
     top = pd.DataFrame({"model": "m", "token": ["a", "b", "a"], "probability": [0.5, 0.25, 0.125]})
     figure = top_token_heatmap(top, {"m": "M"})
     assert [text.get_text() for text in figure.axes[0].texts] == ["62", "25"]
+
+
+def test_rows_of_several_models_show_their_mean():
+    masses = pd.DataFrame({"kind": ["a", "a", "b"], "language": "go", "probability": [0.5, 0.25, 0.125]})
+    figure = language_heatmap(masses, {"b": "B", "a": "A"}, {"go": "Go"}, y="kind")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["12", "38"]
+
+
+def test_a_heat_map_selects_orders_and_labels():
+    grid = pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], index=["a", "b"], columns=["x", "y"])
+    axis = value_heatmap(grid, "n", rows={"b": "B", "a": "A"}, columns={"y": "Y"}).axes[0]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["B", "A"]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["Y"]
+    assert [text.get_text() for text in axis.texts] == ["4", "2"]
 
 
 def test_one_tokenizer_alone_has_no_ratio():

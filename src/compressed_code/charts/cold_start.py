@@ -55,18 +55,21 @@ def class_mass_bars(masses: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         masses: `class_masses` rows with a `model` column.
     """
     grid = 100 * masses.pivot(index="model", columns="token_class", values="probability").reindex(list(labels))
-    return class_bars(grid.rename(index=labels), "probability of the first token (%)", row_height=0.3)
+    return class_bars(grid, "probability of the first token (%)", 0.3, labels)
 
 
-def language_heatmap(masses: pd.DataFrame, labels: Mapping[str, str], languages: Mapping[str, str]) -> Figure:
-    """PKP per language and model, in percent.
+def language_heatmap(
+    masses: pd.DataFrame, labels: Mapping[str, str], languages: Mapping[str, str], *, y: str = "model"
+) -> Figure:
+    """PKP per language and model, in percent; the mean, where several models make a row.
 
     Args:
-        masses: columns `model`, `language`, `probability`.
+        masses: columns `language`, `probability` and the one that `y` names.
+        labels, languages: name → label, in drawing order.
+        y: column that says the row.
     """
-    grid = 100 * masses.pivot(index="model", columns="language", values="probability")
-    grid = grid.reindex(index=list(labels), columns=list(languages)).rename(index=labels, columns=languages)
-    return value_heatmap(grid, "PKP (%)", root=True)
+    grid = 100 * masses.groupby([y, "language"])["probability"].mean().unstack()
+    return value_heatmap(grid, "PKP (%)", rows=labels, columns=languages, root=True)
 
 
 def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
@@ -77,8 +80,9 @@ def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     """
     # Two ids may spell the same bytes.
     grid = 100 * top.groupby(["model", "token"], sort=False)["probability"].sum().unstack()
-    grid = grid.reindex(index=list(labels), columns=list(dict.fromkeys(top["token"]))).rename(index=labels)
-    return value_heatmap(grid, "probability (%)", root=True)
+    return value_heatmap(
+        grid, "probability (%)", rows=labels, columns={token: token for token in top["token"]}, root=True
+    )
 
 
 def context_points(
@@ -109,17 +113,25 @@ def context_points(
     return figure
 
 
-def blind_spot_panels(table: pd.DataFrame, rows: Mapping[str, str], panels: Mapping[str, str]) -> Figure:
+def blind_spot_panels(
+    table: pd.DataFrame,
+    rows: Mapping[str, str],
+    panels: Mapping[str, str],
+    *,
+    y: str = "row",
+    panel: str = "panel",
+) -> Figure:
     """A model and the same one with destroyed attention: a panel per quantity, perplexity on a logarithmic axis.
 
     Args:
-        table: columns `row`, `panel`, `value`, `low`, `high`.
+        table: columns `value`, `low`, `high` and the two below.
         rows, panels: name → label, in drawing order; the panel `perplexity` is logarithmic, its values are written.
+        y, panel: columns that say the row and the panel.
     """
-    figure = interval_panels(table, rows, panels, logarithmic=["perplexity"])
+    figure = interval_panels(table, rows, panels, y=y, panel=panel, logarithmic=["perplexity"])
     axis = figure.axes[list(panels).index("perplexity")]
     for place, row in enumerate(rows):
-        value = table.loc[(table["panel"] == "perplexity") & (table["row"] == row), "value"].item()
+        value = table.loc[(table[panel] == "perplexity") & (table[y] == row), "value"].item()
         axis.annotate(f"{value:.0f}", (value, place), (0, 6), textcoords="offset points", ha="center")
     low, high = axis.get_xlim()
     steps = (1, 2, 5) if high < 10 * low else (1, 3) if high < 200 * low else (1,)
@@ -193,12 +205,11 @@ def leading_panels(
     }
     bounds = ["value", "low", "high"]
     percent = shares.assign(**{column: 100 * shares[column] for column in (*bounds, "chance")})
-    beyond = contrasts[contrasts["contrast"].isin(list(starts))].rename(columns={"contrast": "start"})
-    beyond = beyond.assign(**{column: 100 * beyond[column] for column in bounds})
+    beyond = contrasts[contrasts["contrast"].isin(list(starts))]
+    beyond = beyond.assign(start=beyond["contrast"], **{column: 100 * beyond[column] for column in bounds})
     parts = {"leads": percent, "beyond": beyond, "entropy": entropies}
     table = pd.concat([part.assign(panel=panel) for panel, part in parts.items()])
-    table = table.rename(columns={"model": "row", "start": "series"})
-    figure = interval_panels(table, labels, panels, starts, row_height=0.36)
+    figure = interval_panels(table, labels, panels, starts, y="model", by="start", row_height=0.36)
     for number, start in enumerate(starts):
         rows = percent[percent["start"] == start].set_index("model").reindex(list(labels))
         position = np.arange(len(labels)) + np.linspace(-0.28, 0.28, len(starts))[number]

@@ -1,0 +1,85 @@
+"""What charts say in words: parts of captions and of alternative texts that do not depend on what was found."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+OVER_PROGRAMS = "95 % bootstrap intervals over programs"
+WILSON = "95 % Wilson intervals"
+
+_COUNTS = ("", "", "Two ", "Three ", "Four ", "Five ", "Six ")
+
+
+def joined(labels: Mapping[str, str] | Iterable[str]) -> str:
+    """Labels in one line, separated so that they may hold commas.
+
+    Example:
+        >>> joined({"a": "alone, same tokens", "b": "alone,\\nsame time"})
+        'alone, same tokens; alone, same time'
+    """
+    labels = labels.values() if isinstance(labels, Mapping) else labels
+    return "; ".join(label.replace("\n", " ") for label in labels)
+
+
+def interval_alt(
+    rows: Mapping[str, str] | str,
+    panels: Mapping[str, str],
+    series: Mapping[str, str] | None = None,
+    *,
+    exact: bool = False,
+) -> str:
+    """What `parts.interval_panels` shows, for a reader who cannot see it; ends with a full stop.
+
+    Args:
+        rows, panels, series: as the chart takes them; rows may be a word for all of them where there are many.
+        exact: whether values are drawn without intervals.
+
+    Example:
+        >>> interval_alt({"a": "A", "b": "B"}, {"kl": "KL\\n(nats)", "top": "same token"}, {"x": "X", "y": "Y"})
+        'Two panels of points with intervals: KL (nats); same token. Rows: A; B. Series: X; Y.'
+        >>> interval_alt("variants", {"kl": "KL (nats)"}, exact=True)
+        'Points: KL (nats). Rows: variants.'
+    """
+    points = "points" if exact else "points with intervals"
+    count = len(panels)
+    counted = f"{_COUNTS[count] if count < len(_COUNTS) else f'{count} '}panels of {points}"
+    sentences = [
+        f"{counted if count > 1 else points.capitalize()}: {joined(panels)}",
+        f"Rows: {rows if isinstance(rows, str) else joined(rows)}",
+        *([f"Series: {joined(series)}"] if series else []),
+    ]
+    return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def ranges(groups: Mapping[str, pd.Series], form: str = ".2g", unit: str = "") -> str:
+    """From where to where the values of each group go.
+
+    Example:
+        >>> ranges({"PKP": pd.Series([0.5, 0.25]), "STP": pd.Series([0.125, 0.75])})
+        'PKP 0.25 to 0.5; STP 0.12 to 0.75'
+    """
+    return joined(f"{name} {values.min():{form}} to {values.max():{form}}{unit}" for name, values in groups.items())
+
+
+def each(values: pd.Series, form: str = ".2g", labels: Mapping[str, str] | None = None, unit: str = "") -> str:
+    """Every value with its name, or with its label.
+
+    Example:
+        >>> each(pd.Series({"a": 1.25, "b": 1200.0}), ",.1f", {"a": "A"}, " s")
+        'A 1.2 s; b 1,200.0 s'
+    """
+    labels = labels or {}
+    return joined(f"{labels.get(name, name)} {value:{form}}{unit}" for name, value in values.items())
+
+
+def texts_read(table: pd.DataFrame) -> str:
+    """On how much text statistics of fidelity rest.
+
+    Args:
+        table: columns `tokens` and `clusters`; the largest of each counts.
+
+    Example:
+        >>> texts_read(pd.DataFrame({"tokens": [7431, 312], "clusters": [17, 12]}))
+        '7,431 tokens of 17 held-out programs'
+    """
+    return f"{table['tokens'].max():,.0f} tokens of {table['clusters'].max():.0f} held-out programs"
