@@ -51,14 +51,28 @@ def interval_alt(
     return " ".join(f"{sentence}." for sentence in sentences)
 
 
-def ranges(groups: Mapping[str, pd.Series], form: str = ".2g", unit: str = "") -> str:
+def ranges(
+    groups: Iterable[tuple[str, pd.Series]], form: str = ".2g", labels: Mapping[str, str] | None = None, unit: str = ""
+) -> str:
     """From where to where the values of each group go.
 
+    Args:
+        groups: name and values of each, as `groupby(...)["value"]` or `.items()` of a table give them.
+        form: of a number.
+        labels: name → label, in the order that is wanted; without them all groups are named as they are.
+        unit: what follows each pair of numbers.
+
     Example:
-        >>> ranges({"PKP": pd.Series([0.5, 0.25]), "STP": pd.Series([0.125, 0.75])})
-        'PKP 0.25 to 0.5; STP 0.12 to 0.75'
+        >>> ranges({"pkp": pd.Series([0.5, 0.25]), "stp": pd.Series([0.125, 0.75])}.items(), labels={"pkp": "PKP"})
+        'PKP 0.25 to 0.5'
     """
-    return joined(f"{name} {values.min():{form}} to {values.max():{form}}{unit}" for name, values in groups.items())
+    found = dict(list(groups))
+    labels = {name: name for name in found} if labels is None else labels
+    return joined(
+        f"{label} {found[name].min():{form}} to {found[name].max():{form}}{unit}"
+        for name, label in labels.items()
+        if name in found
+    )
 
 
 def each(values: pd.Series, form: str = ".2g", labels: Mapping[str, str] | None = None, unit: str = "") -> str:
