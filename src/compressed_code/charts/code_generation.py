@@ -22,14 +22,12 @@ OUTCOME_COLOURS = {
 }
 
 
-def outcome_bars(shares: pd.DataFrame, labels: Mapping[str, str] | None = None) -> Figure:
+def outcome_bars(shares: pd.DataFrame) -> Figure:
     """How programs end: one stacked bar per row.
 
     Args:
-        shares: percent, a row per bar, columns out of `sandbox.Outcome`; a row adds to 100.
-        labels: row → label, in drawing order; without them all are shown under their names.
+        shares: percent, rows named as they are to be labelled, columns out of `sandbox.Outcome`; a row adds to 100.
     """
-    shares = shares if labels is None else shares.loc[list(labels)].rename(index=labels)
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.3 * len(shares)))
     left = np.zeros(len(shares))
     for outcome in [name for name in OUTCOME_COLOURS if name in shares and shares[name].sum() > 0]:

@@ -89,7 +89,8 @@ def interval_panels(
             several points.
         rows, panels, series: name → label, in drawing order; a panel's label is its axis label.
         y, panel, by: columns that say the row, the panel and the series; not needed where there is only one.
-        low, high: columns of the intervals' ends; none where values are exact.
+        low, high: columns of the intervals' ends; none where all values are exact. Where an end is missing, no
+            interval is drawn.
         draw: column that says the draw; where the table has it, draws of one row lie side by side.
         noise: panel → range that is drawn as a band: what an effect has to leave.
         logarithmic: panels with a logarithmic axis.
@@ -99,7 +100,7 @@ def interval_panels(
     figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, height), sharey=True, squeeze=False)
     offsets = np.linspace(-0.28, 0.28, len(series)) if series and len(series) > 1 else [0.0]
     table = table if y in table or len(rows) > 1 else table.assign(**{y: next(iter(rows))})
-    table = table[table[y].isin(list(rows))]
+    table = table[table[y].isin(list(rows))].reset_index(drop=True)
     for axis, (quantity, title) in zip(axes[0], panels.items(), strict=True):
         if noise and quantity in noise:
             axis.axvspan(*noise[quantity], color="#E69F00", alpha=0.25, linewidth=0)
@@ -114,7 +115,8 @@ def interval_panels(
             if draw in chosen:
                 position += _side_by_side(chosen[y].astype(object), 0.5 / len(offsets))
             if low and high:
-                axis.hlines(position, chosen[low], chosen[high], color=colour)
+                ends = chosen[[low, high]].dropna()
+                axis.hlines(position[ends.index], ends[low], ends[high], color=colour)
             axis.plot(chosen["value"], position, marker, color=colour, markersize=4.5, label=label)
         axis.set(xlabel=title, xscale="log" if quantity in logarithmic else "linear")
         if quantity in logarithmic:
