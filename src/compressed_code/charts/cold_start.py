@@ -20,13 +20,15 @@ METRIC_TITLES = {
 }
 
 
-def metric_panels(metrics: pd.DataFrame, labels: Mapping[str, str], noise: pd.DataFrame) -> Figure:
+def metric_panels(metrics: pd.DataFrame, labels: Mapping[str, str], noise: pd.DataFrame, *, y: str = "model") -> Figure:
     """Scalar cold-start metrics per model, a panel per metric, each point with how far another seed may lie.
 
     Args:
-        metrics: columns `model`, `metric`, `value`; trainings of one recipe with other seeds are rows of one model.
-        labels: model → label, in drawing order.
+        metrics: columns `metric`, `value` and the one that `y` names; trainings of one recipe with other seeds are
+            values of one row.
+        labels: row → label, in drawing order.
         noise: `seed_noise.seed_noise` rows by metric.
+        y: column that says the row.
     """
     names = [name for name in METRIC_TITLES if (metrics["metric"] == name).any()]
     figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 1.1 + 0.28 * len(labels)), sharey=True)
@@ -35,7 +37,7 @@ def metric_panels(metrics: pd.DataFrame, labels: Mapping[str, str], noise: pd.Da
         rows = metrics[metrics["metric"] == name]
         half = differences.get(name, 0.0)
         for number, model in enumerate(labels):
-            values = rows.loc[rows["model"] == model, "value"]
+            values = rows.loc[rows[y] == model, "value"]
             centre = values.mean()
             axis.hlines(number, centre - half, centre + half, color="#E69F00", linewidth=5, alpha=0.45)
             axis.plot(values, np.full(len(values), number), "o", color="#0072B2", markersize=4, markerfacecolor="none")
@@ -216,6 +218,33 @@ def leading_panels(
         figure.axes[0].plot(rows["chance"], position, "x", color="#000000", markersize=5)
     figure.axes[1].axvline(0, color="#777777", linewidth=0.8)
     return figure
+
+
+def leading_caption(shares: pd.DataFrame, contrasts: pd.DataFrame) -> str:
+    """What `leading_panels` shows, with the means over models; takes what it takes."""
+    mean = 100 * contrasts[contrasts["model"] == "mean"].set_index("contrast")[["value", "low", "high"]]
+    document, alone = (
+        f"{value:.0f} ({low:.0f} to {high:.0f})"
+        for value, low, high in mean.loc[["document", "alone"]].itertuples(index=False)
+    )
+    return (
+        "What follows a single keyword. Left: how often the kind of token that the grammar wants leads, n ="
+        f" {shares['cases'].max():.0f} pairs of language and keyword; crosses: chance, leading tokens dealt at random."
+        f" Middle: share minus chance, in pairs; mean over the models drawn {document} points after the document"
+        f" start, {alone} after the keyword alone. 95 % bootstrap intervals over {shares['keywords'].max():.0f}"
+        " keywords. Right: median and quartiles over keywords."
+    )
+
+
+def leading_alt(shares: pd.DataFrame) -> str:
+    """What `leading_panels` shows, for a reader who cannot see it."""
+    rates = 100 * shares.groupby("start")[["value", "chance"]].mean()
+    means = "; ".join(
+        f"{row.value:.0f} % (chance {row.chance:.0f} %) for start {row.Index}" for row in rates.itertuples()
+    )
+    return (
+        f"Three panels, models as rows, two markers each. The grammar's token leads, as a mean over models, in {means}."
+    )
 
 
 def level_lines(table: pd.DataFrame, levels: Sequence[str], noise: pd.Series) -> Figure:

@@ -86,6 +86,27 @@ def each(values: pd.Series, form: str = ".2g", labels: Mapping[str, str] | None 
     return joined(f"{labels.get(name, name)} {value:{form}}{unit}" for name, value in values.items())
 
 
+def seed_band(noise: pd.DataFrame, measured: Iterable[str]) -> str:
+    """What a band of seed noise is; said, too, where there is none.
+
+    Args:
+        noise: `seed_noise.seed_noise` rows.
+        measured: labels of the recipes that were trained several times.
+
+    Example:
+        >>> seed_band(pd.DataFrame({"freedom": [4]}), ["A", "B"])[:57]
+        'how far another seed of a recipe may lie (95 %, Student),'
+        >>> seed_band(pd.DataFrame({"freedom": []}), [])
+        'not drawn, since none of these models was trained with several seeds'
+    """
+    if noise.empty:
+        return "not drawn, since none of these models was trained with several seeds"
+    return (
+        f"how far another seed of a recipe may lie (95 %, Student), measured on {' and '.join(measured)},"
+        f" {noise['freedom'].max():.0f} degrees of freedom, and assumed for other models"
+    )
+
+
 def texts_read(table: pd.DataFrame) -> str:
     """On how much text statistics of fidelity rest.
 
