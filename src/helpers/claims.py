@@ -65,16 +65,44 @@ class Claim:
 
 
 class Claims:
-    """Makes the claims of one notebook: `claim = Claims(speaks_of_this_run)`, then `claim("...", value, ...)`."""
+    """Makes the claims of one notebook: `claim = Claims(speaks_of_this_run)`, then `claim("...", value, ...)`.
 
-    def __init__(self, given: bool = True) -> None:
+    Example:
+        >>> claim = Claims(True, draws=False)
+        >>> claim.speaks(), claim.speaks("draws")
+        (True, False)
+    """
+
+    def __init__(self, given: bool = True, **conditions: bool) -> None:
         """Say whether the prose speaks of this run.
 
         Args:
             given: false where the notebook runs on other subjects than those its prose speaks of; claims are then "not
                 checked", but those that hold of any subject.
+            conditions: what some sentences need besides, by name.
         """
         self._given = bool(given)
+        self._conditions: dict[str, bool] = {}
+        self.condition(**conditions)
+
+    def condition(self, **conditions: bool) -> None:
+        """Add conditions that are known only after a measurement."""
+        self._conditions |= {name: bool(held) for name, held in conditions.items()}
+
+    def speaks(self, *needs: str, always: bool = False) -> bool:
+        """Whether a sentence speaks of this run.
+
+        Args:
+            needs: names of the conditions that it needs.
+            always: it speaks of any subject, not of the default ones; `needs` are needed nevertheless.
+
+        Raises:
+            ValueError: a condition of no such name; a mistake of the notebook.
+        """
+        unknown = [name for name in needs if name not in self._conditions]
+        if unknown:
+            raise ValueError(f"no such condition: {', '.join(unknown)}; there are: {', '.join(self._conditions)}")
+        return (self._given or always) and all(self._conditions[name] for name in needs)
 
     def __call__(
         self,
@@ -89,6 +117,7 @@ class Claims:
         below: float | None = None,
         equals: float | None = None,
         interval: tuple[Any, Any] | None = None,
+        needs: Collection[str] = (),
         always: bool = False,
     ) -> None:
         """Hold measured numbers against the bound that a sentence needs, and show the result.
@@ -101,10 +130,11 @@ class Claims:
             because: where the bound comes from.
             at_least, at_most, above, below, equals: the bound; at least one of them, or a lower and an upper one.
             interval: lower and upper ends, shaped as `values`; then the whole interval must keep the bound.
-            always: the sentence speaks of any subject, not of the default ones.
+            needs: names of conditions without which the sentence does not speak of this run.
+            always: the sentence speaks of any subject, not of the default ones; `needs` are needed nevertheless.
 
         Raises:
-            ValueError: no bound is given; a mistake of the notebook, not of the numbers.
+            ValueError: no bound, or no condition of that name; a mistake of the notebook, not of the numbers.
 
         Example:
             >>> claim = Claims()
@@ -121,10 +151,11 @@ class Claims:
         bounds = {name: limit for name, limit in given.items() if limit is not None}
         if not bounds:
             raise ValueError(f"claim without a bound: {statement}")
+        speaks = self.speaks(*needs, always=always)
         numbers = _numbers(values)
         ends = [_numbers(end) for end in interval] if interval is not None else []
         measured = all(len(part) > 0 and not np.isnan(part).any() for part in (numbers, *ends))
-        if not measured or not (self._given or always):
+        if not measured or not speaks:
             verdict: Verdict = "not checked"
         else:
             held = [_BOUNDS[name][1](part, limit) for part in (numbers, *ends) for name, limit in bounds.items()]

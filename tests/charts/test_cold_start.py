@@ -15,6 +15,8 @@ from compressed_code.charts.cold_start import (
     rank_scatter,
     top_token_heatmap,
 )
+from compressed_code.charts.parts import value_heatmap
+from compressed_code.charts.tokenizers import rank_ratio_points
 from compressed_code.tokenizers.vocabulary import TOKEN_CLASSES
 from drawn_charts import (
     assert_shown,
@@ -185,3 +187,22 @@ def test_levels_stand_in_rows_with_the_noise_around_the_trained_model():
     assert series(pkp) == {"GPTQ": [(0.5, 0), (0.25, 1)], "published": [(0.75, 1)]}
     assert bands(pkp, "x") == [(0.375, 0.625)] and bands(stp, "x") == []
     assert_shown(figure)
+
+
+def test_rows_of_several_models_show_their_mean():
+    masses = pd.DataFrame({"kind": ["a", "a", "b"], "language": "go", "probability": [0.5, 0.25, 0.125]})
+    figure = language_heatmap(masses, {"b": "B", "a": "A"}, {"go": "Go"}, y="kind")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["12", "38"]
+
+
+def test_a_heat_map_selects_orders_and_labels():
+    grid = pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], index=["a", "b"], columns=["x", "y"])
+    axis = value_heatmap(grid, "n", rows={"b": "B", "a": "A"}, columns={"y": "Y"}).axes[0]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["B", "A"]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["Y"]
+    assert [text.get_text() for text in axis.texts] == ["4", "2"]
+
+
+def test_one_tokenizer_alone_has_no_ratio():
+    nothing = pd.DataFrame(columns=["tokenizer", "form", "ratio", "low", "high", "keywords", "later"])
+    assert not rank_ratio_points(nothing, {"a": "A"}, "A").axes[0].lines[1:]

@@ -4,8 +4,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from compressed_code.charts.parts import interval_panels
 from compressed_code.charts.quantization import divergence_by_bits, trend_panels
 from drawn_charts import assert_shown, bands, intervals, legend, points, series
+
+POINTS = pd.DataFrame(
+    {
+        "row": ["a", "a", "a", "b"],
+        "panel": "kl",
+        "value": [1.0, 2.0, 3.0, 4.0],
+        "low": [0.9, 1.9, 2.9, 3.9],
+        "high": [1.1, 2.1, 3.1, 4.1],
+    }
+)
+
+
+def heights(figure):
+    """Places on the vertical axis, series by series."""
+    return [line.get_ydata().tolist() for line in figure.axes[0].lines if len(line.get_ydata()) != 2]
 
 
 def test_divergence_is_drawn_against_each_count_of_bits():
@@ -29,6 +45,30 @@ def test_divergence_is_drawn_against_each_count_of_bits():
         assert series(axis) == {"GPTQ": [(x[2], 0.1)], "RTN": [(x[0], 0.01), (x[1], 0.2)]}
         assert intervals(axis, "y") == [(0.08, 0.12), (0.009, 0.011), (0.19, 0.22)]
     assert_shown(figure)
+
+
+def test_columns_are_taken_by_name_and_only_where_they_are_needed():
+    named = POINTS.rename(columns={"row": "model", "panel": "statistic"}).assign(training=[0, 1, 2, 0], low=0.5)
+    rows = {"a": "A", "b": "B"}
+    plain = interval_panels(POINTS.assign(draw=[0, 1, 2, 0]), rows, {"kl": "KL"})
+    assert heights(
+        interval_panels(named, rows, {"kl": "KL"}, y="model", panel="statistic", draw="training")
+    ) == heights(plain)
+    alone = named.drop(columns=["statistic", "low", "high"])
+    figure = interval_panels(alone, rows, {"kl": "KL"}, y="model", low=None, high=None)
+    assert heights(figure) == [[0, 0, 0, 1]] and not figure.axes[0].collections
+    assert heights(interval_panels(alone, {"all": "All"}, {"kl": "KL"}, low=None)) == [[0, 0, 0, 0]]
+    split = interval_panels(named, rows, {"kl": "KL"}, {"a": "A", "b": "B"}, y="model", panel="statistic", by="model")
+    assert [len(places) for places in heights(split)] == [3, 1]
+
+
+def test_one_trend_alone_needs_no_panel():
+    table = pd.DataFrame({"parameters": [1e5, 1e6], "value": [3.0, 2.0], "low": [2.9, 1.9], "high": [3.1, 2.1]})
+    alone = trend_panels(table, table, {"loss": "loss"}, pd.Series([2.5]), 1e5)
+    named = table.assign(quantity="loss")
+    same = trend_panels(named, named, {"loss": "loss"}, pd.Series([2.5]), 1e5, panel="quantity")
+    drawn = [[line.get_ydata().tolist() for line in figure.axes[0].lines] for figure in (alone, same)]
+    assert drawn[0] == drawn[1] == [[3.0, 2.0], [3.0, 2.0], [2.5]]
 
 
 @pytest.mark.parametrize(("reference", "drawn"), [(1.5, True), (np.nan, False)])

@@ -47,6 +47,22 @@ def test_a_run_that_the_prose_does_not_speak_of_checks_only_what_holds_of_any(ca
     assert verdict(capsys, 0.5, given=False, above=1, always=True) == "does not hold"
 
 
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("draws", [True, False])
+@pytest.mark.parametrize("always", [True, False])
+def test_a_sentence_speaks_where_all_that_it_needs_is_given(given, draws, always, capsys):
+    claims = Claims(given, draws=draws)
+    claims.condition(rows=True)
+    claims("a sentence", 2, above=1, needs=["draws", "rows"], always=always, **ARGUMENTS)
+    spoke = capsys.readouterr().out.startswith("holds")
+    assert spoke == claims.speaks("draws", "rows", always=always) == ((given or always) and draws)
+
+
+def test_a_condition_of_no_such_name_is_a_mistake():
+    with pytest.raises(ValueError, match="no such condition: drawn; there are: draws"):
+        Claims(draws=True)("it grows", 2.0, above=1, needs=["drawn"], **ARGUMENTS)
+
+
 def test_a_line_carries_number_interval_bound_and_reason(capsys):
     Claims()("it grows", [1.5, 2.25], interval=([1.2, 2.0], [1.8, 2.5]), above=1, **ARGUMENTS)
     said = "holds: it grows · ratio 1.5 … 2.25 (2 values), interval 1.2 … 2.5, above 1 (1 is no change)\n"

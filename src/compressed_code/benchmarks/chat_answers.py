@@ -28,7 +28,7 @@ _INDENT = "    "
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _Part:
     """A part of an answer; `fenced` says whether fences stood around it, `info` what the opening one said."""
 
     code: str
@@ -62,7 +62,7 @@ def extract_code(answer: str, prompt: str, entry_point: str) -> str:
         return _behind(prompt, defining[-1], entry_point)
     fenced = [piece for piece in pieces if piece.fenced]
     usable = [piece for piece in fenced if _may_be_body(piece, entry_point)]
-    code = (usable or fenced or [_Piece(spoken, fenced=False)])[0].code
+    code = (usable or fenced or [_Part(spoken, fenced=False)])[0].code
     return _behind(prompt, code, entry_point)
 
 
@@ -73,7 +73,7 @@ def _without_thoughts(answer: str) -> str:
     return rest.partition(_THOUGHT_BEGINS)[0] if _THOUGHT_BEGINS in rest else rest
 
 
-def _pieces(answer: str) -> Iterator[_Piece]:
+def _pieces(answer: str) -> Iterator[_Part]:
     """Fenced and other parts in their order. A fence that opens nothing closes what stood before it."""
     lines = answer.splitlines(keepends=True)
     start = place = 0
@@ -83,12 +83,12 @@ def _pieces(answer: str) -> Iterator[_Piece]:
             place += 1
             continue
         if start < place:
-            yield _Piece("".join(lines[start:place]), fenced=False)
+            yield _Part("".join(lines[start:place]), fenced=False)
         end = _closing(lines, place, fence)
-        yield _Piece(_unmargined(lines[place + 1 : end], fence["margin"]), fenced=True, info=fence["info"].strip())
+        yield _Part(_unmargined(lines[place + 1 : end], fence["margin"]), fenced=True, info=fence["info"].strip())
         start = place = end + 1
     if start < len(lines):
-        yield _Piece("".join(lines[start:]), fenced=False)
+        yield _Part("".join(lines[start:]), fenced=False)
 
 
 def _closing(lines: list[str], opening: int, fence: re.Match[str]) -> int:
@@ -124,7 +124,7 @@ def _defines(code: str, name: str) -> bool:
     return False
 
 
-def _may_be_body(piece: _Piece, entry_point: str) -> bool:
+def _may_be_body(piece: _Part, entry_point: str) -> bool:
     called = re.search(rf"\b{re.escape(entry_point)}\s*\(", piece.code) is not None
     return not _OTHER_LANGUAGES.match(piece.info) and _is_body(piece.code) and not (called and _is_python(piece.code))
 

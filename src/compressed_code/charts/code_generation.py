@@ -74,17 +74,18 @@ def pass_by_bits(table: pd.DataFrame, methods: Mapping[str, str], tiers: Mapping
     return figure
 
 
-def pass_at_k(rates: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+def pass_at_k(rates: pd.DataFrame, labels: Mapping[str, str], *, by: str = "series") -> Figure:
     """pass@k against k, one line per series with its intervals as a band.
 
     Args:
-        rates: columns `series`, `k`, `value`, `low`, `high`.
+        rates: columns `k`, `value`, `low`, `high` and the one that `by` names.
         labels: series → label, in drawing order.
+        by: column that says the series.
     """
     figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
     ks = sorted(rates["k"].unique())
     for number, (series, label) in enumerate(labels.items()):
-        rows = rates[rates["series"] == series].sort_values("k", kind="stable")
+        rows = rates[rates[by] == series].sort_values("k", kind="stable")
         colour, marker = series_style(number)
         axis.fill_between(rows["k"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
         axis.plot(rows["k"], rows["value"], marker, linestyle="-", color=colour, markersize=4.5, label=label)

@@ -20,13 +20,15 @@ METRIC_TITLES = {
 }
 
 
-def metric_panels(metrics: pd.DataFrame, labels: Mapping[str, str], noise: pd.DataFrame) -> Figure:
+def metric_panels(metrics: pd.DataFrame, labels: Mapping[str, str], noise: pd.DataFrame, *, y: str = "model") -> Figure:
     """Scalar cold-start metrics per model, a panel per metric, each point with how far another seed may lie.
 
     Args:
-        metrics: columns `model`, `metric`, `value`; trainings of one recipe with other seeds are rows of one model.
-        labels: model → label, in drawing order.
+        metrics: columns `metric`, `value` and the one that `y` names; trainings of one recipe with other seeds are
+            values of one row.
+        labels: row → label, in drawing order.
         noise: `seed_noise.seed_noise` rows by metric.
+        y: column that says the row.
     """
     names = [name for name in METRIC_TITLES if (metrics["metric"] == name).any()]
     figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 1.1 + 0.28 * len(labels)), sharey=True)
@@ -35,7 +37,7 @@ def metric_panels(metrics: pd.DataFrame, labels: Mapping[str, str], noise: pd.Da
         rows = metrics[metrics["metric"] == name]
         half = differences.get(name, 0.0)
         for number, model in enumerate(labels):
-            values = rows.loc[rows["model"] == model, "value"]
+            values = rows.loc[rows[y] == model, "value"]
             centre = values.mean()
             axis.hlines(number, centre - half, centre + half, color="#E69F00", linewidth=5, alpha=0.45)
             axis.plot(values, np.full(len(values), number), "o", color="#0072B2", markersize=4, markerfacecolor="none")
@@ -55,18 +57,21 @@ def class_mass_bars(masses: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         masses: `class_masses` rows with a `model` column.
     """
     grid = 100 * masses.pivot(index="model", columns="token_class", values="probability").reindex(list(labels))
-    return class_bars(grid.rename(index=labels), "probability of the first token (%)", row_height=0.3)
+    return class_bars(grid, "probability of the first token (%)", 0.3, labels)
 
 
-def language_heatmap(masses: pd.DataFrame, labels: Mapping[str, str], languages: Mapping[str, str]) -> Figure:
-    """PKP per language and model, in percent.
+def language_heatmap(
+    masses: pd.DataFrame, labels: Mapping[str, str], languages: Mapping[str, str], *, y: str = "model"
+) -> Figure:
+    """PKP per language and model, in percent; the mean, where several models make a row.
 
     Args:
-        masses: columns `model`, `language`, `probability`.
+        masses: columns `language`, `probability` and the one that `y` names.
+        labels, languages: name → label, in drawing order.
+        y: column that says the row.
     """
-    grid = 100 * masses.pivot(index="model", columns="language", values="probability")
-    grid = grid.reindex(index=list(labels), columns=list(languages)).rename(index=labels, columns=languages)
-    return value_heatmap(grid, "PKP (%)", root=True)
+    grid = 100 * masses.groupby([y, "language"])["probability"].mean().unstack()
+    return value_heatmap(grid, "PKP (%)", rows=labels, columns=languages, root=True)
 
 
 def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
@@ -77,8 +82,9 @@ def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     """
     # Two ids may spell the same bytes.
     grid = 100 * top.groupby(["model", "token"], sort=False)["probability"].sum().unstack()
-    grid = grid.reindex(index=list(labels), columns=list(dict.fromkeys(top["token"]))).rename(index=labels)
-    return value_heatmap(grid, "probability (%)", root=True)
+    return value_heatmap(
+        grid, "probability (%)", rows=labels, columns={token: token for token in top["token"]}, root=True
+    )
 
 
 def context_points(
@@ -109,17 +115,25 @@ def context_points(
     return figure
 
 
-def blind_spot_panels(table: pd.DataFrame, rows: Mapping[str, str], panels: Mapping[str, str]) -> Figure:
+def blind_spot_panels(
+    table: pd.DataFrame,
+    rows: Mapping[str, str],
+    panels: Mapping[str, str],
+    *,
+    y: str = "row",
+    panel: str = "panel",
+) -> Figure:
     """A model and the same one with destroyed attention: a panel per quantity, perplexity on a logarithmic axis.
 
     Args:
-        table: columns `row`, `panel`, `value`, `low`, `high`.
+        table: columns `value`, `low`, `high` and the two below.
         rows, panels: name → label, in drawing order; the panel `perplexity` is logarithmic, its values are written.
+        y, panel: columns that say the row and the panel.
     """
-    figure = interval_panels(table, rows, panels, logarithmic=["perplexity"])
+    figure = interval_panels(table, rows, panels, y=y, panel=panel, logarithmic=["perplexity"])
     axis = figure.axes[list(panels).index("perplexity")]
     for place, row in enumerate(rows):
-        value = table.loc[(table["panel"] == "perplexity") & (table["row"] == row), "value"].item()
+        value = table.loc[(table[panel] == "perplexity") & (table[y] == row), "value"].item()
         axis.annotate(f"{value:.0f}", (value, place), (0, 6), textcoords="offset points", ha="center")
     low, high = axis.get_xlim()
     steps = (1, 2, 5) if high < 10 * low else (1, 3) if high < 200 * low else (1,)
@@ -193,18 +207,44 @@ def leading_panels(
     }
     bounds = ["value", "low", "high"]
     percent = shares.assign(**{column: 100 * shares[column] for column in (*bounds, "chance")})
-    beyond = contrasts[contrasts["contrast"].isin(list(starts))].rename(columns={"contrast": "start"})
-    beyond = beyond.assign(**{column: 100 * beyond[column] for column in bounds})
+    beyond = contrasts[contrasts["contrast"].isin(list(starts))]
+    beyond = beyond.assign(start=beyond["contrast"], **{column: 100 * beyond[column] for column in bounds})
     parts = {"leads": percent, "beyond": beyond, "entropy": entropies}
     table = pd.concat([part.assign(panel=panel) for panel, part in parts.items()])
-    table = table.rename(columns={"model": "row", "start": "series"})
-    figure = interval_panels(table, labels, panels, starts, row_height=0.36)
+    figure = interval_panels(table, labels, panels, starts, y="model", by="start", row_height=0.36)
     for number, start in enumerate(starts):
         rows = percent[percent["start"] == start].set_index("model").reindex(list(labels))
         position = np.arange(len(labels)) + np.linspace(-0.28, 0.28, len(starts))[number]
         figure.axes[0].plot(rows["chance"], position, "x", color="#000000", markersize=5)
     figure.axes[1].axvline(0, color="#777777", linewidth=0.8)
     return figure
+
+
+def leading_caption(shares: pd.DataFrame, contrasts: pd.DataFrame) -> str:
+    """What `leading_panels` shows, with the means over models; takes what it takes."""
+    mean = 100 * contrasts[contrasts["model"] == "mean"].set_index("contrast")[["value", "low", "high"]]
+    document, alone = (
+        f"{value:.0f} ({low:.0f} to {high:.0f})"
+        for value, low, high in mean.loc[["document", "alone"]].itertuples(index=False)
+    )
+    return (
+        "What follows a single keyword. Left: how often the kind of token that the grammar wants leads, n ="
+        f" {shares['cases'].max():.0f} pairs of language and keyword; crosses: chance, leading tokens dealt at random."
+        f" Middle: share minus chance, in pairs; mean over the models drawn {document} points after the document"
+        f" start, {alone} after the keyword alone. 95 % bootstrap intervals over {shares['keywords'].max():.0f}"
+        " keywords. Right: median and quartiles over keywords."
+    )
+
+
+def leading_alt(shares: pd.DataFrame) -> str:
+    """What `leading_panels` shows, for a reader who cannot see it."""
+    rates = 100 * shares.groupby("start")[["value", "chance"]].mean()
+    means = "; ".join(
+        f"{row.value:.0f} % (chance {row.chance:.0f} %) for start {row.Index}" for row in rates.itertuples()
+    )
+    return (
+        f"Three panels, models as rows, two markers each. The grammar's token leads, as a mean over models, in {means}."
+    )
 
 
 def level_lines(table: pd.DataFrame, levels: Sequence[str], noise: pd.Series) -> Figure:

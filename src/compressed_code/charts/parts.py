@@ -27,14 +27,18 @@ CLASS_COLOURS = {
 }
 
 
-def class_bars(grid: pd.DataFrame, unit: str, row_height: float = 0.4) -> Figure:
+def class_bars(
+    grid: pd.DataFrame, unit: str, row_height: float = 0.4, labels: Mapping[str, str] | None = None
+) -> Figure:
     """One stacked bar of token classes per row.
 
     Args:
-        grid: percent, rows named as they are to be labelled, columns out of `vocabulary.TOKEN_CLASSES`.
+        grid: percent, a row per bar, columns out of `vocabulary.TOKEN_CLASSES`.
         unit: label of the axis.
         row_height: inches per bar.
+        labels: row → label; rows without one are labelled with their names.
     """
+    grid = grid.rename(index=labels or {})
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + row_height * len(grid)))
     left = np.zeros(len(grid))
     for token_class in [name for name in TOKEN_CLASSES if grid[name].sum() > 0]:
@@ -68,6 +72,12 @@ def interval_panels(
     panels: Mapping[str, str],
     series: Mapping[str, str] | None = None,
     *,
+    y: str = "row",
+    panel: str = "panel",
+    by: str = "series",
+    low: str | None = "low",
+    high: str | None = "high",
+    draw: str = "draw",
     noise: Mapping[str, tuple[float, float]] | None = None,
     logarithmic: Collection[str] = (),
     row_height: float = 0.3,
@@ -75,43 +85,51 @@ def interval_panels(
     """Values with their intervals: a panel per quantity, rows on the axis, one colour and marker per series.
 
     Args:
-        table: columns `row`, `panel`, `value`, `low`, `high` and, with several series, `series`. Several values of one
-            row and series (seeds) are drawn as several points; with a column `draw` they lie side by side.
+        table: columns `value`, and those named below. Several values of one row and series (seeds) are drawn as
+            several points.
         rows, panels, series: name → label, in drawing order; a panel's label is its axis label.
+        y, panel, by: columns that say the row, the panel and the series; not needed where there is only one.
+        low, high: columns of the intervals' ends; none where all values are exact. Where an end is missing, no
+            interval is drawn.
+        draw: column that says the draw; where the table has it, draws of one row lie side by side.
         noise: panel → range that is drawn as a band: what an effect has to leave.
         logarithmic: panels with a logarithmic axis.
         row_height: inches per row.
     """
-    series = series or {"": ""}
-    drawn = table if "series" in table else table.assign(series="")
-    height = 0.9 + row_height * len(rows) + (0.25 if len(series) > 1 else 0)
+    height = 0.9 + row_height * len(rows) + (0.25 if series and len(series) > 1 else 0)
     figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, height), sharey=True, squeeze=False)
-    offsets = np.linspace(-0.28, 0.28, len(series)) if len(series) > 1 else [0.0]
-    for axis, (panel, title) in zip(axes[0], panels.items(), strict=True):
-        if noise and panel in noise:
-            axis.axvspan(*noise[panel], color="#E69F00", alpha=0.25, linewidth=0)
-        for number, (name, label) in enumerate(series.items()):
+    offsets = np.linspace(-0.28, 0.28, len(series)) if series and len(series) > 1 else [0.0]
+    table = table if y in table or len(rows) > 1 else table.assign(**{y: next(iter(rows))})
+    table = table[table[y].isin(list(rows))].reset_index(drop=True)
+    for axis, (quantity, title) in zip(axes[0], panels.items(), strict=True):
+        if noise and quantity in noise:
+            axis.axvspan(*noise[quantity], color="#E69F00", alpha=0.25, linewidth=0)
+        # One panel alone shows all there is, whether a column says so or not.
+        drawn = table[table[panel] == quantity] if panel in table or len(panels) > 1 else table
+        for number, (name, label) in enumerate((series or {"": ""}).items()):
             colour, marker = series_style(number)
-            chosen = drawn[(drawn["panel"] == panel) & (drawn["series"] == name) & drawn["row"].isin(list(rows))]
+            chosen = drawn[drawn[by] == name] if series else drawn
             # As numbers even where a series has no row, whose places pandas would take for text.
-            places = chosen["row"].map({row: place for place, row in enumerate(rows)}).astype(float)
+            places = chosen[y].astype(object).map({row: place for place, row in enumerate(rows)}).astype(float)
             position = places + offsets[number]
-            if "draw" in chosen:
-                position += _side_by_side(chosen["row"], 0.5 / len(series))
-            axis.hlines(position, chosen["low"], chosen["high"], color=colour)
+            if draw in chosen:
+                position += _side_by_side(chosen[y].astype(object), 0.5 / len(offsets))
+            if low and high:
+                ends = chosen[[low, high]].dropna()
+                axis.hlines(position[ends.index], ends[low], ends[high], color=colour)
             axis.plot(chosen["value"], position, marker, color=colour, markersize=4.5, label=label)
-        axis.set(xlabel=title, xscale="log" if panel in logarithmic else "linear")
-        if panel in logarithmic:
-            low, high = axis.get_xlim()
-            axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 200 * low else (1,)))
+        axis.set(xlabel=title, xscale="log" if quantity in logarithmic else "linear")
+        if quantity in logarithmic:
+            left, right = axis.get_xlim()
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if right < 200 * left else (1,)))
             axis.xaxis.set_major_formatter("{x:g}")
             axis.xaxis.set_minor_formatter(NullFormatter())
         axis.grid(axis="y", visible=False)
-        for boundary in np.arange(0.5, len(rows) - 1) if len(series) > 1 else ():
+        for boundary in np.arange(0.5, len(rows) - 1) if len(offsets) > 1 else ():
             axis.axhline(boundary, color="#EEEEEE", linewidth=0.8, zorder=0)
     axes[0][0].set_yticks(range(len(rows)), list(rows.values()))
     axes[0][0].set_ylim(len(rows) - 0.5, -0.5)
-    if len(series) > 1:
+    if len(offsets) > 1:
         legend_above(figure, axes[0][0])
     return figure
 
@@ -139,15 +157,26 @@ def cell_text(value: float) -> str:
     return f"{digit}e{int(exponent)}"
 
 
-def value_heatmap(grid: pd.DataFrame, unit: str, *, root: bool = False, diverging: bool = False) -> Figure:
+def value_heatmap(
+    grid: pd.DataFrame,
+    unit: str,
+    *,
+    rows: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    root: bool = False,
+    diverging: bool = False,
+) -> Figure:
     """Values written in the cells of a table.
 
     Args:
-        grid: rows and columns named as they are to be labelled.
+        grid: the table.
         unit: label of the colour bar.
+        rows, columns: name → label, in drawing order; without them all are shown under their names.
         root: colour by square root, so that small values stay apart.
         diverging: colour by distance from zero, with a colour for each sign.
     """
+    grid = grid if rows is None else grid.reindex(index=list(rows)).rename(index=rows)
+    grid = grid if columns is None else grid.reindex(columns=list(columns)).rename(columns=columns)
     scale = np.sqrt if root else np.asarray
     figure, axis = plt.subplots(figsize=(WIDTH, 1.2 + 0.27 * len(grid)))
     texts = grid.map(cell_text)

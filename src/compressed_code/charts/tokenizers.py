@@ -116,7 +116,7 @@ def composition_bars(composition: pd.DataFrame, labels: Mapping[str, str]) -> Fi
         composition: `class_counts` rows with a `tokenizer` column.
     """
     grid = 100 * composition.pivot(index="tokenizer", columns="token_class", values="share").reindex(list(labels))
-    return class_bars(grid.rename(index=labels), "share of the vocabulary (%)")
+    return class_bars(grid, "share of the vocabulary (%)", labels=labels)
 
 
 def overlap_heatmaps(overlap: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
