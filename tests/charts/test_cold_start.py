@@ -9,6 +9,8 @@ from compressed_code.charts.cold_start import (
     class_mass_bars,
     context_points,
     language_heatmap,
+    leading_alt,
+    leading_caption,
     leading_panels,
     level_lines,
     metric_panels,
@@ -193,6 +195,25 @@ def test_rows_of_several_models_show_their_mean():
     masses = pd.DataFrame({"kind": ["a", "a", "b"], "language": "go", "probability": [0.5, 0.25, 0.125]})
     figure = language_heatmap(masses, {"b": "B", "a": "A"}, {"go": "Go"}, y="kind")
     assert [text.get_text() for text in figure.axes[0].texts] == ["12", "38"]
+
+
+def test_trainings_of_one_recipe_share_its_row():
+    metrics = pd.DataFrame({"model": ["a", "b"], "recipe": "a", "metric": "pkp", "value": [0.25, 0.5]})
+    noise = pd.DataFrame({"metric": ["pkp"], "difference": [0.1]})
+    metrics = pd.concat([metrics, metrics.assign(metric="stp")])
+    (drawn,) = metric_panels(metrics, {"a": "A"}, noise, y="recipe").axes[0].lines
+    assert (drawn.get_xdata().tolist(), drawn.get_ydata().tolist()) == ([0.25, 0.5], [0, 0])
+
+
+def test_words_of_the_warm_start_name_its_means():
+    starts = {"start": ["document", "alone"], "value": [0.5, 0.25], "chance": [0.375, 0.125]}
+    shares = pd.DataFrame({**starts, "cases": 40, "keywords": 30})
+    columns = ["model", "contrast", "value", "low", "high"]
+    rows = [("mean", "document", 0.1, 0.0, 0.2), ("mean", "alone", 0.02, -0.1, 0.15), ("m", "alone", 0, 0, 0)]
+    caption = leading_caption(shares, pd.DataFrame(rows, columns=columns))
+    assert "10 (0 to 20) points after the document start, 2 (-10 to 15) after the keyword alone" in caption
+    assert "n = 40 pairs" in caption and "over 30 keywords" in caption
+    assert "25 % (chance 12 %) for start alone; 50 % (chance 38 %) for start document." in leading_alt(shares)
 
 
 def test_a_heat_map_selects_orders_and_labels():

@@ -62,6 +62,14 @@ def test_columns_are_taken_by_name_and_only_where_they_are_needed():
     assert [len(places) for places in heights(split)] == [3, 1]
 
 
+def test_where_an_end_is_missing_no_interval_is_drawn():
+    mixed = pd.concat([POINTS, POINTS[["panel", "value"]].assign(row="c")])  # labels of rows repeat
+    figure = interval_panels(mixed, {"a": "A", "b": "B", "c": "C"}, {"kl": "KL"})
+    assert heights(figure) == [[0, 0, 0, 1, 2, 2, 2, 2]]
+    (lines,) = figure.axes[0].collections
+    assert [segment[0][1] for segment in lines.get_segments()] == [0, 0, 0, 1]
+
+
 def test_one_trend_alone_needs_no_panel():
     table = pd.DataFrame({"parameters": [1e5, 1e6], "value": [3.0, 2.0], "low": [2.9, 1.9], "high": [3.1, 2.1]})
     alone = trend_panels(table, table, {"loss": "loss"}, pd.Series([2.5]), 1e5)

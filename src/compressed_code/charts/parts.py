@@ -1,5 +1,6 @@
 """Parts that charts of several notebooks share."""
 
+import math
 from collections.abc import Collection, Mapping
 
 import matplotlib.pyplot as plt
@@ -12,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from compressed_code.charts.style import SEQUENTIAL, WIDTH, series_style
 from compressed_code.tokenizers.vocabulary import TOKEN_CLASSES
 
-LEGEND_CHARACTERS = 108  # of a row's labels, six more for each marker
+LEGEND_CHARACTERS = 108  # of the labels in a row of a page's width, six more for each marker
 # One colour per token class: programming classes saturated, text classes light, the rest grey.
 CLASS_COLOURS = {
     "keyword": "#D55E00",
@@ -57,11 +58,12 @@ def class_bars(
 
 
 def legend_above(figure: Figure, axis: plt.Axes) -> None:
-    """Legend entries above the chart, in two rows where one would be wider than the page."""
+    """Legend entries above the chart, in as many rows as keep it within the figure."""
     handles, labels = axis.get_legend_handles_labels()
     if not labels:
         return
-    rows = 1 + (sum(map(len, labels)) + 6 * len(labels) > LEGEND_CHARACTERS)
+    wide = sum(map(len, labels)) + 6 * len(labels)
+    rows = math.ceil(wide / (LEGEND_CHARACTERS * figure.get_figwidth() / WIDTH))
     columns = -(-len(labels) // rows)
     figure.legend(handles, labels, loc="outside upper center", ncols=columns, columnspacing=1.1, handletextpad=0.4)
 

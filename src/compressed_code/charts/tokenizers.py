@@ -122,7 +122,7 @@ def composition_bars(composition: pd.DataFrame, labels: Mapping[str, str]) -> Fi
 def overlap_heatmaps(overlap: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     """Jaccard overlap between vocabularies: all tokens beside programming tokens."""
     parts = {"all": "all tokens", "programming": "programming tokens"}
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 1.2 + 0.42 * len(labels)), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, max(2.5, 1.2 + 0.42 * len(labels))), sharey=True)
     for axis, (part, title) in zip(axes, parts.items(), strict=True):
         rows = overlap[overlap["tokens"] == part]
         grid = 100 * rows.pivot(index="first", columns="second", values="jaccard").loc[list(labels), list(labels)]
