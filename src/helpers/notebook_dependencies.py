@@ -119,14 +119,22 @@ def _data_files(read: Iterable[str], rows: Noted) -> list[Path]:
 
 def _imports(code: str, packages: Iterable[Path]) -> set[Path]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
+    waiting: list[ast.AST] = [ast.parse(code)]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        if not _for_types_only(node):  # the library's face names all of it there
+            waiting += ast.iter_child_nodes(node)
     roots = {package.name: package for package in packages}
     own = [name.split(".") for name in names if name.split(".")[0] in roots]
     return {path for first, *parts in own for path in _module_files(parts, roots[first])}
+
+
+def _for_types_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _module_files(parts: list[str], package: Path) -> list[Path]:

@@ -294,7 +294,7 @@ def test_imports_are_followed_through_both_packages(tmp_path, write_notebook):
         "helpers/__init__.py": "",
         "helpers/a.py": "from library.deep import c",
         "helpers/unused.py": "from library import b",
-        "library/__init__.py": "",
+        "library/__init__.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from library import unused",
         "library/b.py": "import os",
         "library/unused.py": "from library import b",
         "library/deep/__init__.py": "def f():\n    import library.b",

@@ -429,20 +429,6 @@ def test_the_shim_is_undone(llama):
     assert base.CUDA_0.type == "cuda"
 
 
-@pytest.mark.parametrize("field", ["checkpoint_format", "format"])
-def test_auto_gptq_refuses_version_2(tmp_path, llama, calibration, field):
-    """It would read the file without a word, with every zero point one too high."""
-    folder = write_variant(llama, row("gptq", 4, 32), tmp_path / "variant", calibration)
-    config = json.loads((folder / "config.json").read_text())
-    del config["quantization_config"]["checkpoint_format"]
-    config["quantization_config"][field] = "gptq_v2"
-    (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="not 'gptq_v2'"):
-        by_auto_gptq(folder)
-    with pytest.raises(InputError, match="not 'no quantization'"):
-        by_auto_gptq(llama)
-
-
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("bits", "group_size", "text", "message"),
