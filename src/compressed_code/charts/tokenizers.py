@@ -29,18 +29,7 @@ def coverage_heatmap(coverage: pd.DataFrame, labels: Mapping[str, str], language
         table = coverage[coverage["form"] == form].assign(percent=lambda rows: 100 * rows["covered"] / rows["total"])
         grid = table.pivot(index="tokenizer", columns="language", values="percent")
         grid = grid.reindex(index=list(labels), columns=list(languages)).rename(index=labels, columns=languages)
-        sns.heatmap(
-            grid,
-            ax=axis,
-            vmin=0,
-            vmax=100,
-            cmap=SEQUENTIAL,
-            annot=True,
-            fmt=".0f",
-            annot_kws={"size": 7.5},
-            cbar=False,
-            linewidths=0.4,
-        )
+        _percent_cells(grid, axis)
         axis.set(xlabel="", ylabel="", title=FORM_TITLES[form])
         axis.tick_params(axis="y", rotation=0, length=0)
         axis.tick_params(axis="x", length=0)
@@ -127,19 +116,7 @@ def overlap_heatmaps(overlap: pd.DataFrame, labels: Mapping[str, str]) -> Figure
         rows = overlap[overlap["tokens"] == part]
         grid = 100 * rows.pivot(index="first", columns="second", values="jaccard").loc[list(labels), list(labels)]
         grid = grid.rename(index=labels, columns=labels)
-        sns.heatmap(
-            grid,
-            ax=axis,
-            vmin=0,
-            vmax=100,
-            cmap=SEQUENTIAL,
-            annot=True,
-            fmt=".0f",
-            annot_kws={"size": 7.5},
-            cbar=False,
-            linewidths=0.4,
-            square=True,
-        )
+        _percent_cells(grid, axis, square=True)
         axis.set(xlabel="", ylabel="")
         axis.set_title(title)
         axis.tick_params(length=0)
@@ -179,3 +156,9 @@ def fertility_panels(
             axis.axhline(boundary, color="#EEEEEE", linewidth=0.8, zorder=0)
     legend_above(figure, axes[0])
     return figure
+
+
+def _percent_cells(grid: pd.DataFrame, axis: plt.Axes, *, square: bool = False) -> None:
+    """Percentages written in the cells of a table, on one scale of colours for every panel."""
+    look = {"annot": True, "fmt": ".0f", "annot_kws": {"size": 7.5}, "cbar": False, "linewidths": 0.4}
+    sns.heatmap(grid, ax=axis, vmin=0, vmax=100, cmap=SEQUENTIAL, square=square, **look)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,6 @@ from filelock import FileLock
 from compressed_code.core.errors import in_one_line
 
 PROVENANCE_FIELD, KEY_FIELD = b"provenance", b"key"
-# What a key is made of, as provenance keeps it.
-INGREDIENTS = ("measurement", "version", "parameters", "subject", "inputs", "uses")
 _DIGEST_LENGTH = 16
 _SHORT_KEY_LENGTH = 8
 
@@ -95,8 +93,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise DamagedTable(f"{path}: the stored table is damaged (its bytes do not match its name)")
     try:
         arrow = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
-        metadata = arrow.schema.metadata or {}
-        stored = metadata[KEY_FIELD].decode() if KEY_FIELD in metadata else _key_of(metadata)
+        stored = (arrow.schema.metadata or {})[KEY_FIELD].decode()
     except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError) as error:
         raise DamagedTable(f"{path}: is no stored table ({in_one_line(error)})") from None
     if stored != key:
@@ -134,25 +131,16 @@ def locked(directory: Path, measurement: str, key: str) -> Iterator[None]:
 
     The holder also removes what killed writers of this key left behind.
     """
-    locks = directory / ".locks"
-    try:
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{measurement}-{key}.lock")
+    lock = FileLock(directory / ".locks" / f"{measurement}-{key}.lock")
+    with suppress(OSError):  # where nothing can be stored there is nothing to hold
+        (directory / ".locks").mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except OSError:  # nothing can be stored here, so there is nothing to hold
-        yield
-        return
-    with lock:
-        lock.release()  # acquired twice by now
         for leftover in (directory / measurement).glob(f".{key}.*.part"):
             leftover.unlink(missing_ok=True)
+    try:
         yield
-
-
-def _key_of(metadata: Mapping[bytes, bytes]) -> str:
-    """The key of a table that was written before files held it."""
-    provenance = json.loads(metadata[PROVENANCE_FIELD])
-    return table_key({name: provenance[name] for name in INGREDIENTS if name in provenance})
+    finally:
+        lock.release()  # does nothing where it is not held
 
 
 def _digest(content: bytes) -> str:
