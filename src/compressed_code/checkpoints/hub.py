@@ -16,7 +16,7 @@ from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.remote_file import Place, RemoteFile, Transfers
 from compressed_code.checkpoints.files.safetensors_files import SafetensorsFiles
 from compressed_code.checkpoints.files.stored import TensorFile
-from compressed_code.checkpoints.model_files import CONFIG, SMALL_FILES
+from compressed_code.checkpoints.model_files import BESIDE_WEIGHTS, CONFIG, SMALL_FILES
 from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
@@ -24,7 +24,6 @@ from compressed_code.core.paths import BUILD
 
 # Read whole, beside the tensors.
 # What a download takes besides the weights: any form of tokenizer, and the template of a chat.
-FOLDER_PATTERNS = ("*.json", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "*.jinja")
 METADATA = BUILD / "hub"
 FIRST_ANSWER = 10  # seconds to wait for a Hub
 
@@ -115,7 +114,7 @@ def download_model(hub_id: str, revision: str | None = None, file: str | None = 
     with _one_line(repository.path):
         if file is not None:
             return Path(hf_hub_download(hub_id, file, revision=repository.commit))
-        return Path(snapshot_download(hub_id, revision=repository.commit, allow_patterns=[weights, *FOLDER_PATTERNS]))
+        return Path(snapshot_download(hub_id, revision=repository.commit, allow_patterns=[weights, *BESIDE_WEIGHTS]))
 
 
 def _kept(place: Path, content: Callable[[], bytes]) -> Path:

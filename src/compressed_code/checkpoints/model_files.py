@@ -32,8 +32,8 @@ COMPANIONS = (
 )
 # What a streaming reader fetches of a model on a Hub before any weight.
 SMALL_FILES = (CONFIG, QUANTIZE_CONFIG, INDEX, *TOKENIZER_FILES)
-# What a whole download of a model to be quantized fetches.
-QUANTIZABLE = (CONFIG, WEIGHT_PATTERNS[0], INDEX_PATTERN, *COMPANIONS)
+# What a whole download fetches beside the weights.
+BESIDE_WEIGHTS = ("*.json", "*.model", "*.jinja", *COMPANIONS)
 
 # Files of a folder that no program reads to compute something: texts for people, git's own, and our two records.
 _IDLE_FILE = re.compile(

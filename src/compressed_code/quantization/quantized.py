@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from compressed_code.checkpoints.model_files import QUANTIZABLE
-from compressed_code.core.errors import InputError, Unavailable, in_one_line
+from compressed_code.checkpoints.hub import download_model
+from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of_file
 from compressed_code.core.yaml_rows import parse_rows
 from compressed_code.models.start_contexts import start_context
@@ -16,7 +16,7 @@ from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.record import Provenance, read_record
 from compressed_code.registry.lookup import Registry, find_model, load_registry
 from compressed_code.registry.quantizations import CALIBRATED, Quantization
-from compressed_code.registry.specs import ModelSpec, TokenizerSpec
+from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def quantize(
         raise InputError(f"{out}: exists already; choose another folder or remove it")
     given = {"bits": bits, "group_size": group_size, "type": type, "symmetric": symmetric, "embeddings": embeddings}
     row = _row(method, given, calibration)
-    base, rows, provenance = _folder(spec), None, Provenance(model)
+    base = download_model(spec.hub, spec.revision, spec.file) if spec.hub else spec.checkpoint
+    rows, provenance = None, Provenance(model)
     if calibration is not None:
         tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else base
         rows, provenance = _calibrated(model, base, tokenizer, row, calibration)
@@ -144,19 +145,6 @@ def _row(method: str, given: dict[str, Any], calibration: Calibration | None) ->
     elif calibration is not None:
         raise InputError(f"{method} looks at no text; leave the calibration out")
     return parse_rows(Quantization, {"quantize": fields}, Path("arguments"))["quantize"]
-
-
-def _folder(spec: ModelSpec) -> Path:
-    """The model's folder; of one on the Hub, a copy in the local cache."""
-    from huggingface_hub import snapshot_download
-
-    if spec.hub is None:
-        return spec.checkpoint
-    try:
-        return Path(snapshot_download(spec.hub, revision=spec.revision, allow_patterns=list(QUANTIZABLE)))
-    except (OSError, ValueError) as error:  # what huggingface_hub raises descends from these
-        reason = in_one_line(error)
-        raise Unavailable(f"{spec.hub}: cannot be downloaded ({reason}); name a local folder") from None
 
 
 def _calibrated(
