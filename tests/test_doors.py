@@ -1,14 +1,17 @@
 """The public face: what `import compressed_code as cc` offers, that it costs nothing, and that its examples run."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import compressed_code as cc
+from compressed_code.core.errors import InputError
 from compressed_code.core.paths import COMPUTED_VARIABLE, ROOT
 from compressed_code.measurements.fidelity import stored_size
 from compressed_code.registry.lookup import load_registry
@@ -91,3 +94,26 @@ def test_the_command_works_from_any_folder(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("tokenizer,language,form,covered,total,missing\nzoo,python,bare,")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: cc.coverage([]), "no tokenizer was named"),
+        (lambda: cc.coverage("zoo", "python", ["upper"]), "form 'upper' is unknown; there are bare, space"),
+        (lambda: cc.coverage("zoo", "pyton"), "language 'pyton' is not in keywords.yml"),
+        (lambda: cc.cold_start_probabilities("zoo-m", top=0), "top = 0: must be at least 1"),
+        (lambda: cc.measure("fidelity", "zoo-m"), "'fidelity': is no measurement; import it"),
+        (lambda: cc.score(pd.DataFrame({"task_id": [], "completion": []}), "zoo-ood"), "the table holds no sample"),
+        (lambda: cc.score(pd.DataFrame({"task_id": ["a"], "completion": [None]}), "zoo-ood"), "row 0 of the table"),
+        (lambda: cc.score(pd.DataFrame(), "zoo-ood", 0), "pass@k needs whole numbers from 1"),
+    ],
+)
+def test_what_a_door_cannot_take_is_one_line(call, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        call()
+
+
+def test_one_name_is_one_form_and_one_language():
+    bare = cc.coverage(ROOT / "data" / "zoo" / "zoo-m", "python", "bare")
+    assert bare[["language", "form", "covered"]].to_numpy().tolist() == [["python", "bare", 35]]

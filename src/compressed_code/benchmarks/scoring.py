@@ -63,7 +63,7 @@ class Scores:
 def score(
     samples: str | Path | pd.DataFrame,
     benchmark: str,
-    ks: Sequence[int] = (1, 10, 100),
+    ks: int | Sequence[int] = (1, 10, 100),
     *,
     partial: bool = False,
     seconds: float = 3.0,
@@ -98,6 +98,9 @@ def score(
         >>> score(right, "zoo-ood", [1]).pass_rates[["k", "value", "tasks"]].values.tolist()
         [[1.0, 1.0, 320.0]]
     """
+    ks = [ks] if isinstance(ks, int) else list(ks)
+    if not ks or min(ks) < 1:
+        raise InputError(f"ks = {ks}: pass@k needs whole numbers from 1")
     tasks = load_benchmark(benchmark)
     answers = _of_table(samples, tasks) if isinstance(samples, pd.DataFrame) else read_samples(Path(samples), tasks)
     called = "a table" if isinstance(samples, pd.DataFrame) else str(samples)
@@ -125,6 +128,11 @@ def _of_table(table: pd.DataFrame, tasks: Sequence[Task]) -> list[Sample]:
     for column in ("task_id", "completion"):
         if column not in table:
             raise InputError(f"samples: the table has no column {column!r}; it has {', '.join(map(str, table))}")
+    if table.empty:
+        raise InputError("samples: the table holds no sample")
+    odd = next((place for place, text in enumerate(table["completion"]) if not isinstance(text, str)), None)
+    if odd is not None:
+        raise InputError(f"samples: row {odd} of the table: its completion is no text")
     if "model" in table and len(table["model"].unique()) > 1:
         raise InputError("samples: the table holds several models; score the rows of one of them at a time")
     unknown = sorted(set(table["task_id"]) - {task.task_id for task in tasks})

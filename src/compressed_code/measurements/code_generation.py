@@ -15,6 +15,7 @@ from compressed_code.code_generation.engine import write_programs
 from compressed_code.code_generation.preparation import prepare, written_code
 from compressed_code.code_generation.sample_files import batch_differences
 from compressed_code.core.errors import InputError
+from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.measurements.subjects.writers import Writer, WriterSubject
 from compressed_code.measurements.tables import fingerprint, measure, measurement
@@ -164,7 +165,7 @@ def generate(
     samples: int = 1,
     temperature: float = 0.0,
     max_tokens: int = 512,
-    stop: Sequence[str] | None = None,
+    stop: str | Sequence[str] | None = None,
     seed: int = 0,
     registry: Registry | None = None,
     directory: Path = RESULTS,
@@ -196,7 +197,7 @@ def generate(
         [['zoo-xs', 'zoo-ood/0']]
     """
     settings = {"samples": samples, "temperature": temperature, "max_tokens": max_tokens, "seed": seed}
-    settings |= {"benchmark": benchmark, "stop": None if stop is None else list(stop)}
+    settings |= {"benchmark": benchmark, "stop": None if stop is None else as_names(stop)}
     registry = registry or load_registry()
     written = measure(generations, models, registry=registry, directory=directory, **settings)
     tasks = {task.task_id: task for task in load_benchmark(benchmark)}

@@ -10,6 +10,7 @@ from compressed_code.checkpoints.hub import gguf_settings, open_remote_model
 from compressed_code.cold_start import distribution as engine
 from compressed_code.cold_start.metrics import entropy, first_tokens, top_tokens
 from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.measurements.subjects.models import CheckpointSubject, HubModel, ModelSubject
 from compressed_code.measurements.tables import for_each, measure, measurement
@@ -128,6 +129,8 @@ def cold_start_probabilities(
         >>> cold_start_probabilities("zoo-m", top=1)["bytes"].tolist()
         [b'def']
     """
+    if top is not None and top < 1:
+        raise InputError(f"top = {top}: must be at least 1")
     registry = registry or load_registry()
     distributions = cold_starts(models, contexts, registry=registry, directory=directory)
     tokens = with_tokens(distributions, registry=registry, directory=directory)
@@ -150,7 +153,7 @@ def cold_starts(
         Unavailable: nothing could be measured.
     """
     tables = []
-    for context in [contexts] if isinstance(contexts, str) else contexts:
+    for context in as_names(contexts):
         try:
             tables.append(measure(cold_start, models, context=context, registry=registry, directory=directory))
         except Unavailable:

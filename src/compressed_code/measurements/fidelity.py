@@ -10,6 +10,7 @@ import pandas as pd
 
 from compressed_code.checkpoints.model_files import fingerprint
 from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.fidelity.footprint import footprint as measure_footprint
 from compressed_code.fidelity.footprint import sizes
@@ -199,7 +200,7 @@ def _of_pairs(
 ) -> pd.DataFrame:
     """Apply a function to one pair's tokens at a time; a pair that cannot be had here is named and left out."""
     tables = []
-    for pair in [pairs] if isinstance(pairs, str) else dict.fromkeys(pairs):
+    for pair in as_names(pairs):
         try:
             tokens = measure(fidelity, pair, **where)
         except Unavailable:

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.hashing import sha256_of
+from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.core.provenance import commit, machine, package_version
 from compressed_code.core.table_store import (
@@ -165,8 +166,10 @@ def measure(
         >>> measure(stored_size, "zoo-m")[["model", "parameters"]].values.tolist()
         [['zoo-m', 1053824]]
     """
+    if not isinstance(what, Measurement):
+        raise InputError(f"{what!r}: is no measurement; import it from compressed_code.measurements and give it itself")
     registry = registry or load_registry()
-    names = [subjects] if isinstance(subjects, str) else list(dict.fromkeys(subjects))
+    names = as_names(subjects)
     tables, gaps = {}, []
     for name in tqdm(names, desc=what.name, delay=PROGRESS_DELAY, disable=None, leave=False):
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from compressed_code.checkpoints.hub import download_model
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of_file
+from compressed_code.core.names import as_names
 from compressed_code.core.yaml_rows import parse_rows
 from compressed_code.models.start_contexts import start_context
 from compressed_code.quantization.calibration import calibration_rows
@@ -36,7 +37,7 @@ class Calibration:
         seed: of the choice of that text.
     """
 
-    source: Sequence[Path] | Literal["random", "self"]
+    source: str | Path | Sequence[str | Path] | Literal["random", "self"]
     rows: int = 64
     length: int = 256
     seed: int = 0
@@ -153,7 +154,8 @@ def _calibrated(
     """Rows of ids, and where they come from."""
     if calibration.length < 1:
         raise InputError(f"calibration: a row of {calibration.length} tokens: needs at least 1")
-    texts = [] if calibration.source in DRAWN else [_text(file) for file in calibration.source]
+    named = [] if calibration.source in DRAWN else as_names(calibration.source)
+    texts = [_text(Path(file)) for file in named]
     vocabulary = open_tokenizer(tokenizer)
     shape = {"rows": calibration.rows, "length": calibration.length, "seed": calibration.seed}
     again = _command(model, row, calibration)
@@ -165,16 +167,16 @@ def _calibrated(
         rows = calibration_rows("self", model=base, start=start, **shape)
         return rows, Provenance(model, "self", regenerate=again)
     documents = _pieces([vocabulary.encode(text) for text in texts], calibration.length)
-    files = {str(file): sha256_of_file(file) for file in calibration.source}
+    files = {file: sha256_of_file(Path(file)) for file in named}
     rows = calibration_rows("corpus", documents=documents, start=start_context(base, "document").ids, **shape)
-    names = ", ".join(Path(file).name for file in calibration.source)
+    names = ", ".join(Path(file).name for file in named)
     return rows, Provenance(model, f"files: {names}", files, again)
 
 
 def _command(model: str, row: Quantization, calibration: Calibration) -> str:
     """The command that draws the same ids again, from the same model and files."""
     drawn = calibration.source in DRAWN
-    source = [calibration.source] if drawn else map(str, calibration.source)
+    source = as_names(calibration.source)
     return shlex.join(
         [
             *("compressed-code", "quantize", model, "--method", row.method, "--bits", str(row.bits)),
@@ -192,6 +194,6 @@ def _pieces(documents: Sequence[Sequence[int]], length: int) -> list[Sequence[in
 
 def _text(file: Path) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: cannot be read as text ({error})") from None

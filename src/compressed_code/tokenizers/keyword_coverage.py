@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from compressed_code.core.errors import InputError
+from compressed_code.core.names import as_names
 from compressed_code.registry.languages import Language, keyword_union, select_languages
 from compressed_code.registry.lookup import Registry, find_tokenizer, load_registry
 from compressed_code.statistics.intervals_and_tests import ratio_interval
@@ -18,8 +20,8 @@ from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS, vocabulary_tabl
 
 def coverage(
     tokenizers: str | Path | Iterable[str | Path],
-    languages: Iterable[str] | None = None,
-    forms: Sequence[str] = tuple(KEYWORD_FORMS),
+    languages: str | Iterable[str] | None = None,
+    forms: str | Sequence[str] = tuple(KEYWORD_FORMS),
     *,
     registry: Registry | None = None,
 ) -> pd.DataFrame:
@@ -43,13 +45,17 @@ def coverage(
         [['zoo', 'python', 35, 35]]
     """
     registry = registry or load_registry()
-    names = [tokenizers] if isinstance(tokenizers, str | Path) else list(dict.fromkeys(tokenizers))
-    chosen = select_languages([languages] if isinstance(languages, str) else languages)
-    specs = [find_tokenizer(str(name), registry) for name in names]  # an unknown one is told before any is opened
+    names, asked = as_names(tokenizers), as_names(forms)
+    if not names:
+        raise InputError("no tokenizer was named")
+    for form in (form for form in asked if form not in KEYWORD_FORMS):
+        raise InputError(f"form {form!r} is unknown; there are {', '.join(KEYWORD_FORMS)}")
+    chosen = select_languages(languages if languages is None else as_names(languages))
+    specs = [find_tokenizer(name, registry) for name in names]  # an unknown one is told before any is opened
     tables = []
     for spec in specs:
         vocabulary = vocabulary_table(open_tokenizer(spec), keyword_union(chosen))
-        tables.append(coverage_table(vocabulary, chosen, list(dict.fromkeys(forms))).assign(tokenizer=spec.key))
+        tables.append(coverage_table(vocabulary, chosen, asked).assign(tokenizer=spec.key))
     stacked = pd.concat(tables, ignore_index=True)
     return stacked[["tokenizer", *stacked.columns.drop("tokenizer")]]
 
