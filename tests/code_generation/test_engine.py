@@ -25,13 +25,13 @@ from transformers import (
 
 from compressed_code.benchmarks.completions import truncate
 from compressed_code.code_generation.engine import NEAR_TIE, write_programs
-from compressed_code.code_generation.kv_cache import fits
 from compressed_code.code_generation.requests import Request, Settings, chat_ids, make_requests, prompt_ids
 from compressed_code.code_generation.sample_files import batch_differences, generate_to_file
 from compressed_code.code_generation.sampling import choose, nucleus, random_stream
 from compressed_code.code_generation.sequence import DecodedSequence
 from compressed_code.commands import generate as command
 from compressed_code.core.errors import InputError
+from compressed_code.models.kv_cache import fits
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary

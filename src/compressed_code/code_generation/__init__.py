@@ -5,7 +5,6 @@ preparation     a model and a benchmark made ready
 sampling        the next token, and whether rounding could have decided it
 sequence        one program in the making; the stop rule
 batch_of_one    one program at batch 1
-kv_cache        the key/value cache of many programs
 engine          many programs at the same time
 sample_files    write them to a file and go on after a kill
 near_ties       how many choices rounding could have turned

@@ -31,11 +31,11 @@ import torch
 from transformers import DynamicCache
 
 from compressed_code.code_generation.batch_of_one import BatchOfOne, forward
-from compressed_code.code_generation.kv_cache import SlotCache, fits
 from compressed_code.code_generation.requests import Completion, Request, Settings
 from compressed_code.code_generation.sampling import choose
 from compressed_code.code_generation.sequence import DecodedSequence
 from compressed_code.core.errors import InputError
+from compressed_code.models.kv_cache import SlotCache, fits
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from compressed_code.registry.quantizations import CalibrationSource
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+    from transformers.cache_utils import Cache
 
 TokenRows = list[list[int]]
 
@@ -141,13 +142,29 @@ def sampled_rows(model: Path, start: Sequence[int], rows: int, length: int, seed
 def _sample(model: "PreTrainedModel", start: Sequence[int], rows: int, length: int, seed: int) -> TokenRows:
     import torch
 
+    from compressed_code.models.kv_cache import fits
+
     generator = torch.Generator().manual_seed(seed)
     written = torch.tensor([list(start)] * rows)
-    fresh, past = written, None
+    fresh, past, has_room = written, None, fits(model)
     with torch.inference_mode():
         while written.shape[1] < length:
             result = model(input_ids=fresh, past_key_values=past, use_cache=True)
             probabilities = result.logits[:, -1].softmax(-1)
-            fresh, past = torch.multinomial(probabilities, 1, generator=generator), result.past_key_values
+            fresh = torch.multinomial(probabilities, 1, generator=generator)
+            past = _roomy(result.past_key_values, rows) if has_room else result.past_key_values
             written = torch.cat([written, fresh], dim=1)
     return written.tolist()
+
+
+def _roomy(past: "Cache", rows: int) -> "Cache":
+    """The cache with room for the next token; transformers' own is copied whole for every token."""
+    from compressed_code.models.kv_cache import SlotCache
+
+    if not isinstance(past, SlotCache):
+        roomy = SlotCache(rows, past.layers[0].keys.device)
+        roomy.admit(range(rows), past, range(rows))
+        return roomy
+    if past.is_full:
+        past.rebuild(range(rows), past.get_seq_length())
+    return past

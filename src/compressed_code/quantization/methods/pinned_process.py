@@ -90,7 +90,12 @@ def _run(folder: Path) -> None:
     with (
         (folder / LOG).open("wb") as log,
         subprocess.Popen(
-            command, env={**os.environ, **PINNED}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
+            command,
+            env={**os.environ, **PINNED},
+            cwd=folder,  # GPTQModel leaves a log where it is run
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
         ) as process,
     ):
         try:
