@@ -1,15 +1,18 @@
 """Fixtures: small real tokenizers made on the spot, and real public data where it is present."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from compressed_code.core.errors import Unavailable
+from compressed_code.core.package_index import _finder
 from compressed_code.core.paths import ROOT
 from compressed_code.registry.lookup import load_registry
 from compressed_code.tokenizers.files import open_tokenizer
+from local_index import LocalIndex
 
 # One thread a process, set before torch is loaded and for every kernel and command that a test starts: the suite runs
 # a process per core, and OpenMP threads that outnumber the cores spend most of their time waiting for each other.
@@ -65,6 +68,27 @@ def open_packaged():
             pytest.skip(str(gap))
 
     return open_key
+
+
+@pytest.fixture
+def package_index(monkeypatch):
+    """Make an index of one package the only one that is asked: `package_index("thing", {"thing-1.0.tar.gz": b"…"})`."""
+    started = []
+
+    def start(package: str, archives: Mapping[str, bytes], *, announced: bool = True) -> LocalIndex:
+        started.append(LocalIndex(package, archives, announced))
+        for name in list(os.environ):
+            if name.startswith("PIP_"):
+                monkeypatch.delenv(name)
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", started[-1].url)
+        _finder.cache_clear()
+        return started[-1]
+
+    yield start
+    _finder.cache_clear()
+    for index in started:
+        index.stop()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import ROOT
 from compressed_code.registry.languages import keyword_union, load_languages, load_programs
-from compressed_code.training_data import corpus, sources
+from compressed_code.training_data import corpus
 from compressed_code.training_data.corpus import (
     Document,
     build_corpus,
@@ -139,43 +139,33 @@ def test_a_bad_row_stops_with_one_line(small, old, new, place):
     assert "\n" not in str(stop.value)
 
 
-def test_an_archive_put_there_by_hand_serves_without_a_network(small, monkeypatch):
-    monkeypatch.setattr(sources, "_download", lambda *_: pytest.fail("must not download"))
+def test_an_archive_put_there_by_hand_serves_without_a_network(small, package_index):
+    package_index("a", {}).stop()
     source = load_sources(small["path"])["a"]
     assert fetch_archive(source, small["directory"]) == small["directory"] / source.file
 
 
-def test_an_altered_archive_is_fetched_anew(small, monkeypatch):
+def test_an_altered_archive_is_fetched_anew(small, package_index):
     source = load_sources(small["path"])["a"]
     path = small["directory"] / source.file
     good = path.read_bytes()
     path.write_bytes(good[:-1] + b"?")
-    monkeypatch.setattr(sources, "_download", lambda *_: good)
+    package_index("a", {source.file: good})
     assert fetch_archive(source, small["directory"]).read_bytes() == good
 
 
-def test_a_download_with_another_hash_is_not_kept(small, monkeypatch, tmp_path):
+def test_a_download_with_another_hash_is_not_kept(small, package_index, tmp_path):
     source = load_sources(small["path"])["a"]
-    monkeypatch.setattr(sources, "_download", lambda *_: b"something else")
+    package_index("a", {source.file: b"something else"})
     with pytest.raises(Unavailable, match=r"^a-1-py3-none-any\.whl: sha256 is .* it was not used$"):
         fetch_archive(source, tmp_path / "empty")
     assert not (tmp_path / "empty").exists()
 
 
-@pytest.mark.parametrize("failure", ["offline", "withdrawn"])
-def test_an_archive_that_cannot_be_had_is_named_in_one_line(small, monkeypatch, tmp_path, failure):
-    class Finder:
-        def find_matches(self, requirement, **_):
-            assert requirement == "a==1"
-            if failure == "offline":
-                raise ConnectionError("no route\nto host")
-            return iter(())
-
-    monkeypatch.setattr(sources, "_finder", Finder)
-    with pytest.raises(Unavailable) as stop:
+def test_an_archive_that_cannot_be_had_is_named_with_its_remedy(small, package_index, tmp_path):
+    package_index("a", {})
+    with pytest.raises(Unavailable, match=r"^a-1-py3-none-any\.whl: .*put the file into") as stop:
         fetch_archive(load_sources(small["path"])["a"], tmp_path / "empty")
-    assert str(stop.value).startswith("a-1-py3-none-any.whl: ")
-    assert "put the file into" in str(stop.value)
     assert "\n" not in str(stop.value)
 
 

