@@ -46,10 +46,13 @@ def solve_with_gptq(
     ids, real = _padded(calibration)
     model = load_model(base.path, dtype="float64")
     solver = _Solver(quantization, real)
-    for name, layer in _layers(model, base).items():
-        layer.register_forward_pre_hook(solver.hook(name, base))
-    with torch.inference_mode():
-        model.base_model(input_ids=ids, use_cache=False)
+    hooks = [layer.register_forward_pre_hook(solver.hook(name, base)) for name, layer in _layers(model, base).items()]
+    try:
+        with torch.inference_mode():
+            model.base_model(input_ids=ids, use_cache=False)
+    finally:
+        for hook in hooks:  # a model is freed when Python looks for cycles, activations that hooks hold must not wait
+            hook.remove()
     missing = sorted(set(base.linear) - set(solver.found))
     if missing:
         raise Unavailable(f"{base.linear[missing[0]]}: calibration text does not reach it; use rtn")
