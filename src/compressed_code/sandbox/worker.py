@@ -1,5 +1,6 @@
 """Two jails as seen from outside, one for programs and one for their judges: hand them trials, read their verdicts."""
 
+import contextlib
 import json
 import os
 import select
@@ -103,10 +104,8 @@ class Jail:
             )
 
     def send(self, request: dict[str, Any], files: Sequence[int]) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it shows as Dead when the answer is awaited
             socket.send_fds(self.socket, [json.dumps(request).encode()], files)
-        except OSError:
-            pass  # it shows as Dead when the answer is awaited
 
     def receive(self) -> Any:
         """The next message, which is there.

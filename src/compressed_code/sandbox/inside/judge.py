@@ -150,15 +150,14 @@ class Judge:
     def message(self) -> tuple[Any, ...]:
         try:
             message = codec.decode(channel.receive(self.descriptor, self.limit), self)
-            forms = _MESSAGES[message[0]]
-            types_ = tuple(map(type, message[1:]))
-            if types_ in forms or (forms is _ANY_VALUE and len(types_) == 2 and types_[1] is str):
-                return message
+            found, forms = tuple(map(type, message[1:])), _MESSAGES[message[0]]
         except channel.Oversized:
             self.report("output")
         except (channel.Closed, codec.Malformed, LookupError, TypeError):
             self.report("crashed")
-        self.report("crashed")
+        if found not in forms and not (forms is _ANY_VALUE and len(found) == 2 and found[1] is str):
+            self.report("crashed")
+        return message
 
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Run a function of the test that the program was given."""

@@ -46,7 +46,7 @@ def prepare(printed: int) -> Printed:
 
 
 def load(source: bytes) -> types.ModuleType:
-    """Run a program as a module. Its __name__ is not "__main__": as in the usual scorer, its demonstration does not run.
+    """Run a program as a module. Its __name__ is not "__main__", so its demonstration does not run, as usual.
 
     Raises:
         NotCompiled: it is no valid Python.

@@ -1,7 +1,6 @@
 """Standard values that never change: each as its type and the plain parts that make it again."""
 
 import datetime
-import os
 import re
 import types
 import zoneinfo
@@ -9,6 +8,7 @@ from collections import ChainMap, UserString
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -30,8 +30,7 @@ def _fraction(numerator: int, denominator: int) -> Fraction:
 
 def _zone(key: str) -> zoneinfo.ZoneInfo:
     """A time zone of this machine's files; nothing is imported for a key."""
-    known = _ZONE.fullmatch(key) and any(os.path.isfile(os.path.join(path, key)) for path in zoneinfo.TZPATH)  # noqa: PTH
-    if not known:
+    if not _ZONE.fullmatch(key) or not any(Path(path, key).is_file() for path in zoneinfo.TZPATH):
         raise Refused("no such time zone")
     return zoneinfo.ZoneInfo(key)
 

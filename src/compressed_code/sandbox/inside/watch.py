@@ -10,7 +10,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def tree_usage(proc: int, root: int) -> Usage:
-    """What everything below a process has used: ended children count with their parents, unawaited ones are still there.
+    """What everything below a process has used: ended children count with their parents, others are still there.
 
     Args:
         proc: descriptor of an open /proc directory.
@@ -59,7 +59,7 @@ def _rows(proc: int) -> dict[int, Row]:
 
 
 def _waiting(proc: int, process: int, threads: int) -> float:
-    """Seconds in which a process was ready to run and had no processor (sched-stats.txt); 0 where nobody counts them."""
+    """Seconds in which a process was ready to run and had no processor (sched-stats.txt); 0 if nobody counts them."""
     names = [f"{process}/schedstat"]
     if threads > 1:
         try:
@@ -73,7 +73,7 @@ def _waiting(proc: int, process: int, threads: int) -> float:
 def _tasks(proc: int, process: int) -> list[str]:
     folder = os.open(f"{process}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=proc)
     try:
-        return os.listdir(folder)
+        return os.listdir(folder)  # noqa: PTH208 an open folder
     finally:
         os.close(folder)
 
