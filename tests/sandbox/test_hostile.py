@@ -40,13 +40,26 @@ def judge(isolation, names):
 
 
 def assert_harmless(report, names):
-    outcomes = report["outcomes"]
-    assert list(outcomes) == names
     assert report["damage"] == []
-    assert {name: found for name, found in outcomes.items() if found[1].startswith("Escaped")} == {}
+    for stages in ("both", "apart"):
+        outcomes = report[stages]
+        assert list(outcomes) == names
+        # In one process with its test a program finds its test, and that is all it finds.
+        holes = {name: found for name, found in outcomes.items() if found[1].startswith("Escaped")}
+        assert {name: found for name, found in holes.items() if stages == "apart" or not of_test(found)} == {}
+        forged = [name for name, found in outcomes.items() if found[0] == "passed" and not may_pass(name)]
+        assert forged == []
+        assert [name for name, found in outcomes.items() if found[2] != "passed"] == []  # the correct program after it
     unexpected = {name: found for name, found in outcomes.items() if found[0] not in PROGRAMS[name]["expect"]}
     assert unexpected == {}
-    assert [name for name, found in outcomes.items() if found[2] != "passed"] == []  # the correct program after it
+
+
+def of_test(found):
+    return found[1].startswith("Escaped_test") or found[1] == "Escaped_descriptor"  # where the plain verdict goes
+
+
+def may_pass(name):
+    return "passed" in PROGRAMS[name]["expect"]
 
 
 def test_the_suite_is_large_and_knows_which_programs_may_pass():
@@ -67,5 +80,5 @@ def test_no_program_that_uses_everything_up_does_either(isolation):
 
 def test_without_isolation_the_same_programs_are_seen_to_escape():
     report = judge("none", HARMLESS)
-    assert report["outcomes"]["read_secret"][1] == "Escaped_secret"
+    assert report["apart"]["read_secret"][1] == "Escaped_secret"
     assert report["damage"] == ["written: written"]

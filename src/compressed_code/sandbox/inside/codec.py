@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from . import values
 from .containers import KINDS, Shared, kind_of
-from .standard import TYPE_NAMES, TYPES
+from .standard import TYPES, type_name
 
 MAXIMUM_DEPTH = 200
 
@@ -33,7 +33,7 @@ _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (tuple, lambda value: tuple(tuple.__iter__(value))),
     (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
 )
-_VIEWS: dict[type, bytes] = {type({}.keys()): b"K", type({}.values()): b"V", type({}.items()): b"M"}
+_VIEWS = {id(type({}.keys())): b"K", id(type({}.values())): b"V", id(type({}.items())): b"M"}
 _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
     ord("t"): tuple,
     ord("Z"): frozenset,
@@ -209,12 +209,12 @@ class _Encoder:
             self.write(b"c" + struct.pack("<dd", value.real, value.imag))
         elif value is ...:
             self.write(b"e")
-        elif kind is frozenset or kind in _VIEWS:
-            self.write(b"Z" if kind is frozenset else _VIEWS[kind])
+        elif kind is frozenset or id(kind) in _VIEWS:
+            self.write(b"Z" if kind is frozenset else _VIEWS[id(kind)])
             self.write_items(list(value), depth)
-        elif isinstance(value, type) and value in TYPE_NAMES:
+        elif (name := type_name(value)) is not None:
             self.write(b"G")
-            self.add(TYPE_NAMES[value], depth + 1)
+            self.add(name, depth + 1)
         elif _is_numpy(value):
             shape = None if isinstance(value, sys.modules["numpy"].generic) else value.shape
             self.write(b"A")

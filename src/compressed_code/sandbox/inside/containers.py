@@ -101,12 +101,12 @@ KINDS: dict[bytes, Kind] = {
     b"L": Kind(UserList, lambda _: UserList(), lambda value: [value.data], _fill_data),
     b"U": Kind(UserDict, lambda _: UserDict(), lambda value: [value.data], _fill_data),
 }
-_EXACT = {kind.type: code for code, kind in KINDS.items()}
+_EXACT = {id(kind.type): code for code, kind in KINDS.items()}
 
 
 def kind_of(kind: type) -> bytes | None:
     """The code of the kind that instances of a type belong to; None for a type that is no container."""
-    found = _EXACT.get(kind)
+    found = _EXACT.get(id(kind))
     if found is None:
         found = next((code for code, each in KINDS.items() if issubclass(kind, each.type)), None)
     return found

@@ -14,8 +14,8 @@ from typing import Any
 MODULES = (
     *("abc", "array", "asyncio", "base64", "bisect", "calendar", "cmath", "collections", "collections.abc"),
     *("contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"),
-    *("inspect", "io", "itertools", "json", "math", "numbers", "operator", "random", "re", "statistics", "string"),
-    *("struct", "textwrap", "threading", "time", "types", "typing", "uuid", "zoneinfo"),
+    *("inspect", "io", "itertools", "json", "math", "numbers", "operator", "os", "posixpath", "random", "re"),
+    *("statistics", "string", "struct", "sys", "textwrap", "threading", "time", "types", "typing", "uuid", "zoneinfo"),
 )
 # Types that are values of their own where a test asks for them. None of them runs code of its arguments.
 _PLAIN = (
@@ -58,8 +58,13 @@ def _is_error(kind: Any) -> bool:
 
 
 TYPES = _types()
-TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
+_NAMES = {id(kind): name for name, kind in TYPES.items()}
 ERRORS = {name: kind for name, kind in TYPES.items() if issubclass(kind, BaseException)}
+
+
+def type_name(value: Any) -> str | None:
+    """The name of a type that both sides know; found by identity, since a type may have an `__eq__` of its own."""
+    return _NAMES.get(id(value))
 
 
 def public_callable(module: str, name: str) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from .standard import ERRORS, TYPE_NAMES
+from .standard import ERRORS, type_name
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 _ARGUMENTS = (str, int, float, bool, bytes, type(None))
@@ -69,6 +69,7 @@ _VALUES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], Callable[..., Any]]]
     datetime.timezone: (lambda value: value.__getinitargs__(), datetime.timezone),
     zoneinfo.ZoneInfo: (lambda value: (value.key,), _zone),
 }
+_BY_IDENTITY = {id(kind): parts for kind, (parts, _) in _VALUES.items()}
 _BY_NAME = {kind.__name__: make for kind, (_, make) in _VALUES.items()} | {"error": _error}
 
 
@@ -77,11 +78,12 @@ def parts_of(value: Any) -> tuple[str, tuple[Any, ...]] | None:
 
     An exception is one where its type is Python's own and its arguments are plain.
     """
-    kind = type(value)
-    if kind in _VALUES:
-        return kind.__name__, _VALUES[kind][0](value)
-    if kind in TYPE_NAMES and isinstance(value, BaseException) and all(type(p) in _ARGUMENTS for p in value.args):
-        return "error", (TYPE_NAMES[kind], *value.args)
+    kind, name = type(value), type_name(type(value))
+    found = _BY_IDENTITY.get(id(kind))
+    if found is not None:
+        return kind.__name__, found(value)
+    if name in ERRORS and all(type(part) in _ARGUMENTS for part in value.args):
+        return "error", (name, *value.args)
     return None
 
 
