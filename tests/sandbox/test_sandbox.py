@@ -265,7 +265,7 @@ def test_a_broken_jail_is_replaced_and_its_trials_are_judged_again(opened):
 
 
 def test_what_took_more_than_its_limit_is_repeated_once_with_nothing_else_running(monkeypatch):
-    """Between once and twice its limit it may have had a busy machine; a sleeper and what never ends are not repeated."""
+    """Between once and twice its limit it may have had a busy machine; a sleeper, or what never ends, is not repeated."""
     idle, repeat = [], sandbox._Series.repeat
 
     def watched(series, task):
