@@ -158,8 +158,9 @@ class Shared:
         return [number for number in list(self.values) if not _same(self.items(number), self.copies.get(number))]
 
     def unused(self) -> list[int]:
-        """The containers that nothing but this table holds."""
-        return [number for number in list(self.values) if sys.getrefcount(self.values[number]) <= 2]
+        """The containers that nothing but this table holds, and of which the other side knows what they hold."""
+        alone = [number for number in list(self.values) if sys.getrefcount(self.values[number]) <= 2]
+        return [number for number in alone if _same(self.items(number), self.copies.get(number))]
 
 
 def _same(items: list[Any], copy: list[Any] | None) -> bool:

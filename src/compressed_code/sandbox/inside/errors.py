@@ -38,12 +38,13 @@ class Mirrors:
         module, bases = about
         if number in self.kinds:
             return self.kinds[number]
-        known = public_callable(module, name)
+        # A library names its exceptions in the package above the module that defines them (json.decoder, json).
+        known = public_callable(module, name) or public_callable(module.rpartition(".")[0], name)
         if not (isinstance(known, type) and issubclass(known, BaseException)):
             if not any(isinstance(base, type) and issubclass(base, BaseException) for base in bases):
                 raise TypeError("an exception without a base")
             named = name[:_LONGEST] if name.isidentifier() else "Exception"
-            fields = {"__getattr__": self._attribute, "__str__": _text, "__module__": "program"}
+            fields = {"__getattr__": _attribute, "__str__": _text, "__module__": "program", "_judge": self.judge}
             known = type(named, tuple(base for base in bases if isinstance(base, type)), fields)
         self.kinds[number] = known
         return known
@@ -72,17 +73,13 @@ class Mirrors:
         error.__dict__.update(_number=number, _text=text)
         return error
 
-    def _attribute(self, error: BaseException, name: str) -> Any:
-        """An attribute that the program gave its exception."""
-        number = error.__dict__.get("_number")
-        if name.startswith("_") or number is None:
-            raise AttributeError(name)
-        return self.judge.request("attribute", self.judge.resolve(number, ("object", kind_name(error), ())), name)
 
-
-def kind_name(value: object) -> str:
-    """The name of a value's type."""
-    return type(value).__name__
+def _attribute(error: Any, name: str) -> Any:
+    """An attribute that the program gave its exception."""
+    number = error.__dict__.get("_number")
+    if name.startswith("_") or number is None:
+        raise AttributeError(name)
+    return error._judge.request("attribute", error._judge.resolve(number, ("object", "exception", ())), name)
 
 
 def _text(error: BaseException) -> str:

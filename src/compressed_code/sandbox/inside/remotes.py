@@ -251,7 +251,7 @@ def remote_type(protocols: frozenset[str]) -> type[Remote]:
     Raises:
         KeyError: there is no such protocol.
     """
-    methods: dict[str, Any] = {}
+    methods: dict[str, Any] = {"__doc__": property(lambda self: self._ask("attribute", "__doc__"))}
     for name in sorted(protocols):
         methods |= PROTOCOLS[name]
     return type("Remote", (Remote,), methods)
