@@ -8,9 +8,7 @@ import yaml
 from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
 
 PROGRAMS = yaml.safe_load((Path(__file__).parent / "honest" / "programs.yml").read_text(encoding="utf-8"))
-TRIALS = {
-    name: Trial(entry["program"], entry.get("setup", ""), entry["test"], "f") for name, entry in PROGRAMS.items()
-}
+TRIALS = {name: Trial(entry["program"], entry.get("setup", ""), entry["test"], "f") for name, entry in PROGRAMS.items()}
 # A program that does nothing: every test of the table must tell it from one that does the task.
 EMPTY = "def f(*_, **__):\n    return f\n"
 

@@ -16,7 +16,7 @@ from . import values
 from .containers import KINDS, Shared, kind_of
 from .standard import TYPES, type_name
 
-MAXIMUM_DEPTH = 200
+MAXIMUM_DEPTH = 100
 
 # Many values of one kind in a sequence go as one block: a test may hand over a million of them. Numbers as struct calls
 # them, the first kind that holds them all; texts as their lengths and their bytes.
@@ -72,7 +72,7 @@ def encode(value: Any, side: Side, limit: int) -> bytes:
     Args:
         value: None, bool, int, float, complex, str (lone surrogates included), bytes, tuple, frozenset, the views of a
             dict, `...`, the values of `values`, the containers of `containers`, the types of `standard`, nested at most
-            200 deep; where numpy is loaded on both sides, its arrays and scalars of numbers, truth values and text.
+            100 deep; where numpy is loaded on both sides, its arrays and scalars of numbers, truth values and text.
         side: knows the containers, and says what travels in place of anything else.
         limit: the most bytes the result may have.
 

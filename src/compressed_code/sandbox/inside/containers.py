@@ -68,12 +68,20 @@ def _fill_bytes(value: Any, items: list[Any]) -> None:
 
 
 def _fill_default(value: defaultdict, items: list[Any]) -> None:
+    if items[0] is not None and not callable(items[0]):
+        raise TypeError("no factory")
     value.default_factory = items[0]
     _fill_mapping(dict)(value, items[1:])
 
 
-def _fill_data(value: Any, items: list[Any]) -> None:
-    (value.data,) = items
+def _fill_data(kind: type) -> Callable[[Any, list[Any]], None]:
+    def fill(value: Any, items: list[Any]) -> None:
+        (data,) = items
+        if not isinstance(data, kind):
+            raise TypeError(f"no {kind.__name__}")
+        value.data = data
+
+    return fill
 
 
 KINDS: dict[bytes, Kind] = {
@@ -98,8 +106,8 @@ KINDS: dict[bytes, Kind] = {
         _fill_bytes,
         lambda value: ord(value.typecode),
     ),
-    b"L": Kind(UserList, lambda _: UserList(), lambda value: [value.data], _fill_data),
-    b"U": Kind(UserDict, lambda _: UserDict(), lambda value: [value.data], _fill_data),
+    b"L": Kind(UserList, lambda _: UserList(), lambda value: [value.data], _fill_data(list)),
+    b"U": Kind(UserDict, lambda _: UserDict(), lambda value: [value.data], _fill_data(dict)),
 }
 _EXACT = {id(kind.type): code for code, kind in KINDS.items()}
 

@@ -4,7 +4,7 @@ import datetime
 import re
 import types
 import zoneinfo
-from collections import ChainMap, UserString
+from collections import ChainMap, UserDict, UserString
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -39,6 +39,12 @@ def _error(name: str, *arguments: Any) -> BaseException:
     return ERRORS[name](*arguments)
 
 
+def _chain(*maps: Any) -> ChainMap:
+    if not all(isinstance(each, dict | UserDict) for each in maps):
+        raise Refused("a chain of something else than mappings")
+    return ChainMap(*maps)
+
+
 def _date_parts(value: datetime.datetime) -> tuple[Any, ...]:
     return (*value.timetuple()[:6], value.microsecond, value.tzinfo, value.fold)
 
@@ -61,7 +67,7 @@ _VALUES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], Callable[..., Any]]]
     range: (lambda value: (value.start, value.stop, value.step), range),
     memoryview: (lambda value: (bytes(value),), memoryview),
     types.MappingProxyType: (lambda value: (dict(value),), types.MappingProxyType),
-    ChainMap: (lambda value: tuple(value.maps), ChainMap),
+    ChainMap: (lambda value: tuple(value.maps), _chain),
     datetime.date: (lambda value: (value.year, value.month, value.day), datetime.date),
     datetime.datetime: (_date_parts, _datetime),
     datetime.time: (lambda v: (v.hour, v.minute, v.second, v.microsecond, v.tzinfo, v.fold), _time),
