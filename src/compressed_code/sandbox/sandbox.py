@@ -14,6 +14,7 @@ from typing import Literal, Self
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.sandbox.isolators import ISOLATORS, REMEDY, Isolation
+from compressed_code.sandbox.room import check_room
 from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
 from compressed_code.sandbox.worker import Assignment, Dead, Result, Worker
 
@@ -57,7 +58,7 @@ class Sandbox:
                 (numpy, with what it depends on); they are loaded once and shown read-only.
 
         Raises:
-            InputError: such a package is not installed.
+            InputError: such a package is not installed, or the user may have too few processes or open files.
             Unavailable: no isolator works here, or not the one asked for; the message says how to get one.
         """
         self.limits = limits
@@ -65,6 +66,7 @@ class Sandbox:
         self._count = workers or len(os.sched_getaffinity(0))
         self._workers: list[Worker] = []
         self._judging = False
+        check_room(self._count, limits.processes)
         reasons = []
         for name in ISOLATORS if isolation == "auto" else (isolation,):
             self.isolation = name

@@ -32,6 +32,7 @@ class Cell:
         self.two_users = len(Path("/proc/self/uid_map").read_text().splitlines()) > 1
         self.own_processes = os.open("/proc/self/ns/pid", os.O_RDONLY)
         self.proc = os.open("/proc", os.O_RDONLY)
+        self.waits = watch.counts_waiting(self.proc)
         kernel.unmount("/proc")
         self.untouched: tuple[Any, ...] = ()
         if not self.judges:
@@ -89,7 +90,7 @@ class Cell:
 
     def usage(self) -> Usage:
         """What the trial has used so far."""
-        return watch.tree_usage(self.proc, os.getpid())
+        return watch.tree_usage(self.proc, os.getpid(), self.waits)
 
     def clean(self) -> None:
         """Give the next program an empty directory where this one touched it."""
@@ -111,6 +112,7 @@ class OpenCell:
         # Nothing here could count or find all processes of a program, so it gets only its first one.
         self.filter = syscall_filter.for_this_machine(role, processes=False)
         self.proc = os.open("/proc", os.O_RDONLY)
+        self.waits = watch.counts_waiting(self.proc)
         self.folder = ""
         self.place = tempfile.gettempdir()  # found in the environment, which is cleared below
         kernel.set_process_flag(kernel.PR_SET_CHILD_SUBREAPER, 1)  # orphans come back here and are found
@@ -134,7 +136,7 @@ class OpenCell:
 
     def usage(self) -> Usage:
         """What the trial has used so far."""
-        return watch.tree_usage(self.proc, os.getpid())
+        return watch.tree_usage(self.proc, os.getpid(), self.waits)
 
     def clean(self) -> None:
         """Kill what the program left running and remove its directory."""

@@ -1,5 +1,6 @@
 """How much processor time and memory a whole process tree uses, and how long it waits, read from /proc."""
 
+import math
 import os
 from typing import NamedTuple
 
@@ -9,17 +10,24 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def tree_usage(proc: int, root: int) -> Usage:
+def counts_waiting(proc: int) -> bool:
+    """Whether this kernel says how long a process was ready to run and had no processor."""
+    return _read(proc, "self/schedstat") != b""
+
+
+def tree_usage(proc: int, root: int, waits: bool = True) -> Usage:
     """What everything below a process has used: ended children count with their parents, others are still there.
 
     Args:
         proc: descriptor of an open /proc directory.
         root: process whose descendants are counted, itself not among them.
+        waits: whether the kernel counts how long they wait; else all that is no work passes for waiting.
     """
     rows = _rows(proc)
     found = descendants(rows, root)
     seconds = sum(rows[process].ticks for process in found) / _TICKS
-    waiting = {process: _waiting(proc, process, rows[process].threads) for process in found}
+    waiting = {process: _waiting(proc, process, rows[process].threads) for process in found if waits}
+    waiting |= {} if waits else {root: math.inf}
     return Usage(seconds, waiting, sum(rows[process].pages for process in found) * _PAGE)
 
 
@@ -59,7 +67,7 @@ def _rows(proc: int) -> dict[int, Row]:
 
 
 def _waiting(proc: int, process: int, threads: int) -> float:
-    """Seconds in which a process was ready to run and had no processor (sched-stats.txt); 0 if nobody counts them."""
+    """Seconds in which a process was ready to run and had no processor (sched-stats.txt); 0 where it is gone."""
     names = [f"{process}/schedstat"]
     if threads > 1:
         try:
