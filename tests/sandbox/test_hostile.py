@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,15 @@ SLOW = [name for name in HERE if PROGRAMS[name].get("slow")]
 # What gets out of the sandbox is still in these namespaces, which end with the run.
 SHELTER = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts", "--ipc"]
 SHELTER += [] if os.getuid() == 0 else ["--user", "--map-root-user"]
+# Root becomes somebody in that shelter, where root's own folder is empty but for the Python that runs here.
+SOMEBODY = """
+python={prefix}
+case $python in /root/*)
+    mkdir -p {place} && mount --bind $python {place} && mount -t tmpfs -o mode=755 none /root
+    mkdir -p $python && mount --bind {place} $python ;;
+esac
+exec setpriv --reuid=54321 --regid=54321 --clear-groups "$@"
+"""
 HARMLESS = ["read_secret", "write_markers", "symbolic_link"]  # even without any isolation
 
 
@@ -31,29 +41,54 @@ def isolation(request):
     return request.param
 
 
-def judge(isolation, names):
-    command = [*SHELTER, sys.executable, str(FOLDER / "run.py"), isolation, *names]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+@pytest.fixture
+def as_somebody(tmp_path):
+    """How a command is run as an ordinary user."""
+    if os.getuid() != 0:
+        pytest.skip("this is an ordinary user already")
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv is not installed (util-linux)")
+    return ["sh", "-ec", SOMEBODY.format(prefix=sys.base_prefix, place=tmp_path / "python"), "sh"]
+
+
+def judge(isolation, names, user=()):
+    command = [*SHELTER, *user, sys.executable, str(FOLDER / "run.py"), isolation, *names]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     finished = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1800)
+    if user and "Permission denied" in finished.stderr:
+        pytest.skip("an ordinary user cannot read this environment")
     assert finished.returncode == 0, finished.stderr[-2000:]
     return json.loads(finished.stdout)
 
 
 def assert_harmless(report, names):
-    outcomes = report["outcomes"]
-    assert list(outcomes) == names
     assert report["damage"] == []
-    assert {name: found for name, found in outcomes.items() if found[1].startswith("Escaped")} == {}
+    for stages in ("both", "apart"):
+        outcomes = report[stages]
+        assert list(outcomes) == names
+        # In one process with its test a program finds its test, and that is all it finds.
+        holes = {name: found for name, found in outcomes.items() if found[1].startswith("Escaped")}
+        assert {name: found for name, found in holes.items() if stages == "apart" or not of_test(found)} == {}
+        forged = [name for name, found in outcomes.items() if found[0] == "passed" and not may_pass(name)]
+        assert forged == []
+        assert [name for name, found in outcomes.items() if found[2] != "passed"] == []  # the correct program after it
     unexpected = {name: found for name, found in outcomes.items() if found[0] not in PROGRAMS[name]["expect"]}
     assert unexpected == {}
-    assert [name for name, found in outcomes.items() if found[2] != "passed"] == []  # the correct program after it
+
+
+def of_test(found):
+    return found[1].startswith("Escaped_test") or found[1] == "Escaped_descriptor"  # where the plain verdict goes
+
+
+def may_pass(name):
+    return "passed" in PROGRAMS[name]["expect"]
 
 
 def test_the_suite_is_large_and_knows_which_programs_may_pass():
-    assert len(HERE) >= 60
+    assert len(HERE) >= 150
     for name, entry in PROGRAMS.items():
         # a program that is allowed to pass really does the task; every other one must not pass
-        assert ("solve = sorted" in entry["program"]) == ("passed" in entry["expect"]), name
+        assert "solve = sorted" in entry["program"] or "passed" not in entry["expect"], name
 
 
 def test_no_program_escapes_forges_a_pass_or_hangs(isolation):
@@ -61,11 +96,22 @@ def test_no_program_escapes_forges_a_pass_or_hangs(isolation):
 
 
 @pytest.mark.slow
+def test_nor_does_any_against_an_ordinary_user(isolation, as_somebody):
+    assert_harmless(judge(isolation, QUICK, as_somebody), QUICK)
+
+
+@pytest.mark.slow
 def test_no_program_that_uses_everything_up_does_either(isolation):
     assert_harmless(judge(isolation, SLOW), SLOW)
 
 
+@pytest.mark.slow
+@pytest.mark.long
+def test_nor_does_any_of_those_against_an_ordinary_user(isolation, as_somebody):
+    assert_harmless(judge(isolation, SLOW, as_somebody), SLOW)
+
+
 def test_without_isolation_the_same_programs_are_seen_to_escape():
     report = judge("none", HARMLESS)
-    assert report["outcomes"]["read_secret"][1] == "Escaped_secret"
+    assert report["apart"]["read_secret"][1] == "Escaped_secret"
     assert report["damage"] == ["written: written"]

@@ -12,28 +12,32 @@ from compressed_code.benchmarks.verdict_store import VerdictStore
 from compressed_code.core.errors import InputError
 from compressed_code.sandbox import Sandbox, Trial, Verdict
 
-# A sample may take as long as so many solutions of its task, and a second at least, so that a fast machine and a slow
-# one judge alike; the sandbox's own limit is the most. Of CodeGen-16B's 16,400 recorded samples none that passes takes
-# 0.02 s.
+# A sample may take as long as so many solutions of its task, and a third of the sandbox's own limit at least, which is
+# a second by default, so that a fast machine and a slow one judge alike; that limit is the most. Of CodeGen-16B's
+# 16,400 recorded samples none that passes takes 0.02 s.
 SOLUTIONS = 20
-LEAST_SECONDS = 1.0
+LEAST_SHARE = 1 / 3
 # Wrong answers of any task: an object like no other, and nothing.
 STUBS = ("object()", "None")
-OUTCOME_COLUMNS = ["task_id", "sample", "passed", "outcome", "exception", "seconds", "isolation"]
+OUTCOME_COLUMNS = ["task_id", "sample", "passed", "outcome", "exception", "reason", "seconds", "isolation"]
 
 
 class VerifiedTasks(NamedTuple):
     """What became of canonical solutions.
 
     Attributes:
-        sound: the tasks whose solution passes here and whose tests tell it from a wrong one.
+        sound: the tasks whose solution passes here, in one process with its tests at least, and whose tests tell it
+            from a wrong one.
         failing: what is wrong with each other one, by task id: such a task cannot be scored in this environment.
         seconds: processor time of each sound solution, by task id.
+        disputed: why the judge does not confirm the solution, by task id, of those sound tasks where it does not: what
+            passes them, passes in one process with the tests only, which a program can forge.
     """
 
     sound: list[Task]
     failing: dict[str, str]
     seconds: dict[str, float]
+    disputed: dict[str, str]
 
 
 def execute_samples(
@@ -56,19 +60,19 @@ def execute_samples(
         samples: answers; `(task_id, sample)` names each.
         sandbox: an open sandbox.
         solution_seconds: what the solutions of tasks take here (`VerifiedTasks.seconds`); a sample may take `SOLUTIONS`
-            times that, at least `LEAST_SECONDS`, and never more than the sandbox's limit, which alone holds for other
-            tasks.
+            times that, at least `LEAST_SHARE` of the sandbox's limit, and never more than that limit, which alone holds
+            for other tasks.
         store: where the verdicts of programs that ran before are, and new ones go; without it all of them run.
         progress: label of the progress bar (shown on a terminal only).
 
     Returns:
-        Columns `task_id`, `sample`, `passed`, `outcome` (see `sandbox.Verdict`), `exception` (name of its type; empty
-        where there is none), `seconds` (CPU time of program and test when it ran; the same for samples
-        that share a program), `isolation` (what kept it apart).
+        Columns `task_id`, `sample`, `passed` (judged apart from its test), `outcome` (see `sandbox.Verdict`),
+        `exception` (name of its type; empty where there is none), `reason` (of a disputed one), `seconds` (CPU time of
+        program and test when it ran; the same for samples that share a program), `isolation` (what kept it apart).
     """
     by_id = {task.task_id: task for task in tasks}
     known, most = solution_seconds or {}, sandbox.limits.cpu_seconds
-    shares = {name: min(1.0, max(LEAST_SECONDS, SOLUTIONS * seconds) / most) for name, seconds in known.items()}
+    shares = {name: min(1.0, max(LEAST_SHARE, SOLUTIONS * seconds / most)) for name, seconds in known.items()}
     trials = [
         _trial(task, sample_program(task, sample), shares.get(task.task_id, 1.0))
         for task, sample in ((by_id[sample.task_id], sample) for sample in samples)
@@ -81,6 +85,7 @@ def execute_samples(
             verdicts[trial].outcome == "passed",
             verdicts[trial].outcome,
             verdicts[trial].exception or "",
+            verdicts[trial].reason,
             verdicts[trial].cpu_seconds,
             sandbox.isolation,
         )
@@ -104,14 +109,16 @@ def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | 
     failing = {
         name: f"its solution fails ({verdict.exception if verdict.outcome == 'exception' else verdict.outcome})"
         for name, verdict in results.items()
-        if not verdict.passed
+        if not verdict.passed_plain
     }
     failing |= dict.fromkeys(
         _fooled([task for task in tasks if task.task_id not in failing], sandbox, store),
         f"its tests let every answer pass, {' and '.join(STUBS)} among them",
     )
     sound = [task for task in tasks if task.task_id not in failing]
-    return VerifiedTasks(sound, failing, {task.task_id: results[task.task_id].cpu_seconds for task in sound})
+    seconds = {task.task_id: results[task.task_id].cpu_seconds for task in sound}
+    disputed = {name: results[name].reason for name in seconds if not results[name].passed}
+    return VerifiedTasks(sound, failing, seconds, disputed)
 
 
 def _fooled(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None) -> list[str]:
@@ -120,7 +127,7 @@ def _fooled(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None)
         programs = [f"def {task.entry_point}(*_, **__):\n    return {answer}\n" for task in tasks]
         trials = [_trial(task, program) for task, program in zip(tasks, programs, strict=True)]
         verdicts = _judge(trials, sandbox, f"the answer {answer}", store)
-        tasks = [task for task, trial in zip(tasks, trials, strict=True) if verdicts[trial].passed]
+        tasks = [task for task, trial in zip(tasks, trials, strict=True) if verdicts[trial].passed_plain]
     return [task.task_id for task in tasks]
 
 

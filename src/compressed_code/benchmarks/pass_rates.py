@@ -61,7 +61,7 @@ def pass_rates(outcomes: pd.DataFrame, ks: Sequence[int] = (1,), *, seed: int = 
     """
     tasks = outcomes.groupby("task_id", sort=False)["passed"].agg(["size", "sum"])
     rows = []
-    for k in ks:
+    for k in ks if len(tasks) else ():
         if tasks["size"].min() < k:
             continue
         values = [pass_at_k(size, count, k) for size, count in zip(tasks["size"], tasks["sum"], strict=True)]
@@ -95,6 +95,21 @@ def gap_at_k(worse: pd.DataFrame, better: pd.DataFrame, k: int, *, seed: int = 0
         np.array([pass_at_k(size, passed, k) for size, passed in count.itertuples(index=False)]) for count in counts
     ]
     return ratio_interval(rates[0] - rates[1], np.ones(len(rates[0])), seed=seed)
+
+
+def with_disputed(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """The outcomes if every disputed sample had passed: what the usual scorer would say, and the most that is true."""
+    return outcomes.assign(passed=outcomes["passed"] | (outcomes["outcome"] == "disputed"))
+
+
+def disputed_samples(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """The samples that pass in one process with their tests, and whose judge does not confirm it.
+
+    Returns:
+        Columns `task_id`, `sample`, `reason`.
+    """
+    rows = outcomes.loc[outcomes["outcome"] == "disputed", ["task_id", "sample", "reason"]]
+    return rows.reset_index(drop=True)
 
 
 def too_few_samples(outcomes: pd.DataFrame, ks: Sequence[int]) -> dict[int, list[str]]:

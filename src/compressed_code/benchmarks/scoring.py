@@ -8,7 +8,14 @@ from typing import Any, Literal
 import pandas as pd
 
 from compressed_code.benchmarks.execution import execute_samples, verify_tasks
-from compressed_code.benchmarks.pass_rates import outcome_counts, pass_rates, syntax_valid_share, too_few_samples
+from compressed_code.benchmarks.pass_rates import (
+    disputed_samples,
+    outcome_counts,
+    pass_rates,
+    syntax_valid_share,
+    too_few_samples,
+    with_disputed,
+)
 from compressed_code.benchmarks.samples import Sample, missing_tasks, named, read_samples
 from compressed_code.benchmarks.tasks import Task, imported_packages, load_benchmark
 from compressed_code.core.errors import InputError
@@ -21,11 +28,14 @@ class Scores:
 
     Attributes:
         benchmark, samples: what was scored, as it was named.
-        pass_rates: columns `k`, `value`, `low`, `high`, `tasks`, `interval` (`pass_rates.pass_rates`).
+        pass_rates: columns `k`, `value`, `low`, `high`, `tasks`, `interval` (`pass_rates.pass_rates`) and `upper`: the
+            rate if every disputed sample had passed.
+        plain_rates: the same, without `upper`, of the tasks that cannot be judged apart, as the usual scorer has them.
         outcomes: one row per sample (`execution.execute_samples`).
         too_few_samples: k → tasks that have fewer samples, wherefore it is not estimated.
         missing: tasks that no sample answers; they do not count.
         excluded: task → why it cannot be scored here.
+        disputed_tasks: task → why its own solution is disputed; such tasks are in `plain_rates` only.
     """
 
     benchmark: str
@@ -35,6 +45,8 @@ class Scores:
     too_few_samples: Mapping[int, Sequence[str]]
     missing: Sequence[str]
     excluded: Mapping[str, str]
+    disputed_tasks: Mapping[str, str]
+    plain_rates: pd.DataFrame
 
     def summary(self) -> dict[str, Any]:
         """Everything but the single outcomes, as JSON values."""
@@ -54,6 +66,9 @@ class Scores:
             "too_few_samples": {f"pass@{k}": list(tasks) for k, tasks in self.too_few_samples.items()},
             "missing": list(self.missing),
             "excluded": dict(self.excluded),
+            "disputed": disputed_samples(self.outcomes).to_dict(orient="records"),
+            "disputed_tasks": dict(self.disputed_tasks),
+            "plain": {f"pass@{row.k}": row.value for row in self.plain_rates.itertuples()},
         }
 
     def _repr_html_(self) -> str:
@@ -81,8 +96,8 @@ def score(
         benchmark: humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a file in HumanEval's or MBPP's format.
         ks: for which pass@k is estimated.
         partial: score the tasks that have samples where others have none.
-        seconds: most processor seconds of a sample; it gets fewer, but a second at least, where 20 runs of the task's
-            own solution take less.
+        seconds: most seconds of a sample, at work or asleep; it gets fewer, but a third of them at least, where 20 runs
+            of the task's own solution take less.
         workers: programs that run side by side; by default one per usable core.
         packages: installed packages that programs and tests may import besides the standard library; by default those
             that the benchmark's own tests import.
@@ -114,14 +129,17 @@ def score(
     limits = Limits(cpu_seconds=seconds, wall_seconds=10 * seconds)
     allowed = imported_packages(answered) if packages is None else packages
     with Sandbox(isolation, workers, limits, allowed) as sandbox:
-        sound, failing, solution_seconds = verify_tasks(answered, sandbox)
+        sound, failing, solution_seconds, disputed = verify_tasks(answered, sandbox)
         if not sound:
             problems = named([f"{task_id}: {problem}" for task_id, problem in failing.items()])
             raise InputError(f"{benchmark}: none of its tasks can be scored here ({problems})")
         scored = [sample for sample in answers if sample.task_id not in failing]
         outcomes = execute_samples(sound, scored, sandbox, solution_seconds=solution_seconds)
-    rates, few = pass_rates(outcomes, ks), too_few_samples(outcomes, ks)
-    return Scores(benchmark, called, rates, outcomes, few, missing, failing)
+    apart = ~outcomes["task_id"].isin(list(disputed))
+    rates, plain_rates = pass_rates(outcomes[apart], ks), pass_rates(with_disputed(outcomes[~apart]), ks)
+    rates["upper"] = pass_rates(with_disputed(outcomes[apart]), ks)["value"]
+    few = too_few_samples(outcomes, ks)
+    return Scores(benchmark, called, rates, outcomes, few, missing, failing, disputed, plain_rates)
 
 
 def _of_table(table: pd.DataFrame, tasks: Sequence[Task]) -> list[Sample]:

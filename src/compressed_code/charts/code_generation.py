@@ -12,6 +12,7 @@ from compressed_code.charts.style import PALETTE, WIDTH, series_style
 
 OUTCOME_COLOURS = {
     "passed": "#009E73",
+    "disputed": "#F0E442",
     "wrong answer": "#E69F00",
     "exception": "#D55E00",
     "syntax error": "#777777",

@@ -9,8 +9,8 @@ HELP = "Run samples against a benchmark's tests in a sandbox and estimate pass@k
 BENCHMARK_HELP = "humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a .jsonl[.gz] file in HumanEval's or MBPP's form"
 SAMPLES_HELP = ".jsonl[.gz] file; a line holds task_id and completion (follows the prompt) or solution (whole program)"
 SECONDS_HELP = (
-    "most processor seconds of a sample, default 3; it gets fewer, but a second at least, where 20 runs of the task's"
-    " own solution take less"
+    "most seconds of a sample, at work or asleep, default 3; it gets fewer, but a third of them at least, where 20 runs"
+    " of the task's own solution take less"
 )
 PARTIAL_HELP = "score the tasks that have samples where others have none"
 PACKAGES_HELP = (
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         isolation="none" if options.unsafe else "auto",
     )
     if options.outcomes:
-        fields = ["task_id", "sample", "passed", "outcome", "exception", "seconds"]
+        fields = ["task_id", "sample", "passed", "outcome", "exception", "reason", "seconds"]
         write_rows(options.outcomes, scores.outcomes[fields].to_dict(orient="records"))
     summary = scores.summary()
     print(json.dumps(summary, indent=1) if options.format == "json" else _table(summary))
@@ -67,11 +67,21 @@ def _table(summary: dict[str, Any]) -> str:
     for name, rate in summary.items():
         if name.startswith("pass@"):
             bounds = f"95 % interval {rate['low']:.4f} … {rate['high']:.4f}, {rate['interval']}"
-            lines.append(f"{name:<10} {rate['value']:.4f}  ({bounds})")
+            disputed = f"; {rate['upper']:.4f} with the disputed" if rate["upper"] > rate["value"] else ""
+            lines.append(f"{name:<10} {rate['value']:.4f}  ({bounds}{disputed})")
+    if summary["disputed_tasks"]:
+        rates = ", ".join(f"{name} {value:.4f}" for name, value in summary["plain"].items())
+        tasks = named([f"{task_id}: {reason}" for task_id, reason in summary["disputed_tasks"].items()])
+        lines.append(
+            f"of {len(summary['disputed_tasks'])} tasks only the forgeable plain run counts: {rates} ({tasks})"
+        )
     for name, tasks in summary["too_few_samples"].items():
         lines.append(f"{name:<10} left out: {len(tasks)} tasks have too few samples ({named(tasks)})")
     lines += [f"{count:>7}  {outcome}" for outcome, count in summary["outcomes"].items()]
     lines += [f"{count:>7}    {exception}" for exception, count in summary["exceptions"].items()]
+    if summary["disputed"]:
+        rows = named([f"{row['task_id']} #{row['sample']}: {row['reason']}" for row in summary["disputed"]])
+        lines.append(f"disputed, since they pass in one process with their tests, and not apart from them: {rows}")
     if summary["missing"]:
         lines.append(f"{len(summary['missing'])} tasks have no sample and do not count: {named(summary['missing'])}")
     if summary["excluded"]:

@@ -104,14 +104,14 @@ def executions(
     written = generations.assign(completion=code)
     with Sandbox() as sandbox:
         store = VerdictStore(directory, sandbox)
-        sound, failing, seconds = _verified(benchmark, sandbox, store)
+        sound, failing, seconds, *_ = _verified(benchmark, sandbox, store)
         if not sound:
             raise InputError(f"{benchmark}: none of its tasks can be scored here")
         chosen = written[~written["task_id"].isin(list(failing))]
         answers = [Sample(row.task_id, row.sample, row.completion) for row in chosen.itertuples()]
         outcomes = execute_samples(sound, answers, sandbox, solution_seconds=seconds, store=store)
     kept = ["task_id", "sample", "tier", "completion", "finish_reason", "tokens", "near_ties"]
-    return outcomes.merge(written[kept], on=["task_id", "sample"])
+    return outcomes.drop(columns="reason").merge(written[kept], on=["task_id", "sample"])
 
 
 @measurement(version=1, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])

@@ -2,6 +2,6 @@
 
 from compressed_code.sandbox.isolators import REMEDY
 from compressed_code.sandbox.sandbox import Sandbox, available_isolators
-from compressed_code.sandbox.trials import Limits, Outcome, Trial, Verdict
+from compressed_code.sandbox.trials import STAGES, Limits, Outcome, Stage, Trial, Verdict
 
-__all__ = ["REMEDY", "Limits", "Outcome", "Sandbox", "Trial", "Verdict", "available_isolators"]
+__all__ = ["REMEDY", "STAGES", "Limits", "Outcome", "Sandbox", "Stage", "Trial", "Verdict", "available_isolators"]

@@ -28,12 +28,18 @@ _SHOWN_AS = "/sandbox"
 _PACKAGES_SHOWN_AS = "/sandbox/packages"
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 _START = "import json, sys; sys.path.insert(0, {1!r}); from inside import {0}; {0}.main(*json.loads(sys.argv[1]))"
+_ZONES = "/usr/share/zoneinfo"
+Role = Literal["programs", "judges"]
+_USERS: tuple[Role, ...] = ("programs", "judges")  # each kind of jail has a user of its own
 
 
-def command(isolation: Isolation, limits: Limits, descriptor: int, packages: Sequence[str] = ()) -> list[str]:
-    """The command line of one worker.
+def command(
+    isolation: Isolation, role: Role, limits: Limits, descriptor: int, packages: Sequence[str] = ()
+) -> list[str]:
+    """The command line of one jail.
 
     Args:
+        role: what runs in it; judges have no place to write to.
         isolation: "none" runs the same server without any jail.
         limits: of every trial.
         descriptor: open socket through which the worker is asked.
@@ -51,9 +57,11 @@ def command(isolation: Isolation, limits: Limits, descriptor: int, packages: Seq
             f"{_interpreter()}, which programs run with, is missing; make the environment anew with a whole Python"
         )
     shown = _package_folders(packages)
+    inside = {"descriptor": descriptor, "isolated": isolation != "none", "limits": asdict(limits)}
+    inside |= {"folders": [_PACKAGES_SHOWN_AS] if shown else [], "packages": list(packages)}
     if isolation == "none":
-        site = sorted({str(Path(source).parent) for source, _ in shown})
-        return _python("server", _PACKAGE, [descriptor, False, asdict(limits), site, list(packages)])
+        inside["folders"] = sorted({str(Path(source).parent) for source, _ in shown})
+        return _python("server", _PACKAGE, [role, inside])
     bubblewrap = shutil.which("bwrap")
     if isolation == "bubblewrap" and bubblewrap is None:
         raise Unavailable("bwrap is not installed")
@@ -62,9 +70,9 @@ def command(isolation: Isolation, limits: Limits, descriptor: int, packages: Seq
         "bubblewrap": bubblewrap,
         "shown": [*_shown(), *shown],
         "hidden": _hidden(),
-        "command": _python(
-            "server", _SHOWN_AS, [descriptor, True, asdict(limits), [_PACKAGES_SHOWN_AS], list(packages)]
-        ),
+        "writable": role == "programs",
+        "user": _USERS.index(role),
+        "command": _python("server", _SHOWN_AS, [role, inside]),
     }
     return _python("launch", _PACKAGE, [plan])
 
@@ -81,7 +89,7 @@ def _interpreter() -> str:
 
 def _shown() -> list[tuple[str, str]]:
     """What an isolated Python needs: itself, its standard library, shared libraries and the sandbox's own inside."""
-    paths = [_interpreter(), *(f"{sys.base_prefix}/{name}" for name in ("lib", "lib64")), *_LIBRARIES]
+    paths = [_interpreter(), *(f"{sys.base_prefix}/{name}" for name in ("lib", "lib64")), *_LIBRARIES, _ZONES]
     shown = [(os.path.realpath(path), path) for path in dict.fromkeys(paths) if Path(path).exists()]
     return [*shown, (str(_PACKAGE / "inside"), f"{_SHOWN_AS}/inside")]
 

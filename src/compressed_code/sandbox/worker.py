@@ -1,23 +1,29 @@
-"""One jail as seen from outside: start it, hand it trials, read its verdicts."""
+"""Two jails as seen from outside, one for programs and one for their judges: hand them trials, read their verdicts."""
 
+import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import tempfile
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from compressed_code.core.errors import Unavailable
 from compressed_code.sandbox import isolators
 from compressed_code.sandbox.inside import launch
-from compressed_code.sandbox.trials import Limits, Trial, Verdict
+from compressed_code.sandbox.isolators import Role
+from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
 
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
 _END_SECONDS = 5.0
 _MESSAGE = 1 << 16
+_ROLES: tuple[Role, ...] = ("programs", "judges")
 # A correct program, if it has nothing but its standard streams and the channel to its judge.
 _PROBE = Trial(
     """
@@ -37,6 +43,11 @@ def opened():
     "def check(candidate):\n    assert candidate() == [0, 1, 2, 3]\n",
     "opened",
 )
+# What an answer of the judge's own says where the verdict may be no fault of the program.
+_DOUBTS = {
+    "own object": "an object of the program's own would decide",
+    "argument": "the test passes what cannot be sent",
+}
 
 
 class Dead(Exception):
@@ -45,33 +56,44 @@ class Dead(Exception):
 
 @dataclass(frozen=True)
 class Assignment:
-    """A trial with its place in the caller's order, and the share of the time limits that it gets."""
+    """A trial with its place in the caller's order, and what it gets.
+
+    Attributes:
+        stages: how the program is run.
+    """
 
     place: int
     trial: Trial
-    share: float = 1.0
+    stages: Sequence[Stage] = STAGES
 
 
-class Worker:
-    """A running jail with the trials it was given and has not answered yet, oldest first."""
+@dataclass(frozen=True)
+class Result:
+    """What came of a trial.
 
-    def __init__(self, isolation: isolators.Isolation, limits: Limits, packages: tuple[str, ...] = ()) -> None:
-        """Start the jail without waiting for it; `check` does.
+    Attributes:
+        task: the trial.
+        stage: the last one that was run.
+        verdict: of that stage, as if there had been no other.
+        own_seconds: the program's own time awake or asleep, in the stage that counts for its limit.
+    """
 
-        Raises:
-            InputError: a package is not installed.
-            Unavailable: this machine lacks what the isolator needs.
-        """
-        self.isolation = isolation
-        self.limits = limits
-        self.packages = packages
-        self.tasks: deque[Assignment] = deque()
-        self.deadline = time.monotonic() + _START_SECONDS
+    task: Assignment
+    stage: Stage
+    verdict: Verdict
+    own_seconds: float
+
+
+class Jail:
+    """One running jail, with the answers that it has given and nobody has taken yet."""
+
+    def __init__(self, isolation: isolators.Isolation, role: Role, limits: Limits, packages: tuple[str, ...]) -> None:
+        self.answers: deque[dict[str, Any]] = deque()
         self.socket, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 closed in stop()
         with inner:
             self.process = subprocess.Popen(
-                isolators.command(isolation, limits, inner.fileno(), packages),
+                isolators.command(isolation, role, limits, inner.fileno(), packages),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self.errors,
@@ -81,53 +103,23 @@ class Worker:
                 start_new_session=True,
             )
 
-    def check(self) -> None:
-        """Let the jail judge one correct program before it is trusted with others.
+    def send(self, request: dict[str, Any], files: Sequence[int]) -> None:
+        with contextlib.suppress(OSError):  # it shows as Dead when the answer is awaited
+            socket.send_fds(self.socket, [json.dumps(request).encode()], files)
+
+    def receive(self) -> Any:
+        """The next message, which is there.
 
         Raises:
-            Unavailable: it does not start, or gets that program wrong; the message is the jail's own.
+            Dead: there will be none.
         """
-        outcome = "not at all"
         try:
-            self._message()
-            self.send(Assignment(0, _PROBE))
-            outcome = self.receive()[1].outcome
-        except Dead:
-            self.tasks.clear()
-        if outcome != "passed":
-            raise Unavailable(self._last_error() or f"a correct program was judged {outcome}")
-
-    def restart(self) -> None:
-        """Start over with a new jail, without the trials of the old one."""
-        self.stop()
-        self.__init__(self.isolation, self.limits, self.packages)
-        self.check()
-
-    def send(self, task: Assignment) -> None:
-        """Queue a trial; the jail takes them one after another."""
-        trial = task.trial
-        material = json.dumps({"setup": trial.setup, "test": trial.test, "entry_point": trial.entry_point})
-        files = [_file(trial.program.encode("utf-8", "surrogatepass")), _file(material.encode())]
-        if not self.tasks:
-            self._extend_deadline()
-        self.tasks.append(task)
-        try:
-            socket.send_fds(self.socket, [json.dumps(task.share).encode()], files)
-        except OSError:
-            pass  # it shows as Dead when the answer is awaited
-        finally:
-            for file in files:
-                os.close(file)
-
-    def receive(self) -> tuple[Assignment, Verdict]:
-        """The oldest trial and its verdict; waits for it.
-
-        Raises:
-            Dead: there will be no answer.
-        """
-        answer = self._message()
-        self._extend_deadline()
-        return self.tasks.popleft(), Verdict(**answer)
+            content = self.socket.recv(_MESSAGE, socket.MSG_DONTWAIT)
+        except OSError as error:
+            raise Dead from error
+        if not content:
+            raise Dead
+        return json.loads(content)
 
     def stop(self) -> None:
         """End the jail and everything in it; all its processes are gone afterwards."""
@@ -139,24 +131,139 @@ class Worker:
             self.process.wait()
         self.errors.close()
 
-    def _message(self) -> dict:
-        self.socket.settimeout(max(0.001, self.deadline - time.monotonic()))
-        try:
-            content = self.socket.recv(_MESSAGE)
-        except OSError as error:
-            raise Dead from error
-        if not content:
-            raise Dead
-        return json.loads(content)
-
-    def _extend_deadline(self) -> None:
-        self.deadline = time.monotonic() + self.limits.wall_seconds + _GRACE_SECONDS
-
-    def _last_error(self) -> str:
+    def last_error(self) -> str:
         self.process.poll()
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
+
+
+class Worker:
+    """A pair of jails with the trials it was given and has not answered yet, oldest first."""
+
+    def __init__(self, isolation: isolators.Isolation, limits: Limits, packages: tuple[str, ...] = ()) -> None:
+        """Start the jails without waiting for them; `check` does.
+
+        Raises:
+            InputError: a package is not installed.
+            Unavailable: this machine lacks what the isolator needs.
+        """
+        self.isolation, self.limits, self.packages = isolation, limits, packages
+        self.tasks: deque[Assignment] = deque()
+        self.deadline = time.monotonic() + _START_SECONDS
+        self.jails = {role: Jail(isolation, role, limits, packages) for role in _ROLES}
+
+    def check(self) -> None:
+        """Let the jails judge one correct program before they are trusted with others.
+
+        Raises:
+            Unavailable: they do not start, or get that program wrong; the message is the jail's own.
+        """
+        outcome = "not at all"
+        try:
+            while not all(jail.answers for jail in self.jails.values()):  # each says that it is there
+                self._wait()
+            for jail in self.jails.values():
+                jail.answers.clear()
+            self.send(Assignment(0, _PROBE, stages=("apart",)))
+            outcome = self.receive().verdict.outcome
+        except Dead:
+            self.tasks.clear()
+        if outcome != "passed":
+            errors = [jail.last_error() for jail in self.jails.values()]
+            raise Unavailable(next(filter(None, errors), f"a correct program was judged {outcome}"))
+
+    def restart(self) -> None:
+        """Start over with new jails, without the trials of the old ones."""
+        self.stop()
+        self.__init__(self.isolation, self.limits, self.packages)
+        self.check()
+
+    def send(self, task: Assignment) -> None:
+        """Queue a trial; the jails take them one after another."""
+        trial = task.trial
+        material = json.dumps({"setup": trial.setup, "test": trial.test, "entry_point": trial.entry_point})
+        files = [_file(trial.program.encode("utf-8", "surrogatepass")), _file(material.encode())]
+        ends = [end.detach() for end in socket.socketpair()]
+        if not self.tasks:
+            self._extend_deadline()
+        self.tasks.append(task)
+        request = {"share": trial.share, "stages": list(task.stages)}
+        try:
+            self.jails["programs"].send(request, [*files, ends[0]])
+            if "apart" in task.stages:
+                self.jails["judges"].send({"share": trial.share}, [files[1], ends[1]])
+        finally:
+            for file in (*files, *ends):
+                os.close(file)
+
+    def ready(self) -> bool:
+        """Whether the oldest trial has all its answers."""
+        return bool(self.tasks) and all(self.jails[role].answers for role in self._awaited())
+
+    def collect(self, role: Role) -> None:
+        """Take in an answer of a jail that has one.
+
+        Raises:
+            Dead: there will be none.
+        """
+        self.jails[role].answers.append(self.jails[role].receive())
+
+    def receive(self) -> Result:
+        """What came of the oldest trial; waits for it.
+
+        Raises:
+            Dead: there will be no answer.
+        """
+        while not self.ready():
+            self._wait()
+        self._extend_deadline()
+        answers = [self.jails[role].answers.popleft() for role in self._awaited()]
+        return _result(self.tasks.popleft(), *answers)
+
+    def stop(self) -> None:
+        """End the jails and everything in them."""
+        for jail in self.jails.values():
+            jail.stop()
+
+    def _awaited(self) -> Sequence[Role]:
+        return _ROLES if "apart" in self.tasks[0].stages else _ROLES[:1]
+
+    def _wait(self) -> None:
+        """Wait for an answer of any jail."""
+        poll = select.poll()
+        roles = {jail.socket.fileno(): role for role, jail in self.jails.items()}
+        for file in roles:
+            poll.register(file, select.POLLIN)
+        ready = poll.poll(1000 * max(0.001, self.deadline - time.monotonic()))
+        if not ready:
+            raise Dead
+        for file, _ in ready:
+            self.collect(roles[file])
+
+    def _extend_deadline(self) -> None:
+        self.deadline = time.monotonic() + len(STAGES) * self.limits.wall_seconds + _GRACE_SECONDS
+
+
+def _result(task: Assignment, program: dict[str, Any], judge: dict[str, Any] | None = None) -> Result:
+    """What the two jails found, as one verdict.
+
+    Args:
+        program: the answer of the programs' jail; its `stage` is the last one that was run.
+        judge: the answer of the judges' jail.
+    """
+    seconds, own_seconds = program["cpu_seconds"], program.get("plain_seconds", program["own_seconds"])
+    if program["stage"] == "plain" or judge is None:
+        verdict = Verdict(program["outcome"], program["exception"], seconds, program["wall_seconds"])
+        return Result(task, "plain", verdict, own_seconds)
+    # Limits of the program come first: what the judge saw is that it was gone.
+    outcome, exception = program["outcome"], ""
+    if outcome in ("ended", "crashed"):
+        outcome, exception = judge["outcome"], judge["exception"]
+    outcome = "crashed" if outcome == "skipped" else outcome
+    wall_seconds = max(program["wall_seconds"], judge["wall_seconds"])
+    verdict = Verdict(outcome, exception, seconds + judge["cpu_seconds"], wall_seconds, _DOUBTS.get(judge["doubt"], ""))
+    return Result(task, "apart", verdict, max(seconds, program.get("plain_seconds", 0.0)))
 
 
 def _file(content: bytes) -> int:

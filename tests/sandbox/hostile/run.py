@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from compressed_code.sandbox import Limits, Sandbox, Trial
+from compressed_code.sandbox import STAGES, Limits, Sandbox, Trial
 
 LIMITS = Limits(
     cpu_seconds=1.0,  # a memory bomb needs a tenth of it here; a busy virtual machine may take five times as long
@@ -54,19 +54,21 @@ def main(isolation: str, names: list[str]) -> None:
         os.environ.update(CANARY_VARIABLE="CANARY", HOME=str(bait.home))
         trials = []
         for entry in chosen.values():
+            test = entry.get("test", TEST)
             trials += [
-                Trial(PRELUDE + bait.fill(entry["program"]), "", TEST, "solve"),
-                Trial(CORRECT, "", TEST, "solve"),
+                Trial(PRELUDE + bait.fill(entry["program"]), "", test, "solve"),
+                Trial(entry.get("neighbour", CORRECT), "", test, "solve"),
             ]
+        report = {}
         with Sandbox(isolation, workers=1, limits=LIMITS) as sandbox:
-            verdicts = list(sandbox.judge(trials))
-        report = {
-            "outcomes": {
-                name: [verdict.outcome, verdict.exception, following.outcome]
-                for name, verdict, following in zip(chosen, verdicts[::2], verdicts[1::2], strict=True)
-            },
-            "damage": bait.damage(),
-        }
+            # As `score` does it, and without the plain run, which would keep many of them from their judge.
+            for name, stages in (("both", STAGES), ("apart", STAGES[1:])):
+                verdicts = list(sandbox.judge(trials, stages))
+                report[name] = {
+                    name: [verdict.outcome, verdict.exception, following.outcome]
+                    for name, verdict, following in zip(chosen, verdicts[::2], verdicts[1::2], strict=True)
+                }
+        report["damage"] = bait.damage()
     for descriptor in held:
         os.close(descriptor)
     print(json.dumps(report))

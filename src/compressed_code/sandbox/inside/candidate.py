@@ -4,86 +4,120 @@ Nothing here decides anything. The program shares this process and may patch, en
 is the socket to the judge, where it can give answers, right or wrong.
 """
 
-import builtins
+import asyncio
 import operator
 import os
-import random
-import sys
 import types
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
-from . import channel, codec
+from . import channel, codec, programs
+from .containers import Shared
+from .remotes import OPERATORS
+from .standard import public_callable
 
-MODULE = "program"
-REQUEST_LIMIT = 1 << 30  # the judge is trusted; this only stops a program that impersonates it to itself
+REQUEST_LIMIT = 1 << 40  # the judge is trusted; this only stops a program that impersonates it to itself
+_SIMPLE = (str, int, float, bool, bytes, type(None))
 
 
-def serve(descriptor: int, source: bytes, output_bytes: int) -> None:
+def serve(descriptor: int, source: bytes, output_bytes: int) -> NoReturn:
     """Run the program, tell the judge how that went, then answer requests for ever."""
-    random.seed(0)  # the same verdict every time
     Program(descriptor, output_bytes).serve(source)
 
 
+class Callback:
+    """A function of the test that the program was given."""
+
+    def __init__(self, program: "Program", number: int, name: str) -> None:
+        self._program, self._number = program, number
+        self.__name__ = name
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self._program.call_back(self._number, arguments, keywords)
+
+
 class Program:
-    """The program's module and what the judge may ask of it."""
+    """The program's module and what the judge may ask of it; a side of `codec`."""
 
     def __init__(self, descriptor: int, limit: int) -> None:
-        self.descriptor = descriptor
-        self.limit = limit
-        # A program's own __name__ is not "__main__": its demonstration code does not run, as in the usual harness.
-        self.module = types.ModuleType(MODULE)
-        self.objects: list[Any] = []
+        self.descriptor, self.limit = descriptor, limit
+        self.printed = programs.prepare(limit // 8)
+        self.module = types.ModuleType(programs.MODULE)
+        self.shared = Shared(1)
+        self.objects: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}
+        self.callbacks: dict[int, Callback] = {}
         self.operations: dict[str, Callable[..., Any]] = {
             "name": self.look_up,
             "call": lambda function, arguments, keywords: function(*arguments, **keywords),
             "attribute": getattr,
             "assign": setattr,
+            "delete": delattr,
             "item": operator.getitem,
+            "set item": operator.setitem,
+            "delete item": operator.delitem,
+            "contains": operator.contains,
             "length": len,
             "iterate": iter,
             "next": next,
             "truth": bool,
             "text": str,
             "representation": repr,
+            "format": format,
+            "hash": hash,
+            "is instance": lambda kind, value: isinstance(value, kind),
+            "is subclass": lambda kind, other: issubclass(other, kind),
+            "operate": lambda name, left, right: OPERATORS[name](left, right),
+            "operate_alone": lambda value, name: OPERATORS[name](value),
+            "enter": lambda value: type(value).__enter__(value),
+            "leave": lambda value, kind: type(value).__exit__(value, *_leaving(kind)),
+            "await": lambda value: asyncio.run(_wait(value)),
         }
 
-    def serve(self, source: bytes) -> None:
-        self.answer(self.load(source))
+    def serve(self, source: bytes) -> NoReturn:
+        try:
+            self.module = programs.load(source)
+        except programs.NotCompiled as error:
+            self.answer("syntax error", error.args[0])
+        except BaseException as error:
+            self.answer(*self.raised(error))
+        else:
+            self.answer("value", None)
         while True:
-            request = channel.receive(self.descriptor, REQUEST_LIMIT)
-            self.answer(self.reply(request))
+            self.reply(self.read())
 
-    def load(self, source: bytes) -> bytes:
+    def read(self) -> tuple[Any, ...]:
         try:
-            code = compile(source.decode("utf-8", "surrogatepass"), "<program>", "exec", dont_inherit=True)
-        except Exception as error:
-            return self.pack(("syntax error", type(error).__name__))
-        sys.modules[MODULE] = self.module
+            return codec.decode(channel.receive(self.descriptor, REQUEST_LIMIT), self)
+        except channel.Closed:
+            os._exit(1)
+
+    def reply(self, request: tuple[Any, ...]) -> None:
+        name, dropped, *arguments = request
+        for number in dropped:
+            self.shared.forget(number)
         try:
-            exec(code, self.module.__dict__)
+            value = self.operations[name](*arguments)
         except BaseException as error:
-            return self.describe(error)
-        return self.pack(("value", None, None))
+            self.answer(*self.raised(error))
+            return
+        if name == "name" and isinstance(value, types.ModuleType):
+            self.answer("module", str(value.__name__))
+        else:
+            self.answer("value", value)
 
-    def reply(self, request: bytes) -> bytes:
-        operation, *arguments = codec.decode(request, self.objects.__getitem__)
-        before = [self.snapshot(argument) for argument in arguments]
-        try:
-            value = self.operations[operation](*arguments)
-        except BaseException as error:
-            return self.describe(error)
-        after = arguments if [self.snapshot(argument) for argument in arguments] != before else None
-        if operation == "name" and isinstance(value, types.ModuleType):
-            return self.pack(("module", value.__name__))
-        return self.pack(("value", value, after))
-
-    def snapshot(self, argument: Any) -> bytes | None:
-        """The argument as bytes where a call could change it in place."""
-        if type(argument) in (list, tuple, dict) and argument:
-            return codec.encode(argument, self.keep, REQUEST_LIMIT)
-        return None
+    def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Let the judge run a function of the test, answering what it asks meanwhile."""
+        self.send(("call", number, arguments, keywords))
+        while True:
+            kind, *content = self.read()
+            if kind == "value":
+                return content[0]
+            if kind == "raised":
+                name, text = content
+                error = public_callable("builtins", name)
+                raise (error if isinstance(error, type) and issubclass(error, BaseException) else Exception)(text)
+            self.reply((kind, *content))
 
     def look_up(self, name: str) -> Any:
         try:
@@ -91,30 +125,72 @@ class Program:
         except KeyError:
             raise NameError(f"name {name!r} is not defined") from None
 
-    def keep(self, value: Any) -> int:
-        """The number under which the judge may ask for an object that is not plain data."""
-        number = self.numbers.setdefault(id(value), len(self.objects))
-        if number == len(self.objects):
-            self.objects.append(value)  # also keeps it alive, so that its id stays its own
-        return number
+    def describe(self, value: Any) -> tuple[int, Any]:
+        """The number of an object that stays here, and what kind of thing it is."""
+        if isinstance(value, Callback):
+            return value._number, None
+        number = self.numbers.get(id(value))
+        if number is None:
+            number = 2 * len(self.objects) + 1
+            self.objects[number] = value  # also keeps it alive, so that its id stays its own
+            self.numbers[id(value)] = number
+        if isinstance(value, type) and issubclass(value, BaseException):
+            bases = tuple(base for base in value.__bases__ if issubclass(base, BaseException))
+            return number, ("error class", value.__name__, (value.__module__, bases))
+        if isinstance(value, types.CoroutineType):
+            return number, ("coroutine", "", ())
+        return number, ("object", type(value).__name__, tuple(_protocols(value)))
 
-    def describe(self, error: BaseException) -> bytes:
-        """An exception as its own name, its nearest builtin base and, where they are plain data, its arguments."""
-        kind = type(error)
-        base = next(base for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base)
-        arguments = error.args if all(type(part) in (str, int, float, bool) for part in error.args) else ()
-        return self.pack(("raised", kind.__name__, base.__name__, arguments))
+    def resolve(self, number: int, about: Any) -> Any:
+        if number % 2:
+            return self.objects[number]
+        if number == 0:
+            return public_callable(*about)
+        return self.callbacks.setdefault(number, Callback(self, number, about))
 
-    def pack(self, message: tuple[Any, ...]) -> bytes:
+    def own(self, number: int, value: Any) -> Any:
+        return self.objects[number]
+
+    def raised(self, error: BaseException) -> tuple[Any, ...]:
+        """An exception: its class, its arguments where they are plain data, its number and its text."""
+        arguments = error.args if all(type(part) in _SIMPLE for part in error.args) else ()
         try:
-            return codec.encode(message, self.keep, self.limit)
+            text = str(error)
+        except Exception:
+            text = ""
+        return "raised", type(error), arguments, self.describe(error)[0], text
+
+    def answer(self, *message: Any) -> None:
+        self.send((*message, self.printed.take()))
+
+    def send(self, message: tuple[Any, ...]) -> None:
+        try:
+            content = codec.encode(message, self, self.limit)
         except codec.TooLarge:
-            return codec.encode(("too large",), self.keep, self.limit)
+            content = codec.encode(("too large", ""), self, self.limit)
         except Exception as error:
-            return codec.encode(("raised", type(error).__name__, "Exception", ()), self.keep, self.limit)
-
-    def answer(self, message: bytes) -> None:
+            content = codec.encode(("raised", Exception, (), 1, type(error).__name__, ""), self, self.limit)
         try:
-            channel.send(self.descriptor, message)
+            channel.send(self.descriptor, content)
         except channel.Closed:
             os._exit(1)
+
+
+def _protocols(value: Any) -> Iterable[str]:
+    """What an object can do, by the special methods of its type (`remotes.PROTOCOLS`)."""
+    bases = type(value).__mro__
+    for name in ("call", "iter", "next", "len", "getitem", "setitem", "delitem", "contains", "enter", "await"):
+        special = f"__{name}__"
+        if next((vars(base)[special] for base in bases if special in vars(base)), None) is not None:
+            yield name
+    if isinstance(value, type):
+        yield "instancecheck"
+
+
+def _leaving(kind: str | None) -> tuple[Any, ...]:
+    """What `__exit__` is told; the test's own exception stays with the test."""
+    return (None, None, None) if kind is None else (Exception, Exception(kind), None)
+
+
+async def _wait(value: Any) -> Any:
+    return await value

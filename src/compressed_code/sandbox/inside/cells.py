@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import kernel, syscall_filter, watch
-from .processes import fork
+from .processes import Usage, fork
 
 WORK = "/tmp"
 _FILES_ON_DISK = 4096
@@ -21,22 +21,25 @@ _OPEN_FILES = 64
 
 
 class Cell:
-    """A jail of namespaces: each program gets a process namespace of its own and an empty throw-away directory."""
+    """A jail of namespaces: each process gets a process namespace of its own; a program has an empty throw-away
+    directory, a judge has none."""
 
-    def __init__(self, limits: dict[str, Any]) -> None:
+    def __init__(self, limits: dict[str, Any], role: str) -> None:
         self.limits = limits
-        self.filter = syscall_filter.for_this_machine()
+        self.judges = role == "judges"
+        self.filter = syscall_filter.for_this_machine(role)
         # Only root can give a jail two users; the program is then another one than the server.
         self.two_users = len(Path("/proc/self/uid_map").read_text().splitlines()) > 1
         self.own_processes = os.open("/proc/self/ns/pid", os.O_RDONLY)
         self.proc = os.open("/proc", os.O_RDONLY)
+        self.waits = watch.counts_waiting(self.proc)
         kernel.unmount("/proc")
         self.untouched: tuple[Any, ...] = ()
-        self.mount_work()
+        if not self.judges:
+            self.mount_work()
         _limit(limits)
-        # Counted for this user in this namespace (Linux 5.14 and newer), so the judge counts, and with one user only
-        # the server does, too.
-        processes = limits["processes"] + (1 if self.two_users else 2)
+        # Counted for this user in this namespace (Linux 5.14 and newer), so with one user only the server counts, too.
+        processes = limits["processes"] + (0 if self.two_users else 1)
         resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
         self.check_process_limit()
 
@@ -61,7 +64,7 @@ class Cell:
         kernel.mount("tmpfs", WORK, "tmpfs", flags, options)
         self.untouched = _traces()
 
-    def fork_program(self, body: Callable[[], NoReturn]) -> int:
+    def fork(self, body: Callable[[], NoReturn]) -> int:
         """Run `body` in a child, the first process of a new process namespace: whatever it starts ends with it."""
         kernel.unshare(kernel.CLONE_NEWPID)
         try:
@@ -69,14 +72,14 @@ class Cell:
         finally:
             kernel.join_namespace(self.own_processes, kernel.CLONE_NEWPID)
 
-    def confine_judge(self) -> None:
-        self.give_up_privileges()
-
-    def confine_program(self) -> None:
+    def confine(self) -> None:
+        """Take everything from this process that a program, or a judge, does not need."""
         limit_processor_time(self.limits)
+        if self.judges:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         self.give_up_privileges()
         syscall_filter.install(self.filter)
-        os.chdir(WORK)
+        os.chdir("/" if self.judges else WORK)
 
     def give_up_privileges(self) -> None:
         if self.two_users:
@@ -85,13 +88,13 @@ class Cell:
             os.setresuid(1, 1, 1)
         kernel.drop_capabilities()
 
-    def usage(self) -> tuple[float, int]:
-        """Processor seconds and resident bytes of the trial so far."""
-        return watch.tree_usage(self.proc, os.getpid())
+    def usage(self) -> Usage:
+        """What the trial has used so far."""
+        return watch.tree_usage(self.proc, os.getpid(), self.waits)
 
     def clean(self) -> None:
         """Give the next program an empty directory where this one touched it."""
-        if _traces() != self.untouched:
+        if not self.judges and _traces() != self.untouched:
             kernel.unmount(WORK)
             self.mount_work()
 
@@ -103,34 +106,37 @@ class Cell:
 class OpenCell:
     """No jail: limits, an own directory and no new processes, but the user's files are in reach."""
 
-    def __init__(self, limits: dict[str, Any]) -> None:
+    def __init__(self, limits: dict[str, Any], role: str) -> None:
         self.limits = limits
+        self.judges = role == "judges"
         # Nothing here could count or find all processes of a program, so it gets only its first one.
-        self.filter = syscall_filter.for_this_machine(processes=False)
+        self.filter = syscall_filter.for_this_machine(role, processes=False)
         self.proc = os.open("/proc", os.O_RDONLY)
+        self.waits = watch.counts_waiting(self.proc)
         self.folder = ""
         self.place = tempfile.gettempdir()  # found in the environment, which is cleared below
         kernel.set_process_flag(kernel.PR_SET_CHILD_SUBREAPER, 1)  # orphans come back here and are found
         kernel.set_process_flag(kernel.PR_SET_DUMPABLE, 0)
         _limit(limits)
 
-    def fork_program(self, body: Callable[[], NoReturn]) -> int:
-        self.folder = tempfile.mkdtemp(prefix="unsafe-execution-", dir=self.place)
+    def fork(self, body: Callable[[], NoReturn]) -> int:
+        """Run `body` in a child, a program in a directory of its own."""
+        if not self.judges:
+            self.folder = tempfile.mkdtemp(prefix="unsafe-execution-", dir=self.place)
         return fork(body)
 
-    def confine_judge(self) -> None:
-        kernel.set_process_flag(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    def confine_program(self) -> None:
+    def confine(self) -> None:
+        """Limits, and no new privileges or processes."""
         kernel.set_process_flag(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         limit_processor_time(self.limits)
         os.setsid()
         kernel.drop_capabilities()
         syscall_filter.install(self.filter)
-        os.chdir(self.folder)
+        os.chdir(self.folder or "/")
 
-    def usage(self) -> tuple[float, int]:
-        return watch.tree_usage(self.proc, os.getpid())
+    def usage(self) -> Usage:
+        """What the trial has used so far."""
+        return watch.tree_usage(self.proc, os.getpid(), self.waits)
 
     def clean(self) -> None:
         """Kill what the program left running and remove its directory."""
@@ -140,17 +146,18 @@ class OpenCell:
                     os.kill(process, signal.SIGKILL)
                 with contextlib.suppress(ChildProcessError):  # not ours yet: its parent was killed before it
                     os.waitpid(process, 0)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def leave(self) -> NoReturn:
-        """End everything, the judge included."""
+        """End everything."""
         self.clean()
         os._exit(0)
 
 
 def limit_processor_time(limits: dict[str, Any]) -> None:
     """The kernel's own limit, in whole seconds; the server decides sooner and counts the whole tree."""
-    seconds = math.ceil(limits["cpu_seconds"]) + 1
+    seconds = 2 * math.ceil(limits["cpu_seconds"]) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 

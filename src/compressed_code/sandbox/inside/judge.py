@@ -1,52 +1,64 @@
 """The trusted side: runs setup and test in a process that the program cannot reach and decides the verdict.
 
 What the test calls is a stand-in that sends the arguments to the program's process and gets plain data back. Nothing
-of the program runs here, so no object, patch or exit of the program can make an assertion hold.
+of the program runs here, nothing is imported on its word, and its answers are data of a closed set of types.
 """
 
 import builtins
-import importlib
+import inspect
+import io
 import json
 import os
 import random
 import sys
-from collections.abc import Iterator
+import types
+from collections.abc import Sequence
 from typing import Any, NoReturn
+from weakref import WeakValueDictionary
 
-from . import channel, codec
+from . import channel, codec, remotes
+from .containers import Shared, kind_of
+from .errors import Mirrors
+from .remotes import Remote
+from .standard import loaded_module, place_of
 
-_IN_PLACE = (list, dict, set, bytearray)
-_NAME_LENGTH = 80
-_TEXT_LENGTH = 300  # so that an answer is one whole write to a pipe, whatever its characters
+TEST_MODULE = "tests"
+_FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program
+_LONGEST = 80  # characters of a name
 
 
 class Decided(BaseException):
     """The verdict stands, whatever the test does from here on."""
 
 
-class NotPlainData(Exception):
+class NotPlainData(TypeError):
     """The test wants to send something that is not plain data."""
 
 
-def serve(descriptor: int, material: int, answer: int, output_bytes: int) -> NoReturn:
+def serve(descriptor: int, material: int, answer: int, output_bytes: int, packages: Sequence[str]) -> NoReturn:
     """Judge one trial and end.
 
     Args:
         descriptor: the socket to the program.
         material: a file with a JSON object: `setup`, `test` and `entry_point`.
-        answer: a pipe that gets JSON: outcome and exception.
+        answer: a pipe that gets JSON: outcome, name of an exception, and what could not be judged; see `decide`.
         output_bytes: the longest answer of a program that is read.
+        packages: packages that were loaded for programs and tests.
     """
+    random.seed()  # the program must not know what a test draws
+    sys.stdout = io.StringIO()  # a test may print, or look at what the program printed
     content = os.pread(material, os.fstat(material).st_size, 0)
-    outcome, exception = decide(descriptor, json.loads(content), output_bytes)
-    os.write(answer, json.dumps([outcome, exception[:_TEXT_LENGTH]]).encode())
+    found = decide(descriptor, json.loads(content), output_bytes, packages)
+    os.write(answer, json.dumps(found).encode())
     os._exit(0)
 
 
-def decide(descriptor: int, task: dict[str, Any], output_bytes: int) -> tuple[str, str]:
-    """Outcome and exception of one trial."""
-    random.seed(0)  # the same verdict every time
-    judge = Judge(descriptor, output_bytes)
+def decide(
+    descriptor: int, task: dict[str, Any], output_bytes: int, packages: Sequence[str] = ()
+) -> tuple[str, str, str]:
+    """Outcome, name of the exception, and why this verdict may be no fault of the program: "own object" (an object of
+    the program's own would have had to decide), "argument" (the test passes what cannot be sent), or nothing."""
+    judge = Judge(descriptor, output_bytes, packages)
     try:
         judge.run(**task)
         found = "passed", ""
@@ -55,82 +67,167 @@ def decide(descriptor: int, task: dict[str, Any], output_bytes: int) -> tuple[st
     except AssertionError as error:
         found = "exception" if judge.raised is error else "wrong answer", "AssertionError"
     except BaseException as error:
-        found = "exception", type(error).__name__
-    return judge.decided or found
+        found = "exception", type(error).__name__[:_LONGEST]
+    return *(judge.decided or found), judge.doubt
 
 
 class Judge:
-    """One test run against one program."""
+    """One test run against one program; a side of `codec`."""
 
-    def __init__(self, descriptor: int, limit: int) -> None:
-        self.descriptor = descriptor
-        self.limit = limit
+    def __init__(self, descriptor: int, limit: int, packages: Sequence[str]) -> None:
+        self.descriptor, self.limit, self.packages = descriptor, limit, packages
+        self.shared = Shared(2)
+        self.dropped: list[int] = []
+        self.objects: WeakValueDictionary[int, Any] = WeakValueDictionary()
+        self.owned: dict[int, Any] = {}
+        self.functions: dict[int, Any] = {}  # of the test, which the program may call
+        self.mirrors = Mirrors(self)
+        self.names = Names(self)
         self.raised: BaseException | None = None  # the last exception that came from the program
         self.decided: tuple[str, str] | None = None
+        self.doubt = ""
 
     def run(self, setup: str, test: str, entry_point: str | None) -> None:
-        names = Names(self)
-        names.update(vars(builtins), __name__="test")
-        try:
-            exec(compile(setup, "<setup>", "exec", dont_inherit=True), names)
-        except Exception as error:
-            self.report("broken setup", f"{type(error).__name__}: {error}")
-        self.receive()  # the program is loaded
+        names = self.names
+        names.update(vars(builtins), __name__=TEST_MODULE, __annotations__={})
+        sys.modules[TEST_MODULE] = _Module(names)
+        self.receive("load")
+        exec(compile(setup, "<setup>", "exec", dont_inherit=True), names)
         if entry_point is not None:
-            names[entry_point] = Remote(self, entry_point)
+            names[entry_point] = self.request("name", entry_point)
         before = names.get("check")  # of the setup, or the program's own where that is the entry point
         exec(compile(test, "<test>", "exec", dont_inherit=True), names)
         check = names.get("check")
         if check is not before:
-            check(Remote(self, entry_point))
+            check(names[entry_point])
 
     def request(self, operation: str, *arguments: Any) -> Any:
-        """Let the program do something and give back what came of it, as plain data or as a `Remote`."""
-        message = codec.encode((operation, *arguments), _number, 1 << 62)
+        """Let the program do something and give back what came of it, as plain data or as a stand-in."""
         if self.decided:  # an `except` of the test swallowed that
             raise Decided
+        for number in self.shared.unused():
+            self.shared.forget(number)
+            self.dropped.append(number)
+        dropped, self.dropped = self.dropped, []
         try:
-            channel.send(self.descriptor, message)
+            self.send((operation, tuple(dropped), *arguments))
+        except NotPlainData:
+            self.dropped = dropped
+            raise
+        return self.receive(operation)
+
+    def send(self, message: tuple[Any, ...]) -> None:
+        content = codec.encode(message, self, _FROM_THE_TEST)
+        try:
+            channel.send(self.descriptor, content)
         except channel.Closed:
             self.report("crashed")
-        return self.receive(operation, arguments)
 
-    def receive(self, operation: str = "", arguments: tuple[Any, ...] = ()) -> Any:
-        """The program's answer to an operation; the first one, to none, says that it is loaded."""
-        try:
-            kind, *content = codec.decode(channel.receive(self.descriptor, self.limit), self.object)
+    def receive(self, operation: str) -> Any:
+        """The program's answer to an operation, after the functions of the test that it called meanwhile."""
+        while True:
+            kind, *content = self.message()
+            if kind == "call":
+                self.call_back(*content)
+                continue
+            printed = content.pop()
+            sys.stdout.write(printed)
             if kind == "value":
-                value, after = content
-                if after is not None:
-                    _update(list(arguments), after)
+                (value,) = content
                 return value
             if kind == "module" and operation == "name":
                 return self.module(content[0])
             if kind == "raised":
-                self.raised = _exception(*content)
-            elif kind == "syntax error":
-                self.report("syntax error", content[0])
-            else:
-                self.report("output" if kind == "too large" else "crashed")
+                self.raised = self.mirrors.error(*content)
+                if isinstance(self.raised, StopIteration | StopAsyncIteration) and operation != "next":
+                    # It would end a loop of the test that maps over calls, as if all were done.
+                    raise RuntimeError("the program raised StopIteration") from self.raised
+                raise self.raised
+            if kind == "syntax error":
+                self.report("syntax error", content[0][:_LONGEST])
+            self.report("output" if kind == "too large" else "crashed")
+
+    def message(self) -> tuple[Any, ...]:
+        try:
+            message = codec.decode(channel.receive(self.descriptor, self.limit), self)
+            found, forms = tuple(map(type, message[1:])), _MESSAGES[message[0]]
         except channel.Oversized:
             self.report("output")
-        except (channel.Closed, codec.Malformed, ValueError, TypeError, AttributeError, RecursionError):
+        except (channel.Closed, codec.Malformed, LookupError, TypeError):
             self.report("crashed")
-        raise self.raised
+        if found not in forms and not (forms is _ANY_VALUE and len(found) == 2 and found[1] is str):
+            self.report("crashed")
+        return message
 
-    def object(self, number: int) -> "Remote":
-        return Remote(self, number)
+    def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        """Run a function of the test that the program was given."""
+        function = self.functions.get(number)
+        if function is None or not all(type(key) is str for key in keywords):
+            self.report("crashed")
+        try:
+            answer = "value", function(*arguments, **keywords)
+        except Decided:
+            raise
+        except BaseException as error:
+            answer = "raised", type(error).__name__, str(error)
+        try:
+            self.send(answer)
+        except NotPlainData as error:
+            self.send(("raised", "TypeError", str(error)))
 
-    def module(self, name: str) -> Any:
-        """A module that the program imported: the judge's own copy of it, never the program's."""
-        parts = name.split(".")
-        if parts[0] not in sys.stdlib_module_names or parts[-1] == "__main__":
-            raise NameError(f"name {name!r} is not defined")
-        return importlib.import_module(name)
+    def module(self, name: str) -> types.ModuleType:
+        """A module that the program imported: the judge's own, which was there before the program."""
+        found = loaded_module(name, self.packages)
+        if found is None:
+            raise NameError(f"the module {name!r} is not known to the judge")
+        return found
+
+    def opaque(self, value: Any) -> None:
+        self.doubt = self.doubt or "own object"
+
+    def describe(self, value: Any) -> tuple[int, Any]:
+        """A number of the program's for what came from there; for a function the place or number of the test's own."""
+        if isinstance(value, Remote | remotes.Owned):
+            return value._number, None
+        if (number := self.mirrors.number(value)) is not None:
+            return number, None
+        if isinstance(value, types.BuiltinFunctionType | type | types.FunctionType) and (place := place_of(value)):
+            return 0, place
+        if inspect.isroutine(value) and getattr(value, "__globals__", None) is self.names:
+            number = next((known for known, each in self.functions.items() if each is value), 0)
+            number = number or 2 * len(self.functions) + 2
+            self.functions[number] = value
+            return number, getattr(value, "__name__", "function")[:_LONGEST]
+        self.doubt = self.doubt or "argument"
+        raise NotPlainData(f"the test passes a {type(value).__name__} to the program; only plain data can be sent")
+
+    def resolve(self, number: int, about: Any) -> Any:
+        """What stands here for an object of the program, the same for the same object."""
+        if number % 2 == 0:
+            return self.functions[number]
+        found = self.objects.get(number)
+        if found is None:
+            kind, name, more = about
+            if kind == "error class":
+                return self.mirrors.kind(number, name, more)
+            if kind == "coroutine":
+                return _coroutine(self, number)
+            found = remotes.remote_type(frozenset(more))(self, number, str(name))
+            self.objects[number] = found
+        return found
+
+    def own(self, number: int, value: Any) -> Any:
+        """A plain value with the attributes of an object of the program; the same for the same object."""
+        if kind_of(type(value)) is not None:  # a container has a number of its own
+            return remotes.own(self, number, value)
+        found = self.owned.get(number)
+        if found is None or type(found).__mro__[2] is not type(value):
+            self.owned[number] = found = remotes.own(self, number, value)
+        return found
 
     def report(self, outcome: str, exception: str = "") -> NoReturn:
         """The program is gone or answers nonsense: that is the verdict, even if the test swallows this exception."""
-        self.decided = outcome, exception
+        self.decided = self.decided or (outcome, exception)
         raise Decided
 
 
@@ -142,108 +239,34 @@ class Names(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         try:
-            return self.judge.request("name", name)
+            found = self.judge.request("name", name)
         except NameError:
             raise KeyError(name) from None
+        if isinstance(found, Remote) and "__instancecheck__" in vars(type(found)):
+            found._mark()  # a class that the test itself names
+        return found
 
 
-class Remote:
-    """Stands for a function or object of the program. It is equal to nothing; its operations happen over there."""
+class _Module:
+    """Where `dataclasses` and `typing` look up the names of a class that the test defines."""
 
-    __slots__ = ("_judge", "_number")
-
-    def __init__(self, judge: Judge, number: int | str) -> None:
-        object.__setattr__(self, "_judge", judge)
-        object.__setattr__(self, "_number", number)
-
-    def _resolved(self) -> int:
-        if isinstance(self._number, str):  # the entry point: a program without it fails when it is first used
-            found = self._judge.request("name", self._number)
-            if not isinstance(found, Remote):
-                raise TypeError(f"{type(found).__name__!r} object is not callable")
-            object.__setattr__(self, "_number", found._number)
-        return self._number
-
-    def _request(self, operation: str, *arguments: Any) -> Any:
-        self._resolved()
-        return self._judge.request(operation, self, *arguments)
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        try:
-            return self._request("call", arguments, keywords)
-        except StopIteration as error:  # would end a loop of the test that maps over calls, as if all were done
-            raise RuntimeError("the program raised StopIteration") from error
-
-    def __getattr__(self, name: str) -> Any:
-        return self._request("attribute", name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._request("assign", name, value)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._request("item", key)
-
-    def __len__(self) -> int:
-        return self._request("length")
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._request("iterate")
-
-    def __next__(self) -> Any:
-        return self._request("next")
-
-    def __bool__(self) -> bool:
-        return self._request("truth")
-
-    def __str__(self) -> str:
-        return self._request("text")
-
-    def __repr__(self) -> str:
-        return self._request("representation")
-
-    def __eq__(self, other: object) -> bool:
-        return False
-
-    __hash__ = object.__hash__
+    def __init__(self, names: Names) -> None:
+        self.__dict__ = names
 
 
-def _number(value: Any) -> int:
-    if not isinstance(value, Remote):
-        raise NotPlainData(f"the test passes a {type(value).__name__} to the program; only plain data can be sent")
-    return value._resolved()
+async def _coroutine(judge: Judge, number: int) -> Any:
+    """A coroutine of the program: it runs to its end over there when it is awaited here."""
+    stand_in = remotes.remote_type(frozenset())(judge, number, "coroutine")
+    return judge.request("await", stand_in)
 
 
-def _update(old: Any, new: Any) -> Any:
-    """What the program did to its arguments in place, done to the test's own; gives the object that now stands there.
-
-    Containers that stay containers of the same type keep their identity, so names the test holds see the change.
-    """
-    if type(old) is not type(new) or not isinstance(old, (*_IN_PLACE, tuple)):
-        return new
-    if isinstance(old, list):
-        old[:] = [_update(old[place], value) if place < len(old) else value for place, value in enumerate(new)]
-    elif isinstance(old, dict):
-        changed = {key: _update(old[key], value) if key in old else value for key, value in new.items()}
-        old.clear()
-        old.update(changed)
-    elif isinstance(old, set):
-        old.clear()
-        old.update(new)
-    elif isinstance(old, bytearray):
-        old[:] = new
-    elif len(old) == len(new):
-        return tuple(_update(before, after) for before, after in zip(old, new, strict=True))
-    return old
-
-
-def _exception(name: str, base: str, arguments: tuple[Any, ...]) -> BaseException:
-    """An exception of the program as the test would have seen it: same name, same nearest builtin base."""
-    kind = getattr(builtins, base)
-    if not isinstance(kind, type) or not issubclass(kind, BaseException):
-        raise ValueError(base)
-    if kind.__name__ != name:
-        kind = type(name[:_NAME_LENGTH] if name.isidentifier() else "Exception", (kind,), {})
-    try:
-        return kind(*arguments)
-    except TypeError:  # UnicodeDecodeError and its like want arguments of certain types
-        return kind.__new__(kind)
+_ANY_VALUE: tuple[tuple[type, ...], ...] = ()
+# What the program may say, and of which types; the last text of an answer is what was printed meanwhile.
+_MESSAGES = {
+    "value": _ANY_VALUE,
+    "module": ((str, str),),
+    "raised": ((type, tuple, int, str, str),),
+    "syntax error": ((str, str),),
+    "too large": ((str,),),
+    "call": ((int, tuple, dict),),
+}

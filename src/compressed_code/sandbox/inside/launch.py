@@ -21,9 +21,10 @@ def main(plan: dict[str, Any]) -> NoReturn:
 
     Args:
         plan: `isolation` ("bubblewrap" or "namespaces"), `bubblewrap` (its program), `shown` (pairs of a real path and
-            where it appears, read-only), `hidden` (folders below those that appear empty) and `command` (what runs).
+            where it appears, read-only), `hidden` (folders below those that appear empty), `writable` (whether there is
+            a place for a throw-away directory), `user` (which of the powerless users it gets), `command` (what runs).
     """
-    enter_user_namespace()
+    enter_user_namespace(plan["user"])
     if plan["isolation"] == "bubblewrap":
         os.execv(plan["bubblewrap"], [plan["bubblewrap"], *bubblewrap_options(plan), *plan["command"]])
     namespaces = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET
@@ -37,12 +38,15 @@ def main(plan: dict[str, Any]) -> NoReturn:
     sys.exit(os.waitstatus_to_exitcode(status))
 
 
-def enter_user_namespace() -> None:
+def enter_user_namespace(which: int) -> None:
     """Become root of a new user namespace; where this is the machine's root, with a second, powerless user.
 
     Without root there is one user only: the caller's own.
+
+    Args:
+        which: jails with different numbers get different users.
     """
-    user, group = _unused_identity("uid"), _unused_identity("gid")
+    user, group = _unused_identity("uid", which), _unused_identity("gid", which)
     if os.getuid() != 0 or user is None or group is None:
         maps = f"0 {os.getuid()} 1", f"0 {os.getgid()} 1"
         kernel.unshare(kernel.CLONE_NEWUSER)
@@ -69,10 +73,10 @@ def _write_maps(process: int | str, users: str, groups: str) -> None:
     Path(f"/proc/{process}/gid_map").write_text(groups)
 
 
-def _unused_identity(kind: str) -> int | None:
+def _unused_identity(kind: str, which: int) -> int | None:
     """A user or group near the upper end of those this machine (or container) knows, where no account lives."""
     start, _, count = map(int, Path(f"/proc/self/{kind}_map").read_text().splitlines()[-1].split())
-    return start + count - _FROM_THE_END if count > _FROM_THE_END else None
+    return start + count - _FROM_THE_END + which if count > _FROM_THE_END else None
 
 
 def bubblewrap_options(plan: dict[str, Any]) -> list[str]:
@@ -87,7 +91,7 @@ def bubblewrap_options(plan: dict[str, Any]) -> list[str]:
         options += ["--setenv", name, value]
     # Without being told, bubblewrap closes the folders above a path to the program's user.
     above = {str(folder) for _, target in plan["shown"] for folder in Path(target).parents} - {"/"}
-    for folder in sorted({*above, "/dev", "/tmp"}):
+    for folder in sorted({*above, "/dev", *(["/tmp"] if plan["writable"] else [])}):
         options += ["--perms", "0755", "--dir", folder]
     for source, target in plan["shown"]:
         options += ["--ro-bind", source, target]
@@ -95,7 +99,7 @@ def bubblewrap_options(plan: dict[str, Any]) -> list[str]:
         options += ["--tmpfs", folder, "--remount-ro", folder]
     for device in _DEVICES:
         options += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
-    options += ["--proc", "/proc", "--symlink", "/tmp", "/dev/shm"]
+    options += ["--proc", "/proc", *(["--symlink", "/tmp", "/dev/shm"] if plan["writable"] else [])]
     return [*options, "--remount-ro", "/", "--chdir", "/", "--"]
 
 
@@ -115,10 +119,11 @@ def build_root(plan: dict[str, Any]) -> None:
         kernel.mount("tmpfs", f"/new{folder}", "tmpfs", kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV)
     for device in _DEVICES:
         _bind(f"/dev/{device}", f"/dev/{device}")
-    for folder in ("proc", "tmp"):
-        Path(f"/new/{folder}").mkdir()
+    Path("/new/proc").mkdir()
     kernel.mount("proc", "/new/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV)
-    Path("/new/dev/shm").symlink_to("/tmp")
+    if plan["writable"]:
+        Path("/new/tmp").mkdir()
+        Path("/new/dev/shm").symlink_to("/tmp")
     os.chdir("/new")
     kernel.pivot_root(".", ".")
     kernel.unmount(".")

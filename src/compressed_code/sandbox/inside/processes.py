@@ -5,21 +5,83 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 _SPARE = 40  # the server itself never has as many files open
 
 
-class Ended:
-    """How a process ended, and the processor seconds that it and the children it waited for had used.
+@dataclass(frozen=True)
+class Usage:
+    """What a tree of processes has used so far.
 
     Attributes:
-        killed: ended by a SIGKILL that `end` did not send; that is the kernel, for lack of memory or a limit.
+        cpu_seconds: processor time, that of ended children included.
+        waiting_seconds: time that processes and threads were ready to run and had no processor, by process.
+        resident: bytes in memory.
     """
 
-    def __init__(self, status: int, usage: Any, ours: bool) -> None:
-        self.killed = not ours and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        self.cpu_seconds = usage.ru_utime + usage.ru_stime
+    cpu_seconds: float
+    waiting_seconds: dict[int, float]
+    resident: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended.
+
+    Attributes:
+        killed: ended by a SIGKILL that its server did not send; that is the kernel, for lack of memory or a limit.
+    """
+
+    killed: bool
+
+
+class Running:
+    """A process that was started, and what it and its descendants have used."""
+
+    def __init__(self, process: int, peer: int | None = None) -> None:
+        """Args:
+        process: just forked.
+        peer: a socket whose other end's closing is waited for.
+        """
+        self.process, self.peer = process, peer
+        self.start = time.monotonic()
+        self.cpu_seconds = 0.0
+        self.waited: dict[int, float] = {}
+
+    def note(self, used: Usage) -> None:
+        """Take in what is used so far; what has ended meanwhile stays counted."""
+        self.cpu_seconds = max(self.cpu_seconds, used.cpu_seconds)
+        self.waited |= used.waiting_seconds
+
+    def wall_seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self.start
+
+    def own_seconds(self) -> float:
+        """Time awake or asleep, without that in which a busy machine had no processor for it."""
+        return self.wall_seconds() - sum(self.waited.values())
+
+    def ended(self, patience: float) -> Ended | None:
+        """How it ended by itself within some seconds, if it did."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            found, status, usage = os.wait4(self.process, os.WNOHANG)
+            if found:
+                return self._ended(status, usage, ours=False)
+            time.sleep(0.001)
+        return None
+
+    def end(self) -> Ended:
+        """Kill it, and with it all that its process namespace holds."""
+        os.kill(self.process, signal.SIGKILL)
+        _, status, usage = os.wait4(self.process, 0)
+        return self._ended(status, usage, ours=True)
+
+    def _ended(self, status: int, usage: Any, ours: bool) -> Ended:
+        self.cpu_seconds = max(self.cpu_seconds, usage.ru_utime + usage.ru_stime)
+        return Ended(not ours and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL)
 
 
 def fork(body: Callable[[], NoReturn]) -> int:
@@ -55,19 +117,10 @@ def keep_only(descriptors: dict[int, int]) -> None:
     """Give open files the numbers that a process expects and close every other one."""
     for number, file in descriptors.items():
         os.dup2(file, _SPARE + number)
-    for number in descriptors:
-        os.dup2(_SPARE + number, number)
+    for number in range(max(descriptors) + 1):
+        if number in descriptors:
+            os.dup2(_SPARE + number, number)
+        else:
+            with contextlib.suppress(OSError):
+                os.close(number)
     os.closerange(max(descriptors) + 1, os.sysconf("SC_OPEN_MAX"))
-
-
-def end(process: int, patience: float = 0.0) -> Ended:
-    """Wait `patience` seconds for a child to end by itself, then kill it."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        found, status, usage = os.wait4(process, os.WNOHANG)
-        if found:
-            return Ended(status, usage, ours=False)
-        time.sleep(0.001)
-    os.kill(process, signal.SIGKILL)
-    _, status, usage = os.wait4(process, 0)
-    return Ended(status, usage, ours=True)

@@ -1,142 +1,269 @@
-"""The fork server of one jail: for each trial it starts a program's process and a judge's, and watches both.
+"""The fork server of one jail. There are two kinds: one runs programs, the other one judges.
 
-It never reads a program or a test: each process reads its own file, so nothing of one trial can be found in the
-memory of another, a program cannot find its test, and what one test changes in its process no other test sees.
+A worker outside has one of each, and hands both the ends of one socket, the only thing that program and judge share.
+No server reads a program or a test: each process reads its own files, so nothing of one trial can be found in the
+memory of another, and what one test changes in its process no other test sees.
 """
 
 import gc
-import importlib
 import json
 import os
 import select
 import socket
 import sys
 import time
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
-from . import candidate, cells, judge
-from .processes import end, fork, keep_low, keep_only
+from . import candidate, cells, judge, plain, standard
+from .processes import Ended, Running, keep_low, keep_only
 
-_CHANNEL, _MATERIAL, _ANSWER = 3, 4, 5  # a program has the first of them only
+Role = Literal["programs", "judges"]
+
+_CHANNEL, _MATERIAL, _ANSWER = 3, 4, 5
 _PERIOD = 0.05
 _PIECE = 1 << 16
+# Two programs that share a processor's core use up to twice the processor time that each of them needs alone; the
+# caller repeats what took more than its own.
+CONTENTION = 2.0
 _LIMIT_SHOWS = 0.2  # seconds that the kernel gets to end a process whose socket it has closed
-# What programs of this kind import: loaded once here and shared by every fork.
-PRELOADED = (
-    *("abc", "base64", "bisect", "cmath", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal"),
-    *("enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "numbers", "operator"),
-    *("random", "re", "statistics", "string", "struct", "textwrap", "time", "types", "typing"),
-)
 
 
-def main(descriptor: int, isolated: bool, limits: dict[str, Any], folders: list[str], packages: list[str]) -> NoReturn:
-    """Answer trials until the other end of the socket closes.
+def main(role: Role, plan: dict[str, Any]) -> NoReturn:
+    """Answer requests until the other end of the socket closes.
 
     Args:
-        descriptor: a SEQPACKET socket. A request is JSON, the share of the time limits that this trial gets, with two
-            files, the program and the judge's material; the answer is JSON with `outcome`, `exception`, `cpu_seconds`
-            and `wall_seconds`. The first message is the server's own: the version of Python.
-        isolated: inside a jail; otherwise nothing protects the machine.
-        limits: the fields of `Limits`.
-        folders: where packages are found besides the standard library.
-        packages: names of those to load now, for every fork to share.
+        role: what runs here.
+        plan: `descriptor`, a SEQPACKET socket; `isolated`, whether this is a jail; `limits`, the fields of `Limits`;
+            `folders`, where packages are found besides the standard library; `packages`, names of those to load now.
+
+    A request is JSON with files; `Programs.run` and `Judges.run` say which. The answer is JSON with `outcome`,
+    `exception`, `doubt`, `stage`, `cpu_seconds`, `own_seconds` (awake or asleep) and `wall_seconds`. The first message
+    is the server's own: the version of Python.
     """
-    connection = socket.socket(fileno=keep_low(descriptor))
-    sys.path += folders
-    for name in (*PRELOADED, *packages):
-        importlib.import_module(name)
-    cell = cells.Cell(limits) if isolated else cells.OpenCell(limits)
+    connection = socket.socket(fileno=keep_low(plan["descriptor"]))
+    sys.path += plan["folders"]
+    standard.load(plan["packages"])
+    limits = plan["limits"]
+    cell = cells.Cell(limits, role) if plan["isolated"] else cells.OpenCell(limits, role)
     gc.collect()
     gc.freeze()
     connection.send(json.dumps(sys.version.split()[0]).encode())
-    server = Server(limits, cell, connection)
+    server = (Programs if role == "programs" else Judges)(limits, cell, connection, plan["packages"])
     while True:
-        request, files, _, _ = socket.recv_fds(connection, _PIECE, 2)
+        request, files, _, _ = socket.recv_fds(connection, _PIECE, 3)
         if not request:
             os._exit(0)
-        connection.send(json.dumps(server.run(json.loads(request), *files)).encode())
+        answer = server.run(files, **json.loads(request))
+        for file in files:
+            os.close(file)
+        connection.send(json.dumps(answer).encode())
 
 
 class Server:
-    """Runs one trial at a time."""
+    """What both kinds have in common: one process at a time, and the watch over it."""
 
-    def __init__(self, limits: dict[str, Any], cell: cells.Cell | cells.OpenCell, connection: socket.socket) -> None:
+    def __init__(
+        self, limits: dict[str, Any], cell: cells.Cell | cells.OpenCell, connection: socket.socket, packages: list[str]
+    ) -> None:
         self.limits = limits
         self.cell = cell
         self.connection = connection
-        self.start = self.cpu_seconds = self.wall_seconds = 0.0
+        self.packages = packages
 
-    def run(self, share: float, program: int, material: int) -> dict[str, Any]:
-        """Start the program, wait for the verdict or the first limit, and end what is left of it."""
-        self.start = time.monotonic()
-        self.cpu_seconds, self.wall_seconds = share * self.limits["cpu_seconds"], share * self.limits["wall_seconds"]
-        ours, theirs = (side.detach() for side in socket.socketpair())
-        output, output_end = os.pipe()
-        answer, answer_end = os.pipe()
-        process = self.cell.fork_program(lambda: self.become_program(theirs, program, output_end))
-        judging = fork(lambda: self.become_judge(ours, material, answer_end))
-        for file in (ours, theirs, program, material, output_end, answer_end):
-            os.close(file)
-        outcome, exception = self.wait(output, answer)
-        os.close(output)
-        os.close(answer)
-        ended = end(process, _LIMIT_SHOWS if outcome == "crashed" else 0.0)
-        judge_ended = end(judging, _LIMIT_SHOWS if outcome == "no verdict" else 0.0)
-        # The kernel kills for lack of memory, and for processor time, which shows below.
-        if outcome == "crashed" and ended.killed:
-            outcome = "memory"
-        elif outcome == "no verdict":
-            outcome = "memory" if judge_ended.killed else "crashed"
-        cpu_seconds = ended.cpu_seconds + judge_ended.cpu_seconds
-        if cpu_seconds > self.cpu_seconds:
-            outcome, exception = "timeout", ""
-        self.cell.clean()
-        wall_seconds = time.monotonic() - self.start
-        seconds = {"cpu_seconds": cpu_seconds, "wall_seconds": wall_seconds}
-        return {"outcome": outcome, "exception": exception, **seconds}
+    def watch(self, running: Running, seconds: float, asleep: float, *files: int) -> tuple[str, list[int]]:
+        """Wait for one of some files, or the first limit.
 
-    def become_program(self, channel: int, program: int, output: int) -> NoReturn:
-        self.cell.confine_program()
-        source = os.pread(program, os.fstat(program).st_size, 0)
-        keep_only({0: os.open(os.devnull, os.O_RDONLY), 1: output, 2: output, _CHANNEL: channel})
-        candidate.serve(_CHANNEL, source, self.limits["output_bytes"])
+        Args:
+            seconds: of processor time.
+            asleep: seconds that the process may do nothing, without waiting for a processor.
+            files: a running process's `peer` is waited for to be closed at its other end.
 
-    def become_judge(self, channel: int, material: int, answer: int) -> NoReturn:
-        self.cell.confine_judge()
-        null = os.open(os.devnull, os.O_RDWR)
-        keep_only({0: null, 1: null, 2: null, _CHANNEL: channel, _MATERIAL: material, _ANSWER: answer})
-        judge.serve(_CHANNEL, _MATERIAL, _ANSWER, self.limits["output_bytes"])
-
-    def wait(self, output: int, answer: int) -> tuple[str, str]:
-        """Outcome and exception: the judge's, "no verdict" where it ended without one, or the limit that was hit."""
+        Returns:
+            The limit that was hit, or nothing and the files that have something to read or are closed.
+        """
         poll = select.poll()
-        poll.register(answer, select.POLLIN)
-        poll.register(output, select.POLLIN)
+        for file in files:
+            poll.register(file, select.POLLIN if file != running.peer else select.POLLRDHUP)
         poll.register(self.connection, select.POLLRDHUP)
-        printed, look = 0, self.start + _PERIOD
+        look = running.start + _PERIOD
         while True:
-            ready = dict(poll.poll(_PERIOD * 1000))
-            if ready.get(self.connection.fileno()):
+            ready = [file for file, _ in poll.poll(_PERIOD * 1000)]
+            if self.connection.fileno() in ready:
                 self.cell.leave()  # nobody waits for the answer
-            if output in ready:
-                size = len(os.read(output, _PIECE))
-                printed += size
-                if size == 0:
-                    poll.unregister(output)
-            if printed > self.limits["output_bytes"]:
-                return "output", ""
-            if answer in ready:
-                content = os.read(answer, _PIECE)
-                return tuple(json.loads(content)) if content else ("no verdict", "")
+            if ready:
+                return "", ready
             if time.monotonic() >= look:
-                outcome, look = self.exceeded(), time.monotonic() + _PERIOD
-                if outcome:
-                    return outcome, ""
+                used, look = self.cell.usage(), time.monotonic() + _PERIOD
+                running.note(used)
+                asleep_so_far = running.own_seconds() - running.cpu_seconds
+                if running.cpu_seconds > seconds or asleep_so_far > asleep:
+                    return "timeout", []
+                if running.wall_seconds() > self.limits["wall_seconds"]:
+                    return "timeout", []
+                if used.resident > self.limits["memory_bytes"]:
+                    return "memory", []
 
-    def exceeded(self) -> str:
-        if time.monotonic() - self.start > self.wall_seconds:
-            return "timeout"
-        seconds, resident = self.cell.usage()
-        if seconds > self.cpu_seconds:
-            return "timeout"
-        return "memory" if resident > self.limits["memory_bytes"] else ""
+    def end(self, running: Running, patience: float) -> Ended:
+        """End a process and all that it started, with all the processor time that they used."""
+        ended = running.ended(patience)
+        if not ended:
+            running.note(self.cell.usage())
+            ended = running.end()
+        self.cell.clean()
+        return ended
+
+
+class Programs(Server):
+    """Runs programs: with their tests in one process, and for a judge."""
+
+    def run(self, files: list[int], share: float, stages: list[str]) -> dict[str, Any]:
+        """One trial, as far as the stages go that it passes.
+
+        Args:
+            files: the program, the judge's material, the socket to the judge.
+            share: of the processor time that the limits grant.
+            stages: "plain", "apart" or both.
+        """
+        seconds = share * self.limits["cpu_seconds"]
+        answer: dict[str, Any] = {}
+        if "plain" in stages:
+            answer = self.plain(files, seconds)
+            if answer["outcome"] != "passed" or "apart" not in stages:
+                return answer
+        return self.apart(files, seconds) | ({"plain_seconds": answer["own_seconds"]} if answer else {})
+
+    def plain(self, files: list[int], seconds: float) -> dict[str, Any]:
+        program, material, _ = files
+        answer, answer_end = os.pipe()
+
+        def become() -> NoReturn:
+            self.cell.confine()
+            texts = [os.pread(file, os.fstat(file).st_size, 0) for file in (program, material)]
+            null = os.open(os.devnull, os.O_RDWR)
+            keep_only({0: null, 1: null, 2: null, _ANSWER: answer_end})
+            plain.serve(*texts, _ANSWER)
+
+        running = Running(self.cell.fork(become))
+        os.close(answer_end)
+        outcome, ready = self.watch(running, CONTENTION * seconds, seconds, answer)
+        content = os.read(answer, _PIECE) if ready else b""
+        os.close(answer)
+        found = _plain_outcome(content) or (outcome or "crashed", "")
+        ended = self.end(running, _LIMIT_SHOWS if found[0] == "crashed" else 0.0)
+        return _report("plain", _final(found, ended, running, CONTENTION * seconds), running)
+
+    def apart(self, files: list[int], seconds: float) -> dict[str, Any]:
+        program, _, channel = files
+
+        def become() -> NoReturn:
+            self.cell.confine()
+            source = os.pread(program, os.fstat(program).st_size, 0)
+            null = os.open(os.devnull, os.O_RDWR)
+            keep_only({0: null, 1: null, 2: null, _CHANNEL: channel})
+            candidate.serve(_CHANNEL, source, self.limits["output_bytes"])
+
+        running = Running(self.cell.fork(become), peer=channel)
+        process = os.pidfd_open(running.process)
+        # It sleeps while the judge works, and the judge may wait for a processor, so it gets more of that.
+        most = CONTENTION * seconds
+        outcome, ready = self.watch(running, most, 2 * most, process, channel)
+        if process in ready:
+            outcome = "crashed"
+        os.close(process)
+        ended = self.end(running, _LIMIT_SHOWS if outcome == "crashed" else 0.0)
+        socket.socket(fileno=os.dup(channel)).shutdown(socket.SHUT_RDWR)  # the judge sees that nobody answers any more
+        return _report("apart", _final((outcome or "ended", ""), ended, running, most), running)
+
+
+class Judges(Server):
+    """Runs tests against programs that run elsewhere."""
+
+    def run(self, files: list[int], share: float) -> dict[str, Any]:
+        """One trial, once its program is there; "skipped" where it never comes.
+
+        Args:
+            files: the judge's material, the socket to the program.
+            share: of the processor time that the limits grant.
+        """
+        material, channel = files
+        poll = select.poll()
+        poll.register(channel, select.POLLIN | select.POLLRDHUP)
+        poll.register(self.connection, select.POLLRDHUP)
+        ready = dict(poll.poll())
+        if self.connection.fileno() in ready:
+            self.cell.leave()
+        answer, answer_end = os.pipe()
+        seconds = share * self.limits["cpu_seconds"]
+        if not ready[channel] & select.POLLIN or not _has_bytes(channel):
+            os.close(answer)
+            os.close(answer_end)
+            return {"outcome": "skipped", "exception": "", "doubt": "", "stage": "apart"} | _NO_SECONDS
+
+        def become() -> NoReturn:
+            self.cell.confine()
+            null = os.open(os.devnull, os.O_RDWR)
+            keep_only({0: null, 1: null, 2: null, _CHANNEL: channel, _MATERIAL: material, _ANSWER: answer_end})
+            judge.serve(_CHANNEL, _MATERIAL, _ANSWER, self.limits["output_bytes"], self.packages)
+
+        running = Running(self.cell.fork(become))
+        os.close(answer_end)
+        outcome, ready = self.watch(running, CONTENTION * seconds, self.limits["wall_seconds"], answer)
+        content = os.read(answer, _PIECE) if ready else b""
+        os.close(answer)
+        found = _judged_outcome(content)
+        ended = self.end(running, 0.0 if found else _LIMIT_SHOWS)
+        outcome, exception, doubt = found or (outcome or "crashed", "", "")
+        socket.socket(fileno=os.dup(channel)).shutdown(socket.SHUT_RDWR)  # the program's server ends it
+        return _report("apart", _final((outcome, exception), ended, running, CONTENTION * seconds), running, doubt)
+
+
+_NO_SECONDS = {"cpu_seconds": 0.0, "own_seconds": 0.0, "wall_seconds": 0.0}
+_PLAIN_OUTCOMES = ("passed", "wrong answer", "exception", "syntax error", "memory")
+_JUDGED_OUTCOMES = (*_PLAIN_OUTCOMES, "crashed", "output")
+_DOUBTS = ("", "own object", "argument")
+_LONGEST = 80
+
+
+def _has_bytes(channel: int) -> bool:
+    with socket.socket(fileno=os.dup(channel)) as end:
+        return bool(end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+
+
+def _texts(content: bytes, count: int) -> list[str] | None:
+    """So many texts, as a process that may run anything wrote them; None where it wrote something else."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    right = isinstance(found, list) and len(found) == count and all(type(text) is str for text in found)
+    return found if right else None
+
+
+def _name(text: str) -> str:
+    """The name of an exception's type, or a general one: nothing else is ever printed of a program's."""
+    return text if text == "" or (text.isascii() and text.isidentifier() and len(text) <= _LONGEST) else "Exception"
+
+
+def _plain_outcome(content: bytes) -> tuple[str, str] | None:
+    found = _texts(content, 2)
+    return (found[0], _name(found[1])) if found and found[0] in _PLAIN_OUTCOMES else None
+
+
+def _judged_outcome(content: bytes) -> tuple[str, str, str] | None:
+    found = _texts(content, 3)
+    right = found and found[0] in _JUDGED_OUTCOMES and found[2] in _DOUBTS
+    return (found[0], _name(found[1]), found[2]) if found and right else None
+
+
+def _final(found: tuple[str, str], ended: Ended, running: Running, seconds: float) -> tuple[str, str]:
+    """Outcome and exception, now that it is known how the process ended and what it had used."""
+    if running.cpu_seconds > seconds:
+        return "timeout", ""
+    # The kernel kills for lack of memory, and for processor time, which shows above.
+    return ("memory", "") if found[0] == "crashed" and ended.killed else found
+
+
+def _report(stage: str, found: tuple[str, str], running: Running, doubt: str = "") -> dict[str, Any]:
+    seconds = {"cpu_seconds": running.cpu_seconds, "own_seconds": max(running.cpu_seconds, running.own_seconds())}
+    seconds["wall_seconds"] = running.wall_seconds()
+    return {"outcome": found[0], "exception": found[1], "doubt": doubt, "stage": stage, **seconds}

@@ -1,4 +1,4 @@
-"""A seccomp filter for the untrusted process: system calls that no benchmark program needs fail with EPERM.
+"""A seccomp filter for programs and judges: system calls that no benchmark program needs fail with EPERM.
 
 Namespaces already hide everything; the filter keeps the program from making new ones, from reaching kernel code that
 few programs ever test, and from memory that no limit counts (memfd, System V and POSIX message queues, keyrings).
@@ -71,6 +71,24 @@ DENIED = {
     "unshare": (272, 97),
     "userfaultfd": (323, 282),
 }
+# What a judge needs even less: other programs, other processes, and descriptors that come with a message.
+DENIED_TO_JUDGES = {
+    "connect": (42, 203),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "kill": (62, 129),
+    "pidfd_open": (434, 434),
+    "pidfd_send_signal": (424, 424),
+    "prlimit64": (302, 261),
+    "recvmmsg": (299, 243),
+    "recvmsg": (47, 212),
+    "rt_sigqueueinfo": (129, 138),
+    "sendmmsg": (307, 269),
+    "sendmsg": (46, 211),
+    "setpriority": (141, 140),
+    "tkill": (200, 130),
+}
+SIGNAL_ACTION = (13, 134)  # rt_sigaction
 CLONE = (56, 220)
 CLONE3 = (435, 435)
 FORKS = ((57, None), (58, None))  # fork and vfork, which aarch64 never had
@@ -82,7 +100,9 @@ _X32_CALLS = 0x40000000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # linux/bpf_common.h
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _DENY, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
-_NUMBER, _PROCESSOR, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_NUMBER, _PROCESSOR, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24  # offsets in struct seccomp_data
+_SIGCHLD = 17
+_PRETEND = 0x00050000  # the call fails with error 0: it does nothing and says that it did
 _SECCOMP_MODE_FILTER = 2
 
 
@@ -90,30 +110,41 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def build(processor: str, processes: bool = True) -> bytes:
+def build(processor: str, role: str = "programs", processes: bool = True) -> bytes:
     """The filter as classic BPF, 8 bytes an instruction.
+
+    What happens when a child ends stays as it is, though rt_sigaction says otherwise: a program that ignores SIGCHLD
+    would have children whose processor time the kernel adds to nobody's.
 
     Args:
         processor: "x86_64" or "aarch64".
+        role: "programs" or "judges"; a judge may do less, and starts no process.
         processes: whether new processes are allowed; threads are in any case.
 
     Raises:
         KeyError: no table of system calls for this processor.
     """
     column, audit = PROCESSORS[processor]
-    denied = [numbers[column] for numbers in DENIED.values()]
+    calls = [*DENIED.values(), *(DENIED_TO_JUDGES.values() if role == "judges" else ())]
+    denied = [numbers[column] for numbers in calls]
+    processes = processes and role != "judges"
     # clone: no new namespaces, or nothing but threads
     flags, if_any, if_none = (_NEW_NAMESPACES, _DENY, _ALLOW) if processes else (_CLONE_THREAD, _ALLOW, _DENY)
     denied += [] if processes else [numbers[column] for numbers in FORKS if numbers[column] is not None]
     tests = [(_EQUAL, CLONE3[column], "unknown"), (_EQUAL, CLONE[column], "clone"), (_AT_LEAST, _X32_CALLS, "deny")]
+    tests += [(_EQUAL, SIGNAL_ACTION[column], "signal")]
     tests += [(_EQUAL, number, "deny") for number in denied]
     # How far behind the last test each goal stands.
-    goals = {"allow": 0, "clone": 1, "deny": 5, "unknown": 6}
+    goals = {"allow": 0, "clone": 1, "deny": 5, "unknown": 6, "signal": 7}
     code = [(_LOAD, 0, 0, _PROCESSOR), (_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
     for left, (test, value, goal) in zip(reversed(range(len(tests))), tests, strict=True):
         code.append((test, left + goals[goal], 0, value))
     code += [(_RETURN, 0, 0, _ALLOW), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_ANY_BIT, 1, 0, flags)]
     code += [(_RETURN, 0, 0, answer) for answer in (if_none, if_any, _DENY, _UNKNOWN)]
+    # SIGCHLD, and a new action for it: a pointer of two halves, of which one at least is not 0.
+    code += [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_EQUAL, 0, 4, _SIGCHLD)]
+    code += [(_LOAD, 0, 0, _SECOND_ARGUMENT), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, _SECOND_ARGUMENT + 4), (_EQUAL, 0, 1, 0)]
+    code += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _PRETEND)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
@@ -123,6 +154,6 @@ def install(code: bytes) -> None:
     kernel.set_process_flag(kernel.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
 
 
-def for_this_machine(processes: bool = True) -> bytes:
+def for_this_machine(role: str, processes: bool = True) -> bytes:
     """The filter for the processor this runs on."""
-    return build(os.uname().machine, processes)
+    return build(os.uname().machine, role, processes)

@@ -1,0 +1,179 @@
+"""Mutable containers that program and test share: one number on both sides, and what changed since the last message.
+
+In one process a test that has its list sorted, or gets it back, sees the very object. Here each side has its own, and
+every message says first what became of those that the other side has too.
+"""
+
+import operator
+import sys
+from array import array
+from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One type of container.
+
+    Attributes:
+        type: the type; subclasses are containers of the same kind.
+        create: an empty one; its argument is `extra`.
+        items: what it holds, as a list, read by the type's own methods.
+        fill: make it hold such items instead, in place.
+        extra: what cannot be changed later: the greatest length of a deque, the type code of an array; 0 else.
+    """
+
+    type: type
+    create: Callable[[int], Any]
+    items: Callable[[Any], list[Any]]
+    fill: Callable[[Any, list[Any]], None]
+    extra: Callable[[Any], int] = lambda value: 0
+
+
+def _fill_list(value: list, items: list[Any]) -> None:
+    list.__setitem__(value, slice(None), items)
+
+
+def _pairs(items: list[Any]) -> list[tuple[Any, Any]]:
+    return list(zip(items[::2], items[1::2], strict=True))
+
+
+def _flat(mapping: type) -> Callable[[Any], list[Any]]:
+    return lambda value: [part for pair in mapping.items(value) for part in pair]
+
+
+def _fill_mapping(mapping: type) -> Callable[[Any, list[Any]], None]:
+    def fill(value: Any, items: list[Any]) -> None:
+        mapping.clear(value)
+        for key, item in _pairs(items):
+            mapping.__setitem__(value, key, item)
+
+    return fill
+
+
+def _fill_set(value: set, items: list[Any]) -> None:
+    set.clear(value)
+    set.update(value, items)
+
+
+def _fill_deque(value: deque, items: list[Any]) -> None:
+    deque.clear(value)
+    deque.extend(value, items)
+
+
+def _fill_bytes(value: Any, items: list[Any]) -> None:
+    value[:] = items[0] if isinstance(value, bytearray) else array(value.typecode, items[0])
+
+
+def _fill_default(value: defaultdict, items: list[Any]) -> None:
+    if items[0] is not None and not callable(items[0]):
+        raise TypeError("no factory")
+    value.default_factory = items[0]
+    _fill_mapping(dict)(value, items[1:])
+
+
+def _fill_data(kind: type) -> Callable[[Any, list[Any]], None]:
+    def fill(value: Any, items: list[Any]) -> None:
+        (data,) = items
+        if not isinstance(data, kind):
+            raise TypeError(f"no {kind.__name__}")
+        value.data = data
+
+    return fill
+
+
+KINDS: dict[bytes, Kind] = {
+    b"O": Kind(OrderedDict, lambda _: OrderedDict(), _flat(OrderedDict), _fill_mapping(OrderedDict)),
+    b"D": Kind(defaultdict, lambda _: defaultdict(), lambda v: [v.default_factory, *_flat(dict)(v)], _fill_default),
+    b"C": Kind(Counter, lambda _: Counter(), _flat(dict), _fill_mapping(dict)),
+    b"d": Kind(dict, lambda _: {}, _flat(dict), _fill_mapping(dict)),
+    b"l": Kind(list, lambda _: [], list.copy, _fill_list),
+    b"s": Kind(set, lambda _: set(), lambda value: [*set.__iter__(value)], _fill_set),
+    b"q": Kind(
+        deque,
+        lambda extra: deque(maxlen=extra - 1 if extra else None),
+        lambda value: [*deque.__iter__(value)],
+        _fill_deque,
+        lambda value: 0 if value.maxlen is None else value.maxlen + 1,
+    ),
+    b"b": Kind(bytearray, lambda _: bytearray(), lambda value: [bytes(memoryview(value))], _fill_bytes),
+    b"a": Kind(
+        array,
+        lambda extra: array(chr(extra)),
+        lambda value: [array.tobytes(value)],
+        _fill_bytes,
+        lambda value: ord(value.typecode),
+    ),
+    b"L": Kind(UserList, lambda _: UserList(), lambda value: [value.data], _fill_data(list)),
+    b"U": Kind(UserDict, lambda _: UserDict(), lambda value: [value.data], _fill_data(dict)),
+}
+_EXACT = {id(kind.type): code for code, kind in KINDS.items()}
+
+
+def kind_of(kind: type) -> bytes | None:
+    """The code of the kind that instances of a type belong to; None for a type that is no container."""
+    found = _EXACT.get(id(kind))
+    if found is None:
+        found = next((code for code, each in KINDS.items() if issubclass(kind, each.type)), None)
+    return found
+
+
+@dataclass
+class Shared:
+    """What one side knows of the containers that both have.
+
+    Attributes:
+        step: the next number that this side gives: the judge's are even, the program's odd.
+    """
+
+    step: int
+    values: dict[int, Any] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)  # by id(); `values` keeps the objects alive
+    kinds: dict[int, bytes] = field(default_factory=dict)
+    copies: dict[int, list[Any]] = field(default_factory=dict)  # what the other side knows of each
+
+    def number(self, value: Any) -> int | None:
+        """The number of a container that both sides have."""
+        return self.numbers.get(id(value))
+
+    def add(self, value: Any, kind: bytes, number: int | None = None) -> int:
+        """Give a container its number, a new one where the other side has not given it one."""
+        if number is None:
+            number, self.step = self.step, self.step + 2
+        self.values[number], self.numbers[id(value)], self.kinds[number] = value, number, kind
+        return number
+
+    def forget(self, number: int) -> None:
+        """Let a container go; an unknown number is nothing to let go."""
+        value = self.values.pop(number, None)
+        if number in self.kinds:
+            self.numbers.pop(id(value), None)
+            del self.kinds[number]
+            self.copies.pop(number, None)
+
+    def remember(self, number: int) -> None:
+        """The other side now knows what this one holds."""
+        self.copies[number] = self.items(number)
+
+    def items(self, number: int) -> list[Any]:
+        """What a container holds."""
+        return KINDS[self.kinds[number]].items(self.values[number])
+
+    def changed(self) -> list[int]:
+        """The containers that hold something else than the other side knows, by identity of what they hold."""
+        return [number for number in list(self.values) if not _same(self.items(number), self.copies.get(number))]
+
+    def unused(self) -> list[int]:
+        """The containers that nothing but this table holds, and of which the other side knows what they hold."""
+        alone = [number for number in list(self.values) if sys.getrefcount(self.values[number]) <= 2]
+        return [number for number in alone if _same(self.items(number), self.copies.get(number))]
+
+
+def _same(items: list[Any], copy: list[Any] | None) -> bool:
+    if copy is None or len(items) != len(copy):
+        return False
+    if len(items) == 1 and type(items[0]) is bytes:
+        return items == copy
+    return all(map(operator.is_, items, copy))

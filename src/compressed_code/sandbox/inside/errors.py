@@ -1,0 +1,87 @@
+"""Exceptions of the program as the test would have met them: classes of the same name and the same bases."""
+
+from typing import Any, Protocol
+
+from .standard import public_callable
+
+_LONGEST = 80
+
+
+class Asked(Protocol):
+    """Who asks the program."""
+
+    def request(self, operation: str, *arguments: Any) -> Any:
+        """Let the program do something and give back what came of it."""
+
+    def resolve(self, number: int, about: Any) -> Any:
+        """What stands here for an object of the program."""
+
+
+class Mirrors:
+    """The exception classes of one program."""
+
+    def __init__(self, judge: Asked) -> None:
+        self.judge = judge
+        self.kinds: dict[int, type[BaseException]] = {}
+
+    def kind(self, number: int, name: str, about: tuple[str, tuple[Any, ...]]) -> type[BaseException]:
+        """The class that stands for one of the program's, the same for the same number.
+
+        Args:
+            name: the class's own.
+            about: the module that defines it, and its bases, each a class already: a class of a loaded module is
+                that very class.
+
+        Raises:
+            TypeError: those are no bases of an exception.
+        """
+        module, bases = about
+        if number in self.kinds:
+            return self.kinds[number]
+        # A library names its exceptions in the package above the module that defines them (json.decoder, json).
+        known = public_callable(module, name) or public_callable(module.rpartition(".")[0], name)
+        if not (isinstance(known, type) and issubclass(known, BaseException)):
+            if not any(isinstance(base, type) and issubclass(base, BaseException) for base in bases):
+                raise TypeError("an exception without a base")
+            named = name[:_LONGEST] if name.isidentifier() else "Exception"
+            fields = {"__getattr__": _attribute, "__str__": _text, "__module__": "program", "_judge": self.judge}
+            known = type(named, tuple(base for base in bases if isinstance(base, type)), fields)
+        self.kinds[number] = known
+        return known
+
+    def number(self, kind: Any) -> int | None:
+        """The number of a class that stands for one of the program's."""
+        return next((number for number, each in self.kinds.items() if each is kind), None)
+
+    def error(self, kind: type, arguments: tuple[Any, ...], number: int, text: str) -> BaseException:
+        """An exception that the program raised.
+
+        Raises:
+            TypeError: its class is no exception's.
+        """
+        if not issubclass(kind, BaseException):
+            raise TypeError("no exception")
+        try:
+            error = kind(*arguments)
+        except (
+            TypeError,
+            ValueError,
+            AttributeError,
+        ):  # UnicodeDecodeError wants arguments of certain types
+            error = kind.__new__(kind)
+            error.args = arguments
+        error.__dict__.update(_number=number, _text=text)
+        return error
+
+
+def _attribute(error: Any, name: str) -> Any:
+    """An attribute that the program gave its exception."""
+    number = error.__dict__.get("_number")
+    if name.startswith("_") or number is None:
+        raise AttributeError(name)
+    return error._judge.request("attribute", error._judge.resolve(number, ("object", "exception", ())), name)
+
+
+def _text(error: BaseException) -> str:
+    text = error.__dict__.get("_text")
+    return text if text is not None else BaseException.__str__(error)

@@ -1,0 +1,84 @@
+"""What both sides know by name: the modules that are loaded for them, and the types that answers may name.
+
+The lists are closed. A program can say that something is one of these; it can make its judge load nothing.
+"""
+
+import builtins
+import importlib
+import sys
+from collections.abc import Iterable
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+# Loaded once in each server and shared by every fork: what programs of this kind import.
+MODULES = (
+    *("abc", "array", "asyncio", "base64", "bisect", "calendar", "cmath", "collections", "collections.abc"),
+    *("contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"),
+    *("inspect", "io", "itertools", "json", "math", "numbers", "operator", "os", "posixpath", "random", "re"),
+    *("statistics", "string", "struct", "sys", "textwrap", "threading", "time", "types", "typing", "uuid", "zoneinfo"),
+)
+# Types that are values of their own where a test asks for them. None of them runs code of its arguments.
+_PLAIN = (
+    *(object, int, float, complex, bool, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, slice),
+    *(type(None), type(...), MappingProxyType),
+)
+_NAMED = {
+    "array": ("array",),
+    "collections": ("ChainMap", "Counter", "OrderedDict", "UserDict", "UserList", "UserString", "defaultdict", "deque"),
+    "datetime": ("date", "datetime", "time", "timedelta", "timezone"),
+    "decimal": ("Decimal",),
+    "fractions": ("Fraction",),
+    "uuid": ("UUID",),
+    "zoneinfo": ("ZoneInfo",),
+}
+
+
+def load(packages: Iterable[str] = ()) -> None:
+    """Import what programs and tests of this kind need, before any of them is there."""
+    for name in (*MODULES, *packages):
+        importlib.import_module(name)
+
+
+def loaded_module(name: str, packages: Iterable[str] = ()) -> ModuleType | None:
+    """This process's own module of that name, where it is among those that were loaded for programs and tests."""
+    return sys.modules.get(name) if name in MODULES or name in packages else None
+
+
+def _types() -> dict[str, type]:
+    known = {kind.__name__: kind for kind in _PLAIN}
+    known |= {
+        name: getattr(importlib.import_module(module), name) for module, names in _NAMED.items() for name in names
+    }
+    errors = {name: kind for name, kind in vars(builtins).items() if _is_error(kind) and kind.__name__ == name}
+    return known | errors
+
+
+def _is_error(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)
+
+
+TYPES = _types()
+_NAMES = {id(kind): name for name, kind in TYPES.items()}
+ERRORS = {name: kind for name, kind in TYPES.items() if issubclass(kind, BaseException)}
+
+
+def type_name(value: Any) -> str | None:
+    """The name of a type that both sides know; found by identity, since a type may have an `__eq__` of its own."""
+    return _NAMES.get(id(value))
+
+
+def public_callable(module: str, name: str) -> Any:
+    """A function or type that a loaded module shows under that name; None where there is none."""
+    owner = builtins if module == "builtins" else loaded_module(module)
+    found = getattr(owner, name, None) if owner is not None else None
+    return found if callable(found) else None
+
+
+def place_of(value: Any) -> tuple[str, str] | None:
+    """The module and name under which `public_callable` finds a function or type."""
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    aliases = {"_operator": "operator", "_functools": "functools", "_bisect": "bisect", "_heapq": "heapq"}
+    module = aliases.get(module, module)
+    if isinstance(module, str) and isinstance(name, str) and public_callable(module, name) is value:
+        return module, name
+    return None

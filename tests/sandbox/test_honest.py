@@ -1,0 +1,45 @@
+"""Honest programs are judged as the usual scorer judges them, whatever they answer, take, raise, change or print."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
+
+PROGRAMS = yaml.safe_load((Path(__file__).parent / "honest" / "programs.yml").read_text(encoding="utf-8"))
+TRIALS = {name: Trial(entry["program"], entry.get("setup", ""), entry["test"], "f") for name, entry in PROGRAMS.items()}
+# A program that does nothing: every test of the table must tell it from one that does the task.
+EMPTY = "def f(*_, **__):\n    return f\n"
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    if not available_isolators():
+        pytest.skip("nothing isolates programs here")
+    with Sandbox(limits=Limits(cpu_seconds=6.0)) as opened:
+        yield dict(zip(TRIALS, opened.judge(TRIALS.values()), strict=True))
+
+
+def test_the_table_is_large():
+    assert len(PROGRAMS) >= 100 and len({entry["kind"] for entry in PROGRAMS.values()}) >= 8
+    assert sum("disputed" in entry for entry in PROGRAMS.values()) <= 7
+
+
+def test_every_one_of_them_passes_in_one_process(verdicts):
+    assert {name: found for name, found in verdicts.items() if not found.passed_plain} == {}
+
+
+def test_the_judge_confirms_them_but_for_the_known_ones(verdicts):
+    """It cannot where an object of the program would decide, or where test and program share more than values."""
+    known = {name: entry["disputed"] for name, entry in PROGRAMS.items() if "disputed" in entry}
+    assert {name: found.reason for name, found in verdicts.items() if not found.passed} == known
+
+
+def test_a_program_that_does_nothing_passes_none_of_them():
+    if not available_isolators():
+        pytest.skip("nothing isolates programs here")
+    trials = [Trial(EMPTY, trial.setup, trial.test, "f") for trial in TRIALS.values()]
+    with Sandbox(limits=Limits(cpu_seconds=6.0)) as opened:
+        passed = [name for name, found in zip(TRIALS, opened.judge(trials), strict=True) if found.passed_plain]
+    assert passed == []

@@ -1,0 +1,78 @@
+"""What a program uses is counted whoever does the work, and what the machine takes from it is not."""
+
+import os
+import time
+
+import pytest
+
+from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
+
+TEST = "assert f() == 1\n"
+SLEEPER = "import time\ntime.sleep(9)\ndef f(): return 1\n"
+# Children of which nobody learns when they end; each works for a tenth of a second.
+UNNOTICED = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for _ in range({children}):
+    child = os.fork()
+    if child == 0:
+        while time.process_time() < 0.1: pass
+        os._exit(0)
+    try:
+        os.waitpid(child, 0)
+    except OSError:
+        pass
+def f(): return 1
+"""
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "namespaces"])
+def isolation(request):
+    if request.param not in available_isolators():
+        pytest.skip(f"{request.param} does not work on this machine")
+    return request.param
+
+
+def judge(isolation, program, stages=("plain",), **limits):
+    with Sandbox(isolation, workers=1, limits=Limits(**limits)) as opened:
+        (found,) = opened.judge([Trial(program, "", TEST, "f")], stages)
+    return found
+
+
+@pytest.mark.parametrize("stages", [("plain",), ("apart",)])
+def test_the_work_of_children_that_nobody_waits_for_counts(isolation, stages):
+    found = judge(isolation, UNNOTICED.format(children=4), stages)
+    assert found.outcome == "passed" and found.cpu_seconds >= 0.4
+    assert judge(isolation, UNNOTICED.format(children=20), stages, cpu_seconds=0.5).outcome == "timeout"
+
+
+def test_sleeping_counts_as_working_does(isolation):
+    found = judge(isolation, SLEEPER, cpu_seconds=0.5)
+    assert found.outcome == "timeout" and found.cpu_seconds < 0.5
+    assert judge(isolation, "import time\ntime.sleep(0.6)\ndef f(): return 1\n", cpu_seconds=6.0).outcome == "passed"
+
+
+def test_sleepers_sleep_side_by_side():
+    """They are timed out at their own limit and are not repeated: each of them costs that, and no more."""
+    if not available_isolators():
+        pytest.skip("nothing isolates programs here")
+    with Sandbox(workers=4, limits=Limits(cpu_seconds=1.0)) as opened:
+        found = list(opened.judge([Trial(SLEEPER, "", TEST, "f")] * 8))
+    assert [each.outcome for each in found] == ["timeout"] * 8
+    assert all(each.wall_seconds >= 1.0 for each in found)
+
+
+def test_a_busy_machine_takes_no_time_from_a_program(isolation):
+    """Three processes of the same program share one processor: each waits for two thirds of the time."""
+    own = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, own[:1])
+    try:
+        with Sandbox(isolation, workers=3, limits=Limits(cpu_seconds=3.0)) as opened:
+            work = "import time\nwhile time.process_time() < 1.2: pass\ndef f(): return 1\n"
+            started = time.monotonic()
+            found = list(opened.judge([Trial(work, "", TEST, "f")] * 3, ("plain",)))
+            wall = time.monotonic() - started
+    finally:
+        os.sched_setaffinity(0, own)
+    assert [each.outcome for each in found] == ["passed"] * 3
+    assert wall > 3.0  # longer than the limit of each

@@ -1,0 +1,68 @@
+"""Small limits of the user are said before anything is judged."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import ROOT
+from compressed_code.sandbox.room import check_room
+
+UNLIMITED = resource.RLIM_INFINITY
+
+
+def limited(monkeypatch, files, processes):
+    limits = {resource.RLIMIT_NOFILE: (files, UNLIMITED), resource.RLIMIT_NPROC: (processes, UNLIMITED)}
+    monkeypatch.setattr(resource, "getrlimit", limits.__getitem__)
+
+
+def test_what_is_needed_is_named(monkeypatch):
+    limited(monkeypatch, 20, UNLIMITED)
+    with pytest.raises(
+        InputError, match=r"^ulimit -n allows 20 open files, of which \d+ are open, and 4 workers need "
+    ):
+        check_room(4, 16)
+    limited(monkeypatch, UNLIMITED, 40)
+    with pytest.raises(InputError, match=r"ulimit -u allows 40 processes.*raise it \(ulimit -u \d+\), or take fewer"):
+        check_room(4, 16)
+
+
+def test_what_it_asks_for_is_enough(monkeypatch):
+    """The number in the message is one that it takes; one less it does not take."""
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    limited(monkeypatch, UNLIMITED, 87)
+    with pytest.raises(InputError, match="ulimit -u 88"):
+        check_room(4, 16)
+    limited(monkeypatch, UNLIMITED, 88)
+    check_room(4, 16)
+
+
+SCORE = """
+import json, resource, sys
+from compressed_code.sandbox import Limits, Sandbox, Trial
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+held = [open("/dev/null") for _ in range(int(sys.argv[2]))]
+try:
+    with Sandbox(workers=1) as sandbox:
+        trial = Trial("def f(): return 1", "", "assert f() == 1", "f")
+        print(json.dumps([each.outcome for each in sandbox.judge([trial])]))
+except Exception as error:
+    print(json.dumps([type(error).__name__, str(error)]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("allowed", "held", "found"), [(32, 0, "InputError"), (3000, 1500, "passed"), (1500, 1490, "InputError")]
+)
+def test_many_open_files_are_no_trouble_and_few_allowed_ones_are_said(allowed, held, found):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", SCORE, str(allowed), str(held)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    answer = json.loads(done.stdout)
+    if answer[0] == "Unavailable":
+        pytest.skip(answer[1])
+    assert answer[0] == found, answer
