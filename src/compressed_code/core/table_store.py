@@ -11,11 +11,11 @@ Which tables a session (a process: a kernel, a script) has read is noted, so tha
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -25,6 +25,7 @@ from filelock import FileLock
 from compressed_code.core.errors import in_one_line
 
 PROVENANCE_FIELD, KEY_FIELD = b"provenance", b"key"
+Content = TypeVar("Content")
 _DIGEST_LENGTH = 16
 _SHORT_KEY_LENGTH = 8
 
@@ -99,6 +100,28 @@ def read_table(path: Path) -> pd.DataFrame:
     if stored != key:
         raise DamagedTable(f"{path}: holds the table of another key, {stored[:_DIGEST_LENGTH]}…")
     return arrow.to_pandas()
+
+
+def read_tables(
+    directory: Path, measurement: str, key: str, read: Callable[[Path], Content] = read_table
+) -> Iterator[Content]:
+    """Every whole table of a key that several calls have added to.
+
+    A damaged or foreign one is removed where it can be, and what is no regular file or cannot be opened is passed over:
+    what it held is measured again.
+
+    Args:
+        read: what is made of a file; raises as `read_table`.
+    """
+    for path in sorted((directory / measurement).glob(f"{key}.*.parquet")):
+        try:
+            if path.is_file():
+                yield read(path)
+        except DamagedTable:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        except OSError:
+            continue
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
