@@ -132,6 +132,7 @@ def test_tests_may_call_the_function_themselves(write, test):
         ('{"task_id": "x/1"}', "entry_point must be text, found no such field"),
         (HUMANEVAL, "task x/0 stands here a second time"),
         (HUMANEVAL | {"task_id": None}, "task_id must be text or a whole number, found None"),
+        (HUMANEVAL | {"task_id": "x/\ud800"}, "task_id 'x/\\ud800' holds half a character"),
         (HUMANEVAL | {"task_id": "x/1", "prompt": 3}, "prompt must be text, found int"),
         (HUMANEVAL | {"task_id": "x/1", "entry_point": "f g"}, "task x/1: entry_point 'f g' is not the name"),
         (HUMANEVAL | {"task_id": "x/1", "test": ""}, "task x/1: has no tests"),

@@ -84,11 +84,12 @@ class OutcomeFile:
         self.rows |= {(row["task_id"], row["sample"]): row for row in rows}
 
     def finish(self, names: Iterable[Name]) -> None:
-        """Write all rows once more in the order given; a line appears where all of them are there."""
-        if self.path is None:
+        """Leave the rows in the order given, all of which are there."""
+        order = list(names)
+        if self.path is None or (self._growing == self.path and list(self.rows) == order):
             return
         with self._told():
-            write_rows(self.path, [self.rows[name] for name in names])
+            write_rows(self.path, [self.rows[name] for name in order])
         if self._growing != self.path:
             self._growing.unlink(missing_ok=True)
 

@@ -91,6 +91,8 @@ def task_id_of(row: Mapping[str, Any], place: str) -> str:
     value = row.get("task_id")
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise InputError(f"{place}: task_id must be text or a whole number, found {value!r}")
+    if any("\ud800" <= sign <= "\udfff" for sign in str(value)):
+        raise InputError(f"{place}: task_id {value!r} holds half a character, which no table can store; correct it")
     return str(value)
 
 

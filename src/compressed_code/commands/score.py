@@ -95,7 +95,7 @@ def _how_to_go_on(scores: "Scores | None", outcomes: Path | None) -> str:
 
 
 def _table(summary: dict[str, Any]) -> str:
-    from compressed_code.benchmarks.samples import named
+    from compressed_code.benchmarks.samples import named, printable
 
     extra = summary.get("base + extra tests")
     lines = [f"{summary['n_samples']} samples of {summary['n_tasks']} tasks, isolation: {summary['isolation']}"]
@@ -109,7 +109,7 @@ def _table(summary: dict[str, Any]) -> str:
     for name, tasks in summary["too_few_samples"].items():
         lines.append(f"{name:<10} left out: {len(tasks)} tasks have too few samples ({named(tasks)})")
     lines += [f"{count:>7}  {outcome}" for outcome, count in summary["outcomes"].items()]
-    lines += [f"{count:>7}    {exception}" for exception, count in summary["exceptions"].items()]
+    lines += [f"{count:>7}    {printable(exception)}" for exception, count in summary["exceptions"].items()]
     if summary["missing"]:
         lines.append(f"{len(summary['missing'])} tasks have no sample and do not count: {named(summary['missing'])}")
     if summary["excluded"]:
