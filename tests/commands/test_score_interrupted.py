@@ -152,9 +152,11 @@ def test_two_runs_do_not_write_one_file(command):
     first = command.start()
     while not command.outcomes.exists() or not command.outcomes.read_bytes():
         time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)
     second = command.start()
     assert "another process is writing it" in second.communicate()[1] and second.returncode == 2
     first.terminate()
+    first.send_signal(signal.SIGCONT)
     first.communicate()
 
 
