@@ -27,7 +27,7 @@ from tqdm import tqdm
 from compressed_code.benchmarks.task_record import Calls, Task
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.paths import RESULTS
-from compressed_code.core.table_store import read_tables, table_key, write_table
+from compressed_code.core.table_store import read_tables, table_key, tell_unstored, write_table
 from compressed_code.sandbox.inside import answers as answers_module
 from compressed_code.sandbox.inside import launch
 from compressed_code.sandbox.isolators import Isolation, answers_command
@@ -123,10 +123,12 @@ def _found(
     new: dict[str, str] = {}
 
     def keep() -> None:
-        with suppress(OSError):
+        try:
             if new:
                 columns = pd.DataFrame({"request": list(new), "answers": list(new.values())})
                 write_table(directory, FOLDER, key, columns, judge)
+        except OSError as error:
+            tell_unstored(directory, error)
         new.clear()
 
     try:

@@ -8,7 +8,6 @@ so may one that took nearly as long; such programs run every time. The store is 
 which judges other people's programs, does without it.
 """
 
-import contextlib
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping
@@ -20,7 +19,7 @@ import pandas as pd
 
 from compressed_code import sandbox as sandbox_package
 from compressed_code.core.provenance import package_version
-from compressed_code.core.table_store import read_table, read_tables, table_key, write_table
+from compressed_code.core.table_store import read_table, read_tables, table_key, tell_unstored, write_table
 from compressed_code.sandbox import Outcome, Sandbox, Trial, Verdict
 
 FOLDER = "verdicts"
@@ -70,8 +69,10 @@ class VerdictStore:
             return
         columns = ["outcome", "exception", "cpu_seconds", "wall_seconds"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("trial").reset_index()
-        with contextlib.suppress(OSError):
+        try:
             write_table(self._directory, FOLDER, self._key, table, self._judge)
+        except OSError as error:
+            tell_unstored(self._directory, error)
 
 
 @lru_cache(maxsize=4096)

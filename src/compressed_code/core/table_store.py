@@ -11,6 +11,7 @@ Which tables a session (a process: a kernel, a script) has read is noted, so tha
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class TableRead:
     key: str
 
 
+_UNSTORED: set[Path] = set()  # folders of which that has been said
 _READ: dict[tuple[str, str], TableRead] = {}
 
 
@@ -86,20 +88,24 @@ def read_table(path: Path) -> pd.DataFrame:
     """A stored table, after checking every byte of its file.
 
     Raises:
-        DamagedTable: the bytes are not the ones that were written, are no table, or are another one's.
+        DamagedTable: the bytes are not the ones that were written, are no table, are another one's, or cannot be read.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedTable(f"{path}: cannot be read ({error.strerror})") from None
     key, digest = path.name.split(".")[:2]
     if _digest(content) != digest:
         raise DamagedTable(f"{path}: the stored table is damaged (its bytes do not match its name)")
     try:
         arrow = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         stored = (arrow.schema.metadata or {})[KEY_FIELD].decode()
-    except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError) as error:
+        table = arrow.to_pandas()
+    except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise DamagedTable(f"{path}: is no stored table ({in_one_line(error)})") from None
     if stored != key:
         raise DamagedTable(f"{path}: holds the table of another key, {stored[:_DIGEST_LENGTH]}…")
-    return arrow.to_pandas()
+    return table
 
 
 def read_tables(
@@ -107,21 +113,40 @@ def read_tables(
 ) -> Iterator[Content]:
     """Every whole table of a key that several calls have added to.
 
-    A damaged or foreign one is removed where it can be, and what is no regular file or cannot be opened is passed over:
-    what it held is measured again.
+    One that is damaged or another's is named on standard error and removed where it can be, and what is no regular file
+    is passed over: what it held is found again.
 
     Args:
         read: what is made of a file; raises as `read_table`.
     """
     for path in sorted((directory / measurement).glob(f"{key}.*.parquet")):
-        try:
-            if path.is_file():
+        if path.is_file():
+            try:
                 yield read(path)
-        except DamagedTable:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        except OSError:
-            continue
+            except DamagedTable as damage:
+                tell_damaged(path, damage)
+
+
+def tell_damaged(path: Path, damage: DamagedTable) -> bool:
+    """Name a table that cannot be used on standard error and remove it.
+
+    Returns:
+        Whether it is gone.
+    """
+    sys.stderr.write(f"{damage}; measuring again\n")
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        return True
+    return False
+
+
+def tell_unstored(directory: Path, error: OSError) -> None:
+    """Say on standard error, once for a folder, that what is computed is not lost, only not kept."""
+    if directory not in _UNSTORED:
+        _UNSTORED.add(directory)
+        sys.stderr.write(
+            f"{directory}: tables cannot be stored here ({in_one_line(error)}), they are computed each time\n"
+        )
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
