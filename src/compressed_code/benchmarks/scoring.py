@@ -37,6 +37,7 @@ class Scores:
             where the benchmark has no extra tests.
         refused: task → how many of its inputs its contract refuses; they are no tests.
         heavy: tasks whose solution needs more than the usual limits; they got larger ones (`stepwise.HEAVY`).
+        void: tasks whose extra tests let every answer pass, so that their base tests alone decide.
         unscored: samples that an interruption left.
     """
 
@@ -51,6 +52,7 @@ class Scores:
     extra_outcomes: pd.DataFrame | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
     heavy: Sequence[str] = ()
+    void: Sequence[str] = ()
     unscored: int = 0
 
     def summary(self) -> dict[str, Any]:
@@ -73,6 +75,7 @@ class Scores:
             "excluded": dict(self.excluded),
             "refused_inputs": dict(self.refused),
             "larger_limits": list(self.heavy),
+            "void_extra_tests": list(self.void),
             "unscored": self.unscored,
         }
 
@@ -163,7 +166,8 @@ def score(
                 problems = named([f"{task_id}: {problem}" for task_id, problem in failing.items()])
                 raise InputError(f"{benchmark}: none of its tasks can be scored here ({problems})")
             scored = [sample for sample in answers if sample.task_id not in failing]
-            facts = {"refused": ready.refused, "heavy": verified.heavy, "missing": missing, "excluded": failing}
+            facts = {"refused": ready.refused, "heavy": verified.heavy, "void": verified.void}
+            facts |= {"missing": missing, "excluded": failing}
             try:
                 score_stepwise(sound, scored, verified, sandbox, workers, kept)
                 kept.finish((sample.task_id, sample.sample) for sample in scored)

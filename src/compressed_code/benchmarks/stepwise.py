@@ -36,11 +36,13 @@ class Verified:
         seconds: processor time of each sound task's solution by set of tests ("base", "extra"), task id.
         heavy: ids of the sound tasks that need the larger limits.
         failing: task id → why it cannot be scored here.
+        void: ids of the sound tasks whose extra tests let every answer pass; their base tests decide.
     """
 
     seconds: dict[str, dict[str, float]] = field(default_factory=lambda: {"base": {}, EXTRA: {}})
     heavy: list[str] = field(default_factory=list)
     failing: dict[str, str] = field(default_factory=dict)
+    void: list[str] = field(default_factory=list)
 
 
 def verify(tasks: Sequence[Task], usual: Sandbox, workers: int | None) -> Verified:
@@ -56,14 +58,26 @@ def verify(tasks: Sequence[Task], usual: Sandbox, workers: int | None) -> Verifi
 
 
 def _verify_in(tasks: Sequence[Task], sandbox: Sandbox, verified: Verified) -> set[str]:
-    sound = {task.task_id for task in tasks}
-    for name, chosen in (("base", tasks), (EXTRA, with_extra_tests(tasks))):
-        found = verify_tasks([task for task in chosen if task.task_id in sound], sandbox)
-        sound -= set(found.failing)
-        called = " (in its extra tests)" if name == EXTRA else ""
-        verified.failing |= {task_id: f"{problem}{called}" for task_id, problem in found.failing.items()}
-        verified.seconds[name] |= found.seconds
-    return sound
+    base = verify_tasks(tasks, sandbox)
+    sound = {task.task_id for task in base.sound}
+    extended = [task for task in with_extra_tests(tasks) if task.task_id in sound]
+    extra = verify_tasks(extended, sandbox)
+    void = _passing([task for task in extended if task.task_id in extra.failing], sandbox)
+    problems = {task_id: problem for task_id, problem in extra.failing.items() if task_id not in void}
+    verified.failing |= {task_id: f"{problem} (in its extra tests)" for task_id, problem in problems.items()}
+    verified.failing |= base.failing
+    verified.seconds["base"] |= base.seconds
+    verified.seconds[EXTRA] |= {**extra.seconds, **void}
+    verified.void += void
+    return sound - set(problems)
+
+
+def _passing(tasks: Sequence[Task], sandbox: Sandbox) -> dict[str, float]:
+    """Of tasks that are not sound those whose solution passes, as any answer does, with the seconds it takes."""
+    solutions = [Sample(task.task_id, 0, task.canonical_solution) for task in tasks]
+    table = execute_samples(tasks, solutions, sandbox, progress="")
+    passed = table[table["passed"].astype(bool)]
+    return dict(zip(passed["task_id"], map(float, passed["seconds"]), strict=True))
 
 
 def with_extra_tests(tasks: Sequence[Task]) -> list[Task]:

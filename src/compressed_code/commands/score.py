@@ -120,6 +120,8 @@ def _table(summary: dict[str, Any]) -> str:
         lines.append(f"inputs that a task's contract refuses are no tests: {counts}")
     if summary["larger_limits"]:
         lines.append(f"scored with larger limits, which their solutions need: {named(summary['larger_limits'])}")
+    if summary["void_extra_tests"]:
+        lines.append(f"extra tests let every answer pass, the base tests decide: {named(summary['void_extra_tests'])}")
     return "\n".join(lines)
 
 
