@@ -83,7 +83,7 @@ class OutcomeFile:
                 raise
         self.rows |= {(row["task_id"], row["sample"]): row for row in rows}
 
-    def finish(self, names: Iterable[Name]) -> None:
+    def put_in_order(self, names: Iterable[Name]) -> None:
         """Leave the rows in the order given, all of which are there."""
         order = list(names)
         if self.path is None or (self._growing == self.path and list(self.rows) == order):

@@ -170,7 +170,7 @@ def score(
             facts |= {"missing": missing, "excluded": failing}
             try:
                 score_stepwise(sound, scored, verified, sandbox, workers, kept)
-                kept.finish((sample.task_id, sample.sample) for sample in scored)
+                kept.put_in_order((sample.task_id, sample.sample) for sample in scored)
             except (KeyboardInterrupt, FullDisk) as stop:
                 if kept.rows:
                     stop.scores = _summed(benchmark, called, scored, kept, ks, facts)

@@ -178,7 +178,8 @@ def generate(
 
     Args:
         models: registry key, path of a folder or GGUF file, Hub id, or MODEL+QUANTIZATION; or several.
-        benchmark: humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a file in HumanEval's or MBPP's format.
+        benchmark: humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a file in the form of HumanEval, MBPP or
+            EvalPlus.
         samples: answers to each task.
         temperature: 0 is greedy.
         max_tokens: most new tokens of a program.
