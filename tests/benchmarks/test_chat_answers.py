@@ -1,6 +1,7 @@
 """The code inside chat-style answers."""
 
 import ast
+import textwrap
 
 import pytest
 
@@ -99,6 +100,37 @@ WORDS = "Write a function that adds two numbers."
         pytest.param("```python\nadd = lambda a, b: a + b\n```", id="a lambda"),
         pytest.param("```python\nimport operator\n\nadd: object = operator.add\n```", id="a name that is set"),
         pytest.param(f"```python\nclass Helper:\n    pass\n\n\n{FUNCTION}```", id="a helper before it"),
+        pytest.param(f"Here it is:\n\n{FUNCTION}", id="words before code without a fence"),
+        pytest.param(f"{FUNCTION}\nThis function adds.\n", id="words behind code without a fence"),
+        pytest.param(f"<think>A sum.</think>\nHere:\n\n{FUNCTION}\nIt adds.", id="words around it after a thought"),
+        pytest.param(f"<thinking>\n```python\n{WRONG}```\n</thinking>\n{FUNCTION}", id="a thought by another name"),
+        pytest.param(f"<THINK>\n{WRONG}</THINK>\n{FUNCTION}", id="a thought in capitals"),
+        pytest.param(
+            f"<think>a</think>\n```python\n{WRONG}```\n<think>b</think>\n```python\n{FUNCTION}```", id="two thoughts"
+        ),
+        pytest.param(f"The tag <think> is not used.\n```python\n{FUNCTION}```", id="a thought only spoken of"),
+        pytest.param(
+            "<think>a</think>```python\ndef add(a, b):\n    s = '</think>'\n    return a + b\n```", id="a tag"
+        ),
+        pytest.param(f"```python\n{FUNCTION}```<|im_end|>", id="a token behind the fence"),
+        pytest.param(f"```python\n{FUNCTION}``` That is it.", id="words behind the fence's end"),
+        pytest.param(f"```\npython\n{FUNCTION}```", id="the language on a line of its own"),
+        pytest.param(f"[BEGIN]\n{FUNCTION}[DONE]", id="the marks of MBPP's protocol"),
+        pytest.param(f"Sure.\n[PYTHON]\n{FUNCTION}[/PYTHON]\n[TESTS]\n[/TESTS]", id="the marks of Code Llama"),
+        pytest.param(
+            "```python\nimport operator\n```\nand\n```python\ndef add(a, b):\n    return operator.add(a, b)\n```",
+            id="an import in a fence before",
+        ),
+        pytest.param(
+            f"```python\ndef plus(a, b):\n{BODY}```\nso\n```python\ndef add(a, b):\n    return plus(a, b)\n```",
+            id="a helper in a fence before",
+        ),
+        pytest.param(
+            f"```python\n{FUNCTION}```\nUse it:\n```python\nfrom solution import add\nadd(2, 3)\n```",
+            id="an import last",
+        ),
+        pytest.param(f"```python\nif True:\n{textwrap.indent(FUNCTION, '    ')}```", id="within a condition"),
+        pytest.param("```python\nadd, sub = (lambda a, b: a + b), None\n```", id="one of several names that are set"),
         pytest.param(f"```python\r\n{FUNCTION}```".replace("\n", "\r\n"), id="line ends of Windows"),
     ],
 )

@@ -77,3 +77,48 @@ def test_a_table_that_does_not_fit_is_refused(benchmark, table, message):
 def test_a_part_can_be_scored(benchmark):
     scores = score(answers().tail(1), benchmark, [1], partial=True)
     assert scores.missing == ["t/0"] and scores.pass_rates["tasks"].tolist() == [1]
+
+
+ANNOTATED = """from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+LIMIT: int = 10
+
+
+@dataclass
+class Box:
+    values: "list[int]" = field(default_factory=list)
+
+
+def most(box: Box) -> int:
+    return min(LIMIT, len(box.values))
+
+
+def fill(numbers):
+"""
+
+
+@pytest.mark.parametrize("first", ["", "from __future__ import annotations\n"])
+def test_a_prompt_may_hold_annotated_names_and_dataclasses(tmp_path, first):
+    prompt = first + ANNOTATED.partition("\n")[2]
+    test = "def check(candidate):\n    assert candidate([1, 2]) == 2 and LIMIT == 10 and most(Box([5])) == 1\n"
+    row = {"task_id": "t/0", "prompt": prompt, "entry_point": "fill", "test": test}
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(json.dumps(row | {"canonical_solution": "    return most(Box(numbers))\n"}) + "\n")
+    table = pd.DataFrame({"task_id": ["t/0"] * 2, "completion": ["    return 2\n", "    return 3\n"]})
+    scores = score(table, str(path), [1])
+    assert scores.excluded == {} and scores.outcomes["passed"].tolist() == [True, False]
+
+
+def test_extra_tests_that_check_nothing_leave_the_base_to_decide(tmp_path):
+    """As three of MBPP+'s in MBPP's form, whose comparison asserts nothing."""
+    row = {"task_id": 1, "text": "One.", "code": "def one():\n    return 1", "test_list": ["assert one() == 1"]}
+    rows = [row | {"test": "one()\n"}, row | {"task_id": 2, "test": "assert one() == 2\n"}, row | {"task_id": 3}]
+    path = tmp_path / "tasks.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    texts = ["def one():\n    return 1\n", "def one():\n    return 2\n"]
+    table = pd.DataFrame({"task_id": ["1", "1", "2", "3"], "completion": [*texts, texts[0], texts[0]]})
+    scores = score(table, str(path), [1])
+    assert scores.excluded == {"2": "its solution fails (wrong answer) (in its extra tests)"} and scores.void == ["1"]
+    assert scores.outcomes["passed"].tolist() == scores.extra_outcomes["passed"].tolist() == [True, False, True]

@@ -3,6 +3,7 @@
 import gzip
 import importlib.metadata
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -66,7 +67,14 @@ def test_an_mbpp_row_becomes_a_task(write):
     namespace = {}
     exec(task.setup + task.prompt + task.canonical_solution + task.test, namespace)
     assert namespace["add_one"](4) == 5
-    assert task.test.count("assert") == 3 and "\r" not in task.canonical_solution
+    assert task.test == "import math\n" + "\n".join(MBPP["test_list"]) + "\n" and "\r" not in task.canonical_solution
+
+
+def test_challenge_tests_of_mbpp_count_only_when_asked_for(write):
+    path = write(MBPP)
+    (without,), (task,) = load_benchmark(path), load_benchmark(path, challenge=True)
+    assert task.test == without.test + "assert add_one(-1) == 0\n"
+    assert replace(task, test=without.test) == without
 
 
 def test_the_sanitized_mbpp_is_one_list(tmp_path):
@@ -76,6 +84,21 @@ def test_the_sanitized_mbpp_is_one_list(tmp_path):
     path.write_bytes(gzip.compress(json.dumps([row]).encode()))
     (task,) = load_benchmark(path)
     assert task.prompt.startswith('"""\nWrite a function to add one.\n') and task.setup == "import math\n"
+
+
+def test_objects_that_tests_use_are_made_behind_the_program(write):
+    """MBPP's 367 and 927 make trees of the program's own class."""
+    code = "class Node:\n    value = 1\ndef value(node):\n    return node.value"
+    row = {"task_id": 1, "text": "A tree.", "code": code, "test_setup_code": "root = Node()"}
+    (task,) = load_benchmark(write(row | {"test_list": ["assert value(root) == 1"]}))
+    assert task.setup == "\n" and task.test == "root = Node()\nassert value(root) == 1\n"
+
+
+@pytest.mark.parametrize("row", [HUMANEVAL, MBPP | {"task_id": 8}])
+def test_a_field_that_is_not_understood_is_refused_by_name(write, row):
+    path = write(HUMANEVAL | {"task_id": "x/1", "tier": "hard", "composition": "a+b"}, row | {"timeout": 9})
+    with pytest.raises(InputError, match=r"line 2: task \S+: the field 'timeout' is not understood"):
+        load_benchmark(path)
 
 
 def test_blank_lines_and_a_byte_order_mark_are_passed_over(write):
@@ -109,6 +132,7 @@ def test_tests_may_call_the_function_themselves(write, test):
         ('{"task_id": "x/1"}', "entry_point must be text, found no such field"),
         (HUMANEVAL, "task x/0 stands here a second time"),
         (HUMANEVAL | {"task_id": None}, "task_id must be text or a whole number, found None"),
+        (HUMANEVAL | {"task_id": "x/\ud800"}, "task_id 'x/\\ud800' holds half a character"),
         (HUMANEVAL | {"task_id": "x/1", "prompt": 3}, "prompt must be text, found int"),
         (HUMANEVAL | {"task_id": "x/1", "entry_point": "f g"}, "task x/1: entry_point 'f g' is not the name"),
         (HUMANEVAL | {"task_id": "x/1", "test": ""}, "task x/1: has no tests"),

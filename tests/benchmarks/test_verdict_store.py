@@ -109,7 +109,7 @@ def test_verdicts_of_another_sandbox_are_not_taken(tmp_path, other):
 
 def test_verdicts_of_another_judge_are_not_taken(tmp_path, monkeypatch):
     VerdictStore(tmp_path, Described()).keep({TRIAL: PASSED})
-    monkeypatch.setattr(verdict_store, "_source", lambda: "an edited module")
+    monkeypatch.setattr(verdict_store, "judge_source", lambda: "an edited module")
     assert VerdictStore(tmp_path, Described()).known([TRIAL]) == {}
 
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from compressed_code.benchmarks import scoring
 from compressed_code.benchmarks.verdict_store import VerdictStore
 from compressed_code.commands import score
 from compressed_code.core.errors import InputError, Unavailable
@@ -67,6 +68,39 @@ def test_the_summary_holds_every_number(run, tmp_path):
     assert [(row["task_id"], row["sample"]) for row in rows] == [(f"t/{i}", j) for i in range(4) for j in range(4)]
     assert [row["passed"] for row in rows[12:]] == [True, True, False, False]
     assert {"outcome", "seconds"} <= set(rows[0])
+
+
+def test_the_answer_as_it_was_written_stays_with_its_outcome(run, tmp_path):
+    raw = f"Sure:\n```python\n{SAMPLES[0]['completion']}```"
+    outcomes = tmp_path / "outcomes.jsonl"
+    run(TASKS[:1], [SAMPLES[0] | {"raw": raw}, SAMPLES[1]], "--outcomes", str(outcomes))
+    first, second = map(json.loads, outcomes.read_text().splitlines())
+    assert first["raw"] == raw and "raw" not in second
+
+
+PLUS = {
+    "task_id": "Mbpp/2",
+    "prompt": '"""\nFind the shared elements.\nassert shared((1, 2), (2, 3)) == (2,)\n"""\n',
+    "entry_point": "shared",
+    "canonical_solution": "def shared(a, b):\n    return tuple(set(a) & set(b))\n",
+    "contract": "  assert isinstance(a, tuple)\n",
+    "base_input": [[[1, 2], [2, 3]]],
+    "plus_input": [[[], [1]], [[4, 4], [4]]],
+    "atol": 0,
+}
+
+
+def test_benchmarks_with_extra_tests_print_two_numbers(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(scoring.score.__kwdefaults__, "directory", tmp_path / "store")
+    texts = [PLUS["canonical_solution"], "def shared(a, b):\n    return tuple(x for x in a if x in b)\n"]
+    samples = [{"task_id": "Mbpp/2", "solution": text} for text in texts]
+    outcomes = tmp_path / "outcomes.jsonl"
+    text = run([PLUS], samples, "--k", "1", "--outcomes", str(outcomes))
+    base, extra = text.index("base tests\npass@1     1.0000"), text.index("base + extra tests\npass@1     0.5000")
+    assert base < extra
+    rows = [json.loads(line) for line in outcomes.read_text().splitlines()]
+    assert [row["passed"] for row in rows] == [True, True]
+    assert [row["extra"]["outcome"] for row in rows] == ["passed", "wrong answer"]
 
 
 def test_no_verdict_is_taken_from_what_was_measured_before(run, monkeypatch):

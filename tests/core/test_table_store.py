@@ -132,6 +132,85 @@ def test_what_is_no_file_is_passed_over(tmp_path):
     assert find_table(tmp_path, "m", "k" * 64) is None
 
 
+def odd_files(folder):
+    """Everything that can lie under a table's name besides a table: name of the kind → its path."""
+    names = [f"{'k' * 64}.{digit * 16}.parquet" for digit in "01234567"]
+    kinds = ["pipe", "folder", "dangling", "circle", "garbage", "empty", "other", "unreadable"]
+    paths = dict(zip(kinds, (folder / name for name in names), strict=True))
+    os.mkfifo(paths["pipe"])
+    paths["folder"].mkdir()
+    paths["dangling"].symlink_to(folder / "nothing")
+    paths["circle"].symlink_to(paths["circle"])
+    paths["garbage"].write_bytes(b"garbage")
+    paths["empty"].touch()
+    other = write_table(folder.parent, folder.name, "j" * 64, TABLE, {})
+    paths["other"] = folder / other.name.replace("j" * 64, "k" * 64)  # its digest is right
+    other.rename(paths["other"])
+    paths["unreadable"].write_bytes(b"secret")
+    paths["unreadable"].chmod(0)
+    return paths
+
+
+def test_whole_tables_are_read_among_all_that_is_none(tmp_path, capsys):
+    folder = tmp_path / "m"
+    folder.mkdir()
+    paths = odd_files(folder)
+    write_table(tmp_path, "m", "k" * 64, TABLE, {})
+    (table,) = store.read_tables(tmp_path, "m", "k" * 64)
+    pd.testing.assert_frame_equal(table, TABLE)
+    said = capsys.readouterr().err
+    for kind in ("garbage", "empty", "other", "unreadable"):
+        assert str(paths[kind]) in said and not paths[kind].exists()
+    for kind in ("pipe", "folder", "dangling", "circle"):  # not ours to remove
+        assert paths[kind].is_symlink() or paths[kind].exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_once(tmp_path, capsys):
+    (tmp_path / "m").write_text("a file where the folder should be")
+    for _ in range(2):
+        try:
+            write_table(tmp_path, "m", "k" * 64, TABLE, {})
+        except OSError as error:
+            store.tell_unstored(tmp_path, error)
+    assert capsys.readouterr().err.count(f"{tmp_path}: tables cannot be stored here (") == 1
+    assert list(store.read_tables(tmp_path, "m", "k" * 64)) == []
+    assert find_table(tmp_path, "m", "k" * 64) is None
+
+
+READER = textwrap.dedent("""
+    import os, sys
+    from pathlib import Path
+    from compressed_code.core.table_store import find_table, read_tables, tell_unstored, write_table
+    import pandas as pd
+    os.setgid(65534), os.setuid(65534)
+    directory = Path(sys.argv[1])
+    print(len(list(read_tables(directory, "m", "k"))), find_table(directory, "m", "j"))
+    try:
+        write_table(directory, "m", "k", pd.DataFrame({"a": [1]}), {})
+    except OSError as error:
+        tell_unstored(directory, error)
+""")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("mode", [0o755, 0o700, 0o711])
+def test_the_folder_of_another_user_is_gone_without(tmp_path, mode):
+    """Read-only, closed, and one that can be entered but not listed; a damaged table in it stays and is told."""
+    for parent in [tmp_path, *tmp_path.parents][:-1]:
+        if str(parent).startswith("/tmp/"):
+            parent.chmod(parent.stat().st_mode | 0o755)
+    folder = tmp_path / "store" / "m"
+    folder.mkdir(parents=True)
+    damaged = folder / f"k.{'0' * 16}.parquet"
+    damaged.write_bytes(b"garbage")
+    folder.chmod(mode)
+    finished = subprocess.run([sys.executable, "-c", READER, str(folder.parent)], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == "0 None\n" and damaged.exists()
+    lines = finished.stderr.splitlines()
+    assert len(lines) == (2 if mode == 0o755 else 1) and "tables cannot be stored here (" in lines[-1]
+
+
 def test_where_nothing_can_be_stored_nothing_is_held(tmp_path):
     (tmp_path / "file").write_text("a file, not a folder")
     with locked(tmp_path / "file", "m", "k"):

@@ -5,25 +5,36 @@ correct itself, and close a fence that it never opened; a docstring may hold a f
 
 1. A thought (`<think> … </think>`) is no part of the answer; one that never ends was all that was written.
 2. The rest is cut into pieces: what lies in fences, and what lies between them. A fence inside a docstring ends
-   nothing: the shortest piece that is whole Python counts.
+   nothing: the shortest piece that is whole Python counts. `[BEGIN] … [DONE]` of MBPP's own protocol and
+   `[PYTHON] … [/PYTHON]` are fences, too. Of words with code in their middle the code is the piece.
 3. The last piece that is Python and defines the entry point (def, class, or a name set to a lambda or another value)
-   is the answer: later ones correct earlier ones.
+   is the answer: later ones correct earlier ones. Earlier pieces in fences that define or import names it uses come
+   along.
 4. Where no piece defines it, the first one that can be the function's body is: not a shell's, not a call of it.
 """
 
 import ast
+import builtins
 import re
 import textwrap
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_THOUGHT_BEGINS, _THOUGHT_ENDS = "<think>", "</think>"
+_TAGS = "(?:think|thinking|thought|reasoning|reflection)"
+_THOUGHT_BEGINS = re.compile(rf"(?im)^\s*<{_TAGS}>")
+_THOUGHT_ENDS = re.compile(rf"(?i)</{_TAGS}>\n*")
+_BRACKETS = (
+    (re.compile(r"(?m)^\[(?:PYTHON|BEGIN)\]\s*$"), "```"),
+    (re.compile(r"(?m)^\[(?:/PYTHON|DONE)\]\s*$"), "```"),
+)
 _FENCE = re.compile(r"(?P<margin>[ \t]*)(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
+_LANGUAGE_ALONE = re.compile(r"(?i)\A\s*(?:python3?|py)[ \t]*\r?\n")
 _OTHER_LANGUAGES = re.compile(
     r"(?i)(sh|bash|zsh|shell|console|terminal|cmd|powershell|text|txt|plaintext|output|json|ya?ml|toml|ini|diff)\b"
 )
 _DEFINITION = r"^(?:async[ \t]+)?def[ \t]+{}\b"
+_CODE_BEGINS = re.compile(r"(?:from|import|def|async[ \t]+def|class)[ \t]+\w|@\w|\w+[ \t]*(?::[^=]*)?=[^=]")
 _INDENT = "    "
 
 
@@ -56,10 +67,12 @@ def extract_code(answer: str, prompt: str, entry_point: str) -> str:
         'def one():\\n    return 1\\n'
     """
     spoken = _without_thoughts(answer)
-    pieces = list(_pieces(spoken))
-    defining = [piece.code for piece in pieces if _defines(piece.code, entry_point)]
+    for bracket, fence in _BRACKETS:
+        spoken = bracket.sub(fence, spoken)
+    pieces = [_narrowed(piece, entry_point) for piece in _pieces(spoken)]
+    defining = [place for place, piece in enumerate(pieces) if _defines(piece.code, entry_point)]
     if defining:
-        return _behind(prompt, defining[-1], entry_point)
+        return _behind(prompt, _with_what_it_uses(pieces[: defining[-1] + 1], entry_point, prompt), entry_point)
     fenced = [piece for piece in pieces if piece.fenced]
     usable = [piece for piece in fenced if _may_be_body(piece, entry_point)]
     code = (usable or fenced or [_Part(spoken, fenced=False)])[0].code
@@ -67,10 +80,68 @@ def extract_code(answer: str, prompt: str, entry_point: str) -> str:
 
 
 def _without_thoughts(answer: str) -> str:
-    """What follows the last thought; nothing where a thought never ends."""
-    _, ended, spoken = answer.rpartition(_THOUGHT_ENDS)
-    rest = spoken.lstrip("\n") if ended else answer
-    return rest.partition(_THOUGHT_BEGINS)[0] if _THOUGHT_BEGINS in rest else rest
+    """What is left without thoughts: those that begin a line, and a first one that the chat template began."""
+    begins, ends = _THOUGHT_BEGINS.search(answer), _THOUGHT_ENDS.search(answer)
+    if ends and (begins is None or ends.start() < begins.start()):
+        answer = answer[ends.end() :]
+    while begins := _THOUGHT_BEGINS.search(answer):
+        ends = _THOUGHT_ENDS.search(answer, begins.end())
+        answer = answer[: begins.start()] + (answer[ends.end() :] if ends else "")
+    return answer
+
+
+def _narrowed(piece: _Part, entry_point: str) -> _Part:
+    """Of words around code without a fence, the code that defines the entry point; any other piece as it is."""
+    if piece.fenced or _is_python(piece.code) or not re.search(rf"\b{re.escape(entry_point)}\b", piece.code):
+        return piece
+    lines = piece.code.splitlines(keepends=True)
+    starts = [place for place, line in enumerate(lines) if _CODE_BEGINS.match(line)]
+    ends = [place for place in range(1, len(lines)) if lines[place].strip() and not lines[place][0].isspace()]
+    for start in starts:
+        for end in reversed([*ends, len(lines)]):
+            code = "".join(lines[start:end])
+            if start < end and _is_python(code) and _defines(code, entry_point):
+                return _Part(code, fenced=False)
+    return piece
+
+
+def _with_what_it_uses(pieces: list[_Part], entry_point: str, prompt: str) -> str:
+    """The last piece, behind earlier fenced ones that define or import names it uses and nothing else offers."""
+    code = pieces[-1].code
+    for piece in reversed(pieces[:-1]):
+        tree, offered = _parsed(piece.code), _bound(piece.code)
+        used = _used(code) - _bound(code) - _bound(prompt) - set(dir(builtins))
+        calls = tree is None or any(isinstance(node, ast.Expr) for node in tree.body)
+        if piece.fenced and not calls and entry_point not in offered and offered & used:
+            code = f"{piece.code.rstrip()}\n\n\n{code}"
+    return code
+
+
+def _used(code: str) -> set[str]:
+    tree = _parsed(code)
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else set()
+
+
+def _bound(code: str) -> set[str]:
+    """The names that Python defines, sets or imports at module level."""
+    tree = _parsed(code)
+    return _names(tree.body) if tree else set()
+
+
+def _names(body: list[ast.stmt]) -> set[str]:
+    names: set[str] = set()
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.Name):
+            names |= {node.id} if isinstance(node.ctx, ast.Store) else set()
+        elif not isinstance(node, ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return names
 
 
 def _pieces(answer: str) -> Iterator[_Part]:
@@ -85,7 +156,8 @@ def _pieces(answer: str) -> Iterator[_Part]:
         if start < place:
             yield _Part("".join(lines[start:place]), fenced=False)
         end = _closing(lines, place, fence)
-        yield _Part(_unmargined(lines[place + 1 : end], fence["margin"]), fenced=True, info=fence["info"].strip())
+        code = _LANGUAGE_ALONE.sub("", _unmargined(lines[place + 1 : end], fence["margin"]))
+        yield _Part(code, fenced=True, info=fence["info"].strip())
         start = place = end + 1
     if start < len(lines):
         yield _Part("".join(lines[start:]), fenced=False)
@@ -98,6 +170,9 @@ def _closing(lines: list[str], opening: int, fence: re.Match[str]) -> int:
         other = _FENCE.fullmatch(lines[place].rstrip("\r\n"))
         if other and other["marks"].startswith(fence["marks"]) and not other["info"]:
             ends.append(place)
+    if not ends:  # one with words behind it is better than none
+        fences = (place for place in range(opening + 1, len(lines)) if _FENCE.match(lines[place].rstrip("\r\n")))
+        ends = [place for place in fences if lines[place].strip().startswith(fence["marks"])][:1]
     whole = (end for end in ends if _is_python(_unmargined(lines[opening + 1 : end], fence["margin"])))
     first = ends[0] if ends else len(lines)
     if ends and _is_body(_unmargined(lines[opening + 1 : first], fence["margin"])):
@@ -111,17 +186,14 @@ def _unmargined(lines: list[str], margin: str) -> str:
 
 
 def _defines(code: str, name: str) -> bool:
-    """Whether Python sets a name at its left margin; of code that is cut off, whether it begins to define it."""
+    """Whether Python defines or sets a name outside of functions; of code that is cut off, whether it begins to.
+
+    An import defines nothing here: it shows how to call what was written elsewhere.
+    """
     tree = _parsed(code)
     if tree is None:
         return re.search(_DEFINITION.format(re.escape(name)), code, re.MULTILINE) is not None
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
-            return True
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            return True
-    return False
+    return name in _names([node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)])
 
 
 def _may_be_body(piece: _Part, entry_point: str) -> bool:

@@ -63,7 +63,7 @@ def execute_samples(
             times that, at least `LEAST_SHARE` of the sandbox's limit, and never more than that limit, which alone holds
             for other tasks.
         store: where the verdicts of programs that ran before are, and new ones go; without it all of them run.
-        progress: label of the progress bar (shown on a terminal only).
+        progress: label of the progress bar (shown on a terminal only); empty for none.
 
     Returns:
         Columns `task_id`, `sample`, `passed` (judged apart from its test), `outcome` (see `sandbox.Verdict`),
@@ -150,7 +150,8 @@ def _judge(
     distinct = list(dict.fromkeys(trials))
     known = store.known(distinct) if store else {}
     unknown = [trial for trial in distinct if trial not in known]
-    verdicts = tqdm(sandbox.judge(unknown), desc=progress, total=len(unknown), unit="program", disable=None)
+    shown = None if progress else True  # None: on a terminal only
+    verdicts = tqdm(sandbox.judge(unknown), desc=progress, total=len(unknown), unit="program", disable=shown)
     new = dict(zip(unknown, verdicts, strict=True))
     if store:
         store.keep(new)

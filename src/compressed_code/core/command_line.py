@@ -1,10 +1,11 @@
 """The frame of a command line: what a user meets is the same in every command of every program here.
 
 Bad input is one line on standard error and exit code 2, an interruption leaves nothing half written and ends with 130,
-and a reader of our output that leaves early (`| head`) is no error.
+a reader of our output that leaves early (`| head`) is no error, and signs that an encoding lacks are escaped.
 """
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -36,6 +37,9 @@ def run_command(
     Returns:
         The exit code.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # no output fails on what an encoding lacks
+            stream.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(prog=program, description=description)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for declare in declarations:

@@ -11,11 +11,12 @@ Which tables a session (a process: a kernel, a script) has read is noted, so tha
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -25,6 +26,7 @@ from filelock import FileLock
 from compressed_code.core.errors import in_one_line
 
 PROVENANCE_FIELD, KEY_FIELD = b"provenance", b"key"
+Content = TypeVar("Content")
 _DIGEST_LENGTH = 16
 _SHORT_KEY_LENGTH = 8
 
@@ -43,6 +45,7 @@ class TableRead:
     key: str
 
 
+_UNSTORED: set[Path] = set()  # folders of which that has been said
 _READ: dict[tuple[str, str], TableRead] = {}
 
 
@@ -85,20 +88,65 @@ def read_table(path: Path) -> pd.DataFrame:
     """A stored table, after checking every byte of its file.
 
     Raises:
-        DamagedTable: the bytes are not the ones that were written, are no table, or are another one's.
+        DamagedTable: the bytes are not the ones that were written, are no table, are another one's, or cannot be read.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedTable(f"{path}: cannot be read ({error.strerror})") from None
     key, digest = path.name.split(".")[:2]
     if _digest(content) != digest:
         raise DamagedTable(f"{path}: the stored table is damaged (its bytes do not match its name)")
     try:
         arrow = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         stored = (arrow.schema.metadata or {})[KEY_FIELD].decode()
-    except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError) as error:
+        table = arrow.to_pandas()
+    except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise DamagedTable(f"{path}: is no stored table ({in_one_line(error)})") from None
     if stored != key:
         raise DamagedTable(f"{path}: holds the table of another key, {stored[:_DIGEST_LENGTH]}…")
-    return arrow.to_pandas()
+    return table
+
+
+def read_tables(
+    directory: Path, measurement: str, key: str, read: Callable[[Path], Content] = read_table
+) -> Iterator[Content]:
+    """Every whole table of a key that several calls have added to.
+
+    One that is damaged or another's is named on standard error and removed where it can be, and what is no regular file
+    is passed over: what it held is found again.
+
+    Args:
+        read: what is made of a file; raises as `read_table`.
+    """
+    for path in sorted((directory / measurement).glob(f"{key}.*.parquet")):
+        if path.is_file():
+            try:
+                yield read(path)
+            except DamagedTable as damage:
+                tell_damaged(path, damage)
+
+
+def tell_damaged(path: Path, damage: DamagedTable) -> bool:
+    """Name a table that cannot be used on standard error and remove it.
+
+    Returns:
+        Whether it is gone.
+    """
+    sys.stderr.write(f"{damage}; measuring again\n")
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        return True
+    return False
+
+
+def tell_unstored(directory: Path, error: OSError) -> None:
+    """Say on standard error, once for a folder, that what is computed is not lost, only not kept."""
+    if directory not in _UNSTORED:
+        _UNSTORED.add(directory)
+        sys.stderr.write(
+            f"{directory}: tables cannot be stored here ({in_one_line(error)}), they are computed each time\n"
+        )
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

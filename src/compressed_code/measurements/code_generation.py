@@ -96,10 +96,14 @@ def executions(
         it), and `finish_reason`, `tokens` and `near_ties` of `generations`.
 
     Raises:
-        InputError: no task can be scored here.
+        InputError: no task can be scored here, or the benchmark has base and extra tests, which are two numbers.
         Unavailable: there is no isolator on this system.
     """
     tasks = {task.task_id: task for task in load_benchmark(benchmark)}
+    if any(task.calls or task.extra_test for task in tasks.values()):
+        raise InputError(
+            f"{benchmark}: has base and extra tests; write programs with `generate`, score them with `score`"
+        )
     code = [written_code(row.completion, tasks[row.task_id], chat=writer.spec.chat) for row in generations.itertuples()]
     written = generations.assign(completion=code)
     with Sandbox() as sandbox:
@@ -174,7 +178,8 @@ def generate(
 
     Args:
         models: registry key, path of a folder or GGUF file, Hub id, or MODEL+QUANTIZATION; or several.
-        benchmark: humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a file in HumanEval's or MBPP's format.
+        benchmark: humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a file in the form of HumanEval, MBPP or
+            EvalPlus.
         samples: answers to each task.
         temperature: 0 is greedy.
         max_tokens: most new tokens of a program.

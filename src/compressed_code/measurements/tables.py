@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import pandas as pd
 from tqdm import tqdm
 
-from compressed_code.core.errors import InputError, Unavailable, in_one_line
+from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
@@ -36,6 +36,8 @@ from compressed_code.core.table_store import (
     note_read,
     read_table,
     table_key,
+    tell_damaged,
+    tell_unstored,
     write_table,
 )
 from compressed_code.registry.lookup import Registry, load_registry
@@ -284,17 +286,9 @@ def _compute(
     provenance = _provenance(ingredients, what.packages, seconds)
     try:
         return read_table(write_table(directory, what.name, key, table, provenance))
-    except OSError as error:  # what was computed is not lost, only not kept
-        if directory not in _UNSTORED:
-            _UNSTORED.add(directory)
-            print(
-                f"{directory}: tables cannot be stored here ({in_one_line(error)}), they are computed each time",
-                file=sys.stderr,
-            )
+    except OSError as error:
+        tell_unstored(directory, error)
         return table
-
-
-_UNSTORED: set[Path] = set()  # folders of which that has been said
 
 
 def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:
@@ -304,9 +298,7 @@ def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:
     try:
         return read_table(path)
     except DamagedTable as damage:
-        print(f"{damage}; measuring again", file=sys.stderr)
-        path.unlink(missing_ok=True)
-        return _read_stored(directory, name, key)
+        return _read_stored(directory, name, key) if tell_damaged(path, damage) else None
 
 
 def _provenance(ingredients: Mapping[str, Any], packages: Iterable[str], seconds: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
@@ -116,3 +116,28 @@ def _package_folders(names: Sequence[str]) -> list[tuple[str, str]]:
                 if not entry.endswith((".dist-info", ".pth")):
                     folders[str(found.locate_file(entry))] = f"{_PACKAGES_SHOWN_AS}/{entry}"
     return list(folders.items())
+
+
+def answers_command(isolation: Isolation, limits: Mapping[str, Any], packages: Sequence[str] = ()) -> list[str]:
+    """The command line of a jail that only runs a benchmark's own solutions (`inside.answers`), for what they answer.
+
+    Args:
+        isolation: as of a sandbox that works here.
+        limits: of `inside.answers.main`.
+        packages: names of installed packages that the solutions may import besides the standard library.
+
+    Raises:
+        InputError: such a package is not installed.
+    """
+    shown = _package_folders(packages)
+    if isolation == "none":
+        site = sorted({str(Path(source).parent) for source, _ in shown})
+        return _python("answers", _PACKAGE, [dict(limits), False, site])
+    plan = {
+        "isolation": isolation,
+        "bubblewrap": shutil.which("bwrap"),
+        "shown": [*_shown(), *shown],
+        "hidden": _hidden(),
+        "command": _python("answers", _SHOWN_AS, [dict(limits), True, [_PACKAGES_SHOWN_AS]]),
+    }
+    return _python("launch", _PACKAGE, [plan])

@@ -1,0 +1,158 @@
+"""A file of outcomes that grows while samples are scored, so that an interruption loses none and a rerun goes on.
+
+Beside `NAME` stands `NAME.settings.json`: digests of all that decides the outcomes, and what became of the canonical
+solutions. A file is continued only where the former are the same. Lines are appended and flushed; a complete file is
+written once more in the order of the samples. A name that ends in `.gz` is compressed then; until then its lines
+stand in the name without it.
+"""
+
+import fcntl
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from compressed_code.core.atomic_files import written_whole
+from compressed_code.core.errors import InputError
+from compressed_code.core.json_lines import read_rows, write_rows
+
+Name = tuple[str, int]  # of a sample: task and number within it
+
+
+class FullDisk(InputError):
+    """Outcomes cannot be written any more; those that were stay, and the file is whole."""
+
+
+class OutcomeFile:
+    """Rows by the name of their sample; with a path they are on disk as soon as they are added."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Nothing is opened yet."""
+        self.path = path
+        self.rows: dict[Name, dict[str, Any]] = {}
+        self.notes: dict[str, Any] = {}
+        self._growing: Path | None = None if path is None else path.with_suffix("") if _packed(path) else path
+        self._file: IO[bytes] | None = None
+
+    @contextmanager
+    def opened(self, settings: Mapping[str, Any]) -> Iterator[None]:
+        """Read what an earlier run left, and hold the file against other processes.
+
+        Args:
+            settings: JSON values, all that decides the outcomes.
+
+        Raises:
+            InputError: the file was not written by an earlier run with the same settings (the message names the first
+                that differs), another process writes it, or it cannot be written.
+        """
+        if self._growing is None:
+            yield
+            return
+        try:
+            self._growing.parent.mkdir(parents=True, exist_ok=True)
+            with self._growing.open("ab") as file:
+                _hold(self._growing, file)
+                self._file = file
+                self._continue(settings)
+                yield
+        finally:
+            self._file = None
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep what a rerun need not find out again."""
+        self.notes[name] = value
+        if self.path is not None:
+            with self._told():
+                self._write_settings()
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Append rows.
+
+        Raises:
+            FullDisk: they cannot be written; the file ends with the last whole line before them.
+        """
+        if self._file is not None:
+            end = self._file.seek(0, 2)
+            try:
+                with self._told():
+                    self._file.write("".join(f"{json.dumps(row)}\n" for row in rows).encode())
+                    self._file.flush()
+            except FullDisk:
+                self._drop_unwritten(end)
+                raise
+        self.rows |= {(row["task_id"], row["sample"]): row for row in rows}
+
+    def put_in_order(self, names: Iterable[Name]) -> None:
+        """Leave the rows in the order given, all of which are there."""
+        order = list(names)
+        if self.path is None or (self._growing == self.path and list(self.rows) == order):
+            return
+        with self._told():
+            write_rows(self.path, [self.rows[name] for name in order])
+        if self._growing != self.path:
+            self._growing.unlink(missing_ok=True)
+
+    def _continue(self, settings: Mapping[str, Any]) -> None:
+        beside, finished = self._beside(), _packed(self.path) and self.path.exists()
+        self._settings = dict(settings)
+        content = self._growing.read_bytes()
+        if not content and not finished:
+            with self._told():
+                self._write_settings()
+            return
+        try:
+            kept = json.loads(beside.read_text(encoding="utf-8"))
+            earlier, self.notes = dict(kept["settings"]), dict(kept["notes"])
+        except (OSError, ValueError, LookupError, TypeError):
+            raise InputError(
+                f"{self.path}: was not written by score ({beside.name} is missing or damaged); name another file or"
+                " remove this one"
+            ) from None
+        for name in [*settings, *earlier]:
+            if earlier.get(name) != settings.get(name):
+                raise InputError(
+                    f"{self.path}: cannot be continued: its {name} were others; name another file or remove this one"
+                )
+        self._file.truncate(content.rfind(b"\n") + 1)  # what a kill left of a line
+        for place, row in read_rows(self.path if finished else self._growing):
+            if not isinstance(row.get("task_id"), str) or not isinstance(row.get("sample"), int):
+                raise InputError(f"{place}: task_id or sample is missing; remove the line, it is written again")
+            self.rows[row["task_id"], row["sample"]] = row
+
+    def _drop_unwritten(self, end: int) -> None:
+        """Nothing that could not be written may follow later, when there is room for it again."""
+        with suppress(OSError):
+            self._file.close()  # which tries to write it once more
+        with suppress(OSError), self._growing.open("r+b") as file:
+            file.truncate(end)
+        self._file = None
+
+    def _beside(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.settings.json")
+
+    def _write_settings(self) -> None:
+        with written_whole(self._beside()) as part:
+            part.write_text(json.dumps({"settings": self._settings, "notes": self.notes}, indent=1) + "\n")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FullDisk(
+                f"{self.path}: cannot be written ({error.strerror or error}); {len(self.rows)} outcomes are in it, and"
+                " the same command goes on from there when there is room"
+            ) from None
+
+
+def _packed(path: Path) -> bool:
+    return path.suffix == ".gz"
+
+
+def _hold(path: Path, file: IO[bytes]) -> None:
+    """Lock the file; the system releases the lock when the process dies, however it dies."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(f"{path}: another process is writing it; wait for it or name another file") from None

@@ -1,0 +1,222 @@
+"""HumanEval+ and MBPP+ in both forms: what a row means, and answers compared as EvalPlus compares them."""
+
+import json
+
+import pytest
+
+from compressed_code.benchmarks.evalplus_rows import ORACLES, evalplus_task
+from compressed_code.benchmarks.expected_outputs import with_expected_outputs
+from compressed_code.benchmarks.in_sandbox import answer_checks
+from compressed_code.benchmarks.scoring import score
+from compressed_code.benchmarks.tasks import imported_packages, load_benchmark
+from compressed_code.core.errors import InputError
+from compressed_code.core.json_lines import read_rows
+from compressed_code.sandbox import available_isolators
+
+ISOLATORS = available_isolators()
+isolated = pytest.mark.skipif(not ISOLATORS, reason="nothing isolates programs here")
+HUMANEVAL = "humanevalplus/HumanEvalPlus.jsonl.gz", "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz"
+MBPP = "mbppplus/MbppPlus.jsonl.gz", "mbppplus/MbppPlus-OriginFmt.jsonl.gz"
+
+# Halves a list of numbers; the contract wants a list and no negative number.
+ROW = {
+    "task_id": "x/0",
+    "prompt": "def halves(numbers: list, by: float = 2):\n",
+    "entry_point": "halves",
+    "canonical_solution": "    print('halving')\n    return [n / by for n in numbers]\n",
+    "contract": "    assert isinstance(numbers, list)\n    assert all(n >= 0 for n in numbers), 'invalid'\n",
+    "base_input": [[[1, 2]], [[4], 4]],
+    "plus_input": [[[]], [[-1]], ["a"], [[9.0, 3]]],
+    "atol": 0,
+}
+RIGHT = "    return [n * (1 / by) for n in numbers]\n"  # differs in the last digits
+BASE_ONLY = "    return [n / by for n in numbers] or None\n"
+WRONG = "    return [n / 2 for n in numbers]\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_rows(*rows, name="tasks.jsonl"):
+        path = tmp_path / name
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        return str(path)
+
+    return write_rows
+
+
+def completions(*texts, task_id="x/0"):
+    return [{"task_id": task_id, "completion": text} for text in texts]
+
+
+@isolated
+def test_base_and_extra_tests_are_two_numbers(write, tmp_path):
+    samples = write(*completions(RIGHT, BASE_ONLY, WRONG, "    return numbers(\n"), name="samples.jsonl")
+    scores = score(samples, write(ROW), [1], directory=tmp_path / "store")
+    assert scores.pass_rates["value"].tolist() == [0.5] and scores.extra_pass_rates["value"].tolist() == [0.25]
+    assert scores.outcomes["passed"].tolist() == [True, True, False, False]
+    assert scores.extra_outcomes["outcome"].tolist() == ["passed", "wrong answer", "wrong answer", "syntax error"]
+    assert scores.refused == {"x/0": 2}  # of six inputs
+    assert scores.summary()["base + extra tests"]["pass@1"]["value"] == 0.25
+
+
+@isolated
+def test_answers_are_found_once(write, tmp_path, monkeypatch):
+    tasks = load_benchmark(write(ROW, ROW | {"task_id": "x/1", "canonical_solution": "    return numbers[9]\n"}))
+    first = with_expected_outputs(tasks, ISOLATORS[0], directory=tmp_path)
+    assert [task.task_id for task in first.tasks] == ["x/0"] and first.refused == {"x/0": 2}
+    assert first.failing == {"x/1": "its solution fails (IndexError)"}
+
+    def nothing_runs(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("compressed_code.benchmarks.expected_outputs._run", nothing_runs)
+    assert with_expected_outputs(tasks[:1], ISOLATORS[0], directory=tmp_path).tasks == first.tasks
+    changed = load_benchmark(write(ROW | {"contract": ""}))
+    with pytest.raises(AssertionError):
+        with_expected_outputs(changed, ISOLATORS[0], directory=tmp_path)
+
+
+@isolated
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"canonical_solution": "    import os\n    os._exit(3)\n"}, "its solution fails (its process ended with 3)"),
+        (
+            {"canonical_solution": "    import os\n    os.abort()\n"},
+            "its solution fails (its process ended",
+        ),
+        ({"contract": "    assert nothing\n"}, "its solution fails (NameError)"),
+        ({"contract": "    assert False\n"}, "its contract refuses every input"),
+        ({"entry_point": "other"}, "its solution fails (KeyError)"),
+        ({"canonical_solution": "    return lambda: 1\n"}, "its solution fails ("),
+    ],
+)
+def test_a_solution_without_answers_leaves_its_task_out(write, tmp_path, change, problem):
+    tasks = load_benchmark(write(ROW | change, ROW | {"task_id": "x/1"}))
+    ready = with_expected_outputs(tasks, ISOLATORS[0], workers=1, directory=tmp_path)
+    assert [task.task_id for task in ready.tasks] == ["x/1"] and ready.failing["x/0"].startswith(problem)
+
+
+@isolated
+def test_answers_too_large_to_keep_are_given_by_the_solution_itself(write, tmp_path, monkeypatch):
+    limits = "compressed_code.benchmarks.expected_outputs.LIMITS"
+    monkeypatch.setattr(limits, {"cpu_seconds": 60, "memory_bytes": 1 << 32, "answer_bytes": 8})
+    samples = write(*completions(RIGHT, BASE_ONLY, WRONG), name="samples.jsonl")
+    scores = score(samples, write(ROW), [1], directory=tmp_path / "store")
+    assert scores.extra_outcomes["passed"].tolist() == [True, False, False]
+
+
+def test_tests_of_this_form_may_use_numpy(write):
+    assert imported_packages(load_benchmark(write(ROW))) == ["numpy"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"atol": "small"}, "atol must be a number from 0, found 'small'"),
+        ({"atol": -1}, "atol must be a number from 0"),
+        ({"base_input": []}, "has no tests"),
+        ({"base_input": [1]}, "base_input must be a list of lists of arguments"),
+        ({"plus_input": {"a": 1}}, "plus_input must be a list of lists of arguments"),
+        ({"contract": None}, "contract must be text, found NoneType"),
+        ({"oracle": "set"}, "the field 'oracle' is not understood"),
+        ({"task_id": "Mbpp/124"}, "base_input does not hold what MBPP+ calls Mbpp/124 with"),
+    ],
+)
+def test_what_is_wrong_is_named(write, change, problem):
+    with pytest.raises(InputError, match="line 1: ") as error:
+        load_benchmark(write(ROW | change))
+    assert problem in str(error.value)
+
+
+# EvalPlus's comparison, case by case: answer, expected, tolerance, whether it passes.
+COMPARISONS = [
+    (1, 1, 0, True),
+    (1, 1.0, 0, True),
+    (True, 1, 0, True),
+    (1 + 1e-7, 1.0, 0, True),
+    (1 + 1e-5, 1.0, 0, False),
+    (1 + 1e-5, 1.0, 1e-4, True),
+    (100001, 100000, 0, False),
+    ([1.0, 2 + 1e-7], [1.0, 2.0], 0, True),
+    ((1.0, 2 + 1e-7), [1.0, 2.0], 0, False),
+    ([1.0], [1.0, 1.0], 1e-4, False),
+    ([1, 2 + 1e-7], [1, 2.0], 0, False),
+    ([], [1.0], 0, False),
+    (None, 1.0, 0, False),
+    (float("nan"), float("nan"), 0, False),
+    (float("inf"), float("inf"), 0, True),
+    ("a", "a", 1e-4, True),
+]
+
+
+@pytest.mark.parametrize(("answer", "expected", "tolerance", "passes"), COMPARISONS)
+def test_answers_are_compared_as_evalplus_does(answer, expected, tolerance, passes):
+    assert answer_checks._evalplus_agrees(answer, expected, [], tolerance, "") is passes
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "answer", "expected", "arguments", "passes"),
+    [
+        ("find_zero", 1.00001, None, [[-1, 1]], True),
+        ("find_zero", 1.001, None, [[-1, 1]], False),
+        ("similar_elements", (4, 5, 5), (5, 4), [], True),
+        ("similar_elements", (4,), (5, 4), [], False),
+        ("check_str", object(), True, [], True),
+        ("check_str", None, True, [], False),
+        ("check_str", False, False, [], True),
+        ("check_str", None, False, [], True),
+        ("digit_distance_nums", 10, 7, [1, 102], False),
+        ("digit_distance_nums", 2, 7, [1, 102], True),  # |1-1| + |0-0| + |1-2| is 2 of padded numbers
+        ("surface_Area", 35, 30, [3, 4], True),  # 9 + 2·3·√(1.5² + 4²) = 34.6; EvalPlus rounds
+        ("surface_Area", 34, 30, [3, 4], False),
+        ("sum_div", 0, 7, [], True),
+        ("sum_div", 6, 7, [], False),
+    ],
+)
+def test_oracles_by_task(entry_point, answer, expected, arguments, passes):
+    tolerance = 1e-4 if entry_point == "find_zero" else 0
+    agrees = answer_checks._evalplus_agrees(answer, expected, arguments, tolerance, ORACLES[entry_point])
+    assert agrees is passes
+
+
+def test_inputs_are_those_of_the_form_that_writes_them_as_python(shared_data):
+    """MBPP+ in MBPP's form holds tuples, sets and complex numbers as Python: another way to the same inputs."""
+    own, python = (shared_data / "benchmarks" / name for name in MBPP)
+    written = {}
+    for _, row in read_rows(python):
+        for line in row["test"].splitlines():
+            if line.startswith("inputs = "):
+                written[str(row["task_id"])] = eval(line.removeprefix("inputs = "), {"inf": float("inf")})
+    compared = 0
+    for place, row in read_rows(own):
+        task = evalplus_task(row, place)
+        theirs = written[task.task_id.removeprefix("Mbpp/")]
+        ours = {repr(call): call for call in [*task.calls.base, *task.calls.extra]}
+        for call in theirs:  # which leaves out what stands in both lists
+            same = ours.get(repr(list(call)))  # or one that is written otherwise, such as -1j, which is (-0-1j)
+            equal = [same] if same is not None else [mine for mine in ours.values() if mine == list(call)]
+            assert any(_types(list(call)) == _types(mine) for mine in equal), (task.task_id, call)
+        compared += len(theirs)
+    assert compared > 30_000
+
+
+def _types(value):
+    """The types of a value and of all that it holds."""
+    if isinstance(value, dict):
+        return dict, [_types(item) for item in value.items()]
+    inner = sorted(value, key=repr) if isinstance(value, set) else value
+    return type(value), [_types(item) for item in inner] if isinstance(value, list | tuple | set) else None
+
+
+@isolated
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "tasks"), [(HUMANEVAL[0], 164), (MBPP[0], 378)])
+def test_all_canonical_solutions_pass_both_sets(shared_data, tmp_path, name, tasks):
+    path = str(shared_data / "benchmarks" / name)
+    solutions = [(task.task_id, task.canonical_solution) for task in load_benchmark(path)]
+    samples = tmp_path / "samples.jsonl"
+    samples.write_text("".join(json.dumps({"task_id": name, "completion": text}) + "\n" for name, text in solutions))
+    scores = score(samples, path, [1], directory=tmp_path / "store")
+    assert scores.excluded == {} and len(scores.outcomes) == tasks
+    assert scores.pass_rates["value"].tolist() == scores.extra_pass_rates["value"].tolist() == [1.0]
