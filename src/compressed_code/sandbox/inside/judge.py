@@ -20,7 +20,7 @@ from . import channel, codec, remotes
 from .containers import Shared, kind_of
 from .errors import Mirrors
 from .remotes import Remote
-from .standard import loaded_module, place_of
+from .standard import known_module, place_of
 
 TEST_MODULE = "tests"
 _FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program
@@ -177,7 +177,7 @@ class Judge:
 
     def module(self, name: str) -> types.ModuleType:
         """A module that the program imported: the judge's own, which was there before the program."""
-        found = loaded_module(name, self.packages)
+        found = known_module(name, self.packages)
         if found is None:
             raise NameError(f"the module {name!r} is not known to the judge")
         return found

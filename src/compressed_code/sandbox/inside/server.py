@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any, Literal, NoReturn
 
-from . import candidate, cells, judge, plain, standard
+from . import candidate, cells, judge, plain, rehearsal, standard
 from .processes import Ended, Running, keep_low, keep_only
 
 Role = Literal["programs", "judges"]
@@ -44,6 +44,7 @@ def main(role: Role, plan: dict[str, Any]) -> NoReturn:
     sys.path += plan["folders"]
     standard.load(plan["packages"])
     limits = plan["limits"]
+    rehearsal.rehearse(role)
     cell = cells.Cell(limits, role) if plan["isolated"] else cells.OpenCell(limits, role)
     gc.collect()
     gc.freeze()
