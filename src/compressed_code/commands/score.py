@@ -73,7 +73,7 @@ def _table(summary: dict[str, Any]) -> str:
         rates = ", ".join(f"{name} {value:.4f}" for name, value in summary["plain"].items())
         tasks = named([f"{task_id}: {reason}" for task_id, reason in summary["disputed_tasks"].items()])
         lines.append(
-            f"of {len(summary['disputed_tasks'])} tasks only the forgeable plain run counts: {rates} ({tasks})"
+            f"of {len(summary['disputed_tasks'])} tasks only the plain run counts, which can be forged: {rates} ({tasks})"
         )
     for name, tasks in summary["too_few_samples"].items():
         lines.append(f"{name:<10} left out: {len(tasks)} tasks have too few samples ({named(tasks)})")
@@ -87,7 +87,12 @@ def _table(summary: dict[str, Any]) -> str:
     if summary["excluded"]:
         problems = named([f"{task_id}: {problem}" for task_id, problem in summary["excluded"].items()])
         lines.append(f"excluded, since they cannot be scored here: {problems}")
-    return "\n".join(lines)
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(line: str) -> str:
+    """A line without what a terminal would act upon: task ids are anyone's text."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
 
 
 def _ks(text: str) -> tuple[int, ...]:

@@ -139,9 +139,8 @@ class Judge:
                 return self.module(content[0])
             if kind == "raised":
                 self.raised = self.mirrors.error(*content)
-                if isinstance(self.raised, StopIteration | StopAsyncIteration) and operation != "next":
-                    # It would end a loop of the test that maps over calls, as if all were done.
-                    raise RuntimeError("the program raised StopIteration") from self.raised
+                if _ends_quietly(self.raised) and operation != "next":
+                    raise RuntimeError(f"the program raised {type(self.raised).__name__}") from self.raised
                 raise self.raised
             if kind == "syntax error":
                 self.report("syntax error", content[0][:_LONGEST])
@@ -231,6 +230,12 @@ class Judge:
         raise Decided
 
 
+def _ends_quietly(error: BaseException) -> bool:
+    """Whether an exception would end a loop of the test over calls, or a task of it, as if all were done."""
+    cancelled = getattr(sys.modules.get("asyncio"), "CancelledError", ())
+    return isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit, cancelled))
+
+
 class Names(dict[str, Any]):
     """The global names of the test; what it does not define itself is looked up in the program."""
 
@@ -242,6 +247,10 @@ class Names(dict[str, Any]):
             found = self.judge.request("name", name)
         except NameError:
             raise KeyError(name) from None
+        known = known_module(name, self.judge.packages)
+        if known is not None and found is not known:  # what is called math decides as math does, or not at all
+            self.judge.opaque(found)
+            raise KeyError(name)
         if isinstance(found, Remote) and "__instancecheck__" in vars(type(found)):
             found._mark()  # a class that the test itself names
         return found

@@ -1,7 +1,7 @@
 """A few trials of a program of our own in the server's own process, before any other program is there.
 
-Python rewrites code that it runs for the first times. Every fork would do that anew and copy each page of memory that it
-touches: a judged trial takes a tenth less processor time where its server has done it once for all.
+Python rewrites code that it runs for the first times. Every fork would do that anew and copy each page of memory that
+it touches: a judged trial takes a tenth less processor time where its server has done it once for all.
 """
 
 import contextlib
