@@ -72,9 +72,8 @@ def _table(summary: dict[str, Any]) -> str:
     if summary["disputed_tasks"]:
         rates = ", ".join(f"{name} {value:.4f}" for name, value in summary["plain"].items())
         tasks = named([f"{task_id}: {reason}" for task_id, reason in summary["disputed_tasks"].items()])
-        lines.append(
-            f"of {len(summary['disputed_tasks'])} tasks only the plain run counts, which can be forged: {rates} ({tasks})"
-        )
+        count = len(summary["disputed_tasks"])
+        lines.append(f"of {count} tasks only the plain run counts, which can be forged: {rates} ({tasks})")
     for name, tasks in summary["too_few_samples"].items():
         lines.append(f"{name:<10} left out: {len(tasks)} tasks have too few samples ({named(tasks)})")
     lines += [f"{count:>7}  {outcome}" for outcome, count in summary["outcomes"].items()]

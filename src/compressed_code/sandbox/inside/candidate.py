@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from . import channel, codec, programs
+from . import channel, codec, decoder, programs
 from .containers import Shared
 from .remotes import OPERATORS
 from .standard import public_callable
@@ -89,7 +89,7 @@ class Program:
             self.reply(self.read())
 
     def read(self) -> tuple[Any, ...]:
-        return codec.decode(channel.receive(self.descriptor, REQUEST_LIMIT), self)
+        return decoder.decode(channel.receive(self.descriptor, REQUEST_LIMIT), self)
 
     def reply(self, request: tuple[Any, ...]) -> None:
         name, dropped, *arguments = request

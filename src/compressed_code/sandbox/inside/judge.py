@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
-from . import channel, codec, remotes
+from . import channel, codec, decoder, remotes
 from .containers import Shared, kind_of
 from .errors import Mirrors
 from .remotes import Remote
@@ -148,7 +148,7 @@ class Judge:
 
     def message(self) -> tuple[Any, ...]:
         try:
-            message = codec.decode(channel.receive(self.descriptor, self.limit), self)
+            message = decoder.decode(channel.receive(self.descriptor, self.limit), self)
             found, forms = tuple(map(type, message[1:])), _MESSAGES[message[0]]
         except channel.Oversized:
             self.report("output")
