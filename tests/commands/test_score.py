@@ -117,6 +117,42 @@ def test_the_table_says_the_same(run):
     assert "5  passed" in text and "4    TypeError" in text
 
 
+def test_disputed_samples_are_named_with_their_reason(run):
+    """The first sample makes itself equal to everything, which only the plain run believes."""
+    forged = "    return type('Any', (int,), {'__eq__': lambda self, other: True})(0)\n"
+    samples = [{"task_id": TASKS[0]["task_id"], "completion": "    return n * 0\n"}]
+    samples += [{"task_id": task["task_id"], "completion": forged} for task in TASKS[1:]]
+    summary = json.loads(run(TASKS, samples, "--k", "1", "--format", "json"))
+    assert (summary["pass@1"]["value"], summary["pass@1"]["upper"]) == (0.25, 1.0)
+    assert summary["outcomes"] == {"disputed": 3, "passed": 1} and summary["plain"] == summary["disputed_tasks"] == {}
+    reasons = {(row["task_id"], row["reason"]) for row in summary["disputed"]}
+    assert reasons == {(f"t/{number}", "wrong answer AssertionError") for number in (1, 2, 3)}
+    text = run(TASKS, samples, "--k", "1")
+    assert "pass@1     0.2500" in text and "1.0000 with the disputed" in text
+    assert "disputed, since they pass in one process" in text and "t/1 #0: wrong answer AssertionError" in text
+
+
+def test_tasks_that_cannot_be_judged_apart_have_a_line_of_their_own(run):
+    """The test writes a file that the program reads: two processes that share no folder cannot do that."""
+    files = TASKS[3] | {
+        "canonical_solution": "    return int(open('three').read()) * n\n",
+        "test": "def check(candidate):\n    open('three', 'w').write('3')\n    assert candidate(2) == 6\n",
+    }
+    samples = [*SAMPLES[:12], {"task_id": "t/3", "completion": files["canonical_solution"]}]
+    summary = json.loads(run([*TASKS[:3], files], samples, "--k", "1", "--format", "json"))
+    assert summary["excluded"] == {} and list(summary["disputed_tasks"]) == ["t/3"]
+    assert summary["plain"] == {"pass@1": 1.0} and summary["pass@1"]["value"] == pytest.approx(0.25)
+    text = run([*TASKS[:3], files], samples, "--k", "1")
+    assert "of 1 tasks only the plain run counts, which can be forged: pass@1 1.0000 (t/3: " in text
+
+
+def test_nothing_that_a_terminal_would_act_upon_is_printed(run):
+    odd = [task | {"task_id": f"\x1b[31m{task['task_id']}\r"} for task in TASKS[:2]]
+    samples = [{"task_id": odd[0]["task_id"], "completion": "    return n * 0\n"}]
+    text = run(odd, samples, "--k", "1", "--partial")
+    assert "\x1b" not in text and "\r" not in text and "\\x1b[31mt/1\\r" in text
+
+
 def test_tasks_without_samples_are_an_error_unless_a_part_is_wanted(run):
     with pytest.raises(InputError, match=r"2 of 4 tasks have no sample \(t/2, t/3\); .* --partial"):
         run(TASKS, SAMPLES[:8])

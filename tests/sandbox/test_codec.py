@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compressed_code.sandbox.inside import codec, remotes
+from compressed_code.sandbox.inside import codec, decoder, remotes
 from compressed_code.sandbox.inside.containers import Shared
 
 PLAIN = st.recursive(
@@ -54,7 +54,7 @@ def encode(value, limit=1 << 30):
 
 
 def decode(content):
-    return codec.decode(content, Side(2))
+    return decoder.decode(content, Side(2))
 
 
 def exact(value):
@@ -114,10 +114,10 @@ def test_a_container_that_both_sides_have_is_one_and_the_same():
     inner = [1]
     value = {"a": inner, "b": (inner, inner)}
     value["self"] = value
-    found = codec.decode(codec.encode(value, ours, 1 << 20), theirs)
+    found = decoder.decode(codec.encode(value, ours, 1 << 20), theirs)
     assert found["a"] is found["b"][0] is found["b"][1] and found["self"] is found
     found["a"].append(2)  # what one side changes the other one sees with the next message
-    back = codec.decode(codec.encode(found["a"], theirs, 1 << 20), ours)
+    back = decoder.decode(codec.encode(found["a"], theirs, 1 << 20), ours)
     assert back is inner == [1, 2]
     inner[:] = range(100)
     assert len(codec.encode(None, ours, 1 << 20)) > 100 and len(codec.encode(None, ours, 1 << 20)) < 10
@@ -127,12 +127,12 @@ def test_a_container_that_both_sides_have_is_one_and_the_same():
 def test_both_sides_hold_the_same_after_any_changes(steps):
     sides = Side(1), Side(2)
     mine = [[] for _ in range(4)]
-    other = codec.decode(codec.encode(mine, sides[0], 1 << 20), sides[1])
+    other = decoder.decode(codec.encode(mine, sides[0], 1 << 20), sides[1])
     for place, step in enumerate(steps):
         here, there = (mine, other) if place % 2 == 0 else (other, mine)
         here[step[0]].append(here[step[1]] if step[2] % 2 else step[2])
         by, to = sides if place % 2 == 0 else sides[::-1]
-        codec.decode(codec.encode(None, by, 1 << 20), to)
+        decoder.decode(codec.encode(None, by, 1 << 20), to)
         assert graph(here) == graph(there)
 
 
@@ -231,7 +231,7 @@ def fuzz(seconds, seed):
                 content[place : place + 4] = struct.pack("<I", draw.choice([0, 1, 2, 3, 7, 2**16, 2**31, 2**32 - 1]))
         side = Side(2)
         with contextlib.suppress(codec.Malformed):
-            assert_plain(codec.decode(bytes(content), side), set())
+            assert_plain(decoder.decode(bytes(content), side), set())
         count += 1
     return count
 

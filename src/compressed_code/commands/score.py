@@ -109,13 +109,12 @@ def _table(summary: dict[str, Any]) -> str:
     if summary["disputed_tasks"]:
         rates = ", ".join(f"{name} {value:.4f}" for name, value in summary["plain"].items())
         tasks = named([f"{task_id}: {reason}" for task_id, reason in summary["disputed_tasks"].items()])
-        lines.append(
-            f"of {len(summary['disputed_tasks'])} tasks only the forgeable plain run counts: {rates} ({tasks})"
-        )
+        count = len(summary["disputed_tasks"])
+        lines.append(f"of {count} tasks only the plain run counts, which can be forged: {rates} ({tasks})")
     for name, tasks in summary["too_few_samples"].items():
         lines.append(f"{name:<10} left out: {len(tasks)} tasks have too few samples ({named(tasks)})")
     lines += [f"{count:>7}  {outcome}" for outcome, count in summary["outcomes"].items()]
-    lines += [f"{count:>7}    {printable(exception)}" for exception, count in summary["exceptions"].items()]
+    lines += [f"{count:>7}    {exception}" for exception, count in summary["exceptions"].items()]
     if summary["disputed"]:
         rows = named([f"{row['task_id']} #{row['sample']}: {row['reason']}" for row in summary["disputed"]])
         lines.append(f"disputed, since they pass in one process with their tests, and not apart from them: {rows}")
@@ -131,7 +130,7 @@ def _table(summary: dict[str, Any]) -> str:
         lines.append(f"scored with larger limits, which their solutions need: {named(summary['larger_limits'])}")
     if summary["void_extra_tests"]:
         lines.append(f"extra tests let every answer pass, the base tests decide: {named(summary['void_extra_tests'])}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _rates(summary: dict[str, Any]) -> list[str]:

@@ -4,14 +4,14 @@ Nothing here decides anything. The program shares this process and may patch, en
 is the socket to the judge, where it can give answers, right or wrong.
 """
 
-import asyncio
+import contextlib
 import operator
 import os
 import types
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from . import channel, codec, programs
+from . import channel, codec, decoder, programs
 from .containers import Shared
 from .remotes import OPERATORS
 from .standard import public_callable
@@ -21,8 +21,10 @@ _SIMPLE = (str, int, float, bool, bytes, type(None))
 
 
 def serve(descriptor: int, source: bytes, output_bytes: int) -> NoReturn:
-    """Run the program, tell the judge how that went, then answer requests for ever."""
-    Program(descriptor, output_bytes).serve(source)
+    """Run the program, tell the judge how that went, then answer requests until the judge is gone."""
+    with contextlib.suppress(channel.Closed):
+        Program(descriptor, output_bytes).serve(source)
+    os._exit(1)
 
 
 class Callback:
@@ -71,7 +73,7 @@ class Program:
             "operate_alone": lambda value, name: OPERATORS[name](value),
             "enter": lambda value: type(value).__enter__(value),
             "leave": lambda value, kind: type(value).__exit__(value, *_leaving(kind)),
-            "await": lambda value: asyncio.run(_wait(value)),
+            "await": _run_coroutine,
         }
 
     def serve(self, source: bytes) -> NoReturn:
@@ -87,10 +89,7 @@ class Program:
             self.reply(self.read())
 
     def read(self) -> tuple[Any, ...]:
-        try:
-            return codec.decode(channel.receive(self.descriptor, REQUEST_LIMIT), self)
-        except channel.Closed:
-            os._exit(1)
+        return decoder.decode(channel.receive(self.descriptor, REQUEST_LIMIT), self)
 
     def reply(self, request: tuple[Any, ...]) -> None:
         name, dropped, *arguments = request
@@ -98,6 +97,8 @@ class Program:
             self.shared.forget(number)
         try:
             value = self.operations[name](*arguments)
+        except channel.Closed:  # within a call of the test's function
+            raise
         except BaseException as error:
             self.answer(*self.raised(error))
             return
@@ -170,10 +171,7 @@ class Program:
             content = codec.encode(("too large", ""), self, self.limit)
         except Exception as error:
             content = codec.encode(("raised", Exception, (), 1, type(error).__name__, ""), self, self.limit)
-        try:
-            channel.send(self.descriptor, content)
-        except channel.Closed:
-            os._exit(1)
+        channel.send(self.descriptor, content)
 
 
 def _protocols(value: Any) -> Iterable[str]:
@@ -192,5 +190,10 @@ def _leaving(kind: str | None) -> tuple[Any, ...]:
     return (None, None, None) if kind is None else (Exception, Exception(kind), None)
 
 
-async def _wait(value: Any) -> Any:
-    return await value
+def _run_coroutine(value: Any) -> Any:
+    import asyncio  # late: see `standard.LATE`
+
+    async def wait() -> Any:
+        return await value
+
+    return asyncio.run(wait())

@@ -1,4 +1,4 @@
-"""Plain data as bytes, for the channel between the untrusted program and its judge.
+"""Plain data as bytes, for the channel between the untrusted program and its judge; `decoder` reads them.
 
 The set of types is closed and decoding runs no code of the sender: a message can hold wrong values, never behaviour.
 Mutable containers travel with a number (`containers`), so that both sides know them again; whatever is not plain data
@@ -14,15 +14,15 @@ from typing import Any, Protocol
 
 from . import values
 from .containers import KINDS, Shared, kind_of
-from .standard import TYPES, type_name
+from .standard import type_name
 
 MAXIMUM_DEPTH = 100
 
 # Many values of one kind in a sequence go as one block: a test may hand over a million of them. Numbers as struct calls
 # them, the first kind that holds them all; texts as their lengths and their bytes.
-_NUMBERS: dict[type, bytes] = {int: b"iq", float: b"d", bool: b"?"}
+NUMBERS: dict[type, bytes] = {int: b"iq", float: b"d", bool: b"?"}
 _LEAST_IN_A_BLOCK = 16
-_ARRAY_TYPE = re.compile(r"[<>|][biufcU][0-9]+", re.ASCII)  # no objects: an array holds numbers, truths or text
+ARRAY_TYPE = re.compile(r"[<>|][biufcU][0-9]+", re.ASCII)  # no objects: an array holds numbers, truths or text
 # Types whose instances do not change; what extends one travels as that, with a number for its own attributes.
 _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (int, int.__int__),
@@ -34,13 +34,6 @@ _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
 )
 _VIEWS = {id(type({}.keys())): b"K", id(type({}.values())): b"V", id(type({}.items())): b"M"}
-_MAKERS: dict[int, Callable[[list[Any]], Any]] = {
-    ord("t"): tuple,
-    ord("Z"): frozenset,
-    ord("K"): lambda items: dict.fromkeys(items).keys(),
-    ord("V"): lambda items: dict(enumerate(items)).values(),
-    ord("M"): lambda items: dict(items).items(),
-}
 
 
 class TooLarge(Exception):
@@ -95,35 +88,12 @@ def encode(value: Any, side: Side, limit: int) -> bytes:
     return b"".join(encoder.parts)
 
 
-def decode(content: bytes, side: Side) -> Any:
-    """The value that `encode` was given, after what changed was changed here.
-
-    Raises:
-        Malformed: the bytes were not written by `encode`.
-    """
-    decoder = _Decoder(content, side)
-    try:
-        for _ in range(decoder.number()):
-            decoder.next(0)
-        value = decoder.next(0)
-    except (
-        *(LookupError, ValueError, TypeError, ArithmeticError, AttributeError, OverflowError, RecursionError),
-        *(struct.error, values.Refused),
-    ) as error:
-        raise Malformed(str(error)) from None
-    if decoder.place != len(content):
-        raise Malformed("bytes after the end")
-    for number in decoder.read:
-        side.shared.remember(number)
-    return value
-
-
 def _block(kind: type, items: list[Any]) -> tuple[bytes, bytes] | None:
     """Values of one type as a block's kind and bytes; `None` where there is no block for them."""
     if kind is str:
         texts = [text.encode("utf-8", "surrogatepass") for text in items]
         return b"s", struct.pack(f"<{len(texts)}I", *map(len, texts)) + b"".join(texts)
-    for number in _NUMBERS.get(kind, b""):
+    for number in NUMBERS.get(kind, b""):
         with suppress(struct.error):  # whole numbers beyond its range
             return bytes([number]), struct.pack(f"<{len(items)}{chr(number)}", *items)
     return None
@@ -229,116 +199,7 @@ class _Encoder:
             self.add_object(value)
 
 
-class _Decoder:
-    def __init__(self, content: bytes, side: Side) -> None:
-        self.content = content
-        self.place = 0
-        self.side = side
-        self.read: set[int] = set()
-
-    def take(self, count: int) -> bytes:
-        start, self.place = self.place, self.place + count
-        if self.place > len(self.content):
-            raise Malformed("the message ends too early")
-        return self.content[start : self.place]
-
-    def number(self) -> int:
-        return struct.unpack("<I", self.take(4))[0]
-
-    def sized(self) -> bytes:
-        return self.take(self.number())
-
-    def next(self, depth: int) -> Any:
-        if depth > MAXIMUM_DEPTH:
-            raise Malformed("nested too deep")
-        tag = self.take(1)[0]
-        if tag in _MAKERS:
-            return _MAKERS[tag](self.items(depth))
-        reader = _READERS.get(tag)
-        if reader is None:
-            raise Malformed(f"unknown tag {tag}")
-        return reader(self, depth)
-
-    def items(self, depth: int) -> list[Any]:
-        kind, count = self.take(1), self.number()
-        if kind == b"-":
-            return [self.next(depth + 1) for _ in range(count)]
-        if kind == b"s":
-            lengths = struct.unpack(f"<{count}I", self.take(4 * count))
-            return [self.take(length).decode("utf-8", "surrogatepass") for length in lengths]
-        if not any(kind in kinds for kinds in _NUMBERS.values()):
-            raise Malformed("no such block")
-        layout = f"<{count}{kind.decode()}"
-        return list(struct.unpack(layout, self.take(struct.calcsize(layout))))
-
-    def read_container(self, depth: int, own: int | None = None) -> Any:
-        code, number, extra = self.take(1), self.number(), self.number()
-        kind, shared = KINDS[code], self.side.shared
-        if number not in shared.values:
-            if number % 2 == shared.step % 2:
-                raise Malformed("a number that only this side gives")
-            value = kind.create(extra)
-            shared.add(value if own is None else self.side.own(own, value), code, number)
-        elif shared.kinds.get(number) != code:
-            raise Malformed("another container has this number")
-        value = shared.values[number]  # known before it is filled: it may hold itself
-        kind.fill(value, self.items(depth))
-        self.read.add(number)
-        return value
-
-    def read_own_container(self, depth: int) -> Any:
-        own = self.number()
-        if self.take(1) != b"C":
-            raise Malformed("no container")
-        return self.read_container(depth, own)
-
-    def read_own(self, depth: int) -> Any:
-        number, value = self.number(), self.next(depth + 1)
-        return self.side.own(number, value)
-
-    def read_object(self, depth: int) -> Any:
-        # What is said about it stands outside of the depth of the data.
-        number, about = self.number(), self.next(min(depth, MAXIMUM_DEPTH - 20))
-        return self.side.resolve(number, about)
-
-    def read_value(self, depth: int) -> Any:
-        name, parts = self.next(depth + 1)
-        return values.make(name, parts)
-
-    def read_array(self, depth: int) -> Any:
-        kind, shape, content = self.next(depth + 1)
-        if "numpy" not in sys.modules or not _ARRAY_TYPE.fullmatch(kind):
-            raise Malformed("no such array")
-        # Read from a copy: the result can be written to.
-        flat = sys.modules["numpy"].frombuffer(bytearray(content), kind)
-        if shape is None:
-            (value,) = flat
-            return value
-        return flat.reshape(shape)
-
-
-_READERS: dict[int, Callable[[_Decoder, int], Any]] = {
-    ord("N"): lambda decoder, depth: None,
-    ord("T"): lambda decoder, depth: True,
-    ord("F"): lambda decoder, depth: False,
-    ord("e"): lambda decoder, depth: ...,
-    ord("i"): lambda decoder, depth: int.from_bytes(decoder.sized(), "little", signed=True),
-    ord("f"): lambda decoder, depth: struct.unpack("<d", decoder.take(8))[0],
-    ord("c"): lambda decoder, depth: complex(*struct.unpack("<dd", decoder.take(16))),
-    ord("s"): lambda decoder, depth: decoder.sized().decode("utf-8", "surrogatepass"),
-    ord("b"): lambda decoder, depth: decoder.sized(),
-    ord("@"): lambda decoder, depth: decoder.side.shared.values[decoder.number()],
-    ord("C"): lambda decoder, depth: decoder.read_container(depth),
-    ord("Y"): lambda decoder, depth: decoder.read_own_container(depth),
-    ord("G"): lambda decoder, depth: TYPES[decoder.next(depth + 1)],
-    ord("X"): lambda decoder, depth: decoder.read_value(depth),
-    ord("A"): lambda decoder, depth: decoder.read_array(depth),
-    ord("O"): lambda decoder, depth: decoder.read_object(depth),
-    ord("W"): lambda decoder, depth: decoder.read_own(depth),
-}
-
-
 def _is_numpy(value: Any) -> bool:
     numpy = sys.modules.get("numpy")  # loaded where the sandbox was told to show it, never by this module
     known = numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic))
-    return known and _ARRAY_TYPE.fullmatch(value.dtype.str) is not None
+    return known and ARRAY_TYPE.fullmatch(value.dtype.str) is not None

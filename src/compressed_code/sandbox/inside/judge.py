@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
-from . import channel, codec, remotes
+from . import channel, codec, decoder, remotes
 from .containers import Shared, kind_of
 from .errors import Mirrors
 from .remotes import Remote
-from .standard import loaded_module, place_of
+from .standard import known_module, place_of
 
 TEST_MODULE = "tests"
 _FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program
@@ -139,9 +139,8 @@ class Judge:
                 return self.module(content[0])
             if kind == "raised":
                 self.raised = self.mirrors.error(*content)
-                if isinstance(self.raised, StopIteration | StopAsyncIteration) and operation != "next":
-                    # It would end a loop of the test that maps over calls, as if all were done.
-                    raise RuntimeError("the program raised StopIteration") from self.raised
+                if _ends_quietly(self.raised) and operation != "next":
+                    raise RuntimeError(f"the program raised {type(self.raised).__name__}") from self.raised
                 raise self.raised
             if kind == "syntax error":
                 self.report("syntax error", content[0][:_LONGEST])
@@ -149,7 +148,7 @@ class Judge:
 
     def message(self) -> tuple[Any, ...]:
         try:
-            message = codec.decode(channel.receive(self.descriptor, self.limit), self)
+            message = decoder.decode(channel.receive(self.descriptor, self.limit), self)
             found, forms = tuple(map(type, message[1:])), _MESSAGES[message[0]]
         except channel.Oversized:
             self.report("output")
@@ -177,7 +176,7 @@ class Judge:
 
     def module(self, name: str) -> types.ModuleType:
         """A module that the program imported: the judge's own, which was there before the program."""
-        found = loaded_module(name, self.packages)
+        found = known_module(name, self.packages)
         if found is None:
             raise NameError(f"the module {name!r} is not known to the judge")
         return found
@@ -231,6 +230,12 @@ class Judge:
         raise Decided
 
 
+def _ends_quietly(error: BaseException) -> bool:
+    """Whether an exception would end a loop of the test over calls, or a task of it, as if all were done."""
+    cancelled = getattr(sys.modules.get("asyncio"), "CancelledError", ())
+    return isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit, cancelled))
+
+
 class Names(dict[str, Any]):
     """The global names of the test; what it does not define itself is looked up in the program."""
 
@@ -242,6 +247,10 @@ class Names(dict[str, Any]):
             found = self.judge.request("name", name)
         except NameError:
             raise KeyError(name) from None
+        known = known_module(name, self.judge.packages)
+        if known is not None and found is not known:  # what is called math decides as math does, or not at all
+            self.judge.opaque(found)
+            raise KeyError(name)
         if isinstance(found, Remote) and "__instancecheck__" in vars(type(found)):
             found._mark()  # a class that the test itself names
         return found

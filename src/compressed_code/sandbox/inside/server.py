@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any, Literal, NoReturn
 
-from . import candidate, cells, judge, plain, standard
+from . import accepted, candidate, cells, judge, plain, rehearsal, standard
 from .processes import Ended, Running, keep_low, keep_only
 
 Role = Literal["programs", "judges"]
@@ -44,6 +44,7 @@ def main(role: Role, plan: dict[str, Any]) -> NoReturn:
     sys.path += plan["folders"]
     standard.load(plan["packages"])
     limits = plan["limits"]
+    rehearsal.rehearse(role)
     cell = cells.Cell(limits, role) if plan["isolated"] else cells.OpenCell(limits, role)
     gc.collect()
     gc.freeze()
@@ -148,7 +149,7 @@ class Programs(Server):
         outcome, ready = self.watch(running, CONTENTION * seconds, seconds, answer)
         content = os.read(answer, _PIECE) if ready else b""
         os.close(answer)
-        found = _plain_outcome(content) or (outcome or "crashed", "")
+        found = accepted.plain_outcome(content) or (outcome or "crashed", "")
         ended = self.end(running, _LIMIT_SHOWS if found[0] == "crashed" else 0.0)
         return _report("plain", _final(found, ended, running, CONTENTION * seconds), running)
 
@@ -210,7 +211,7 @@ class Judges(Server):
         outcome, ready = self.watch(running, CONTENTION * seconds, self.limits["wall_seconds"], answer)
         content = os.read(answer, _PIECE) if ready else b""
         os.close(answer)
-        found = _judged_outcome(content)
+        found = accepted.judged_outcome(content)
         ended = self.end(running, 0.0 if found else _LIMIT_SHOWS)
         outcome, exception, doubt = found or (outcome or "crashed", "", "")
         socket.socket(fileno=os.dup(channel)).shutdown(socket.SHUT_RDWR)  # the program's server ends it
@@ -218,41 +219,11 @@ class Judges(Server):
 
 
 _NO_SECONDS = {"cpu_seconds": 0.0, "own_seconds": 0.0, "wall_seconds": 0.0}
-_PLAIN_OUTCOMES = ("passed", "wrong answer", "exception", "syntax error", "memory")
-_JUDGED_OUTCOMES = (*_PLAIN_OUTCOMES, "crashed", "output")
-_DOUBTS = ("", "own object", "argument")
-_LONGEST = 80
 
 
 def _has_bytes(channel: int) -> bool:
     with socket.socket(fileno=os.dup(channel)) as end:
         return bool(end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-
-
-def _texts(content: bytes, count: int) -> list[str] | None:
-    """So many texts, as a process that may run anything wrote them; None where it wrote something else."""
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    right = isinstance(found, list) and len(found) == count and all(type(text) is str for text in found)
-    return found if right else None
-
-
-def _name(text: str) -> str:
-    """The name of an exception's type, or a general one: nothing else is ever printed of a program's."""
-    return text if text == "" or (text.isascii() and text.isidentifier() and len(text) <= _LONGEST) else "Exception"
-
-
-def _plain_outcome(content: bytes) -> tuple[str, str] | None:
-    found = _texts(content, 2)
-    return (found[0], _name(found[1])) if found and found[0] in _PLAIN_OUTCOMES else None
-
-
-def _judged_outcome(content: bytes) -> tuple[str, str, str] | None:
-    found = _texts(content, 3)
-    right = found and found[0] in _JUDGED_OUTCOMES and found[2] in _DOUBTS
-    return (found[0], _name(found[1]), found[2]) if found and right else None
 
 
 def _final(found: tuple[str, str], ended: Ended, running: Running, seconds: float) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What both sides know by name: the modules that are loaded for them, and the types that answers may name.
+"""What both sides know by name: the modules that are there for them, and the types that answers may name.
 
 The lists are closed. A program can say that something is one of these; it can make its judge load nothing.
 """
@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-# Loaded once in each server and shared by every fork: what programs of this kind import.
+# What programs of this kind import. Loaded once in each server and shared by every fork, but for `LATE`: each of them
+# makes every fork take half as long again.
+LATE = ("asyncio", "threading")
 MODULES = (
     *("abc", "array", "asyncio", "base64", "bisect", "calendar", "cmath", "collections", "collections.abc"),
     *("contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"),
@@ -36,11 +38,14 @@ _NAMED = {
 def load(packages: Iterable[str] = ()) -> None:
     """Import what programs and tests of this kind need, before any of them is there."""
     for name in (*MODULES, *packages):
-        importlib.import_module(name)
+        if name not in LATE:
+            importlib.import_module(name)
 
 
-def loaded_module(name: str, packages: Iterable[str] = ()) -> ModuleType | None:
-    """This process's own module of that name, where it is among those that were loaded for programs and tests."""
+def known_module(name: str, packages: Iterable[str] = ()) -> ModuleType | None:
+    """This process's own module of that name, where it is among those that are there for programs and tests."""
+    if name in LATE:
+        return importlib.import_module(name)
     return sys.modules.get(name) if name in MODULES or name in packages else None
 
 
@@ -68,8 +73,8 @@ def type_name(value: Any) -> str | None:
 
 
 def public_callable(module: str, name: str) -> Any:
-    """A function or type that a loaded module shows under that name; None where there is none."""
-    owner = builtins if module == "builtins" else loaded_module(module)
+    """A function or type that such a module shows under that name; None where there is none."""
+    owner = builtins if module == "builtins" else known_module(module)
     found = getattr(owner, name, None) if owner is not None else None
     return found if callable(found) else None
 

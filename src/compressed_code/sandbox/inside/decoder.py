@@ -1,0 +1,151 @@
+"""Bytes of `codec` read back: every value is made here, of a closed set of types, and nothing of the sender runs."""
+
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from . import values
+from .codec import ARRAY_TYPE, MAXIMUM_DEPTH, NUMBERS, Malformed, Side
+from .containers import KINDS
+from .standard import TYPES
+
+_MAKERS: dict[int, Callable[[list[Any]], Any]] = {
+    ord("t"): tuple,
+    ord("Z"): frozenset,
+    ord("K"): lambda items: dict.fromkeys(items).keys(),
+    ord("V"): lambda items: dict(enumerate(items)).values(),
+    ord("M"): lambda items: dict(items).items(),
+}
+
+
+def decode(content: bytes, side: Side) -> Any:
+    """The value that `codec.encode` was given, after what changed was changed here.
+
+    Raises:
+        Malformed: the bytes were not written by `codec.encode`.
+    """
+    decoder = _Decoder(content, side)
+    try:
+        for _ in range(decoder.number()):
+            decoder.next(0)
+        value = decoder.next(0)
+    except (
+        *(LookupError, ValueError, TypeError, ArithmeticError, AttributeError, OverflowError, RecursionError),
+        *(struct.error, values.Refused),
+    ) as error:
+        raise Malformed(str(error)) from None
+    if decoder.place != len(content):
+        raise Malformed("bytes after the end")
+    for number in decoder.read:
+        side.shared.remember(number)
+    return value
+
+
+class _Decoder:
+    def __init__(self, content: bytes, side: Side) -> None:
+        self.content = content
+        self.place = 0
+        self.side = side
+        self.read: set[int] = set()
+
+    def take(self, count: int) -> bytes:
+        start, self.place = self.place, self.place + count
+        if self.place > len(self.content):
+            raise Malformed("the message ends too early")
+        return self.content[start : self.place]
+
+    def number(self) -> int:
+        return struct.unpack("<I", self.take(4))[0]
+
+    def sized(self) -> bytes:
+        return self.take(self.number())
+
+    def next(self, depth: int) -> Any:
+        if depth > MAXIMUM_DEPTH:
+            raise Malformed("nested too deep")
+        tag = self.take(1)[0]
+        if tag in _MAKERS:
+            return _MAKERS[tag](self.items(depth))
+        reader = _READERS.get(tag)
+        if reader is None:
+            raise Malformed(f"unknown tag {tag}")
+        return reader(self, depth)
+
+    def items(self, depth: int) -> list[Any]:
+        kind, count = self.take(1), self.number()
+        if kind == b"-":
+            return [self.next(depth + 1) for _ in range(count)]
+        if kind == b"s":
+            lengths = struct.unpack(f"<{count}I", self.take(4 * count))
+            return [self.take(length).decode("utf-8", "surrogatepass") for length in lengths]
+        if not any(kind in kinds for kinds in NUMBERS.values()):
+            raise Malformed("no such block")
+        layout = f"<{count}{kind.decode()}"
+        return list(struct.unpack(layout, self.take(struct.calcsize(layout))))
+
+    def read_container(self, depth: int, own: int | None = None) -> Any:
+        code, number, extra = self.take(1), self.number(), self.number()
+        kind, shared = KINDS[code], self.side.shared
+        if number not in shared.values:
+            if number % 2 == shared.step % 2:
+                raise Malformed("a number that only this side gives")
+            value = kind.create(extra)
+            shared.add(value if own is None else self.side.own(own, value), code, number)
+        elif shared.kinds.get(number) != code:
+            raise Malformed("another container has this number")
+        value = shared.values[number]  # known before it is filled: it may hold itself
+        kind.fill(value, self.items(depth))
+        self.read.add(number)
+        return value
+
+    def read_own_container(self, depth: int) -> Any:
+        own = self.number()
+        if self.take(1) != b"C":
+            raise Malformed("no container")
+        return self.read_container(depth, own)
+
+    def read_own(self, depth: int) -> Any:
+        number, value = self.number(), self.next(depth + 1)
+        return self.side.own(number, value)
+
+    def read_object(self, depth: int) -> Any:
+        # What is said about it stands outside of the depth of the data.
+        number, about = self.number(), self.next(min(depth, MAXIMUM_DEPTH - 20))
+        return self.side.resolve(number, about)
+
+    def read_value(self, depth: int) -> Any:
+        name, parts = self.next(depth + 1)
+        return values.make(name, parts)
+
+    def read_array(self, depth: int) -> Any:
+        kind, shape, content = self.next(depth + 1)
+        if "numpy" not in sys.modules or not ARRAY_TYPE.fullmatch(kind):
+            raise Malformed("no such array")
+        # Read from a copy: the result can be written to.
+        flat = sys.modules["numpy"].frombuffer(bytearray(content), kind)
+        if shape is None:
+            (value,) = flat
+            return value
+        return flat.reshape(shape)
+
+
+_READERS: dict[int, Callable[[_Decoder, int], Any]] = {
+    ord("N"): lambda decoder, depth: None,
+    ord("T"): lambda decoder, depth: True,
+    ord("F"): lambda decoder, depth: False,
+    ord("e"): lambda decoder, depth: ...,
+    ord("i"): lambda decoder, depth: int.from_bytes(decoder.sized(), "little", signed=True),
+    ord("f"): lambda decoder, depth: struct.unpack("<d", decoder.take(8))[0],
+    ord("c"): lambda decoder, depth: complex(*struct.unpack("<dd", decoder.take(16))),
+    ord("s"): lambda decoder, depth: decoder.sized().decode("utf-8", "surrogatepass"),
+    ord("b"): lambda decoder, depth: decoder.sized(),
+    ord("@"): lambda decoder, depth: decoder.side.shared.values[decoder.number()],
+    ord("C"): lambda decoder, depth: decoder.read_container(depth),
+    ord("Y"): lambda decoder, depth: decoder.read_own_container(depth),
+    ord("G"): lambda decoder, depth: TYPES[decoder.next(depth + 1)],
+    ord("X"): lambda decoder, depth: decoder.read_value(depth),
+    ord("A"): lambda decoder, depth: decoder.read_array(depth),
+    ord("O"): lambda decoder, depth: decoder.read_object(depth),
+    ord("W"): lambda decoder, depth: decoder.read_own(depth),
+}
