@@ -18,7 +18,7 @@ from compressed_code.benchmarks.pass_rates import (
     with_disputed,
 )
 from compressed_code.benchmarks.samples import Sample, missing_tasks, named, read_samples
-from compressed_code.benchmarks.stepwise import Verified, digest_of, score_stepwise, tables, verify
+from compressed_code.benchmarks.stepwise import Verified, digest_of, larger_sandbox, score_stepwise, tables, verify
 from compressed_code.benchmarks.tasks import Task, imported_packages, load_benchmark
 from compressed_code.benchmarks.verdict_store import judge_source
 from compressed_code.core.errors import InputError
@@ -46,7 +46,8 @@ class Scores:
         extra_pass_rates, extra_outcomes: the same for base and extra tests together, as EvalPlus prints them; `None`
             where the benchmark has no extra tests.
         refused: task → how many of its inputs its contract refuses; they are no tests.
-        heavy: tasks whose solution needs more than the usual limits; they got larger ones (`stepwise.HEAVY`).
+        heavy: tasks whose base tests need more than the usual limits; they got larger ones (`stepwise.HEAVY`), which
+            extra tests always have.
         void: tasks whose extra tests let every answer pass, so that their base tests alone decide.
         unscored: samples that an interruption left.
     """
@@ -171,9 +172,9 @@ def score(
     with Sandbox(isolation, workers, limits, allowed) as sandbox:
         expected = {"workers": workers, "packages": sandbox.packages, "directory": directory}
         ready = with_expected_outputs(answered, sandbox.isolation, **expected)
-        with kept.opened(_settings(ready.tasks, answers, sandbox)):
+        with kept.opened(_settings(ready.tasks, answers, sandbox)), larger_sandbox(sandbox, workers) as larger:
             if _VERIFIED not in kept.notes:
-                kept.note(_VERIFIED, asdict(verify(ready.tasks, sandbox, workers)))
+                kept.note(_VERIFIED, asdict(verify(ready.tasks, sandbox, larger)))
             verified = Verified(**kept.notes[_VERIFIED])
             failing = {**ready.failing, **verified.failing}
             sound = [task for task in ready.tasks if task.task_id not in failing]
@@ -184,7 +185,7 @@ def score(
             facts = {"refused": ready.refused, "heavy": verified.heavy, "void": verified.void}
             facts |= {"missing": missing, "excluded": failing, "disputed_tasks": verified.disputed}
             try:
-                score_stepwise(sound, scored, verified, sandbox, workers, kept)
+                score_stepwise(sound, scored, verified, sandbox, larger, kept)
                 kept.put_in_order((sample.task_id, sample.sample) for sample in scored)
             except (KeyboardInterrupt, FullDisk) as stop:
                 if kept.rows:
