@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compressed_code.checkpoints.files.gguf_files import GgufFiles
+from compressed_code.checkpoints.files.gguf_files import GgufFiles, is_gguf
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.tokenizers.files import open_tokenizer
-from compressed_code.tokenizers.gguf import is_gguf
 
 CONTEXTS = ("document", "bos", "eos", "newline", "space")
 _TEXT_OF = {"newline": b"\n", "space": b" "}
