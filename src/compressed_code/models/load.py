@@ -60,7 +60,12 @@ def _filled(found: TransformersModel) -> "PreTrainedModel":
     state = {taken: torch.from_numpy(checkpoint.weight(name)) for taken, name in names.items()}
     with one_line(checkpoint.path):
         model, report = found.model_class.from_pretrained(
-            None, config=found.config, state_dict=state, dtype=torch.float32, output_loading_info=True
+            None,
+            config=found.config,
+            state_dict=state,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # they are told by check_report
+            output_loading_info=True,
         )
     check_report(checkpoint.path, report)
     return model

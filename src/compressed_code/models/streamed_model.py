@@ -49,21 +49,22 @@ def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "PreTraine
             state_dict=state,
             dtype=torch.float32,
             device_map={"": "meta"},
+            ignore_mismatched_sizes=True,  # they are told by check_report
             output_loading_info=True,
         )
     check_report(checkpoint.path, report)
-    _make_buffers(model, dtype)
     sources = _Sources(model, checkpoint, names)
+    _make_buffers(model, sources, dtype)
     for path, module in model.named_modules():
         _attach(path, module, sources, dtype)
     return model.eval()
 
 
-def _make_buffers(model: "PreTrainedModel", dtype: "torch.dtype") -> None:
-    """What no checkpoint holds (rotary angles, scales of embeddings), computed as transformers does after a load."""
+def _make_buffers(model: "PreTrainedModel", sources: "_Sources", dtype: "torch.dtype") -> None:
+    """Buffers, which are small: read where the checkpoint holds them, else computed as transformers does after a load."""
     import torch
 
-    for module in model.modules():
+    for path, module in model.named_modules():
         names = [name for name, buffer in module.named_buffers(recurse=False) if buffer.is_meta]
         for name in names:
             module._buffers[name] = torch.empty_like(module._buffers[name], device="cpu")
@@ -72,7 +73,8 @@ def _make_buffers(model: "PreTrainedModel", dtype: "torch.dtype") -> None:
             with torch.no_grad():
                 model._init_weights(module)
             for name in names:
-                buffer = module._buffers[name]
+                full = f"{path}.{name}" if path else name
+                buffer = sources.parameter(full) if sources.holds(full) else module._buffers[name]
                 module._buffers[name] = buffer.to(dtype) if buffer.is_floating_point() else buffer
 
 
@@ -118,6 +120,10 @@ class _Sources:
             for one, other in ((target, source), (source, target)):
                 if one not in self._groups and other in self._groups:
                     self._groups[one] = self._groups[other]
+
+    def holds(self, name: str) -> bool:
+        """Whether the checkpoint has what makes a parameter or buffer."""
+        return name in self._groups
 
     def matrix(self, name: str) -> Matrix | None:
         """The matrix that a parameter is; `None` where it is made of several, or otherwise than stored."""

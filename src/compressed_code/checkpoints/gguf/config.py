@@ -126,10 +126,6 @@ class GgufConfig:
         config |= {field: self._value(name) for name, field in _FIELDS.get(self.name, {}).items() if name in self._own}
         config |= self._from_tensors()
         config |= self._epsilon()
-        config |= {
-            f"{kind}_token_id": self._metadata.get(f"tokenizer.ggml.{spelling}_token_id")
-            for kind, spelling in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"))
-        }
         head_size = self._head_size(config)
         config |= self._attention(config, head_size)
         config |= self._positions(head_size, deepseek=self.name == "deepseek2")
@@ -137,6 +133,11 @@ class GgufConfig:
         config = {self.family.sizes.get(name, name): value for name, value in config.items() if value is not None}
         if self._own.get("attention.causal") is False:
             raise InputError(f"{self._path}: attention looks both ways, so the model writes no text; name another")
+        # A token that the file does not name is none: a class's own default would be another model's.
+        config |= {
+            f"{kind}_token_id": self._metadata.get(f"tokenizer.ggml.{spelling}_token_id")
+            for kind, spelling in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"))
+        }
         unread = {f"{self._prefix}{name}": value for name, value in self._own.items() if name not in self._read}
         return {**config, **unread}
 
@@ -166,7 +167,7 @@ class GgufConfig:
         fields: dict[str, Any] = {"tie_word_embeddings": "output.weight" not in self._tensors}
         if "token_embd.weight" in self._tensors:
             fields["vocab_size"] = self._tensors["token_embd.weight"].shape[0]
-        if self.name in ("llama", "qwen3", "granite", "deepseek2", "gpt-oss", "chatglm", "glm4", "smollm3", "mistral3"):
+        if self.name in ("llama", "qwen3", "granite", "deepseek2", "gpt-oss", "chatglm", "glm4", "smollm3"):
             fields["attention_bias"] = self._has("attn_v") or self._has("attn_output") or self._has("attn_q")
         if self.name in ("llama", "granite", "smollm3"):
             fields["mlp_bias"] = self._has("ffn_down")

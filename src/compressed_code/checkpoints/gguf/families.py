@@ -112,7 +112,6 @@ FAMILIES: Mapping[str, GgufFamily] = MappingProxyType(
             permuted=True,
             defaults=_SILU,
         ),
-        "mistral3": GgufFamily("ministral3", _PLAIN, permuted=True, defaults=_SILU),
         "smollm3": GgufFamily("smollm3", _PLAIN, permuted=True, defaults=_SILU),
         "granite": GgufFamily("granite", _PLAIN, permuted=True, defaults=_SILU),
         "qwen2": GgufFamily("qwen2", _PLAIN, defaults=_SILU),
