@@ -61,7 +61,7 @@ def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "PreTraine
 
 
 def _make_buffers(model: "PreTrainedModel", sources: "_Sources", dtype: "torch.dtype") -> None:
-    """Buffers, which are small: read where the checkpoint holds them, else computed as transformers does after a load."""
+    """Buffers, which are small: read where the checkpoint holds them, else computed as transformers computes them."""
     import torch
 
     for path, module in model.named_modules():
