@@ -60,7 +60,7 @@ CASES: dict[str, tuple[str, str, dict]] = {
     "qwen3": ("qwen3", "qwen3", {"head_dim": 32}),
     "qwen2 mixture": ("qwen2moe", "qwen2_moe", EXPERTS | {"shared_expert_intermediate_size": 48}),
     "qwen3 mixture": ("qwen3moe", "qwen3_moe", EXPERTS | {"head_dim": 32, "norm_topk_prob": True}),
-    "olmoe": ("olmoe", "olmoe", {"num_experts": 4, "num_experts_per_tok": 2}),
+    "olmoe": ("olmoe", "olmoe", {"num_experts": 4, "num_experts_per_tok": 2, "num_key_value_heads": 4}),
     "deepseek v2": (
         "deepseek2",
         "deepseek_v2",
