@@ -289,7 +289,7 @@ def _metadata(architecture: str, config: dict) -> dict[str, object]:
         "embedding_length": hidden,
         "feed_forward_length": 4 * hidden if "n_embd" in config else config["intermediate_size"],
         "attention.head_count": heads,
-        "attention.head_count_kv": 1 if architecture in ("starcoder", "deepseek2") else get("num_key_value_heads"),
+        "attention.head_count_kv": _value_heads(architecture, config),
         "attention.layer_norm_rms_epsilon": get("rms_norm_eps"),
         "attention.layer_norm_epsilon": get("layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"),
         "expert_count": get("num_local_experts", "num_experts", "n_routed_experts"),
@@ -325,12 +325,18 @@ def _metadata(architecture: str, config: dict) -> dict[str, object]:
         "starcoder2": lambda: {"attention.sliding_window": config["sliding_window"]},
         "gptneox": lambda: {"use_parallel_residual": config["use_parallel_residual"]},
         "stablelm": lambda: {"use_parallel_residual": config["use_parallel_residual"]},
-        "olmo": lambda: {"attention.clamp_kqv": config["clip_qkv"]},
+        "olmo": lambda: {"attention.clamp_kqv": config["clip_qkv"], "attention.layer_norm_epsilon": 1e-5},
         "olmo2": lambda: {"attention.sliding_window": get("sliding_window")},
         "deepseek2": lambda: _deepseek(config),
     }
     wanted |= special.get(architecture, dict)()
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _value_heads(architecture: str, config: dict) -> int | None:
+    if architecture in ("gpt2", "gptneox"):
+        return None
+    return 1 if architecture in ("starcoder", "deepseek2") else config.get("num_key_value_heads")
 
 
 def _deepseek(config: dict) -> dict[str, object]:

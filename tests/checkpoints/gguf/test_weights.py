@@ -48,7 +48,9 @@ def test_llama_cpp_computes_the_same(tmp_path, name):
     """The files of these tests are what llama.cpp takes them for; where it drops a window or rounds YaRN, not."""
     llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed; pip install '.[llama]'")
     if name in ("phi 3", "phi 3, long", "starcoder2, window", "gpt-oss"):
-        pytest.skip("llama.cpp has no window for this model, rounds the bounds of YaRN, or takes the long factors at once")
+        pytest.skip(
+            "llama.cpp has no window for this model, rounds the bounds of YaRN, or takes the long factors at once"
+        )
     _, path = write_case(tmp_path, name)
     options = {"n_ctx": 64, "n_threads": 1, "type_k": 0, "type_v": 0, "logits_all": True}
     model = llama_cpp.Llama(str(path), **options, verbose=False)
