@@ -73,7 +73,8 @@ class GgufTokenizer:
         opened = cache(lambda: self.tokenizer(pattern))
 
         def encode(text: str) -> list[int]:
-            return opened().encode(text, add_special_tokens=False).ids
+            before = " " if text and self.adds_blank and self.kind == _SENTENCEPIECE else ""
+            return opened().encode(before + text, add_special_tokens=False).ids
 
         return Vocabulary(tokens, added, self._merge_ranks(), checked(encode, tokens, self.origin))
 
@@ -89,7 +90,10 @@ class GgufTokenizer:
         """
         from tokenizers import Tokenizer
 
-        content = self._byte_level(self._cutting_rule(pattern)) if self.kind == _BYTE_LEVEL else self._metaspace()
+        if self.kind == _BYTE_LEVEL:
+            content = self._byte_level(self._cutting_rule(pattern))
+        else:
+            content = self._metaspace(adds_blank=special_in_text and self.adds_blank)
         content |= {"version": "1.0", "added_tokens": self._added_tokens()}
         opened = Tokenizer.from_str(json.dumps(content, ensure_ascii=False))
         opened.encode_special_tokens = not special_in_text
@@ -135,7 +139,7 @@ class GgufTokenizer:
             "model": model,
         }
 
-    def _metaspace(self) -> dict[str, Any]:
+    def _metaspace(self, *, adds_blank: bool) -> dict[str, Any]:
         known = {piece: number for number, piece in enumerate(self.pieces) if self.types[number] != _UNUSED}
         pairs = []
         for piece, number in known.items():
@@ -145,8 +149,8 @@ class GgufTokenizer:
                     (-self.scores[number], left, right) for left, right in cuts if left in known and right in known
                 ]
         pairs.sort(key=lambda pair: pair[0])
-        replace = {"type": "Replace", "pattern": {"String": " "}, "content": METASPACE}
-        prepend = [{"type": "Prepend", "prepend": METASPACE}] if self.adds_blank else []
+        scheme = "first" if adds_blank else "never"
+        blanks = {"type": "Metaspace", "replacement": METASPACE, "prepend_scheme": scheme, "split": False}
         unknown = next((self.pieces[i] for i, kind in enumerate(self.types) if kind == _UNKNOWN), None)
         model = {
             "type": "BPE",
@@ -156,7 +160,7 @@ class GgufTokenizer:
             "fuse_unk": True,
             "unk_token": unknown,
         }
-        return {"normalizer": {"type": "Sequence", "normalizers": [*prepend, replace]}, "model": model}
+        return {"pre_tokenizer": blanks, "model": model}
 
     def _added_tokens(self) -> list[dict[str, Any]]:
         flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
