@@ -23,12 +23,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "PreTrainedModel":
-    """A model that reads each parameter when it needs it; its results are those of `load.load_model`.
-
-    Args:
-        found: which model.
-        dtype: of the arithmetic.
+def empty_model(found: TransformersModel) -> "tuple[PreTrainedModel, Sources]":
+    """A model on the meta device, without a number, and which weights make each of its parameters.
 
     Raises:
         InputError: transformers cannot build it, or a weight is missing, misshapen or without a place.
@@ -53,14 +49,27 @@ def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "PreTraine
             output_loading_info=True,
         )
     check_report(checkpoint.path, report)
-    sources = _Sources(model, checkpoint, names)
+    return model, Sources(model, checkpoint, names)
+
+
+def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "PreTrainedModel":
+    """A model that reads each parameter when it needs it; its results are those of `load.load_model`.
+
+    Args:
+        found: which model.
+        dtype: of the arithmetic.
+
+    Raises:
+        InputError: transformers cannot build it, or a weight is missing, misshapen or without a place.
+    """
+    model, sources = empty_model(found)
     _make_buffers(model, sources, dtype)
     for path, module in model.named_modules():
         _attach(path, module, sources, dtype)
     return model.eval()
 
 
-def _make_buffers(model: "PreTrainedModel", sources: "_Sources", dtype: "torch.dtype") -> None:
+def _make_buffers(model: "PreTrainedModel", sources: "Sources", dtype: "torch.dtype") -> None:
     """Buffers, which are small: read where the checkpoint holds them, else computed as transformers computes them."""
     import torch
 
@@ -93,7 +102,7 @@ class _Group:
     weights: list[tuple[str, str]] = field(default_factory=list)
 
 
-class _Sources:
+class Sources:
     """Which weights of a checkpoint make each parameter of a model."""
 
     def __init__(self, model: "PreTrainedModel", checkpoint: Checkpoint, names: Mapping[str, str]) -> None:
@@ -120,6 +129,10 @@ class _Sources:
             for one, other in ((target, source), (source, target)):
                 if one not in self._groups and other in self._groups:
                     self._groups[one] = self._groups[other]
+
+    def weights(self, name: str) -> list[str]:
+        """Names in the checkpoint of what makes a parameter; none where it holds nothing of it."""
+        return [weight for _, weight in self._groups[name].weights] if name in self._groups else []
 
     def holds(self, name: str) -> bool:
         """Whether the checkpoint has what makes a parameter or buffer."""
@@ -166,7 +179,7 @@ class _Sources:
         return {name: value[0] if isinstance(value, list) else value for name, value in made.items()}
 
 
-def _attach(path: str, module: "torch.nn.Module", sources: _Sources, dtype: "torch.dtype") -> None:
+def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torch.dtype") -> None:
     """Have a module read its own parameters when it runs."""
     import torch
 
@@ -193,7 +206,7 @@ def _attach(path: str, module: "torch.nn.Module", sources: _Sources, dtype: "tor
 
 
 def _needed_part(
-    module: "torch.nn.Module", name: str, shape: "torch.Size", arguments: tuple, sources: _Sources
+    module: "torch.nn.Module", name: str, shape: "torch.Size", arguments: tuple, sources: Sources
 ) -> "torch.Tensor":
     """A parameter; of an embedding or of experts as far as it is needed, other memory is never touched."""
     import torch
