@@ -146,3 +146,96 @@ def write_gguf(
         restored[name] = torch.from_numpy(values.copy())
     finish(writer)
     return restored
+
+
+def _rounded(weight: torch.Tensor, bits: int, group: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Codes [out, in], zero points and scales [out, groups], and the numbers they stand for, rounded to the nearest."""
+    values, highest = weight.float().numpy(), (1 << bits) - 1
+    by_group = values.reshape(len(values), -1, group)
+    low, high = np.minimum(by_group.min(-1), 0), np.maximum(by_group.max(-1), 0)
+    scales = np.maximum((high - low) / highest, 1e-6).astype(np.float16)
+    steps = scales.astype(np.float32)
+    zeros = np.clip(np.rint(-low / steps), 0, highest).astype(int)
+    codes = np.clip(np.rint(by_group / steps[..., None]) + zeros[..., None], 0, highest).astype(int)
+    restored = ((codes - zeros[..., None]) * steps[..., None]).astype(np.float32).reshape(values.shape)
+    return codes.reshape(values.shape), zeros, scales, restored
+
+
+def _words(codes: np.ndarray, bits: int = 4) -> torch.Tensor:
+    """Codes of each row as one stream of bits in 32-bit words, lowest first, through Python's own integers."""
+    rows = []
+    for row in codes:
+        stream = sum(int(code) << (bits * place) for place, code in enumerate(row))
+        size = -(-len(row) * bits // 32) * 4
+        rows.append(np.frombuffer(stream.to_bytes(size, "little"), np.int32))
+    return torch.from_numpy(np.stack(rows))
+
+
+def to_awq(weight: torch.Tensor, layout: str = "gemm", group: int = 32) -> Stored:
+    """A layer in AWQ's packing; gemm interleaves the codes of a word, gemv fills its rows of zero points up."""
+    codes, zeros, scales, restored = _rounded(weight, 4, group)
+    if layout == "gemm":
+        order = [0, 2, 4, 6, 1, 3, 5, 7]
+        interleaved = [part.T.reshape(part.shape[1], -1, 8)[:, :, order] for part in (codes, zeros)]
+        packed = [_words(part.reshape(len(part), -1)) for part in interleaved]
+        scale = torch.from_numpy(scales.T.copy())
+    else:
+        width = -(-zeros.shape[1] // 8) * 8 + 8
+        fill = ((0, 0), (0, width - zeros.shape[1]))
+        packed = [_words(codes), _words(np.pad(zeros, fill))]
+        scale = torch.from_numpy(np.pad(scales, fill))
+    return {"qweight": packed[0], "qzeros": packed[1], "scales": scale}, torch.from_numpy(restored)
+
+
+def to_gptq_v2(weight: torch.Tensor, bits: int = 4, group: int = 32) -> Stored:
+    """A layer in GPTQ's version 2, which keeps zero points as they are."""
+    codes, zeros, scales, restored = _rounded(weight, bits, group)
+    groups = torch.arange(codes.shape[1], dtype=torch.int32) // group
+    parts = {"qweight": _words(codes, bits).T.contiguous(), "qzeros": _words(zeros.T, bits), "g_idx": groups}
+    return parts | {"scales": torch.from_numpy(scales.T.copy())}, torch.from_numpy(restored)
+
+
+def to_packed(weight: torch.Tensor, bits: int = 4, group: int = 32, *, zero_points: bool = False) -> Stored:
+    """A layer as compressed-tensors packs it: codes from 0 up, in rows."""
+    codes, zeros, scales, restored = _rounded(weight, bits, group)
+    parts = {
+        "weight_packed": _words(codes, bits),
+        "weight_scale": torch.from_numpy(scales),
+        "weight_shape": torch.tensor(weight.shape),
+    }
+    if zero_points:
+        return parts | {"weight_zero_point": _words(zeros.T, bits).T.contiguous()}, torch.from_numpy(restored)
+    middle = np.repeat(zeros - (1 << (bits - 1)), group, axis=1) * np.repeat(scales.astype(np.float32), group, axis=1)
+    return parts, torch.from_numpy((restored + middle).astype(np.float32))
+
+
+def to_int8(weight: torch.Tensor, name: str = "weight_scale") -> Stored:
+    """Whole numbers with a scale a row, as compressed-tensors (weight_scale) and LLM.int8 (SCB: 127 times it) do."""
+    scales = weight.float().abs().amax(1, keepdim=True) / 127
+    codes = (weight.float() / scales).round().to(torch.int8)
+    stored = scales if name == "weight_scale" else (scales * 127)[:, 0]
+    return {"weight": codes, name: stored}, codes.float() * (
+        scales if name == "weight_scale" else stored[:, None] / 127
+    )
+
+
+def to_static_float8(weight: torch.Tensor, name: str = "weight_scale", *, by_row: bool = False) -> Stored:
+    """Float8 with one scale for the matrix or for a row, and a scale of activations that is not the weight's."""
+    largest = weight.float().abs().amax(1, keepdim=True) if by_row else weight.float().abs().max()
+    scale = largest / 448
+    codes = (weight.float() / scale).to(torch.float8_e4m3fn)
+    return {"weight": codes, name: scale, "input_scale": torch.tensor(3.0)}, codes.float() * scale
+
+
+FLOAT4 = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+
+
+def to_float4(weight: torch.Tensor, group: int = 32) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Bytes of two codes, powers of two as their exponents' codes, and the numbers they stand for."""
+    by_group = weight.float().reshape(*weight.shape[:-1], -1, group)
+    exponents = torch.ceil(torch.log2(by_group.abs().amax(-1) / 6)).clamp(-120, 120)
+    codes = ((by_group / torch.exp2(exponents)[..., None])[..., None] - FLOAT4).abs().argmin(-1)
+    restored = FLOAT4[codes] * torch.exp2(exponents)[..., None]
+    pairs = codes.reshape(*codes.shape[:-1], group // 2, 2)
+    packed = (pairs[..., 0] | pairs[..., 1] << 4).to(torch.uint8)
+    return packed, (exponents + 127).to(torch.uint8), restored.reshape(weight.shape)

@@ -50,7 +50,7 @@ def tiny_model(
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **SIZES | fields), dtype=dtype)
     with torch.no_grad():
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-            if "inv_freq" not in name and tensor.ndim:
+            if "inv_freq" not in name and tensor.ndim and tensor.is_floating_point():
                 spread = 0.2 if tensor.ndim == 1 else gain * tensor.shape[-1] ** -0.5
                 scales = tensor.ndim == 1 and name.endswith("weight")  # of a norm
                 tensor.normal_(1.0 if scales else 0.0, spread)

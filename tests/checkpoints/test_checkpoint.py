@@ -234,6 +234,8 @@ def test_k_quants_are_read_as_the_gguf_package_reads_them(tmp_path, kind):
     block_elements, block_bytes = gguf.GGML_QUANT_SIZES[kind]
     stored = RANDOM.integers(0, 60, (6, 2 * block_bytes), dtype=np.uint8)  # small bytes: no infinite scale
     writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_embedding_length(512)
+    writer.add_head_count(4)
     writer.add_tensor("output.weight", stored, raw_dtype=kind)
     finish(writer)
     expected = gguf.quants.dequantize(stored, kind)
@@ -262,7 +264,7 @@ def test_a_gguf_file_goes_through_transformers(tmp_path):
     plain = tmp_path / "plain"
     write_gguf(tmp_path / "m.gguf", *_tiny(plain, rope_theta=10000.0), Kind.F32)
     result = cold_start(tmp_path / "m.gguf", [3, 4])
-    assert (result.engine, result.bytes_read) == ("transformers", (tmp_path / "m.gguf").stat().st_size)
+    assert result.engine == "transformers"
     np.testing.assert_allclose(result.log_probabilities, cold_start(plain, [3, 4]).log_probabilities, atol=1e-4)
 
 
@@ -393,12 +395,9 @@ def test_broken_config(tmp_path):
 @pytest.mark.parametrize(
     "quantization",
     [
-        {"quant_method": "awq", "bits": 4},
-        {"quant_method": "gptq", "bits": 4, "checkpoint_format": "gptq_v2"},
-        {"quant_method": "gptq", "bits": 4, "format": "gptq_v2"},
+        {"quant_method": "gptq", "bits": 4, "format": "marlin"},
         {"quant_method": "gptq", "bits": 5},
-        {"quant_method": "gptq", "bits": 4, "dynamic": {"-:.*gate.*": {}}},
-        {"quant_method": "fp8"},
+        {"quant_method": "fp8", "weight_block_size": [128]},
         {"quant_method": "fp8", "fmt": "e5m2", "weight_block_size": [128, 128]},
         {"bits": 4},
     ],
@@ -420,7 +419,7 @@ def test_quantized_tensors_without_a_description(tmp_path):
     _fails(tmp_path, name, "F8_E4M3")
     parts, _ = to_gptq(weight, 4)
     save(parts)
-    _fails(tmp_path, "self_attn.v_proj.qweight", "quantization_config")
+    _fails(tmp_path, "self_attn.v_proj.", "quantization_config")
     parts["scales"][0, 0] = torch.nan
     save(parts)
     set_config(tmp_path, quantization_config={"quant_method": "gptq", "bits": 4})

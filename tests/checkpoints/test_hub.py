@@ -333,7 +333,7 @@ def test_memory_is_given_back(tmp_path, serve, name):
     serve(save_tiny(tmp_path / "model", **MODELS[name]))
     checkpoint = open_remote_checkpoint(MODEL)
     first = cold_start_from(checkpoint, [3]).log_probabilities
-    kept = [piece for file, _ in checkpoint._files._shards.values() for piece in file._pieces]
+    kept = [piece for file, _ in checkpoint._weights._files._shards.values() for piece in file._pieces]
     assert not kept
     np.testing.assert_array_equal(cold_start_from(checkpoint, [3]).log_probabilities, first)
 

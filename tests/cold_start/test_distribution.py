@@ -290,7 +290,7 @@ def test_a_missing_tensor_in_an_unknown_model(tmp_path):
     with pytest.raises(InputError, match=f"{name} is missing"):
         cold_start(tmp_path, [3])
     save_file(kept | {name: torch.full_like(tensors[name], torch.nan)}, file, {"format": "pt"})
-    with pytest.raises(InputError, match=f"{name} holds NaN"):
+    with pytest.raises(InputError, match=f"{name}: holds NaN"):
         cold_start(tmp_path, [3])
     save_file(tensors, file, {"format": "pt"})
     with pytest.raises(InputError, match="input id 96"):

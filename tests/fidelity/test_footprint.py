@@ -40,7 +40,8 @@ def test_sizes_of_shards(tmp_path):
 def test_sizes_of_gptq(tmp_path):
     """4 bits: codes of 64 × 32 weights take 1,024 bytes; scales, zeros and group numbers come on top."""
     stored = {f"model.layers.0.mlp.up_proj.{part}": value for part, value in to_gptq(torch.randn(64, 32), 4)[0].items()}
-    save_contents(tmp_path, {**stored, "model.norm.weight": torch.ones(32)})
+    config = {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 32}}
+    save_contents(tmp_path, {**stored, "model.norm.weight": torch.ones(32)}, config)
     found = sizes(tmp_path)
     assert found["parameters"] == 64 * 32 + 32
     assert found["weight_bytes"] == 1024 + 32 + 128 + 128 + 128
@@ -49,6 +50,8 @@ def test_sizes_of_gptq(tmp_path):
 
 def test_sizes_of_a_gguf_file(tmp_path):
     writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_embedding_length(64)
+    writer.add_head_count(4)
     matrix = np.ones((8, 64), np.float32)
     writer.add_tensor("output.weight", gguf.quants.quantize(matrix, Kind.Q4_0), raw_dtype=Kind.Q4_0)
     writer.add_tensor("output_norm.weight", np.ones(64, np.float32))

@@ -103,11 +103,12 @@ def test_gguf_linear_scaling(tmp_path):
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        ({"rope.scaling.type": "yarn", "rope.scaling.factor": 4.0}, "yarn"),
+        ({"rope.scaling.type": "yarn", "rope.scaling.factor": 4.0}, "YaRN without"),
+        ({"rope.scaling.type": "dynamic", "rope.scaling.factor": 4.0}, "dynamic"),
         ({"rope.scaling.attn_factor": 2.0}, "attn_factor"),
         ({"logit_scale": 2.0}, "logit_scale"),
-        ({"attention.key_length": 8.0}, "key_length"),
-        ({"attention.sliding_window": 8.0}, "sliding window"),
+        ({"attention.key_length": 8.0, "attention.value_length": 16.0}, "key_length"),
+        ({"rope.dimension_count": 8}, "dimension_count"),
     ],
 )
 def test_gguf_metadata_that_is_not_understood(tmp_path, more, named):
@@ -197,13 +198,14 @@ def test_what_is_no_checkpoint(tmp_path):
     with pytest.raises(InputError, match=r"config\.json"):
         load_model(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
-    with pytest.raises(InputError, match="cannot open it"):
+    with pytest.raises(InputError, match="holds neither"):
         load_model(tmp_path)
-    (tmp_path / "config.json").write_text('{"model_type": "nobody", "auto_map": {"AutoConfig": "code.Config"}}')
-    with pytest.raises(InputError, match="cannot open it"):
-        load_model(tmp_path)
+    for fields, problem in (({"auto_map": {"AutoConfig": "code.Config"}}, "auto_map"), ({}, "cannot open it")):
+        save_contents(tmp_path, {"m.weight": torch.ones(2, 2)}, {"model_type": "nobody", **fields})
+        with pytest.raises(InputError, match=problem):
+            load_model(tmp_path)
     (tmp_path / "config.json").write_text(
-        '{"quantization_config": {"quant_method": "gptq", "checkpoint_format": "gptq_v2"}}'
+        '{"quantization_config": {"quant_method": "gptq", "bits": 4, "checkpoint_format": "marlin"}}'
     )
-    with pytest.raises(InputError, match="gptq_v2"):
+    with pytest.raises(InputError, match="marlin"):
         load_model(tmp_path)

@@ -387,7 +387,7 @@ def test_a_missing_library_names_its_remedy(tmp_path, llama, monkeypatch):
 
 def test_parents_that_are_none(tmp_path, llama):
     quantization = row(method="rtn", bits=4, group_size=32)
-    with pytest.raises(InputError, match=r"config\.json"):
+    with pytest.raises(InputError, match="no such file or folder"):
         write_variant(tmp_path / "nothing", quantization, tmp_path / "variant")
     folder = write_variant(llama, quantization, tmp_path / "variant")
     with pytest.raises(InputError, match="exists already"):

@@ -168,7 +168,7 @@ def test_gguf_holds_the_tokenizer_it_was_made_from(byte_level_tokenizer, tmp_pat
     vocabulary = open_path(path, pattern=gpt2_pattern)
     assert vocabulary.encode(SAMPLE) == byte_level_tokenizer.encode(SAMPLE).ids
     assert vocabulary.added == {pieces.index("<|end|>")}
-    with pytest.raises(Unavailable, match="original tokenizer"):
+    with pytest.raises(Unavailable, match=r"names no rule.*original tokenizer"):
         open_path(path).encode("x")
 
 
@@ -195,9 +195,9 @@ def test_gguf_of_a_sentencepiece_model(tmp_path):
         ("tokenizer.json.gz", b"\x1f\x8b\x08broken", "broken gzip"),
         ("tokenizer.model", b"# a readme\n", "no tokenizer"),
         ("tokenizer.model", b"", "no tokenizer"),
-        ("tokenizer.model", b"IQ== 0\nIg== 7\n", "no valid tiktoken tokenizer"),
+        ("tokenizer.model", b"IQ== 0\nIg== 0\n", "no valid tiktoken tokenizer"),
         ("tokenizer.model", b"IQ== 0\nIg==\n", "no valid tiktoken tokenizer"),
-        ("model.gguf", b"GGUF\x03\x00\x00\x00", "broken GGUF"),
+        ("model.gguf", b"GGUF\x03\x00\x00\x00", "truncated or broken GGUF"),
     ],
 )
 def test_a_file_that_is_no_tokenizer_is_named(tmp_path, name, content, problem):

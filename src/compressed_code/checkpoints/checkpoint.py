@@ -1,11 +1,10 @@
-"""Open a checkpoint and read single tensors of it, as float32, without loading the model.
+"""Open a checkpoint and read single weights of it, as float32, without loading the model.
 
-Safetensors (one file or shards) in float32, float16, bfloat16, block-scaled float8 and GPTQ version 1; GGUF files.
-numpy is enough; the `gguf` package is imported for GGUF files only, torch never.
+Safetensors and PyTorch files in every form of `storage_forms`, and GGUF files. numpy is enough; the `gguf` package is
+imported for GGUF files only, torch for PyTorch's.
 """
 
 import json
-import math
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -13,73 +12,107 @@ from typing import Any
 import numpy as np
 
 from compressed_code.checkpoints.files.gguf_files import GgufFiles
-from compressed_code.checkpoints.files.safetensors_files import ELEMENT_BYTES
-from compressed_code.checkpoints.files.stored import StoredTensor, TensorFiles
-from compressed_code.checkpoints.matrices.float8 import Float8Matrix
-from compressed_code.checkpoints.matrices.gguf import GgufMatrix
-from compressed_code.checkpoints.matrices.gptq import GptqMatrix
-from compressed_code.checkpoints.matrices.matrix import (
-    FLOAT_KINDS,
-    READ_AHEAD,
-    FloatMatrix,
-    Matrix,
-    RowRanges,
-    read_vector,
-    row_blocks,
-)
-from compressed_code.checkpoints.matrices.part_names import BESIDE_CODES, GPTQ_CODES, MATRIX_PARTS
-from compressed_code.checkpoints.model_files import CONFIG, local_tensors
-from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
+from compressed_code.checkpoints.gguf.weights import GgufWeights
+from compressed_code.checkpoints.matrices.matrix import FLOAT_KINDS, READ_AHEAD, Matrix, RowRanges, read_vector
+from compressed_code.checkpoints.model_files import CONFIG, local_tensors, require_whole_model
+from compressed_code.checkpoints.quantization_config import read_form
+from compressed_code.checkpoints.stored_weights import StoredWeights, Weights
 from compressed_code.core.errors import InputError
 
 __all__ = ["Checkpoint", "Matrix", "open_checkpoint", "read_config"]
 
-# What a module may be stored as: one matrix, or codes with scales, and vectors beside it.
-STORED_PARTS = (*MATRIX_PARTS, "bias", "e_score_correction_bias")
+# What a module may hold beside its matrix.
+_VECTORS = ("weight", "bias", "e_score_correction_bias")
 
 
 class Checkpoint:
-    """The tensors of one model, read when they are asked for.
+    """The weights of one model, read when they are asked for.
 
     Attributes:
         path: folder or GGUF file; of a remote one, OWNER/NAME@COMMIT, and the file's name.
         config: what config.json says, or the same drawn from GGUF metadata.
     """
 
-    def __init__(
-        self, path: PurePath, config: Mapping[str, Any], files: TensorFiles, quantization: StoredQuantization
-    ) -> None:
+    def __init__(self, path: PurePath, config: Mapping[str, Any], weights: Weights) -> None:
         self.path, self.config = path, config
-        self._files, self._quantization = files, quantization
+        self._weights = weights
 
     @property
     def names(self) -> Collection[str]:
-        """Names of all stored tensors, as Hugging Face models spell them."""
-        return self._files.names
+        """Names of all weights, as Hugging Face checkpoints spell them: a quantized matrix is one "….weight"."""
+        return self._weights.names
+
+    @property
+    def is_gguf(self) -> bool:
+        """Whether the config was drawn from the metadata of a GGUF file."""
+        return self.path.suffix == ".gguf"
 
     @property
     def bytes_read(self) -> int:
         """Bytes asked for so far, headers included."""
-        return self._files.bytes_read
+        return self._weights.bytes_read
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of all tensors, as they are stored.
+
+        Raises:
+            InputError: a header is broken.
+        """
+        return self._weights.stored_bytes
+
+    def count(self, name: str) -> int:
+        """How many numbers a weight has, by the header; codes of a quantized one count as what they stand for.
+
+        Raises:
+            InputError: it is missing, or its file is broken.
+        """
+        return self._weights.count(name)
 
     def holds_fewer_weights(self, limit: int) -> bool:
-        """Whether the model has fewer weights, by the headers; codes of quantized ones count as what they stand for.
-
-        No header is read once the answer is known.
+        """Whether the model has fewer weights; no header is read once the answer is known.
 
         Raises:
             InputError: a header is broken.
         """
         count = 0
         for name in self.names:
-            part = name.rpartition(".")[2]
-            if part in BESIDE_CODES:
-                continue
-            codes_per_word = 32 / self._quantization.gptq_bits if part == GPTQ_CODES else 1
-            count += math.prod(self._files.find(name).shape) * codes_per_word
+            count += self.count(name)
             if count >= limit:
                 return False
         return True
+
+    def element_type(self, name: str) -> str:
+        """What the numbers of a weight are stored as, as its file spells it ("BF16", "I32", "Q4_0" …)."""
+        return self._weights.codes(name).kind
+
+    def dimensions(self, name: str) -> tuple[int, ...]:
+        """Shape of a weight, decoded.
+
+        Raises:
+            InputError: it is missing or broken.
+        """
+        return self._weights.matrix(name).dimensions
+
+    def open_weight(self, name: str) -> Matrix:
+        """A weight to be decoded by blocks of rows.
+
+        Raises:
+            InputError: it is missing or broken.
+        """
+        return self._weights.matrix(name)
+
+    def stored_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of the tensor that holds the numbers of a weight; of a quantized one, of its codes."""
+        return self._weights.codes(name).shape
+
+    def weight(self, name: str) -> np.ndarray:
+        """A whole weight in all its dimensions, float32.
+
+        Raises:
+            InputError: it is missing, broken or not finite.
+        """
+        return self._weights.matrix(name).whole()
 
     def vector(self, name: str, size: int) -> np.ndarray:
         """A whole tensor of one dimension, for example a bias, [size] float32.
@@ -87,9 +120,9 @@ class Checkpoint:
         Raises:
             InputError: it is missing, broken, of another size or not finite.
         """
-        tensor = self._files.find(name)
+        tensor = self._weights.codes(name)
         tensor.require_shape((size,))
-        values = read_vector(tensor)
+        values = read_vector(tensor) if tensor.kind in FLOAT_KINDS else self._weights.matrix(name).decode(0, 1)[0]
         if not np.isfinite(values).all():
             raise InputError(f"{tensor}: holds NaN or infinity")
         return values
@@ -100,7 +133,8 @@ class Checkpoint:
         Raises:
             InputError: it is missing, broken, of another shape or not finite, or has no such row.
         """
-        matrix, tensor = self._matrix(module, shape)
+        matrix = self._matrix(module, shape)
+        tensor = matrix.tensor
         if not 0 <= index < shape[0]:
             raise InputError(f"{tensor}: has no row {index}; there are {shape[0]}")
         values = matrix.row(index)
@@ -114,22 +148,16 @@ class Checkpoint:
         Raises:
             InputError: it is missing, broken, of another shape or not finite.
         """
-        matrix, tensor = self._matrix(module, shape)
-        values = np.empty(shape, np.float32)
-        for start, stop in row_blocks([(0, shape[0])], shape[1]):
-            values[start:stop] = matrix.decode(start, stop)
-            if not np.isfinite(values[start:stop]).all():
-                raise InputError(f"{tensor}: holds NaN or infinity")
-        return values
+        return self._matrix(module, shape).whole()
 
     def prefetch(self, module: str) -> None:
         """Have the beginning of a module's tensors fetched while something else is computed.
 
         Only advice: a tensor that is missing is reported where it is needed.
         """
-        for name in (f"{module}.{part}" for part in STORED_PARTS):
+        for name in (f"{module}.{part}" for part in _VECTORS):
             if name in self.names:
-                self._files.find(name).prefetch(0, READ_AHEAD)
+                self._weights.codes(name).prefetch(0, READ_AHEAD)
 
     def product(
         self, module: str, vector: np.ndarray, shape: tuple[int, int], rows: RowRanges | None = None
@@ -151,7 +179,8 @@ class Checkpoint:
         Raises:
             InputError: the tensor is missing, broken, of another shape or not finite.
         """
-        matrix, tensor = self._matrix(module, shape)
+        matrix = self._matrix(module, shape)
+        tensor = matrix.tensor
         with np.errstate(over="ignore", invalid="ignore"):
             result = matrix.product(vector, rows)
         tensor.release(0, tensor.length)  # fetched ahead with the others: rows that were not chosen
@@ -159,27 +188,14 @@ class Checkpoint:
             raise InputError(f"{tensor}: holds NaN, infinity or numbers too large to multiply")
         return result
 
-    def _matrix(self, module: str, shape: tuple[int, int]) -> tuple[Matrix, StoredTensor]:
-        """The matrix of a module, and the tensor to name when something is wrong with it."""
-        if f"{module}.weight" not in self.names and f"{module}.qweight" in self.names:
-            return self._gptq_matrix(module, shape)
-        tensor = self._files.find(f"{module}.weight")
-        tensor.require_shape(shape)
-        if tensor.kind in FLOAT_KINDS:
-            return FloatMatrix(tensor), tensor
-        if tensor.kind == "F8_E4M3" and self._quantization.float8_block:
-            scales = self._files.find(f"{module}.weight_scale_inv")
-            return Float8Matrix(tensor, scales, self._quantization.float8_block), tensor
-        if tensor.kind in ELEMENT_BYTES:
-            raise InputError(f"{tensor}: type {tensor.kind} is not supported with this quantization_config")
-        return GgufMatrix(tensor), tensor
-
-    def _gptq_matrix(self, module: str, shape: tuple[int, int]) -> tuple[Matrix, StoredTensor]:
-        tensor = self._files.find(f"{module}.qweight")
-        if not self._quantization.gptq_bits:
-            raise InputError(f"{tensor}: GPTQ codes, but config.json has no quantization_config for them")
-        matrix = GptqMatrix(lambda part: self._files.find(f"{module}.{part}"), shape, self._quantization.gptq_bits)
-        return matrix, tensor
+    def _matrix(self, module: str, shape: tuple[int, int]) -> Matrix:
+        """The matrix of a module, which must have this shape."""
+        matrix = self._weights.matrix(f"{module}.weight")
+        if matrix.dimensions != shape:
+            raise InputError(
+                f"{matrix.tensor}: shape {list(matrix.dimensions)}, but config.json asks for {list(shape)}"
+            )
+        return matrix
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -189,10 +205,21 @@ def open_checkpoint(path: Path) -> Checkpoint:
         InputError: nothing of the kind lies there, it is truncated, or its quantization is not supported.
     """
     if path.is_file():
-        files = GgufFiles(path)
-        return Checkpoint(path, files.config(), files, StoredQuantization())
+        return gguf_checkpoint(GgufFiles(path))
+    require_whole_model(path)
     config = read_config(path)
-    return Checkpoint(path, config, local_tensors(path), read_quantization(path, config))
+    return Checkpoint(path, config, StoredWeights(local_tensors(path), read_form(path, config)))
+
+
+def gguf_checkpoint(files: GgufFiles) -> Checkpoint:
+    """The checkpoint that a GGUF file stands for.
+
+    Raises:
+        InputError: an architecture, or a part of its metadata, that is not supported.
+    """
+    weights = GgufWeights(files)
+    files.release_headers()
+    return Checkpoint(files.path, weights.config, weights)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from compressed_code.checkpoints.checkpoint import Checkpoint, read_config
-from compressed_code.checkpoints.files.gguf_files import GgufFiles
+from compressed_code.checkpoints.checkpoint import Checkpoint, gguf_checkpoint, read_config
+from compressed_code.checkpoints.files.gguf_files import GgufFiles, part_names
 from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.remote_file import Place, RemoteFile, Transfers
 from compressed_code.checkpoints.files.safetensors_files import SafetensorsFiles
 from compressed_code.checkpoints.files.stored import TensorFile
 from compressed_code.checkpoints.model_files import BESIDE_WEIGHTS, CONFIG, SMALL_FILES
-from compressed_code.checkpoints.quantization_config import StoredQuantization, read_quantization
+from compressed_code.checkpoints.quantization_config import read_form
+from compressed_code.checkpoints.stored_weights import StoredWeights
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.paths import BUILD
@@ -57,13 +58,13 @@ def open_remote_model(hub_id: str, revision: str | None = None, file: str | None
     repository = _find(hub_id, revision)
     file = file or repository.needed_gguf_file()
     if file is not None:
-        tensors = GgufFiles(repository.open(file))
-        checkpoint = Checkpoint(repository.path / file, tensors.config(), tensors, StoredQuantization())
-        return RemoteModel(checkpoint, lambda: _kept(repository.metadata_place(file), tensors.without_tensors))
+        tensors = repository.open_gguf(file)
+        place = repository.metadata_place(file)
+        return RemoteModel(gguf_checkpoint(tensors), lambda: _kept(place, tensors.without_tensors))
     folder = repository.small_files()
     config = read_config(folder)
     tensors = SafetensorsFiles(repository.path, repository.files, repository.open)
-    checkpoint = Checkpoint(repository.path, config, tensors, read_quantization(folder, config))
+    checkpoint = Checkpoint(repository.path, config, StoredWeights(tensors, read_form(folder, config)))
     return RemoteModel(checkpoint, lambda: folder)
 
 
@@ -97,7 +98,7 @@ def gguf_settings(hub_id: str, revision: str | None = None, file: str | None = N
     file = file or repository.needed_gguf_file()
     if file is None or "tokenizer.json" in repository.files:
         return None
-    return _kept(repository.metadata_place(file), lambda: GgufFiles(repository.open(file)).without_tensors())
+    return _kept(repository.metadata_place(file), lambda: repository.open_gguf(file).without_tensors())
 
 
 def download_model(hub_id: str, revision: str | None = None, file: str | None = None) -> Path:
@@ -113,7 +114,9 @@ def download_model(hub_id: str, revision: str | None = None, file: str | None = 
     weights = "*.safetensors" if repository.has(".safetensors") else "*.bin"
     with _one_line(repository.path):
         if file is not None:
-            return Path(hf_hub_download(hub_id, file, revision=repository.commit))
+            folder, parts = PurePosixPath(file).parent, part_names(PurePosixPath(file).name)
+            places = [hf_hub_download(hub_id, str(folder / part), revision=repository.commit) for part in parts]
+            return Path(places[0])
         return Path(snapshot_download(hub_id, revision=repository.commit, allow_patterns=[weights, *BESIDE_WEIGHTS]))
 
 
@@ -169,6 +172,9 @@ class _Repository:
             return None
         if not found:
             raise InputError(f"{self.path}: holds neither safetensors nor GGUF files")
+        first = part_names(PurePosixPath(found[0]).name)
+        if [PurePosixPath(name).name for name in found] == first:  # one file in parts
+            return found[0]
         if len(found) > 1:
             raise InputError(f"{self.path}: holds {len(found)} GGUF files; name one as the row's file: {found[0]}, …")
         return found[0]
@@ -202,6 +208,16 @@ class _Repository:
         if isinstance(cached, str):
             return MappedFile(Path(cached))
         return RemoteFile(self.path / name, lambda: self._locate(name), self.transfers)
+
+    def open_gguf(self, name: str) -> GgufFiles:
+        """A GGUF file with all its parts.
+
+        Raises:
+            Unavailable: the Hub does not deliver it.
+            InputError: it is broken.
+        """
+        folder = PurePosixPath(name).parent
+        return GgufFiles(self.open(name), lambda part: self.open(str(folder / part)))
 
     def _locate(self, name: str) -> Place:
         """Ask where a file is: often a signed address on another server, which must not see the user's token."""

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from compressed_code.checkpoints.matrices.part_names import MATRIX_PARTS
-
 
 @dataclass(frozen=True)
 class ModelFamily:
@@ -117,6 +115,12 @@ HARMLESS_FIELDS = frozenset(
         "num_nextn_predict_layers",
         "num_mtp_layers",
         "quantization_config",
+        "compression_config",
+        # Labels of exporters, which no model reads.
+        "_model_name_or_path",
+        "is_llama_config",
+        "rope_interleaved",
+        "transformers.js_config",
     }
 )
 READ_FIELDS = frozenset(
@@ -156,14 +160,13 @@ LATENT_FIELDS = frozenset(
         "moe_layer_freq",
     }
 )
-_MATRIX = rf"({'|'.join(MATRIX_PARTS)})"
-_LINEAR = rf"({_MATRIX}|bias)"
+_LINEAR = r"(weight|bias)"
 _FEED_FORWARD = rf"(gate_proj|up_proj|down_proj)\.{_LINEAR}"
 KNOWN_TENSOR = re.compile(
-    rf"""(model\.embed_tokens\.weight | model\.norm\.weight | lm_head\.{_MATRIX} | model\.rotary_emb\.inv_freq
+    rf"""(model\.embed_tokens\.weight | model\.norm\.weight | lm_head\.weight | model\.rotary_emb\.inv_freq
     | model\.layers\.(?P<layer>\d+)\.(
         (input|post_attention)_layernorm\.weight
-      | self_attn\.([qkvo]_proj|q_a_proj|q_b_proj|kv_a_proj_with_mqa)\.{_LINEAR} | self_attn\.kv_b_proj\.{_MATRIX}
+      | self_attn\.([qkvo]_proj|q_a_proj|q_b_proj|kv_a_proj_with_mqa)\.{_LINEAR} | self_attn\.kv_b_proj\.weight
       | self_attn\.(q_norm|k_norm|q_a_layernorm|kv_a_layernorm)\.weight | self_attn\.rotary_emb\.inv_freq
       | mlp\.{_FEED_FORWARD} | mlp\.gate\.(weight|e_score_correction_bias)
       | mlp\.(shared_experts|experts\.\d+)\.{_FEED_FORWARD}))""",

@@ -5,12 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compressed_code.checkpoints.files.digests import file_digest
+from compressed_code.checkpoints.files.gguf_files import part_names
 from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.safetensors_files import INDEX, SafetensorsFiles
+from compressed_code.checkpoints.files.stored import TensorFiles
+from compressed_code.checkpoints.files.torch_files import INDEX as TORCH_INDEX
+from compressed_code.checkpoints.files.torch_files import SINGLE as TORCH_SINGLE
+from compressed_code.checkpoints.files.torch_files import TorchFiles
 from compressed_code.core.errors import InputError
 
 CONFIG = "config.json"
-QUANTIZE_CONFIG = "quantize_config.json"  # of older GPTQ checkpoints, beside the config
+# Of older GPTQ and AWQ checkpoints and of ModelOpt's, beside a config that says nothing.
+QUANTIZE_CONFIGS = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")
+ADAPTER = "adapter_config.json"
 RECORD = "compression.json"  # beside the weights of a variant made here: how it was made, what its weights need
 TRAINING_RECORD = "training.json"  # beside the zoo's
 
@@ -31,7 +38,7 @@ COMPANIONS = (
     "generation_config.json",
 )
 # What a streaming reader fetches of a model on a Hub before any weight.
-SMALL_FILES = (CONFIG, QUANTIZE_CONFIG, INDEX, *TOKENIZER_FILES)
+SMALL_FILES = (CONFIG, *QUANTIZE_CONFIGS, INDEX, *TOKENIZER_FILES)
 # What a whole download fetches beside the weights.
 BESIDE_WEIGHTS = ("*.json", "*.model", "*.jinja", *COMPANIONS)
 
@@ -44,9 +51,9 @@ _IDLE_FILE = re.compile(
 
 
 def weight_files(model: Path) -> list[Path]:
-    """The files that hold a model's weights: a GGUF file itself, or those of a folder that would be opened, by name."""
+    """The files that hold a model's weights: a GGUF file itself with its parts, or those of a folder, by name."""
     if model.is_file():
-        return [model]
+        return [model.with_name(name) for name in part_names(model.name)]
     kinds = (sorted(model.glob(pattern)) for pattern in WEIGHT_PATTERNS)
     return next((found for found in kinds if found), [])
 
@@ -56,14 +63,41 @@ def companions(folder: Path) -> list[Path]:
     return sorted({file for pattern in COMPANIONS for file in folder.glob(pattern) if file.is_file()})
 
 
-def local_tensors(folder: Path) -> SafetensorsFiles:
-    """The tensors of a local folder, as they are stored.
+def local_tensors(folder: Path) -> TensorFiles:
+    """The tensors of a local folder, as they are stored: safetensors, or PyTorch's files where there are none.
 
     Raises:
-        InputError: no safetensors file, a broken header or index, or a truncated file.
+        InputError: no weights, a broken header or index, or a truncated file.
     """
     names = sorted(file.name for file in folder.iterdir())
+    if not any(name.endswith((".safetensors", INDEX)) for name in names) and {TORCH_SINGLE, TORCH_INDEX} & {*names}:
+        return TorchFiles(folder)
     return SafetensorsFiles(folder, names, lambda name: MappedFile(folder / name))
+
+
+def require_whole_model(folder: Path) -> None:
+    """Stop at a folder that holds a part of a model, or a model and changes to it.
+
+    Raises:
+        InputError: there is no such folder, no config.json, or an adapter.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such file or folder; check the name")
+    adapter, config = (folder / ADAPTER).is_file(), (folder / CONFIG).is_file()
+    if adapter and not config:
+        raise InputError(
+            f"{folder}: holds an adapter, which is no model by itself; merge it into its base model"
+            " (peft, merge_and_unload), save that, and name its folder"
+        )
+    if adapter:
+        raise InputError(
+            f"{folder}: holds an adapter ({ADAPTER}) beside a model: remove it if it is merged into the weights"
+            " already, else merge it and save the result"
+        )
+    if not config:
+        count = len(list(folder.glob("*.gguf")))
+        remedy = f"; name one of its {count} GGUF files" if count else " and no GGUF file; name a model's own folder"
+        raise InputError(f"{folder}: holds no {CONFIG}{remedy}")
 
 
 def deciding_files(model: Path) -> list[Path]:
@@ -76,11 +110,8 @@ def deciding_files(model: Path) -> list[Path]:
         InputError: the folder holds no model.
     """
     if model.is_file():
-        return [model]
-    if not (model / CONFIG).is_file():  # whatever else it is, and however large: nothing opens it
-        count = len(list(model.glob("*.gguf")))
-        remedy = f"; name one of its {count} GGUF files" if count else " and no GGUF file; name a model's own folder"
-        raise InputError(f"{model}: holds no {CONFIG}{remedy}")
+        return weight_files(model)
+    require_whole_model(model)  # whatever else it is, and however large: nothing opens it
     return sorted(_below(model))
 
 

@@ -1,68 +1,85 @@
 """How config.json says that weights were quantized; whatever is not known exactly is refused, never guessed."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from compressed_code.checkpoints.matrices.gptq import GPTQ_BITS
+from compressed_code.checkpoints.storage_forms.bitsandbytes import bitsandbytes_form
+from compressed_code.checkpoints.storage_forms.compressed_tensors import compressed_tensors_form
+from compressed_code.checkpoints.storage_forms.float8_and_fp4 import float8_form, modelopt_form, mxfp4_form
+from compressed_code.checkpoints.storage_forms.form import PLAIN, StorageForm
+from compressed_code.checkpoints.storage_forms.gptq_and_awq import auto_round_form, awq_form, gptq_form
 from compressed_code.core.errors import InputError
 
-GPTQ_BITS = (2, 3, 4, 8)
+__all__ = ["GPTQ_BITS", "quantization_of", "read_form"]
+
+FORMS: Mapping[str, Callable[[Path, Mapping[str, Any]], StorageForm]] = MappingProxyType(
+    {
+        "gptq": gptq_form,
+        "awq": awq_form,
+        "auto-round": auto_round_form,
+        "compressed-tensors": compressed_tensors_form,
+        "fp8": float8_form,
+        "fbgemm_fp8": float8_form,
+        "modelopt": modelopt_form,
+        "mxfp4": mxfp4_form,
+        "bitsandbytes": bitsandbytes_form,
+    }
+)
+# Files of older writers beside a config that says nothing, and the method that they belong to.
+OLDER_FILES = MappingProxyType(
+    {"quantize_config.json": "gptq", "quant_config.json": "awq", "hf_quant_config.json": "modelopt"}
+)
 
 
-@dataclass(frozen=True)
-class StoredQuantization:
-    """What a reader must know beside the tensors.
-
-    Attributes:
-        gptq_bits: bits per weight of GPTQ layers; 0 if there are none.
-        float8_block: rows and columns that share one scale; `None` if there are no float8 layers.
-    """
-
-    gptq_bits: int = 0
-    float8_block: tuple[int, int] | None = None
-
-
-def read_quantization(folder: Path, config: Mapping[str, Any]) -> StoredQuantization:
-    """The quantization of a checkpoint folder, from config.json or the older quantize_config.json.
+def read_form(folder: Path, config: Mapping[str, Any]) -> StorageForm:
+    """The form in which the weights of a checkpoint folder are stored.
 
     Raises:
-        InputError: a method, format or width that is not supported.
+        InputError: a method, format or width that is not supported, or a description that is none.
     """
-    source, described = folder / "config.json", config.get("quantization_config")
-    older = folder / "quantize_config.json"
-    if described is None and older.is_file():
-        source, described = older, {"quant_method": "gptq", **json.loads(older.read_text(encoding="utf-8"))}
+    source, described = _described(folder, config)
     if described is None:
-        return StoredQuantization()
-    method = described.get("quant_method")
-    if method == "gptq":
-        return StoredQuantization(gptq_bits=_gptq_bits(source, described))
-    if method == "fp8":
-        return StoredQuantization(float8_block=_float8_block(source, described))
-    raise InputError(f"{source}: quantization {method!r} is not supported; GPTQ and block-scaled float8 are")
-
-
-def _gptq_bits(source: Path, described: Mapping[str, Any]) -> int:
-    layout = described.get("checkpoint_format") or described.get("format") or "gptq"
-    if layout != "gptq":
+        return PLAIN
+    method = described.get("quant_method") or ("bitsandbytes" if "load_in_4bit" in described else None)
+    if method not in FORMS:
         raise InputError(
-            f"{source}: GPTQ format {layout!r} is not supported; save the checkpoint as 'gptq' (version 1)"
+            f"{source}: quantization {method!r} is not supported; {', '.join(FORMS)} are: save the model as one of"
+            " them, or use the model it was made from"
         )
-    if described.get("dynamic"):
-        raise InputError(f"{source}: GPTQ with different settings per layer (dynamic) is not supported")
-    if described.get("pack_dtype", "int32") != "int32":
-        raise InputError(f"{source}: GPTQ packed into {described['pack_dtype']} is not supported; int32 is")
-    if described.get("bits") not in GPTQ_BITS:
-        raise InputError(f"{source}: GPTQ with {described.get('bits')} bits is not supported; 2, 3, 4 and 8 are")
-    return described["bits"]
+    return FORMS[method](source, described)
 
 
-def _float8_block(source: Path, described: Mapping[str, Any]) -> tuple[int, int]:
-    block = described.get("weight_block_size")
-    if described.get("fmt", "e4m3") != "e4m3":
-        raise InputError(f"{source}: float8 {described['fmt']} is not supported; e4m3 is")
-    if not isinstance(block, list) or len(block) != 2 or not all(isinstance(n, int) and n > 0 for n in block):
-        raise InputError(f"{source}: float8 without weight_block_size [rows, columns] is not supported")
-    return block[0], block[1]
+def quantization_of(config: Mapping[str, Any]) -> Any:
+    """What a config, or its text part, says of quantization; `None` where it says nothing."""
+    places = (
+        config,
+        *(part for name in ("text_config", "llm_config") if isinstance(part := config.get(name), Mapping)),
+    )
+    names = ("quantization_config", "compression_config")
+    return next((place[name] for place in places for name in names if place.get(name) is not None), None)
+
+
+def _described(folder: Path, config: Mapping[str, Any]) -> tuple[Path, Mapping[str, Any] | None]:
+    """The file that describes the quantization, and what it says."""
+    source, described = folder / "config.json", quantization_of(config)
+    if described is None:
+        for name, method in OLDER_FILES.items():
+            if (folder / name).is_file():
+                return folder / name, {"quant_method": method, **_read_older(folder / name)}
+    if described is not None and not isinstance(described, Mapping):
+        raise InputError(f"{source}: quantization_config is no JSON object; fetch it again")
+    return source, described
+
+
+def _read_older(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: no valid JSON ({error}); fetch it again") from None
+    if not isinstance(content, dict) or not isinstance(content.get("quantization", {}), dict):
+        raise InputError(f"{path}: holds no JSON object; fetch it again")
+    return content.get("quantization", content)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from compressed_code.benchmarks.tasks import Task
 from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.models.start_contexts import special_tokens, start_ids
+from compressed_code.tokenizers.gguf import read_gguf_tokenizer
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 FinishReason = Literal["end", "stop", "limit"]
 
@@ -117,7 +118,7 @@ def input_ids(
     Args:
         model: checkpoint folder or GGUF file.
         encode: as `Vocabulary.encode`.
-        chat: through the chat template of the folder's tokenizer; else `prompt_ids` after the start context.
+        chat: through the chat template of the model's tokenizer; else `prompt_ids` after the start context.
         context: one of `start_contexts.CONTEXTS`; a chat template brings its own.
 
     Raises:
@@ -137,7 +138,8 @@ def end_ids(model: "PreTrainedModel", path: Path) -> frozenset[int]:
     Args:
         path: of the model.
     """
-    declared = [model.config.eos_token_id, model.generation_config.eos_token_id, special_tokens(path).eos]
+    config = model.config.get_text_config(decoder=True)  # of a model that reads images as well
+    declared = [getattr(config, "eos_token_id", None), model.generation_config.eos_token_id, special_tokens(path).eos]
     lists = [ids if isinstance(ids, list) else [ids] for ids in declared if ids is not None]
     return frozenset(token for ids in lists for token in ids)
 
@@ -151,21 +153,42 @@ def prompt_ids(encode: Callable[[str], list[int]], prompt: str, start_ids: Seque
     return (*start_ids, *encode(prompt))
 
 
-def chat_ids(folder: Path, prompts: Sequence[str]) -> list[tuple[int, ...]]:
+def chat_ids(model: Path, prompts: Sequence[str]) -> list[tuple[int, ...]]:
     """The ids of prompts as the user's turn of a model's own chat template, the model's turn begun.
 
+    Args:
+        model: a folder with its tokenizer, or a GGUF file, which holds both.
+
     Raises:
-        InputError: the folder holds no tokenizer that transformers can open, or it has no chat template.
+        InputError: there is no tokenizer that transformers can open, or it has no chat template.
+        Unavailable: the rule by which a GGUF file's tokenizer cuts text is not known.
     """
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        if model.is_file():
+            tokenizer = _of_gguf(model)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False, local_files_only=True)
+    except InputError:
+        raise
     except Exception as error:  # transformers raises whatever its libraries raise; the user needs one line
         reason = in_one_line(error)
-        raise InputError(f"{folder}: transformers cannot open its tokenizer ({reason})") from None
+        raise InputError(f"{model}: transformers cannot open its tokenizer ({reason})") from None
     if not tokenizer.chat_template:
-        raise InputError(f"{folder}: the tokenizer has no chat template; leave --chat away")
+        raise InputError(f"{model}: the tokenizer has no chat template; leave --chat away")
     turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
     encoded = (tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=False) for turn in turns)
     return [tuple(ids) for ids in encoded]
+
+
+def _of_gguf(file: Path) -> "PreTrainedTokenizerFast":
+    """The tokenizer of a GGUF file as transformers takes it, with its chat template."""
+    from transformers import PreTrainedTokenizerFast
+
+    own = read_gguf_tokenizer(file)
+    names = {"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"}
+    special = {names[kind]: own.pieces[number] for kind, number in own.special.items() if kind in names}
+    opened = PreTrainedTokenizerFast(tokenizer_object=own.tokenizer(special_in_text=True), **special)
+    opened.chat_template = own.chat_template
+    return opened

@@ -6,8 +6,8 @@ cannot change it (see `architectures`). Each matrix is read from disk when its t
 checkpoint of any size needs a few megabytes. Arithmetic is float32 whatever the weights are stored in, or float64 on
 request; results are float32.
 
-Models the engine does not know go through transformers, with accelerate's offload, and the result says so; that needs
-the whole checkpoint on this machine.
+Models the engine does not know, and contexts of several ids, go through transformers' own modules, whose weights are
+read the same way (`models.streamed_model`), and the result says so; that needs the whole checkpoint on this machine.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from compressed_code.checkpoints.architectures import UnsupportedArchitecture, understand
-from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
-from compressed_code.checkpoints.model_families import FAMILIES
+from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from compressed_code.cold_start.layerwise_engine import FirstToken, log_softmax
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.models.precision import Precision
@@ -34,7 +33,7 @@ class ColdStart:
         log_probabilities: [vocabulary rows, padding included] float32, natural logarithm.
         input_ids: what the model was given.
         engine: "layerwise", or "transformers" for models the engine does not know.
-        bytes_read: of the checkpoint; with transformers, the size of its weight files.
+        bytes_read: of the checkpoint.
         reason: why transformers was needed; empty otherwise.
     """
 
@@ -60,8 +59,6 @@ def cold_start(path: Path, input_ids: Sequence[int], precision: Precision = "flo
     ids = _checked(path, input_ids)
     try:
         _require_one_token(ids)
-        if path.is_dir():
-            understand(read_config(path))  # before the weights: another model may keep them in other files
         return _layerwise(open_checkpoint(path), ids, precision)
     except UnsupportedArchitecture as limit:
         return _with_transformers(path, ids, precision, str(limit))
@@ -122,12 +119,8 @@ def _layerwise(checkpoint: Checkpoint, input_ids: tuple[int, ...], precision: Pr
 
 
 def _with_transformers(path: Path, input_ids: tuple[int, ...], precision: Precision, reason: str) -> ColdStart:
-    """The other engine. A config that names code of its own is refused: nothing out of a checkpoint is executed."""
-    from compressed_code.cold_start.transformers_engine import transformers_log_probabilities, weight_bytes
+    """The other engine; it refuses a config that names code: nothing out of a checkpoint is executed."""
+    from compressed_code.cold_start.transformers_engine import transformers_log_probabilities
 
-    if path.is_dir():
-        config = read_config(path)
-        if config.get("auto_map") and config.get("model_type") not in FAMILIES:
-            raise InputError(f"{path / 'config.json'}: auto_map names code to execute; such a model is not opened")
-    log_probabilities = transformers_log_probabilities(path, input_ids, precision)
-    return ColdStart(log_probabilities, input_ids, "transformers", weight_bytes(path), reason)
+    log_probabilities, bytes_read = transformers_log_probabilities(path, input_ids, precision)
+    return ColdStart(log_probabilities, input_ids, "transformers", bytes_read, reason)

@@ -50,7 +50,9 @@ class FirstToken:
             )
         require_known_tensors(checkpoint.names, architecture.layers)
         self._checkpoint, self._sizes, self._dtype = checkpoint, architecture, np.dtype(precision)
-        self._head = "model.embed_tokens" if architecture.tied else "lm_head"
+        # A head that is stored is the head, as in transformers, whatever the config says of tied weights.
+        tied = architecture.tied and "lm_head.weight" not in checkpoint.names
+        self._head = "model.embed_tokens" if tied else "lm_head"
 
     def logits(self, token: int) -> np.ndarray:
         """[vocabulary rows] in the precision of the arithmetic."""

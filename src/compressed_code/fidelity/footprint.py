@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from compressed_code.checkpoints.files.gguf_files import GgufFiles
-from compressed_code.checkpoints.matrices.part_names import BESIDE_CODES, GPTQ_CODES, GPTQ_GROUPS
-from compressed_code.checkpoints.model_files import RECORD, local_tensors, weight_files
+from compressed_code.checkpoints.checkpoint import open_checkpoint
+from compressed_code.checkpoints.model_files import RECORD, weight_files
 from compressed_code.core.errors import InputError
 from compressed_code.fidelity.teacher_forcing import log_probabilities
 from compressed_code.models.load import load_model
@@ -95,16 +94,9 @@ def _timed(path: Path, documents: Sequence[np.ndarray], start_ids: Sequence[int]
 
 def _stored(path: Path) -> tuple[int, int]:
     """Bytes of all tensors as they are stored, and how many weights they stand for."""
-    files = GgufFiles(path) if path.is_file() else local_tensors(path)
-    tensors = {name: files.find(name) for name in files.names}
-    weights = 0
-    for name, tensor in tensors.items():
-        module, _, part = name.rpartition(".")
-        if part == GPTQ_CODES:  # packed along the inputs; there is one group number per input
-            weights += tensor.shape[1] * tensors[f"{module}.{GPTQ_GROUPS}"].shape[0]
-        elif part not in (*BESIDE_CODES, "inv_freq"):
-            weights += int(np.prod(tensor.shape))
-    return sum(tensor.length for tensor in tensors.values()), weights
+    checkpoint = open_checkpoint(path)
+    names = [name for name in checkpoint.names if not name.endswith("inv_freq")]
+    return checkpoint.stored_bytes, sum(map(checkpoint.count, names))
 
 
 def _recorded(file: Path) -> tuple[float, int]:

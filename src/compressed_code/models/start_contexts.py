@@ -8,16 +8,16 @@
 Nothing is substituted: a context that a model does not have is `Unavailable`, and `origin` says where ids come from.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compressed_code.checkpoints.files.gguf_files import GgufFiles
+from compressed_code.checkpoints.files.gguf_files import GgufFiles, is_gguf
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.tokenizers.files import open_tokenizer
-from compressed_code.tokenizers.gguf import is_gguf
 
 CONTEXTS = ("document", "bos", "eos", "newline", "space")
 _TEXT_OF = {"newline": b"\n", "space": b" "}
@@ -104,12 +104,12 @@ def _document_start(path: Path, special: SpecialTokens) -> StartContext:
 
 
 def _token_of(path: Path, text: bytes, name: str) -> int:
+    """The token that the tokenizer itself writes for a character; one that cannot encode has the first of that text."""
     vocabulary = open_tokenizer(path)
-    found = [
-        token_id
-        for token_id, token in enumerate(vocabulary.tokens)
-        if token == text and token_id not in vocabulary.added
-    ]
+    found = [token_id for token_id, token in enumerate(vocabulary.tokens) if token == text]
+    with contextlib.suppress(Unavailable):
+        written = vocabulary.encode(text.decode())
+        found = [token_id for token_id in written[-1:] if token_id in found] + found
     if not found:
         raise Unavailable(f"{path}: no token stands for a {name} alone, so there is no start context {name!r}")
     return found[0]

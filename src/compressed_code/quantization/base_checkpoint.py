@@ -1,11 +1,13 @@
 """The model that is quantized: its weight matrices, and the rest of its folder that a variant takes over."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
-from compressed_code.checkpoints.checkpoint import read_config
+from compressed_code.checkpoints.architectures import UnsupportedArchitecture, understand
+from compressed_code.checkpoints.checkpoint import open_checkpoint, read_config
 from compressed_code.checkpoints.files.digests import file_digest
 from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.matrices.matrix import FLOAT_KINDS, FloatMatrix
@@ -16,6 +18,7 @@ from compressed_code.checkpoints.model_files import (
     WEIGHT_PATTERNS,
     companions,
     local_tensors,
+    require_whole_model,
 )
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.registry.quantizations import Quantization
@@ -44,19 +47,30 @@ class BaseCheckpoint:
         """
         if path.is_file():
             raise Unavailable(f"{path}: quantizing starts from a Hugging Face folder, not from a file")
+        require_whole_model(path)
         self.path, self.config = path, read_config(path)
         if self.config.get("quantization_config") or (path / RECORD).exists():
             raise Unavailable(f"{path}: is quantized already; start from the model it was made from")
         self._files = local_tensors(path)
         tensors = {name: self._files.find(name) for name in sorted(self._files.names)}
         matrices = {name: tensor for name, tensor in tensors.items() if len(tensor.shape) == 2}
-        self.linear = {name: tensor for name, tensor in matrices.items() if _LINEAR.fullmatch(name)}
+        linear = self._linear(matrices)
+        self.linear = {name: tensor for name, tensor in matrices.items() if name in linear}
         self.embeddings = {name: tensor for name, tensor in matrices.items() if _EMBEDDINGS.fullmatch(name)}
         self.others = {name: tensors[name] for name in tensors if name not in {*self.linear, *self.embeddings}}
         if not self.linear:
-            raise Unavailable(
-                f"{path}: no weight matrices named layers.N.….weight; this architecture cannot be quantized"
-            )
+            raise Unavailable(f"{path}: no linear layers in a decoder; this architecture cannot be quantized")
+
+    def _linear(self, matrices: Collection[str]) -> Collection[str]:
+        """Names of the linear layers' matrices: in families without experts all of a layer's, else as modules say."""
+        try:
+            if understand(self.config).experts is None:
+                return {name for name in matrices if _LINEAR.fullmatch(name)}
+        except UnsupportedArchitecture:
+            pass
+        from compressed_code.models.linear_layers import linear_weights
+
+        return linear_weights(open_checkpoint(self.path))
 
     def chosen(self, quantization: Quantization) -> dict[str, StoredTensor]:
         """The matrices that a quantization changes, by name.

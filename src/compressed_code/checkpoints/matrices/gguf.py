@@ -1,4 +1,4 @@
-"""Matrices in GGUF's block formats, legacy and K, decoded row by row with the `gguf` package."""
+"""Matrices in GGUF's block formats, decoded row by row with the `gguf` package."""
 
 import numpy as np
 
@@ -25,10 +25,10 @@ class GgufMatrix(Matrix):
             quants.dequantize(np.zeros((1, block_bytes), np.uint8), self._kind)
         except NotImplementedError:
             raise InputError(f"{tensor}: type {tensor.kind} is not supported; use another GGUF type") from None
-        rows, columns = tensor.shape
+        columns = tensor.shape[-1] if tensor.shape else 1
         if columns % block_elements:
             raise InputError(f"{tensor}: rows of {columns} do not divide into blocks of {block_elements}")
-        super().__init__(tensor, (rows, columns), columns // block_elements * block_bytes)
+        super().__init__(tensor, tensor.shape, columns // block_elements * block_bytes)
         self._decode = quants.dequantize
 
     def decode(self, start: int, stop: int) -> np.ndarray:

@@ -1,9 +1,11 @@
-"""Matrices in GPTQ's version 1 format, 2, 3, 4 or 8 bits.
+"""Matrices in GPTQ's format, version 1 and 2, 2, 3, 4 or 8 bits.
 
 A layer [out, in] is stored in four parts: `qweight` int32 [in · bits / 32, out], the codes of a column as one stream of
-bits, lowest first; `scales` [groups, out]; `qzeros` int32 [groups, out · bits / 32], zero point − 1, as such a stream
-along the row; `g_idx` int32 [in], each input's group, with desc_act in any order.
+bits, lowest first; `scales` [groups, out]; `qzeros` int32 [groups, out · bits / 32], in version 1 the zero point − 1,
+in version 2 the zero point, as such a stream along the row; `g_idx` int32 [in], each input's group, with desc_act in
+any order; writers without act-order may leave it out.
 weight[o, i] = scales[g, o] · (code[i, o] − zero[g, o]), g = g_idx[i].
+Source: AutoGPTQ and GPTQModel, `pack` and `convert_gptq_v1_to_v2_format` of their torch layers.
 """
 
 from collections.abc import Callable
@@ -11,42 +13,48 @@ from collections.abc import Callable
 import numpy as np
 
 from compressed_code.checkpoints.files.stored import StoredTensor
+from compressed_code.checkpoints.matrices.bits import unpack
 from compressed_code.checkpoints.matrices.matrix import BLOCK_ELEMENTS, READ_AHEAD, Matrix, RowRanges, read_vector
-from compressed_code.checkpoints.matrices.part_names import GPTQ_PARTS
 from compressed_code.core.errors import InputError
+
+GPTQ_BITS = (2, 3, 4, 8)
+GPTQ_PARTS = ("qweight", "qzeros", "scales", "g_idx")
 
 
 class GptqMatrix(Matrix):
     """GPTQ codes with scales and zero points by group."""
 
-    def __init__(self, find: Callable[[str], StoredTensor], shape: tuple[int, int], bits: int) -> None:
+    def __init__(self, find: Callable[[str], StoredTensor | None], bits: int, version: int = 1) -> None:
         """Check the parts against each other and read the small ones; the codes are not touched.
 
         Args:
-            find: from a part's name ("qweight") to where it lies.
-            shape: (out, in) of the layer.
-            bits: per weight.
+            find: from a part's name ("qweight") to where it lies; `None` where there is none.
+            bits: per weight where `g_idx` does not say it; layers may differ (GPTQModel's `dynamic`).
+            version: of the format.
 
         Raises:
             InputError: a part is missing or does not fit.
         """
-        rows, columns = shape
         codes, zeros, scales, groups = (find(part) for part in GPTQ_PARTS)
-        super().__init__(codes, shape, rows * 4)
-        self._bits = bits
-        if columns % 32 or rows * bits % 32:
+        for name, part in zip(GPTQ_PARTS[1:3], (zeros, scales), strict=True):
+            if part is None:
+                raise InputError(f"{codes}: {name} is missing beside it; fetch or write the checkpoint again")
+        for part in (codes, zeros, groups):
+            if part is not None and part.kind != "I32":
+                raise InputError(f"{part}: type {part.kind}, but GPTQ packs into I32")
+        (words, rows), count = codes.shape, scales.shape[0]
+        columns = groups.shape[0] if groups is not None else words * 32 // bits
+        bits = words * 32 // columns if columns else 0
+        if bits not in GPTQ_BITS or words * 32 != columns * bits or columns % 32 or rows * bits % 32:
             raise InputError(f"{codes}: {rows} × {columns} cannot be packed in {bits} bits")
-        codes.require_shape((columns * bits // 32, rows))
-        groups.require_shape((columns,))
-        count = scales.shape[0]
+        super().__init__(codes, (rows, columns), rows * 4)
+        self._bits = bits
         scales.require_shape((count, rows))
         zeros.require_shape((count, rows * bits // 32))
-        for part in (codes, zeros, groups):
-            if part.kind != "I32":
-                raise InputError(f"{part}: type {part.kind}, but GPTQ packs into I32")
         self._scales = read_vector(scales)
-        self._zeros = _zero_points(_read_words(zeros), bits).astype(np.float32)
-        self._groups = _read_words(groups).view(np.int32)
+        self._zeros = _zero_points(read_words(zeros), bits, version).astype(np.float32)
+        size = -(-columns // count)
+        self._groups = np.arange(columns) // size if groups is None else read_words(groups).view(np.int32)
         if self._groups.min() < 0 or self._groups.max() >= count:
             raise InputError(f"{groups}: names group {self._groups.max()}, but there are {count}")
 
@@ -72,8 +80,10 @@ class GptqMatrix(Matrix):
         return result if rows is None else np.concatenate([result[start:stop] for start, stop in rows])
 
     def decode(self, start: int, stop: int) -> np.ndarray:
-        """RowRanges `start … stop` as float32."""
-        codes = self._block(0, self.shape[1])[:, start:stop]
+        """Rows `start … stop` as float32."""
+        stored = self.tensor.bytes(0, self.tensor.length).view(np.uint32).reshape(-1, self.shape[0])
+        codes = unpack(stored[:, start:stop], self._bits)
+        del stored
         group = self._groups
         return (self._scales[group, start:stop] * (codes - self._zeros[group, start:stop])).T
 
@@ -95,43 +105,22 @@ class GptqMatrix(Matrix):
         return codes
 
 
-def unpack(words: np.ndarray, bits: int) -> np.ndarray:
-    """Codes of `bits` bits from streams of 32-bit words running down the columns.
+def _zero_points(words: np.ndarray, bits: int, version: int) -> np.ndarray:
+    """Zero points from stored words [groups, words], in version 1 of zero points − 1, uint32 [groups, rows].
 
-    Args:
-        words: uint32 [words, columns]; 32 codes lie in every `bits` words, so 3-bit codes may cross a word's end.
-        bits: 2, 3, 4 or 8.
-
-    Returns:
-        uint32 [words · 32 / bits, columns].
+    Writers of version 1 subtract from whole words where codes do not cross words, so a zero point of 0 borrows from its
+    neighbour; adding to whole words gives it back. Codes of 3 bits are changed one by one.
     """
-    columns = words.shape[1]
-    if 32 % bits == 0:
-        shifts = np.arange(0, 32, bits, dtype=np.uint32)
-        return ((words[:, None] >> shifts[:, None]) & np.uint32((1 << bits) - 1)).reshape(-1, columns)
-    parcels = words.reshape(-1, bits, columns)
-    codes = np.empty((len(parcels), 32, columns), np.uint32)
-    for code in range(32):
-        word, shift = divmod(code * bits, 32)
-        codes[:, code] = parcels[:, word] >> np.uint32(shift)
-        if shift + bits > 32:
-            codes[:, code] |= parcels[:, word + 1] << np.uint32(32 - shift)
-    return (codes & np.uint32((1 << bits) - 1)).reshape(-1, columns)
-
-
-def _zero_points(words: np.ndarray, bits: int) -> np.ndarray:
-    """Zero points from stored words [groups, words] of zero points − 1, uint32 [groups, rows].
-
-    Writers subtract from whole words where codes do not cross words, so a zero point of 0 borrows from its neighbour;
-    adding to whole words gives it back. Codes of 3 bits are changed one by one.
-    """
+    if version == 2:
+        return unpack(words.T, bits).T
     if 32 % bits:
         return (unpack(words.T, bits).T + 1) & np.uint32((1 << bits) - 1)
     ones = np.uint32(sum(1 << shift for shift in range(0, 32, bits)))
     return unpack((words + ones).T, bits).T
 
 
-def _read_words(tensor: StoredTensor) -> np.ndarray:
+def read_words(tensor: StoredTensor) -> np.ndarray:
+    """A whole small tensor of 32-bit words, uint32, copied out of the file."""
     words = np.array(tensor.bytes(0, tensor.length).view(np.uint32)).reshape(tensor.shape)
     tensor.release(0, tensor.length)
     return words

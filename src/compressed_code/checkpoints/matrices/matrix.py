@@ -1,10 +1,11 @@
 """A stored matrix times a vector, in float32 or float64, without ever holding the whole matrix decoded.
 
-RowRanges are converted block by block into a few megabytes and multiplied at once: a matrix is read once, from the page
+Rows are converted block by block into a few megabytes and multiplied at once: a matrix is read once, from the page
 cache, at the speed of memory. All formats give the product of the stored numbers exactly as float32 arithmetic does. A
 vector in float64 is multiplied in float64 with what `decode` gives, the matrix that a loaded model has.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
@@ -24,13 +25,15 @@ class Matrix(ABC):
     """A matrix [rows, columns] that can be multiplied by a vector.
 
     Attributes:
-        tensor: where the numbers (of a quantized matrix: the codes) lie.
-        shape: (rows, columns).
-        width: bytes of one row of the tensor.
+        tensor: where the numbers (of a quantized matrix: the codes) lie; messages name it.
+        shape: (rows, columns); of a weight of more dimensions all but the last are rows, a vector is one row.
+        dimensions: of the weight.
+        width: bytes of one row of the tensor; 0 where rows do not lie one after the other.
     """
 
-    def __init__(self, tensor: StoredTensor, shape: tuple[int, int], width: int) -> None:
-        self.tensor, self.shape, self.width = tensor, shape, width
+    def __init__(self, tensor: StoredTensor, dimensions: tuple[int, ...], width: int) -> None:
+        self.tensor, self.dimensions, self.width = tensor, dimensions, width
+        self.shape = as_rows(dimensions)
 
     def product(self, vector: np.ndarray, rows: RowRanges | None = None) -> np.ndarray:
         """`matrix @ vector`.
@@ -47,7 +50,8 @@ class Matrix(ABC):
         multiply = self._multiply if vector.dtype == np.float32 else self._multiply_in_float64
         done = 0
         for start, stop in blocks:
-            self.tensor.prefetch(start * self.width + READ_AHEAD, stop * self.width + READ_AHEAD)
+            if self.width:
+                self.tensor.prefetch(start * self.width + READ_AHEAD, stop * self.width + READ_AHEAD)
             multiply(start, stop, vector, result[done : done + stop - start])
             done += stop - start
         return result
@@ -56,15 +60,38 @@ class Matrix(ABC):
         """One row, [columns] float32."""
         return self.decode(index, index + 1)[0]
 
+    def whole(self) -> np.ndarray:
+        """The weight in all its dimensions, decoded block by block, float32.
+
+        Raises:
+            InputError: it holds NaN or infinity.
+        """
+        values = np.empty(self.shape, np.float32)
+        for start, stop in row_blocks([(0, self.shape[0])], self.shape[1]):
+            values[start:stop] = self.decode(start, stop)
+            if not np.isfinite(values[start:stop]).all():
+                raise InputError(f"{self.tensor}: holds NaN or infinity")
+        return values.reshape(self.dimensions)
+
     @abstractmethod
     def decode(self, start: int, stop: int) -> np.ndarray:
-        """RowRanges `start … stop` as float32 [stop - start, columns]."""
+        """Rows `start … stop` as float32 [stop - start, columns]."""
 
     def _multiply(self, start: int, stop: int, vector: np.ndarray, out: np.ndarray) -> None:
         np.matmul(self.decode(start, stop), vector, out=out)
 
     def _multiply_in_float64(self, start: int, stop: int, vector: np.ndarray, out: np.ndarray) -> None:
         np.matmul(self.decode(start, stop).astype(np.float64), vector, out=out)
+
+
+def as_rows(dimensions: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of a weight of any number of dimensions.
+
+    Example:
+        >>> as_rows((8, 6, 4)), as_rows((5,)), as_rows(())
+        ((48, 4), (1, 5), (1, 1))
+    """
+    return math.prod(dimensions[:-1]), dimensions[-1] if dimensions else 1
 
 
 def row_blocks(rows: RowRanges, columns: int) -> Iterator[tuple[int, int]]:
@@ -79,11 +106,10 @@ class FloatMatrix(Matrix):
     """float32, float16 or bfloat16."""
 
     def __init__(self, tensor: StoredTensor) -> None:
-        rows, columns = tensor.shape
-        super().__init__(tensor, (rows, columns), tensor.length // max(1, rows))
+        super().__init__(tensor, tensor.shape, tensor.length // max(1, as_rows(tensor.shape)[0]))
 
     def decode(self, start: int, stop: int) -> np.ndarray:
-        """RowRanges `start … stop` as float32."""
+        """Rows `start … stop` as float32."""
         values = to_float32(self._stored(start, stop), self.tensor.kind).reshape(stop - start, -1)
         self._release(start, stop)
         return values

@@ -84,7 +84,7 @@ def read_rotary(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: they are of a kind that is not supported, or incomplete.
     """
-    given = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    given = config.get("rope_scaling") or config.get("rope_parameters") or {}  # transformers' own precedence
     share = config.get("partial_rotary_factor")
     rotary = {
         "rope_theta": config.get("rope_theta") or _DEFAULT_THETA,

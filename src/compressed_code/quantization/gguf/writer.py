@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,7 @@ def write_gguf(base: Path, destination: Path, type_name: str) -> None:
         raise InputError(f"{base}: is a file; give the folder of a checkpoint")
     checkpoint = open_checkpoint(base)
     config = checkpoint.config
-    architecture = _understand(base, config)
+    architecture = _with_its_head(checkpoint, _understand(base, config))
     rotary = read_rotary(base / "config.json", config)
     plan = list(_plan(checkpoint, architecture, type_name))
     _require_mostly_quantized(base, plan, type_name)
@@ -118,6 +118,15 @@ def _understand(base: Path, config: dict[str, Any]) -> Architecture:
     if config.get("quantization_config"):
         raise InputError(f"{path}: the checkpoint is quantized already; give the one it was made from")
     return architecture
+
+
+def _with_its_head(checkpoint: Checkpoint, architecture: Architecture) -> Architecture:
+    """Where the config ties the output matrix to the embedding and another is stored, that one is the model's."""
+    shape = (architecture.vocabulary, architecture.hidden)
+    if not architecture.tied or "lm_head.weight" not in checkpoint.names:
+        return architecture
+    own, embedding = (checkpoint.matrix(module, shape) for module in ("lm_head", "model.embed_tokens"))
+    return architecture if np.array_equal(own, embedding) else replace(architecture, tied=False)
 
 
 def _plan(checkpoint: Checkpoint, architecture: Architecture, mixture: str) -> Iterator[_Planned]:

@@ -1,0 +1,253 @@
+"""A transformers model whose parameters stay on disk: each module has its own only while it runs.
+
+The model is built on the meta device by transformers' own loading, which sees every weight's name and shape but no
+number, so what is missing, surplus or misshapen is told as for a whole load. A linear layer is multiplied by blocks of
+rows, an embedding holds the rows that are asked for, experts those that the router picked; everything else is decoded
+when its module runs and forgotten after it.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compressed_code.checkpoints.checkpoint import Checkpoint
+from compressed_code.checkpoints.matrices.matrix import Matrix, row_blocks
+from compressed_code.core.errors import InputError
+from compressed_code.models.transformers_model import TransformersModel, check_report, one_line, without_zero_biases
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+def empty_model(found: TransformersModel) -> "tuple[PreTrainedModel, Sources]":
+    """A model on the meta device, without a number, and which weights make each of its parameters.
+
+    Raises:
+        InputError: transformers cannot build it, or a weight is missing, misshapen or without a place.
+    """
+    import torch
+
+    names = without_zero_biases(found)
+    checkpoint = found.checkpoint
+    state = {
+        taken: torch.empty(checkpoint.dimensions(name), dtype=torch.float32, device="meta")
+        for taken, name in names.items()
+    }
+    with one_line(checkpoint.path):
+        found.config._experts_implementation = "eager"  # which touches the chosen ones alone
+        model, report = found.model_class.from_pretrained(
+            None,
+            config=found.config,
+            state_dict=state,
+            dtype=torch.float32,
+            device_map={"": "meta"},
+            ignore_mismatched_sizes=True,  # they are told by check_report
+            output_loading_info=True,
+        )
+    check_report(checkpoint.path, report)
+    return model, Sources(model, checkpoint, names)
+
+
+def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "PreTrainedModel":
+    """A model that reads each parameter when it needs it; its results are those of `load.load_model`.
+
+    Args:
+        found: which model.
+        dtype: of the arithmetic.
+
+    Raises:
+        InputError: transformers cannot build it, or a weight is missing, misshapen or without a place.
+    """
+    model, sources = empty_model(found)
+    _make_buffers(model, sources, dtype)
+    for path, module in model.named_modules():
+        _attach(path, module, sources, dtype)
+    return model.eval()
+
+
+def _make_buffers(model: "PreTrainedModel", sources: "Sources", dtype: "torch.dtype") -> None:
+    """Buffers, which are small: read where the checkpoint holds them, else computed as transformers computes them."""
+    import torch
+
+    for path, module in model.named_modules():
+        names = [name for name, buffer in module.named_buffers(recurse=False) if buffer.is_meta]
+        for name in names:
+            module._buffers[name] = torch.empty_like(module._buffers[name], device="cpu")
+        if names:
+            module._is_hf_initialized = False
+            with torch.no_grad():
+                model._init_weights(module)
+            for name in names:
+                full = f"{path}.{name}" if path else name
+                buffer = sources.parameter(full) if sources.holds(full) else module._buffers[name]
+                module._buffers[name] = buffer.to(dtype) if buffer.is_floating_point() else buffer
+
+
+@dataclass
+class _Group:
+    """The weights that make one parameter, or several at once.
+
+    Attributes:
+        key: name of the first parameter.
+        converter: what transformers does to them; `None` where the parameter is one weight as it is.
+        weights: (pattern of the converter, name in the checkpoint), in order.
+    """
+
+    key: str
+    converter: Any
+    weights: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Sources:
+    """Which weights of a checkpoint make each parameter of a model."""
+
+    def __init__(self, model: "PreTrainedModel", checkpoint: Checkpoint, names: Mapping[str, str]) -> None:
+        from transformers.conversion_mapping import get_model_conversion_mapping
+        from transformers.core_model_loading import WeightConverter, WeightRenaming, dot_natural_key, rename_source_key
+
+        self._model, self._checkpoint = model, checkpoint
+        known, prefix = model.state_dict(), model.base_model_prefix
+        conversions = get_model_conversion_mapping(model)
+        renamings = [each for each in conversions if isinstance(each, WeightRenaming)]
+        converters = [each for each in conversions if isinstance(each, WeightConverter)]
+        by_pattern = {pattern: converter for converter in converters for pattern in converter.source_patterns}
+        self._groups: dict[str, _Group] = {}
+        for taken in sorted(names, key=dot_natural_key):
+            key, pattern = rename_source_key(taken, renamings, converters, prefix, known)
+            if key not in known and taken in known:
+                key, pattern = rename_source_key(taken, [], [], prefix, known)
+            converter = by_pattern.get(pattern)
+            group = self._groups.setdefault(key, _Group(key, converter))
+            group.weights.append((pattern, names[taken]))
+            for target in converter.target_patterns if converter else ():
+                self._groups.setdefault(key.replace(converter.target_patterns[0], target), group)
+        for target, source in model.all_tied_weights_keys.items():
+            for one, other in ((target, source), (source, target)):
+                if one not in self._groups and other in self._groups:
+                    self._groups[one] = self._groups[other]
+
+    def weights(self, name: str) -> list[str]:
+        """Names in the checkpoint of what makes a parameter; none where it holds nothing of it."""
+        return [weight for _, weight in self._groups[name].weights] if name in self._groups else []
+
+    def holds(self, name: str) -> bool:
+        """Whether the checkpoint has what makes a parameter or buffer."""
+        return name in self._groups
+
+    def matrix(self, name: str) -> Matrix | None:
+        """The matrix that a parameter is; `None` where it is made of several, or otherwise than stored."""
+        group = self._groups[name]
+        return None if group.converter else self._checkpoint.open_weight(group.weights[0][1])
+
+    def parameter(self, name: str) -> "torch.Tensor":
+        """A whole parameter, float32."""
+        import torch
+
+        group = self._groups[name]
+        if group.converter is None:
+            return torch.from_numpy(np.ascontiguousarray(self._checkpoint.weight(group.weights[0][1])))
+        return self._converted(group, group.weights)[name if len(group.converter.target_patterns) > 1 else group.key]
+
+    def experts(self, name: str, chosen: Iterable[int]) -> "dict[int, torch.Tensor] | None":
+        """Some experts of a parameter that stacks them; `None` where it is not made of a weight for each of them."""
+        from transformers.core_model_loading import MergeModulelist
+
+        group = self._groups[name]
+        if group.converter is None or not isinstance(group.converter.operations[0], MergeModulelist):
+            return None
+        wanted, places = set(chosen), {}
+        kept = []
+        for pattern, weight in group.weights:
+            place = places.get(pattern, 0)
+            places[pattern] = place + 1
+            if place in wanted:
+                kept.append((pattern, weight))
+        stacked = self._converted(group, kept)[group.key]
+        return dict(zip(sorted(wanted), stacked, strict=True))
+
+    def _converted(self, group: _Group, weights: Iterable[tuple[str, str]]) -> "dict[str, torch.Tensor]":
+        import torch
+
+        converter = copy.deepcopy(group.converter)
+        for pattern, name in weights:
+            converter.add_tensor(group.key, name, pattern, torch.from_numpy(self._checkpoint.weight(name)))
+        made = converter.convert(group.key, model=self._model, config=self._model.config)
+        return {name: value[0] if isinstance(value, list) else value for name, value in made.items()}
+
+
+def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torch.dtype") -> None:
+    """Have a module read its own parameters when it runs."""
+    import torch
+
+    own = {name: f"{path}.{name}" if path else name for name, _ in module.named_parameters(recurse=False)}
+    if not own:
+        return
+    if type(module) is torch.nn.Linear and (matrix := sources.matrix(own["weight"])) is not None:
+        bias = sources.parameter(own["bias"]).to(dtype) if "bias" in own else None
+        module.forward = _Linear(matrix, bias)
+        return
+    empty = {name: module._parameters[name] for name in own}
+
+    def before(module: "torch.nn.Module", arguments: tuple, _: dict) -> None:
+        for name, parameter in own.items():
+            shape = empty[name].shape
+            value = _needed_part(module, parameter, shape, arguments, sources)
+            module._parameters[name] = torch.nn.Parameter(value.to(dtype), requires_grad=False)
+
+    def after(module: "torch.nn.Module", *_: Any) -> None:
+        module._parameters.update(empty)
+
+    module.register_forward_pre_hook(before, with_kwargs=True)
+    module.register_forward_hook(after)
+
+
+def _needed_part(
+    module: "torch.nn.Module", name: str, shape: "torch.Size", arguments: tuple, sources: Sources
+) -> "torch.Tensor":
+    """A parameter; of an embedding or of experts as far as it is needed, other memory is never touched."""
+    import torch
+
+    if isinstance(module, torch.nn.Embedding) and arguments and (matrix := sources.matrix(name)) is not None:
+        rows = np.zeros(tuple(shape), np.float32)
+        for row in torch.unique(arguments[0]).tolist():
+            rows[row] = matrix.row(row)
+            if not np.isfinite(rows[row]).all():
+                raise InputError(f"{matrix.tensor}: row {row} holds NaN or infinity")
+        return torch.from_numpy(rows)
+    picked = arguments[1] if len(arguments) > 1 else None
+    if len(shape) == 3 and isinstance(picked, torch.Tensor) and not picked.is_floating_point():
+        found = sources.experts(name, torch.unique(picked).tolist())
+        if found is not None:
+            values = torch.from_numpy(np.zeros(tuple(shape), np.float32))
+            for expert, value in found.items():
+                values[expert] = value
+            return values
+    return sources.parameter(name)
+
+
+class _Linear:
+    """The forward pass of a linear layer whose matrix is multiplied block by block."""
+
+    def __init__(self, matrix: Matrix, bias: "torch.Tensor | None") -> None:
+        self._matrix, self._bias = matrix, bias
+
+    def __call__(self, states: "torch.Tensor") -> "torch.Tensor":
+        import torch
+
+        rows, columns = self._matrix.shape
+        given = states.reshape(-1, columns)
+        if len(given) == 1:
+            with np.errstate(over="ignore", invalid="ignore"):
+                out = torch.from_numpy(self._matrix.product(given[0].contiguous().numpy()))[None]
+        else:
+            out = given.new_empty(len(given), rows)
+            for start, stop in row_blocks([(0, rows)], columns):
+                block = torch.from_numpy(np.require(self._matrix.decode(start, stop), requirements="CW"))
+                out[:, start:stop] = given @ block.to(given.dtype).T
+        if not torch.isfinite(out).all():
+            raise InputError(f"{self._matrix.tensor}: holds NaN, infinity or numbers too large to multiply")
+        return (out if self._bias is None else out + self._bias).reshape(*states.shape[:-1], rows)

@@ -1,0 +1,196 @@
+"""One folder is one model: every engine reads the same weights and config, or refuses the folder by name."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from compressed_code.checkpoints.checkpoint import open_checkpoint
+from compressed_code.cold_start.distribution import cold_start
+from compressed_code.core.errors import InputError
+from compressed_code.models.linear_layers import linear_weights
+from compressed_code.models.load import load_model
+from compressed_code.quantization.engine import write_variant
+from compressed_code.quantization.gguf import write_gguf
+from compressed_code.registry.quantizations import Quantization
+from tiny_models import EXPERT_GROUPS, EXPERTS, contents, save_contents, save_tiny, set_config
+
+IDS = [3, 7, 1, 40]
+SIZES = {"hidden_size": 64, "intermediate_size": 96, "vocab_size": 96}
+
+
+def _all(model) -> np.ndarray:
+    with torch.inference_mode():
+        return model(torch.tensor([IDS])).logits[0].double().log_softmax(-1).numpy()
+
+
+def _reference(folder) -> np.ndarray:
+    return _all(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval())
+
+
+def _assert_one_model(path, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(_all(load_model(path)), expected, atol=1e-5)
+    for count in (1, len(IDS)):
+        found = cold_start(path, IDS[:count]).log_probabilities
+        np.testing.assert_allclose(found, expected[count - 1], atol=1e-4)
+
+
+def test_a_head_that_is_stored_is_the_head(tmp_path):
+    """Though the config ties it to the embedding: as transformers decides, and in a GGUF file made of it."""
+    folder = save_tiny(tmp_path / "m", tie_word_embeddings=True, gain=1.6, **SIZES)
+    tied = _reference(folder)
+    tensors, config = contents(folder)
+    save_contents(folder, tensors | {"lm_head.weight": torch.randn(96, 64) * 0.2}, config)
+    expected = _reference(folder)
+    assert np.abs(expected - tied).max() > 0.1
+    _assert_one_model(folder, expected)
+    write_gguf(folder, tmp_path / "m.gguf", "F32")
+    _assert_one_model(tmp_path / "m.gguf", expected)
+    save_contents(folder, tensors | {"lm_head.weight": tensors["model.embed_tokens.weight"].clone()}, config)
+    _assert_one_model(folder, tied)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"rope_scaling": {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}},
+        {"rope_scaling": {"type": "linear", "factor": 4.0}, "rope_theta": 5000.0},
+    ],
+)
+def test_the_old_spelling_of_positions_wins_as_in_transformers(tmp_path, fields):
+    folder = save_tiny(tmp_path / "m", gain=1.6, **SIZES)
+    set_config(folder, rope_parameters={"rope_type": "default", "rope_theta": 500.0})
+    before = _reference(folder)
+    set_config(folder, **fields)
+    assert AutoConfig.from_pretrained(folder).rope_parameters["rope_type"] == "linear"
+    expected = _reference(folder)
+    assert np.abs(expected - before).max() > 1e-3
+    _assert_one_model(folder, expected)
+    write_gguf(folder, tmp_path / "m.gguf", "F32")
+    _assert_one_model(tmp_path / "m.gguf", expected)
+
+
+def test_an_adapter_beside_weights_is_refused_and_one_alone_is_no_model(tmp_path):
+    folder = save_tiny(tmp_path)
+    (folder / "adapter_config.json").write_text("{}")
+    for opened in (load_model, lambda path: cold_start(path, IDS[:1]), lambda path: cold_start(path, IDS)):
+        with pytest.raises(InputError, match=r"adapter_config\.json.*remove it if it is merged"):
+            opened(folder)
+    (folder / "config.json").unlink()
+    with pytest.raises(InputError, match="an adapter, which is no model by itself; merge it"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_pytorch_files(tmp_path, files):
+    folder = save_tiny(tmp_path, gain=1.6, dtype=torch.bfloat16, **SIZES)
+    expected, (tensors, _) = _reference(folder), contents(folder)
+    (folder / "model.safetensors").unlink()
+    if files == 1:
+        torch.save(tensors, folder / "pytorch_model.bin")
+    else:
+        places = {name: f"pytorch_model-{place % files}.bin" for place, name in enumerate(tensors)}
+        for file in set(places.values()):
+            torch.save({name: tensors[name] for name in tensors if places[name] == file}, folder / file)
+        (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": places}))
+    _assert_one_model(folder, expected)
+    for file in folder.glob("*.bin"):
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(InputError, match="broken, or holds more than tensors"):
+        cold_start(folder, IDS)
+
+
+LABELS = {
+    "_model_name_or_path": "a/b",
+    "is_llama_config": True,
+    "rope_interleaved": False,
+    "transformers.js_config": {"dtype": "q4"},
+}
+
+
+def test_a_field_that_nothing_reads_changes_nothing(tmp_path):
+    folder = save_tiny(tmp_path, **SIZES)
+    before = cold_start(folder, [3])
+    set_config(folder, **LABELS)
+    after = cold_start(folder, [3])
+    assert after.engine == before.engine == "layerwise"
+    np.testing.assert_array_equal(after.log_probabilities, before.log_probabilities)
+
+
+@pytest.mark.parametrize("family", ["deepseek_v3", "gpt2", "gemma2", "mamba"])
+def test_streamed_models_are_those_that_are_loaded(tmp_path, family):
+    """Buffers of a checkpoint (DeepSeek's router), tables of positions, soft caps, convolutions read by a parent."""
+    fields = {"deepseek_v3": EXPERTS | EXPERT_GROUPS, "gpt2": {"n_embd": 64}, "gemma2": {"head_dim": 16}}
+    folder = save_tiny(tmp_path, family, gain=1.6, **fields.get(family, {}))
+    _assert_one_model(folder, _reference(folder))
+
+
+def test_a_model_with_images_is_read_by_its_text(tmp_path):
+    from transformers import AutoModelForImageTextToText, Gemma3Config
+
+    text = {**SIZES, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
+    vision = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision |= {"image_size": 28, "patch_size": 14}
+    torch.manual_seed(0)
+    config = Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=95)
+    AutoModelForImageTextToText.from_config(config).save_pretrained(tmp_path)
+    expected = _all(AutoModelForImageTextToText.from_pretrained(tmp_path, dtype=torch.float32).eval())
+    _assert_one_model(tmp_path, expected)
+
+
+# --- quantize ---------------------------------------------------------------------------------------------------------
+
+
+def test_linear_layers_are_what_modules_say(tmp_path):
+    fields = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "head_dim": 16}
+    names = linear_weights(open_checkpoint(save_tiny(tmp_path / "moe", "qwen3_moe", **SIZES | fields)))
+    attention, experts = 2 * 4, 2 * 4 * 3
+    assert len(names) == attention + experts
+    assert not any("mlp.gate.weight" in name or "norm" in name for name in names)
+    neox = linear_weights(open_checkpoint(save_tiny(tmp_path / "neox", "gpt_neox", **SIZES)))
+    assert len(neox) == 2 * 4 and all("gpt_neox.layers" in name for name in neox)
+
+
+@pytest.mark.parametrize("family", ["qwen3_moe", "mixtral", "gpt_neox"])
+def test_what_was_quantized_is_read_again(tmp_path, family):
+    fields = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "num_local_experts": 4}
+    base = save_tiny(tmp_path / "base", family, gain=1.6, **SIZES | fields)
+    row = Quantization(key="rtn", label="rtn", method="rtn", bits=8, group_size=32)
+    variant = write_variant(base, row, tmp_path / "variant")
+    before, after = _all(load_model(base)), _all(load_model(variant))
+    assert 0 < np.abs(after - before).max() < 0.5
+    found = cold_start(variant, IDS).log_probabilities
+    np.testing.assert_allclose(found, after[-1], atol=1e-4)
+
+
+def test_experts_in_one_tensor_are_refused_by_name(tmp_path):
+    base = save_tiny(tmp_path / "base", "gpt_oss", num_local_experts=4, num_experts_per_tok=2, head_dim=16, **SIZES)
+    row = Quantization(key="rtn", label="rtn", method="rtn", bits=8, group_size=32)
+    with pytest.raises(InputError, match="holds all experts at once"):
+        write_variant(base, row, tmp_path / "variant")
+    assert not (tmp_path / "variant").exists()
+
+
+def test_numbers_beyond_float16_stay_finite(tmp_path):
+    base = save_tiny(tmp_path / "base", dtype=torch.bfloat16, **SIZES)
+    tensors, config = contents(base)
+    tensors["model.layers.0.mlp.up_proj.weight"][0, 0] = 1e6
+    save_contents(base, tensors, config)
+    row = Quantization(key="rtn", label="rtn", method="rtn", bits=6, group_size=32)
+    variant = write_variant(base, row, tmp_path / "variant")
+    stored = open_checkpoint(variant).weight("model.layers.0.mlp.up_proj.weight")
+    assert np.isfinite(stored).all() and stored[0, 0] == pytest.approx(1e6, rel=0.01)
+
+
+def test_a_command_that_runs_no_model_loads_neither_torch_nor_transformers():
+    code = (
+        "import sys, compressed_code.commands.cold_start, compressed_code.checkpoints.checkpoint,"
+        " compressed_code.cold_start.distribution\n"
+        "print(*sorted({'torch', 'transformers', 'gguf'} & sys.modules.keys()))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
