@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,13 +10,9 @@ from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.core.errors import InputError
 from compressed_code.core.quiet import quiet
 from compressed_code.models.double_precision import in_float64
-from compressed_code.models.load import load_model
 from compressed_code.models.precision import Precision
 from compressed_code.models.streamed_model import streamed_model
 from compressed_code.models.transformers_model import find_model
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 
 def transformers_log_probabilities(
@@ -42,26 +37,13 @@ def transformers_log_probabilities(
     checkpoint = open_checkpoint(path)
     throughout = in_float64() if precision == "float64" else contextlib.nullcontext()
     with throughout:
-        model = streamed_model(find_model(checkpoint), getattr(torch, precision))
-        try:
-            log_probabilities = _next(path, model, input_ids)
-        except (NotImplementedError, RuntimeError) as error:
-            if "meta" not in str(error):  # where a module reads another's parameters they are not there
-                raise
-            log_probabilities = _next(path, load_model(path, dtype=precision), input_ids)
-    return log_probabilities, checkpoint.bytes_read
-
-
-def _next(path: Path, model: "PreTrainedModel", input_ids: Sequence[int]) -> np.ndarray:
-    import torch
-
-    rows = model.get_input_embeddings().weight.shape[0]
-    outside = [token for token in input_ids if not 0 <= token < rows]
-    if outside:
-        raise InputError(f"{path}: input id {outside[0]} lies outside of the embedding ({rows} rows)")
-    with torch.inference_mode(), quiet():
-        logits = model(input_ids=torch.tensor([list(input_ids)]), use_cache=False).logits[0, -1]
-        log_probabilities = logits.double().log_softmax(-1).numpy().astype(np.float32)
+        model, rows = streamed_model(find_model(checkpoint), getattr(torch, precision))
+        outside = [token for token in input_ids if not 0 <= token < rows]
+        if outside:
+            raise InputError(f"{path}: input id {outside[0]} lies outside of the embedding ({rows} rows)")
+        with torch.inference_mode(), quiet():
+            logits = model(input_ids=torch.tensor([list(input_ids)]), use_cache=False).logits[0, -1]
+            log_probabilities = logits.double().log_softmax(-1).numpy().astype(np.float32)
     if not np.isfinite(log_probabilities).all():
         raise InputError(f"{path}: the result is not finite; its weights or its config are broken")
-    return log_probabilities
+    return log_probabilities, checkpoint.bytes_read

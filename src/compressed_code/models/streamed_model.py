@@ -9,6 +9,7 @@ when its module runs and forgotten after it.
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,8 +53,10 @@ def empty_model(found: TransformersModel) -> "tuple[PreTrainedModel, Sources]":
     return model, Sources(model, checkpoint, names)
 
 
-def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "PreTrainedModel":
-    """A model that reads each parameter when it needs it; its results are those of `load.load_model`.
+def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "tuple[PreTrainedModel, int]":
+    """A model that reads each parameter when it needs it, and the rows of its embedding.
+
+    Its results are those of `load.load_model`.
 
     Args:
         found: which model.
@@ -62,11 +65,16 @@ def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "PreTraine
     Raises:
         InputError: transformers cannot build it, or a weight is missing, misshapen or without a place.
     """
+    import torch
+
     model, sources = empty_model(found)
     _make_buffers(model, sources, dtype)
-    for path, module in model.named_modules():
+    rows = model.get_input_embeddings().weight.shape[0]
+    for path, module in list(model.named_modules()):
         _attach(path, module, sources, dtype)
-    return model.eval()
+    # A model without a parameter has neither device nor type.
+    model.register_parameter("streamed", torch.nn.Parameter(torch.empty(0, dtype=dtype), requires_grad=False))
+    return model.eval(), rows
 
 
 def _make_buffers(model: "PreTrainedModel", sources: "Sources", dtype: "torch.dtype") -> None:
@@ -180,29 +188,48 @@ class Sources:
 
 
 def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torch.dtype") -> None:
-    """Have a module read its own parameters when it runs."""
+    """Have a module read its own parameters when it runs, or when somebody else asks for one."""
     import torch
 
-    own = {name: f"{path}.{name}" if path else name for name, _ in module.named_parameters(recurse=False)}
-    if not own:
+    shapes = {name: parameter.shape for name, parameter in module.named_parameters(recurse=False)}
+    if not shapes:
         return
-    if type(module) is torch.nn.Linear and (matrix := sources.matrix(own["weight"])) is not None:
+    own = {name: f"{path}.{name}" if path else name for name in shapes}
+    matrix = sources.matrix(own["weight"]) if type(module) is torch.nn.Linear else None
+    if matrix is not None:
         bias = sources.parameter(own["bias"]).to(dtype) if "bias" in own else None
         module.forward = _Linear(matrix, bias)
+    for name in own:
+        del module._parameters[name]
+    module.__class__ = _asking(type(module))
+    module.__dict__["_read_parameter"] = {
+        name: lambda parameter=parameter: sources.parameter(parameter).to(dtype) for name, parameter in own.items()
+    }
+    if matrix is not None:
         return
-    empty = {name: module._parameters[name] for name in own}
 
     def before(module: "torch.nn.Module", arguments: tuple, _: dict) -> None:
         for name, parameter in own.items():
-            shape = empty[name].shape
-            value = _needed_part(module, parameter, shape, arguments, sources)
+            value = _needed_part(module, parameter, shapes[name], arguments, sources)
             module._parameters[name] = torch.nn.Parameter(value.to(dtype), requires_grad=False)
 
     def after(module: "torch.nn.Module", *_: Any) -> None:
-        module._parameters.update(empty)
+        for name in own:
+            module._parameters.pop(name, None)
 
     module.register_forward_pre_hook(before, with_kwargs=True)
     module.register_forward_hook(after)
+
+
+@cache
+def _asking(kind: type) -> type:
+    """A class of modules that read a parameter when it is asked for and not there."""
+
+    def __getattr__(self: "torch.nn.Module", name: str) -> Any:
+        readers = self.__dict__.get("_read_parameter", {})
+        return readers[name]() if name in readers else kind.__getattr__(self, name)
+
+    return type(kind.__name__, (kind,), {"__getattr__": __getattr__})
 
 
 def _needed_part(
