@@ -89,6 +89,17 @@ def test_all_canonical_solutions_pass(sandbox, benchmark):
     assert list(seconds) == [task.task_id for task in tasks] and min(seconds.values()) > 0
 
 
+def test_what_only_the_plain_run_passes_is_disputed(sandbox):
+    """A program that makes itself pass, and a task whose test and solution share a file."""
+    forged = "    class Any(int):\n        __eq__ = lambda self, other: True\n    return Any(0)\n"
+    (row,) = execute_samples([TASK], [Sample("t/0", 0, forged)], sandbox).to_dict("records")
+    assert (row["passed"], row["outcome"], row["reason"]) == (False, "disputed", "wrong answer AssertionError")
+    test = "def check(candidate):\n    open('two', 'w').write('2')\n    assert candidate(2) == 4\n"
+    files = Task("t/1", TASK.prompt, "double", "    return int(open('two').read()) * n\n", "", test)
+    found = verify_tasks([TASK, files], sandbox)
+    assert found.sound == [TASK, files] and found.failing == {} and found.disputed == {"t/1": "exception OSError"}
+
+
 def test_a_task_whose_canonical_solution_fails_is_named(sandbox):
     broken = Task("t/1", TASK.prompt, TASK.entry_point, "    return None + n\n", "", TASK.test)
     assert verify_tasks([broken, TASK], sandbox)[:2] == ([TASK], {"t/1": "its solution fails (TypeError)"})

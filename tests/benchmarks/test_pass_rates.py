@@ -14,6 +14,7 @@ from scipy.optimize import minimize_scalar
 from compressed_code.benchmarks.pass_rates import (
     compare_with_bases,
     difference_interval,
+    disputed_samples,
     gap_at_k,
     outcome_counts,
     over_draws,
@@ -22,6 +23,7 @@ from compressed_code.benchmarks.pass_rates import (
     pass_rates,
     syntax_valid_share,
     too_few_samples,
+    with_disputed,
 )
 from compressed_code.benchmarks.program_texts import (
     WRITTEN_CLASSES,
@@ -410,3 +412,19 @@ def test_what_is_seen_without_running():
 def test_repetition_counted_by_hand():
     assert repeated_ngram_share("x x x x x x") == pytest.approx(2 / 3)  # three 4-grams, one distinct
     assert repeated_ngram_share("a = f(b)") == 0 and repeated_ngram_share("a b") == 0
+
+
+def test_disputed_samples_are_between_failed_and_passed():
+    rows = [
+        ("a", 0, "passed", ""),
+        ("a", 1, "disputed", "timeout"),
+        ("b", 0, "wrong answer", ""),
+        ("b", 1, "exception", ""),
+    ]
+    outcomes = pd.DataFrame(rows, columns=["task_id", "sample", "outcome", "reason"])
+    outcomes["passed"] = outcomes["outcome"] == "passed"
+    judged, upper = (pass_rates(table, [1])["value"].item() for table in (outcomes, with_disputed(outcomes)))
+    assert (judged, upper) == (0.25, 0.5)
+    assert disputed_samples(outcomes).to_dict("records") == [{"task_id": "a", "sample": 1, "reason": "timeout"}]
+    nothing = outcomes.head(0)
+    assert pass_rates(nothing, [1, 10]).empty and disputed_samples(nothing).empty

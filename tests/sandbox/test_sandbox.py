@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compressed_code.core.errors import InputError, Unavailable
-from compressed_code.sandbox import STAGES, Limits, Sandbox, Trial, available_isolators, isolators, sandbox, worker
+from compressed_code.sandbox import STAGES, Limits, Sandbox, Trial, available_isolators, isolators, jail, sandbox
 from compressed_code.sandbox.inside import syscall_filter
 
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=20.0)
@@ -279,7 +279,7 @@ def test_what_took_more_than_its_limit_is_repeated_once_with_nothing_else_runnin
 
 
 def test_nothing_is_left_after_closing(opened, tmp_path, monkeypatch):
-    monkeypatch.setattr(worker.launch, "ENVIRONMENT", {**worker.launch.ENVIRONMENT, "TMPDIR": str(tmp_path)})
+    monkeypatch.setattr(jail.launch, "ENVIRONMENT", {**jail.launch.ENVIRONMENT, "TMPDIR": str(tmp_path)})
     before = _children()
     busy = Trial("import time\ntime.sleep(1000)\n", "", GOOD.test, "two")
     with Sandbox(opened.isolation, workers=2) as second:

@@ -44,7 +44,7 @@ class Malformed(Exception):
     """The bytes are no message of this codec."""
 
 
-class Side(Protocol):
+class ChannelSide(Protocol):
     """What a side of the channel says about values that are not plain data."""
 
     shared: Shared
@@ -59,7 +59,7 @@ class Side(Protocol):
         """What stands here for an instance of a type that extends the plain `value`'s."""
 
 
-def encode(value: Any, side: Side, limit: int) -> bytes:
+def encode(value: Any, side: ChannelSide, limit: int) -> bytes:
     """A message: what changed of the shared containers, and a value.
 
     Args:
@@ -100,7 +100,7 @@ def _block(kind: type, items: list[Any]) -> tuple[bytes, bytes] | None:
 
 
 class _Encoder:
-    def __init__(self, side: Side, limit: int) -> None:
+    def __init__(self, side: ChannelSide, limit: int) -> None:
         self.parts: list[bytes] = []
         self.left = limit
         self.side = side

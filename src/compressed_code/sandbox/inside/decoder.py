@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import values
-from .codec import ARRAY_TYPE, MAXIMUM_DEPTH, NUMBERS, Malformed, Side
+from .codec import ARRAY_TYPE, MAXIMUM_DEPTH, NUMBERS, ChannelSide, Malformed
 from .containers import KINDS
 from .standard import TYPES
 
@@ -19,7 +19,7 @@ _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
 }
 
 
-def decode(content: bytes, side: Side) -> Any:
+def decode(content: bytes, side: ChannelSide) -> Any:
     """The value that `codec.encode` was given, after what changed was changed here.
 
     Raises:
@@ -43,7 +43,7 @@ def decode(content: bytes, side: Side) -> Any:
 
 
 class _Decoder:
-    def __init__(self, content: bytes, side: Side) -> None:
+    def __init__(self, content: bytes, side: ChannelSide) -> None:
         self.content = content
         self.place = 0
         self.side = side

@@ -7,7 +7,7 @@ from .standard import public_callable
 _LONGEST = 80
 
 
-class Asked(Protocol):
+class Resolver(Protocol):
     """Who asks the program."""
 
     def request(self, operation: str, *arguments: Any) -> Any:
@@ -20,7 +20,7 @@ class Asked(Protocol):
 class Mirrors:
     """The exception classes of one program."""
 
-    def __init__(self, judge: Asked) -> None:
+    def __init__(self, judge: Resolver) -> None:
         self.judge = judge
         self.kinds: dict[int, type[BaseException]] = {}
 

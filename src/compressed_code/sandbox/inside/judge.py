@@ -19,6 +19,7 @@ from weakref import WeakValueDictionary
 from . import channel, codec, decoder, remotes
 from .containers import Shared, kind_of
 from .errors import Mirrors
+from .names import Module, Names
 from .remotes import Remote
 from .standard import known_module, place_of
 
@@ -90,7 +91,7 @@ class Judge:
     def run(self, setup: str, test: str, entry_point: str | None) -> None:
         names = self.names
         names.update(vars(builtins), __name__=TEST_MODULE, __annotations__={})
-        sys.modules[TEST_MODULE] = _Module(names)
+        sys.modules[TEST_MODULE] = Module(names)
         self.receive("load")
         exec(compile(setup, "<setup>", "exec", dont_inherit=True), names)
         if entry_point is not None:
@@ -234,33 +235,6 @@ def _ends_quietly(error: BaseException) -> bool:
     """Whether an exception would end a loop of the test over calls, or a task of it, as if all were done."""
     cancelled = getattr(sys.modules.get("asyncio"), "CancelledError", ())
     return isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit, cancelled))
-
-
-class Names(dict[str, Any]):
-    """The global names of the test; what it does not define itself is looked up in the program."""
-
-    def __init__(self, judge: Judge) -> None:
-        self.judge = judge
-
-    def __missing__(self, name: str) -> Any:
-        try:
-            found = self.judge.request("name", name)
-        except NameError:
-            raise KeyError(name) from None
-        known = known_module(name, self.judge.packages)
-        if known is not None and found is not known:  # what is called math decides as math does, or not at all
-            self.judge.opaque(found)
-            raise KeyError(name)
-        if isinstance(found, Remote) and "__instancecheck__" in vars(type(found)):
-            found._mark()  # a class that the test itself names
-        return found
-
-
-class _Module:
-    """Where `dataclasses` and `typing` look up the names of a class that the test defines."""
-
-    def __init__(self, names: Names) -> None:
-        self.__dict__ = names
 
 
 async def _coroutine(judge: Judge, number: int) -> Any:

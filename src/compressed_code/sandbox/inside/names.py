@@ -1,0 +1,46 @@
+"""The global names of a test that is judged apart from its program."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from .remotes import Remote
+from .standard import known_module
+
+
+class Looked(Protocol):
+    """Who looks names up in the program."""
+
+    packages: Sequence[str]
+
+    def request(self, operation: str, *arguments: Any) -> Any:
+        """Let the program do something and give back what came of it."""
+
+    def opaque(self, value: Any) -> None:
+        """An object of the program would have had to decide."""
+
+
+class Names(dict[str, Any]):
+    """The global names of the test; what it does not define itself is looked up in the program."""
+
+    def __init__(self, judge: Looked) -> None:
+        self.judge = judge
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            found = self.judge.request("name", name)
+        except NameError:
+            raise KeyError(name) from None
+        known = known_module(name, self.judge.packages)
+        if known is not None and found is not known:  # what is called math decides as math does, or not at all
+            self.judge.opaque(found)
+            raise KeyError(name)
+        if isinstance(found, Remote) and "__instancecheck__" in vars(type(found)):
+            found._mark()  # a class that the test itself names
+        return found
+
+
+class Module:
+    """Where `dataclasses` and `typing` look up the names of a class that the test defines."""
+
+    def __init__(self, names: Names) -> None:
+        self.__dict__ = names
