@@ -47,16 +47,18 @@ def build_zoo(only: str | None = None) -> list[str]:
         InputError: an unknown key, or a training failed (its own message stands above).
     """
     from compressed_code.zoo.materials import load_materials, pin_digest, pinned_digest
+    from compressed_code.zoo.mixtures import FIRST_TOKENS_FILE, write_first_tokens
 
     _, recipes = load_recipes()
     wanted = _with_needs(only, recipes) if only else list(recipes)
     pinned = pinned_digest()
-    if pinned and all(is_current(key, recipes[key], pinned) for key in wanted):
+    if pinned and FIRST_TOKENS_FILE.exists() and all(is_current(key, recipes[key], pinned) for key in wanted):
         return []
     materials = load_materials()  # once, before the workers ask for it together
     stale = [key for key in wanted if not is_current(key, recipes[key], materials.digest)]
     _train_all(stale, recipes, "make zoo")
-    if materials.digest != pinned:
+    if materials.digest != pinned or not FIRST_TOKENS_FILE.exists():
+        write_first_tokens(materials.dataset)
         pin_digest(materials.digest)
     if stale:
         write_cards(wanted)
