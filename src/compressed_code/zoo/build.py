@@ -66,7 +66,9 @@ def build_zoo(only: str | None = None) -> list[str]:
 
 
 def build_study(only: str | None = None) -> list[str]:
-    """Train the models of the study that are not there yet, into build/study; those of the zoo must be.
+    """Train the models of the study that are not there yet, into build/study, and sum up the cold starts of all.
+
+    The models of the zoo must be there. What stands is summed up, too, where a training ends early.
 
     Returns:
         Keys of the models that were trained.
@@ -74,14 +76,22 @@ def build_study(only: str | None = None) -> list[str]:
     Raises:
         InputError: an unknown key, or a training failed (its own message stands above).
     """
+    from compressed_code.core.reference_files import declare
     from compressed_code.zoo.materials import load_materials
+    from compressed_code.zoo.study import STUDY_FILE, write_study_cold_starts
 
     study = load_study()
     if only and only not in study:
         raise InputError(f"{only!r} is not a model of the study in data/zoo.yml; known: {', '.join(study)}")
     digest = load_materials().digest
     stale = [key for key in ([only] if only else study) if not is_current(key, study[key], digest, STUDY_DIRECTORY)]
-    _train_all(stale, study, "make study")
+    try:
+        _train_all(stale, study, "make study")
+    finally:
+        there = [key for key, recipe in study.items() if is_current(key, recipe, digest, STUDY_DIRECTORY)]
+        if there:
+            write_study_cold_starts(there)
+            declare(STUDY_FILE, "recomputed", "make study")
     return stale
 
 
