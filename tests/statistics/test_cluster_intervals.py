@@ -24,7 +24,7 @@ def test_equal_clusters_give_the_interval_of_a_mean():
 
 def test_what_has_no_interval_is_refused():
     for numerators, denominators in (([1.0], [1.0]), ([1.0, 2.0], [1.0]), ([1.0, 2.0], [0.0, 0.0])):
-        with pytest.raises(ValueError, match="at least two|add to zero"):
+        with pytest.raises(ValueError, match=r"at least two|add to zero"):
             cluster_ratio_interval(numerators, denominators)
 
 

@@ -3,10 +3,19 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from compressed_code.statistics.equivalence import Comparison, equivalence, equivalence_power, trainings_needed
+from compressed_code.core.errors import Unavailable
+from compressed_code.statistics.equivalence import (
+    Comparison,
+    compare_families,
+    equivalence,
+    equivalence_power,
+    trainings_needed,
+)
+from compressed_code.statistics.intervals_and_tests import holm
 
 
 def test_by_hand():
@@ -66,3 +75,26 @@ def test_more_trainings_are_needed_for_a_narrower_margin():
     for count, margin in zip(needed, (5.0, 3.0, 2.0, 1.0), strict=True):
         powers = [equivalence_power(Comparison(1.0, 2 * (n - 1), (n, n)), margin) for n in (count - 1, count) if n > 1]
         assert powers[-1] >= 0.8 and all(power < 0.8 for power in powers[:-1])
+
+
+def test_families_are_compared_by_their_means_and_the_pooled_noise():
+    rows = [("a", "a", 1.0), ("a1", "a", 2.0), ("a2", "a", 3.0), ("b", "b", 2.5), ("c", "c", 9.0)]
+    table = pd.DataFrame(rows, columns=["model", "family", "value"]).assign(metric="x")
+    table = pd.concat([table, table.assign(metric="unasked")])
+    compared = compare_families(table, [("a", "b"), ("b", "c"), ("a", "absent")], {"x": 5.0, "unmeasured": 1.0})
+    assert compared[["first", "second", "metric", "trainings", "freedom"]].to_numpy().tolist() == [
+        ["a", "b", "x", "3, 1", 2.0],
+        ["b", "c", "x", "1, 1", 2.0],
+    ]
+    assert compared["difference"].tolist() == [-0.5, -6.5]
+    alone = Comparison(1.0, 2, (3, 1))  # the deviation of 1, 2, 3
+    pd.testing.assert_frame_equal(compared[list(equivalence(-0.5, alone, 5.0))][:1], equivalence(-0.5, alone, 5.0))
+    assert compared["p_holm"].tolist() == pytest.approx(holm(compared["p_different"].tolist()))
+    assert compared["power"].tolist() == pytest.approx(
+        [equivalence_power(alone, 5.0), equivalence_power(Comparison(1.0, 2, (1, 1)), 5.0)]
+    )
+    # b and c differ by 6.5 deviations·√2: with two degrees of freedom p = 0.0441, and twice that after Holm
+    assert compared["verdict"].tolist() == ["equivalent", "undecided"]
+    assert equivalence(-6.5, Comparison(1.0, 2, (1, 1)), 5.0)["verdict"].item() == "different"
+    with pytest.raises(Unavailable, match="no two families"):
+        compare_families(table[table["family"] != "a"], [("b", "c")], {"x": 5.0})

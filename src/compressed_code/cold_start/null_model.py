@@ -4,6 +4,8 @@ A model that is trained on rows which all begin at a document start comes to rep
 else it learns. What a cold start says of a model beyond that is its divergence from this distribution.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -27,11 +29,20 @@ def mixture_divergence(tokens: pd.DataFrame, shares: pd.Series) -> float:
     """
     probability = tokens.set_index("token_id")["probability"].reindex(shares.index)
     if probability.isna().any():
-        raise ValueError(
-            f"the model has no token {shares.index[probability.isna()][0]}: another tokenizer cut its rows"
-        )
+        absent = shares.index[probability.isna()][0]
+        raise ValueError(f"the model has no token {absent}: another tokenizer cut the rows")
     with np.errstate(divide="ignore"):
         return float((shares * (np.log(shares) - np.log(probability))).sum())
+
+
+def mixture_divergences(tokens: pd.DataFrame, mixtures: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """`mixture_divergence` from several mixtures.
+
+    Returns:
+        Columns `mixture`, `value`.
+    """
+    rows = [(mixture, mixture_divergence(tokens, shares)) for mixture, shares in mixtures.items()]
+    return pd.DataFrame(rows, columns=["mixture", "value"])
 
 
 def mixture_tokens(tokens: pd.DataFrame, shares: pd.Series) -> pd.DataFrame:

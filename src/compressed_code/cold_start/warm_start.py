@@ -136,8 +136,8 @@ def leading_permutations(
     Returns:
         A row per start and model, and one per start with the model "mean": columns `start`, `model`, `value` (share of
         cases in which the wanted kind leads), `chance` (mean over all permutations, exactly), `low`, `high` (central
-        95 % of the drawn permutations), `p_value`, `p_holm` (Holm over all single models and starts; over the starts for
-        the means), `cases`, `keywords`.
+        95 % of the drawn permutations), `p_value`, `p_holm` (Holm over all single models and starts; for the means,
+        over the starts), `cases`, `keywords`.
 
     Raises:
         ValueError: the tables are of different keywords.

@@ -5,10 +5,15 @@ where the whole interval lies inside a margin that was chosen for a reason (Schu
 1987).
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 from scipy import integrate, stats
+
+from compressed_code.core.errors import Unavailable
+from compressed_code.statistics.intervals_and_tests import holm
+from compressed_code.statistics.seed_noise import seed_noise
 
 
 @dataclass(frozen=True)
@@ -104,3 +109,50 @@ def trainings_needed(deviation: float, margin: float, *, power: float = 0.8, lev
     while equivalence_power(Comparison(deviation, 2 * (count - 1), (count, count)), margin, level=level) < power:
         count += 1
     return count
+
+
+def compare_families(
+    table: pd.DataFrame, pairs: Iterable[tuple[str, str]], margins: Mapping[str, float], level: float = 0.05
+) -> pd.DataFrame:
+    """`equivalence` of recipes that were trained with several seeds, metric by metric, with the power of each test.
+
+    Args:
+        table: columns `model`, `family`, `metric`, `value`, a row per training and metric.
+        pairs: first and second family; the difference is the first minus the second.
+        margins: metric → largest difference that does not matter; other metrics are left out.
+        level: error level of each test.
+
+    Returns:
+        Columns `first`, `second`, `metric`, those of `equivalence`, `p_holm` (of `p_different`, over the whole table,
+        which decides the verdict "different" here), `trainings` ("3, 1"), `deviation` and `freedom`
+        (`seed_noise.seed_noise`: pooled over all families with several seeds), `power` (of showing equivalence where
+        the recipes are equal).
+
+    Raises:
+        Unavailable: nothing to compare.
+    """
+    family_of = dict(zip(table["model"], table["family"], strict=True))
+    noise = seed_noise(table, family_of, ["metric"]).set_index("metric")
+    values = {(family, metric): rows["value"] for (family, metric), rows in table.groupby(["family", "metric"])}
+    rows = []
+    for first, second in pairs:
+        for metric, margin in margins.items():
+            if metric not in noise.index or not {(first, metric), (second, metric)} <= set(values):
+                continue
+            one, other = values[first, metric], values[second, metric]
+            spread = noise.loc[metric]
+            comparison = Comparison(spread["deviation"], spread["freedom"], (len(one), len(other)))
+            tested = equivalence(one.mean() - other.mean(), comparison, margin, level)
+            power = equivalence_power(comparison, margin, level=level)
+            known = {"trainings": f"{len(one)}, {len(other)}", "deviation": spread["deviation"]}
+            tested = tested.assign(**known, freedom=spread["freedom"], power=power)
+            tested[["first", "second", "metric"]] = first, second, metric
+            rows.append(tested)
+    if not rows:
+        raise Unavailable("no two families were measured, or none with several seeds")
+    stacked = pd.concat(rows, ignore_index=True)
+    stacked["p_holm"] = holm(stacked["p_different"].tolist())
+    not_different = (stacked["verdict"] == "different") & (stacked["p_holm"] >= level)
+    stacked.loc[not_different, "verdict"] = "undecided"
+    leading = ["first", "second", "metric"]
+    return stacked[[*leading, *[column for column in stacked if column not in leading]]]

@@ -12,7 +12,6 @@ import pandas as pd
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.paths import DATA
 from compressed_code.zoo.dataset import MIXTURES, OPENING_SHARE, Dataset, TokenPool
-from compressed_code.zoo.recipes import load_recipes, load_study
 
 FIRST_TOKENS_FILE = DATA / "zoo-first-tokens.csv"
 
@@ -58,17 +57,6 @@ def load_first_tokens(mixture: str, path: Path = FIRST_TOKENS_FILE) -> pd.Series
     """The stored distribution of a mixture: probability by token id, of tokens that come first at all."""
     table = pd.read_csv(path)
     return table[table["mixture"] == mixture].set_index("token_id")["probability"]
-
-
-def mixture_of(model: str) -> str | None:
-    """The mixture that a model of the zoo was trained on last, its quantized variants included; `None` for others.
-
-    Example:
-        >>> mixture_of("zoo-m-instruct"), mixture_of("zoo-l+rtn-4-g32"), mixture_of("path/to/model")
-        ('instruct', 'base', None)
-    """
-    recipe = {**load_recipes()[1], **load_study()}.get(model.partition("+")[0])
-    return recipe.mixture if recipe else None
 
 
 def _first_of_pool(pool: TokenPool, width: int) -> np.ndarray:

@@ -102,6 +102,30 @@ def _check(recipes: Mapping[str, Recipe], before: Mapping[str, Recipe], sizes: M
         seen[key] = recipe
 
 
+def seed_families(recipes: Mapping[str, Recipe]) -> Mapping[str, str]:
+    """Each model and the first one with the same recipe but for the seed.
+
+    What it starts from or learns from counts by its own family, so that fine-tuned models go together, too.
+
+    Args:
+        recipes: of which each stands after the ones it needs.
+    """
+    families: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for key, recipe in recipes.items():
+        needs = {"start": families.get(recipe.start or ""), "teacher": families.get(recipe.teacher or "")}
+        fields = recipe.model_copy(update=needs).model_dump_json(exclude={"key", "label", "seed"})
+        families[key] = first.setdefault(fields, key)
+    return families
+
+
+def model_kind(recipe: Recipe | None) -> Literal["base", "distilled", "fine-tuned", "other"]:
+    """What a model is for figures: fine-tuned on another mixture, distilled, neither, or none of the zoo's."""
+    if recipe is None:
+        return "other"
+    return "fine-tuned" if recipe.mixture == "instruct" else "distilled" if recipe.teacher else "base"
+
+
 def lone_counterpart(recipe: Recipe, recipes: Mapping[str, Recipe]) -> str | None:
     """The model trained without a teacher but otherwise by the same recipe; `None` for one that had no teacher."""
     if recipe.teacher is None:

@@ -71,7 +71,9 @@ def write_study_cold_starts(
 
 def load_study_cold_starts(path: Path = STUDY_FILE) -> pd.DataFrame:
     """The stored summary; without a row where none was written."""
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(COLUMNS))
+    if path.is_file():
+        return pd.read_csv(path)
+    return pd.DataFrame(columns=list(COLUMNS)).astype(dict.fromkeys([*DIVERGENCES, *METRICS], float))
 
 
 def _same_recipe(row: pd.DataFrame, recipe: Recipe) -> bool:
