@@ -90,7 +90,7 @@ def metric_panels(
         title, _, unit = METRIC_TITLES[name].partition(": ")
         axis.set(title=title, xlabel=unit.replace(" of a", "\nof a"))
         axis.grid(axis="y", visible=False)
-        axis.xaxis.set_major_locator(plt.MaxNLocator(3, min_n_ticks=3))
+        axis.xaxis.set_major_locator(plt.MaxNLocator(3, steps=[1, 2, 5, 10], min_n_ticks=3))
         axis.xaxis.set_major_formatter("{x:g}")
     axes[0][0].set_yticks(range(len(labels)), list(labels.values()))
     axes[0][0].set_ylim(len(labels) - 0.5, -0.5)

@@ -17,7 +17,7 @@ from compressed_code.statistics.seed_noise import seed_noise
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SeedDesign:
     """What is known before two recipes are compared.
 
     Attributes:
@@ -41,7 +41,7 @@ class Comparison:
         return difference - half, difference + half
 
 
-def equivalence(difference: float, comparison: Comparison, margin: float, level: float = 0.05) -> pd.DataFrame:
+def equivalence(difference: float, design: SeedDesign, margin: float, level: float = 0.05) -> pd.DataFrame:
     """Two one-sided t-tests of a difference against ±margin, and the ordinary test against 0.
 
     Args:
@@ -59,8 +59,8 @@ def equivalence(difference: float, comparison: Comparison, margin: float, level:
     """
     if not margin > 0:
         raise ValueError(f"margin {margin}: must be above 0")
-    low, high = comparison.interval(difference, 1 - 2 * level)
-    error, freedom = comparison.standard_error, comparison.freedom
+    low, high = design.interval(difference, 1 - 2 * level)
+    error, freedom = design.standard_error, design.freedom
     p_equivalent = float(stats.t.sf((margin - abs(difference)) / error, freedom)) if error > 0 else 0.0
     p_different = float(2 * stats.t.sf(abs(difference) / error, freedom)) if error > 0 else 1.0
     verdict = "equivalent" if p_equivalent < level else "different" if p_different < level else "undecided"
@@ -69,7 +69,7 @@ def equivalence(difference: float, comparison: Comparison, margin: float, level:
     return pd.DataFrame([row], columns=columns)
 
 
-def equivalence_power(comparison: Comparison, margin: float, *, difference: float = 0.0, level: float = 0.05) -> float:
+def equivalence_power(design: SeedDesign, margin: float, *, difference: float = 0.0, level: float = 0.05) -> float:
     """How probable it is that `equivalence` shows equivalence where the true difference is this one; exact.
 
     The estimated deviation s follows σ·√(χ²/freedom), independent of the estimated difference. Given s, both tests
@@ -77,14 +77,14 @@ def equivalence_power(comparison: Comparison, margin: float, *, difference: floa
     is averaged over s (Phillips, J. Pharmacokinet. Biopharm. 18, 1990).
 
     Args:
-        comparison: with the true deviation.
+        design: with the true deviation.
         margin, level: as in `equivalence`.
         difference: the true one.
 
     Returns:
         0 … 1.
     """
-    error, freedom = comparison.standard_error, comparison.freedom
+    error, freedom = design.standard_error, design.freedom
     quantile = float(stats.t.ppf(1 - level, freedom))
     largest = margin / (quantile * error)  # of s/σ: beyond it the interval is wider than the margin
 
@@ -106,7 +106,7 @@ def trainings_needed(deviation: float, margin: float, *, power: float = 0.8, lev
     Their deviation is estimated from these trainings alone, with 2·(n − 1) degrees of freedom.
     """
     count = 2
-    while equivalence_power(Comparison(deviation, 2 * (count - 1), (count, count)), margin, level=level) < power:
+    while equivalence_power(SeedDesign(deviation, 2 * (count - 1), (count, count)), margin, level=level) < power:
         count += 1
     return count
 
@@ -141,9 +141,9 @@ def compare_families(
                 continue
             one, other = values[first, metric], values[second, metric]
             spread = noise.loc[metric]
-            comparison = Comparison(spread["deviation"], spread["freedom"], (len(one), len(other)))
-            tested = equivalence(one.mean() - other.mean(), comparison, margin, level)
-            power = equivalence_power(comparison, margin, level=level)
+            design = SeedDesign(spread["deviation"], spread["freedom"], (len(one), len(other)))
+            tested = equivalence(one.mean() - other.mean(), design, margin, level)
+            power = equivalence_power(design, margin, level=level)
             known = {"trainings": f"{len(one)}, {len(other)}", "deviation": spread["deviation"]}
             tested = tested.assign(**known, freedom=spread["freedom"], power=power)
             tested[["first", "second", "metric"]] = first, second, metric
