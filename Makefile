@@ -16,7 +16,7 @@ EXECUTED  := $(patsubst notebooks/%,build/notebooks/%,$(FIRST) $(filter-out $(FI
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: figures/README.md
-.PHONY: help env figures notebook verify robustness lab test test-all lint format lock bench zoo benchmarks clean FORCE
+.PHONY: help env figures notebook verify robustness lab test test-all lint format lock bench zoo study benchmarks clean FORCE
 
 help: ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -84,6 +84,9 @@ bench: $(INSTALLED) ## measure speed side by side with what one would otherwise 
 
 zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there yet (ONLY=key for one and what it needs)
 	$(BIN)/python -m compressed_code zoo $(if $(ONLY),--only $(ONLY))
+
+study: $(INSTALLED) ## train the further models of the study into build/study, hours, and sum up their cold starts (ONLY=key)
+	@$(BIN)/python -m compressed_code zoo --study $(if $(ONLY),--only $(ONLY))
 
 benchmarks: $(INSTALLED) ## write the zoo's held-out tasks, data/benchmarks/zoo-*.jsonl, the same bytes on every machine
 	$(BIN)/python -c 'from compressed_code.training_data.tasks import write_benchmarks; write_benchmarks()'

@@ -171,6 +171,22 @@ class Claims:
         _show(made)
 
 
+def digits_off(stated: Mapping[str, float]) -> np.ndarray:
+    """How far numbers lie from what a text says of them, in units of the text's last digit; at most ½ if rounded.
+
+    Args:
+        stated: number as the text has it → measured value.
+
+    Example:
+        >>> digits_off({"0.35": 0.3512, "45": 44.6, "1,024": 1024.0}).round(2).tolist()
+        [0.12, 0.4, 0.0]
+    """
+    written = {text: text.replace(",", "") for text in stated}
+    units = [10.0 ** -len(text.partition(".")[2]) for text in written.values()]
+    distances = [abs(float(written[text]) - value) for text, value in stated.items()]
+    return np.array(distances) / np.array(units)
+
+
 def read_claims(executed: Iterable[Path]) -> pd.DataFrame:
     """The claims that executed notebooks made, in the notebooks' order.
 

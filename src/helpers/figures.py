@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from compressed_code.charts.parts import headline
 from compressed_code.charts.style import STYLE
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import FIGURES, ROOT
@@ -22,6 +23,7 @@ from helpers.figure_origins import note_saved
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+TITLE_WORDS = 10  # at most: what a reader takes in beside the figure
 FLOAT_FORMAT = "%.6g"  # of numbers in CSV files
 
 _TERMS = {
@@ -31,7 +33,14 @@ _TERMS = {
 
 
 def save_figure(
-    figure: "Figure", name: str, *, data: pd.DataFrame, caption: str, alt: str, directory: Path = FIGURES
+    figure: "Figure",
+    name: str,
+    *,
+    data: pd.DataFrame,
+    caption: str,
+    alt: str,
+    title: str = "",
+    directory: Path = FIGURES,
 ) -> "Figure | None":
     """Write a figure as SVG and PNG, with the data behind it as CSV; equal figures give equal bytes.
 
@@ -45,17 +54,20 @@ def save_figure(
         data: what is drawn, one row per mark.
         caption: stands alone: what is shown, for what, n, what intervals are.
         alt: what a reader who cannot see the figure needs to know.
+        title: the finding in at most ten words, drawn above the figure; none where it is empty.
 
     Returns:
         The figure, so that a cell that ends with this call shows it, once; `None` where there is no data, which is said
         and not drawn.
 
     Raises:
-        InputError: caption or alt is empty.
+        InputError: caption or alt is empty, or the title is longer.
     """
     for text, what in ((caption, "caption"), (alt, "alternative text")):
         if not text.strip():
             raise InputError(f"figure {name}: its {what} is empty")
+    if len(title.split()) > TITLE_WORDS:
+        raise InputError(f"figure {name}: its title has more than {TITLE_WORDS} words: {title}")
     if data.empty:
         print(f"figure {name}: not drawn, nothing was measured for it")
         return None
@@ -63,6 +75,8 @@ def save_figure(
     path = directory / f"{name}.svg"
     with mpl.rc_context(STYLE):
         figure.canvas.draw()
+        if title:
+            headline(figure, title)
         figure.set_layout_engine("none")  # laid out once, not once per format
         figure.savefig(path, metadata={"Date": None, "Title": alt.strip(), "Description": _with_key(caption.strip())})
         figure.savefig(path.with_suffix(".png"))

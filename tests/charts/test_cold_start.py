@@ -3,30 +3,25 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex, to_rgb
 
 from compressed_code.charts.cold_start import (
-    blind_spot_panels,
-    class_mass_bars,
-    context_points,
+    context_lines,
     language_heatmap,
-    leading_alt,
-    leading_caption,
-    leading_panels,
-    level_lines,
+    level_panels,
     metric_panels,
-    rank_scatter,
+    mixture_by_bits,
+    mixture_matrix,
+    mixture_rows,
     top_token_heatmap,
 )
 from compressed_code.charts.parts import value_heatmap
+from compressed_code.charts.style import FAMILY_COLOURS
 from compressed_code.charts.tokenizers import rank_ratio_points
-from compressed_code.tokenizers.vocabulary import TOKEN_CLASSES
 from drawn_charts import (
     assert_shown,
-    bands,
-    bars,
     cells,
     column_labels,
-    in_rows,
     intervals,
     legend,
     points,
@@ -37,31 +32,118 @@ from drawn_charts import (
 LABELS = {"b": "Model B", "a": "Model A"}
 
 
-def test_metrics_stand_around_their_mean_with_the_noise_of_seeds():
+def test_models_stand_by_both_mixtures_in_the_colour_of_their_family():
+    rows = [
+        ("a", "base", "own", 0.05),
+        ("a", "base", "own", 0.07),
+        ("b", "fine-tuned", "own", 0.02),
+        ("a", "base", "other", 1.0),
+        ("absent", "base", "own", 0.3),
+    ]
+    table = pd.DataFrame(rows, columns=["model", "family", "mixture", "value"])
+    figure = mixture_rows(table, LABELS, 0.006, "another one")
+    (axis,) = figure.axes
+    assert axis.get_xscale() == "log" and "logarithmic" in axis.get_xlabel()
+    assert row_labels(axis) == list(LABELS.values())
+    assert legend(figure) == ["the mixture it was trained on", "another one", "counting the same rows"]
+    own, other = axis.collections
+    assert own.get_offsets()[:, 0].tolist() == [0.05, 0.07, 0.02] and other.get_offsets()[:, 0].tolist() == [1.0]
+    heights = own.get_offsets()[:, 1]
+    assert heights.round().tolist() == [1, 1, 0] and heights[0] != heights[1]  # seeds of one row lie apart
+    assert [to_hex(colour).upper() for colour in own.get_facecolors()] == [
+        FAMILY_COLOURS[family] for family in ("base", "base", "fine-tuned")
+    ]
+    assert not len(other.get_facecolors())
+    assert_shown(figure)
+
+
+def test_metrics_stand_around_their_mean_with_noise_and_mixture():
     rows = [("a", "pkp", 0.25), ("a", "pkp", 0.75), ("b", "pkp", 0.125), ("a", "stp", 0.5), ("b", "stp", 0.25)]
+    rows += [("mixture", "pkp", 0.625), ("mixture", "stp", 0.375)]
     noise = pd.DataFrame({"metric": ["pkp"], "difference": [0.125]})
-    figure = metric_panels(pd.DataFrame(rows, columns=["model", "metric", "value"]), LABELS, noise)
+    table = pd.DataFrame(rows, columns=["recipe", "metric", "value"])
+    figure = metric_panels(table, LABELS, noise, {"a": "mixture"}, y="recipe")
     assert [axis.get_title() for axis in figure.axes] == ["PKP", "STP"]
     assert [axis.get_xlabel() for axis in figure.axes] == ["probability\nof a keyword", "probability\nof a symbol"]
+    assert legend(figure) == ["another seed (95 %)", "a training", "its training mixture"]
     pkp, stp = figure.axes
     assert row_labels(pkp) == list(LABELS.values())
-    assert [points(line) for line in pkp.lines] == [[(0.125, 0)], [(0.25, 1), (0.75, 1)]]
-    assert [points(line) for line in stp.lines] == [[(0.25, 0)], [(0.5, 1)]]
+    assert [points(line) for line in pkp.lines] == [[(0.125, 0)], [(0.25, 1), (0.75, 1)], [(0.625, 1)]]
+    assert [points(line) for line in stp.lines] == [[(0.25, 0)], [(0.5, 1)], [(0.375, 1)]]
     assert intervals(pkp, "x") == [(0, 0.25), (0.375, 0.625)]
     assert intervals(stp, "x") == [(0.25, 0.25), (0.5, 0.5)]  # nothing is known about its noise
     assert_shown(figure)
 
 
-def test_class_masses_are_stacked_in_percent():
-    masses = pd.DataFrame(0.0, index=["a", "b"], columns=pd.Index(TOKEN_CLASSES, name="token_class"))
-    masses[["keyword", "whitespace"]] = [[0.25, 0.75], [1.0, 0.0]]
-    masses = masses.rename_axis("model").reset_index().melt("model", value_name="probability")
-    figure = class_mass_bars(masses, LABELS)
-    (axis,) = figure.axes
-    assert axis.get_xlabel() == "probability of the first token (%)"
-    assert row_labels(axis) == list(LABELS.values())
-    assert bars(axis) == {"keyword": [(0, 100), (0, 25)], "whitespace": [(100, 0), (25, 75)]}
+def test_a_line_a_training_a_panel_a_metric():
+    rows = [
+        ("a", "base", "document", "pkp", 0.1),
+        ("a", "base", "newline", "pkp", 0.2),
+        ("b", "distilled", "newline", "pkp", 0.3),
+        ("b", "distilled", "document", "pkp", 0.4),
+        ("a", "base", "document", "stp", 0.5),
+    ]
+    metrics = pd.DataFrame(rows, columns=["model", "family", "context", "metric", "value"])
+    families = {"distilled": "Distilled", "base": "Base"}
+    figure = context_lines(metrics, {"newline": "\\n", "document": "start"}, ["pkp", "stp"], families)
+    assert [axis.get_title() for axis in figure.axes] == [
+        "PKP,\nprobability of a keyword",
+        "STP,\nprobability of a symbol",
+    ]
+    assert column_labels(figure.axes[0]) == ["\\n", "start"]
+    assert legend(figure) == ["Distilled", "Base"]
+    assert series(figure.axes[0]) == {"Distilled": [(0, 0.3), (1, 0.4)], "Base": [(0, 0.2), (1, 0.1)]}
+    assert series(figure.axes[1]) == {"Base": [(1, 0.5)]}
     assert_shown(figure)
+
+
+def test_variants_stand_at_their_bits_beside_unquantized_models():
+    table = pd.DataFrame({"method": ["rtn", "rtn", "gguf"], "bits": [2.5, 4.5, 3.5], "value": [0.08, 0.04, 0.05]})
+    figure = mixture_by_bits(table, {"gguf": "GGUF", "rtn": "RTN"}, {"Zoo XS": 0.09, "Zoo L": 0.035})
+    (axis,) = figure.axes
+    assert axis.get_yscale() == "log" and "logarithmic" in axis.get_ylabel()
+    assert series(axis) == {"GGUF": [(3.5, 0.05)], "RTN": [(2.5, 0.08), (4.5, 0.04)]}
+    assert legend(figure) == ["GGUF", "RTN"]
+    assert [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--"] == [0.09, 0.035]
+    assert [text.get_text() for text in axis.texts] == ["Zoo XS", "Zoo L"]
+    assert_shown(figure)
+
+
+def test_levels_of_two_models_have_axes_of_their_own():
+    rows = [("x", "Q2_K", 2, 0.1), ("x", "Q4_0", 4, 0.02), ("y", "Q3_K_S", 3, 0.001), ("y", "Q8_0", 8, 0.00001)]
+    table = pd.DataFrame(rows, columns=["panel", "level", "bits", "value"])
+    figure = level_panels(table, {"y": "ours", "x": "theirs"}, ["y"])
+    ours, theirs = figure.axes
+    assert [ours.get_ylabel(), theirs.get_ylabel()] == ["ours", "theirs"]
+    assert [ours.get_yscale(), theirs.get_yscale()] == ["log", "linear"]
+    assert series(theirs) == {"K type": [(2, 0.1)], "legacy type": [(4, 0.02)]}
+    assert series(ours) == {"K type": [(3, 0.001)], "legacy type": [(8, 0.00001)]}
+    assert_shown(figure)
+
+
+def test_mixtures_stand_in_columns_models_in_rows():
+    grid = pd.DataFrame([[0.05, 1.2], [0.4, 0.02]], index=["base", "none"], columns=["base", "none"])
+    figure = mixture_matrix(grid, {"none": "0 %", "base": "50 %"}, {"none": "0 %", "base": "50 %"})
+    axis = figure.axes[0]
+    assert cells(axis) == [["0.02", "0.4"], ["1.2", "0.05"]]
+    assert (row_labels(axis), column_labels(axis)) == (["0 %", "50 %"], ["0 %", "50 %"])
+    assert_shown(figure)
+
+
+@pytest.mark.parametrize("value", [0.0, 30.0, 100.0])
+def test_light_cells_have_dark_numbers(value):
+    """Contrast of at least 4.5 to 1 (WCAG 2.1, success criterion 1.4.3), wherever the value lies on the scale."""
+    figure = value_heatmap(pd.DataFrame([[0.0, value, 100.0]]), "%", light=True)
+    figure.canvas.draw()
+
+    def luminance(colour):
+        channels = np.array(colour[:3])
+        linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    cell = luminance(figure.axes[0].collections[0].get_facecolors()[1])
+    text = luminance(to_rgb(figure.axes[0].texts[1].get_color()))
+    assert (cell + 0.05) / (text + 0.05) >= 4.5
 
 
 def test_languages_stand_in_columns_in_percent():
@@ -85,135 +167,10 @@ def test_two_ids_that_spell_the_same_are_one_cell():
     assert_shown(figure)
 
 
-def test_contexts_stand_in_rows_a_panel_a_metric():
-    rows = [
-        ("a", "document", "pkp", 0.1),
-        ("a", "newline", "pkp", 0.2),
-        ("b", "newline", "pkp", 0.3),
-        ("b", "document", "stp", 0.4),
-    ]
-    metrics = pd.DataFrame(rows, columns=["model", "context", "metric", "value"])
-    figure = context_points(metrics, LABELS, ["document", "newline"], ["pkp", "stp"])
-    assert [axis.get_xlabel() for axis in figure.axes] == ["PKP\np of a keyword", "STP\np of a symbol"]
-    assert row_labels(figure.axes[0]) == ["document", "newline"]
-    assert legend(figure) == list(LABELS.values())
-    assert [in_rows(series(axis)) for axis in figure.axes] == [
-        {"Model B": [(0.3, 1)], "Model A": [(0.1, 0), (0.2, 1)]},
-        {"Model B": [(0.4, 0)], "Model A": []},
-    ]
-    assert_shown(figure)
-
-
-def test_perplexities_are_written_beside_their_points():
-    rows = [
-        ("base", "pkp", 0.5, 0.4, 0.6),
-        ("none", "pkp", 0.5, 0.4, 0.6),
-        ("base", "perplexity", 12.4, 11.0, 13.0),
-        ("none", "perplexity", 1200.0, 1100.0, 1300.0),
-    ]
-    table = pd.DataFrame(rows, columns=["row", "panel", "value", "low", "high"])
-    panels = {"pkp": "PKP", "perplexity": "perplexity of code"}
-    figure = blind_spot_panels(table, {"base": "as trained", "none": "no attention"}, panels)
-    pkp, perplexity = figure.axes
-    assert [axis.get_xscale() for axis in figure.axes] == ["linear", "log"]
-    assert [axis.get_xlabel() for axis in figure.axes] == list(panels.values())
-    assert row_labels(pkp) == ["as trained", "no attention"]
-    assert series(perplexity) == {"": [(12.4, 0), (1200, 1)]}
-    assert intervals(perplexity, "x") == [(11, 13), (1100, 1300)]
-    assert [text.get_text() for text in perplexity.texts] == ["12", "1200"]
-    assert_shown(figure)
-
-
-@pytest.mark.parametrize("count", [1, 3, 4, 7])
-def test_every_model_has_its_scatter_plot(count):
-    models = [f"m{number}" for number in range(count)]
-    keywords = pd.DataFrame(
-        [(model, "def", rank, 10.0**-rank) for model in models for rank in range(1, 5)],
-        columns=["model", "keyword", "merge_rank", "probability"],
-    )
-    rows = [(model, before, -0.5, -0.75, 0.25, 4) for model in models for before in (3, np.inf)]
-    correlations = pd.DataFrame(rows, columns=["model", "before", "value", "low", "high", "pairs"])
-    figure = rank_scatter(keywords, {model: model.upper() for model in models}, correlations, 3)
-    shown = [axis for axis in figure.axes if axis.get_visible()]
-    written = "ρ -0.50 (-0.75 … 0.25)"
-    titles = [[model.upper(), f"all 4: {written}", f"4 before: {written}"] for model in models]
-    assert [axis.get_title().splitlines() for axis in shown] == titles
-    sides = {"merged before rank 3": [(1, 0.1), (2, 0.01)], "merged from rank 3 on": [(3, 0.001), (4, 0.0001)]}
-    assert all(series(axis) == sides for axis in shown)
-    assert legend(figure) == list(sides)
-    assert figure.get_supxlabel() == "merge rank of the bare keyword"
-    assert figure.get_supylabel() == "first-token probability"
-    if count > 1:  # the legend is wider than a single panel
-        assert_shown(figure)
-
-
-def test_leads_are_drawn_in_percent_beside_chance():
-    columns = ["model", "start", "value", "low", "high"]
-    measured = [("a", "document", 0.5, 0.25, 0.75), ("b", "alone", 0.25, 0.125, 0.5)]
-    shares = pd.DataFrame(measured, columns=columns).assign(chance=[0.125, 0.0625])
-    contrasts = pd.DataFrame(
-        [("a", "document", 0.25, 0.125, 0.5), ("a", "document − alone", 0.5, 0.25, 0.75)],
-        columns=["model", "contrast", "value", "low", "high"],
-    )
-    entropies = pd.DataFrame([("b", "alone", 2.0, 1.5, 2.5)], columns=columns)
-    figure = leading_panels(shares, contrasts, entropies, LABELS)
-    leads, beyond, entropy = figure.axes
-    assert ["%" in leads.get_xlabel(), "points" in beyond.get_xlabel(), "nats" in entropy.get_xlabel()] == [True] * 3
-    assert row_labels(leads) == list(LABELS.values())
-    names = ["document start, keyword", "keyword alone"]
-    assert legend(figure) == names
-    drawn = series(leads)
-    assert [in_rows(drawn)[name] for name in names] == [[(50, 1)], [(25, 0)]]
-    chance = [points(line) for line in leads.lines if line.get_marker() == "x"]
-    assert chance == [[(12.5, drawn[names[0]][0][1])], [(6.25, drawn[names[1]][0][1])]]  # at the height of its point
-    assert intervals(leads, "x") == [(25, 75), (12.5, 50)]
-    assert intervals(beyond, "x") == [(12.5, 50)]  # the other contrast is no start
-    assert intervals(entropy, "x") == [(1.5, 2.5)]
-    assert_shown(figure)
-
-
-def test_levels_stand_in_rows_with_the_noise_around_the_trained_model():
-    rows = [
-        ("as trained", "pkp", 0.5, "GPTQ"),
-        ("4 bits", "pkp", 0.25, "GPTQ"),
-        ("4 bits", "pkp", 0.75, "published"),
-        ("as trained", "stp", 0.125, "GPTQ"),
-    ]
-    table = pd.DataFrame(rows, columns=["level", "metric", "value", "source"])
-    figure = level_lines(table, ["as trained", "4 bits"], pd.Series({"pkp": 0.125}))
-    pkp, stp = figure.axes
-    assert pkp.get_xlabel() == "PKP, probability of a keyword"
-    assert stp.get_xlabel() == "STP, probability of a symbol"
-    assert row_labels(pkp) == ["as trained", "4 bits"]
-    assert legend(figure) == ["GPTQ", "published"]
-    assert series(pkp) == {"GPTQ": [(0.5, 0), (0.25, 1)], "published": [(0.75, 1)]}
-    assert bands(pkp, "x") == [(0.375, 0.625)] and bands(stp, "x") == []
-    assert_shown(figure)
-
-
 def test_rows_of_several_models_show_their_mean():
     masses = pd.DataFrame({"kind": ["a", "a", "b"], "language": "go", "probability": [0.5, 0.25, 0.125]})
     figure = language_heatmap(masses, {"b": "B", "a": "A"}, {"go": "Go"}, y="kind")
     assert [text.get_text() for text in figure.axes[0].texts] == ["12", "38"]
-
-
-def test_trainings_of_one_recipe_share_its_row():
-    metrics = pd.DataFrame({"model": ["a", "b"], "recipe": "a", "metric": "pkp", "value": [0.25, 0.5]})
-    noise = pd.DataFrame({"metric": ["pkp"], "difference": [0.1]})
-    metrics = pd.concat([metrics, metrics.assign(metric="stp")])
-    (drawn,) = metric_panels(metrics, {"a": "A"}, noise, y="recipe").axes[0].lines
-    assert (drawn.get_xdata().tolist(), drawn.get_ydata().tolist()) == ([0.25, 0.5], [0, 0])
-
-
-def test_words_of_the_warm_start_name_its_means():
-    starts = {"start": ["document", "alone"], "value": [0.5, 0.25], "chance": [0.375, 0.125]}
-    shares = pd.DataFrame({**starts, "cases": 40, "keywords": 30})
-    columns = ["model", "contrast", "value", "low", "high"]
-    rows = [("mean", "document", 0.1, 0.0, 0.2), ("mean", "alone", 0.02, -0.1, 0.15), ("m", "alone", 0, 0, 0)]
-    caption = leading_caption(shares, pd.DataFrame(rows, columns=columns))
-    assert "10 (0 to 20) points after the document start, 2 (-10 to 15) after the keyword alone" in caption
-    assert "n = 40 pairs" in caption and "over 30 keywords" in caption
-    assert "25 % (chance 12 %) for start alone; 50 % (chance 38 %) for start document." in leading_alt(shares)
 
 
 def test_a_heat_map_selects_orders_and_labels():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compressed_code.charts.parts import cell_text, class_bars, interval_panels, legend_above, value_heatmap
+from compressed_code.charts.parts import cell_text, class_bars, headline, interval_panels, legend_above, value_heatmap
 from compressed_code.tokenizers.vocabulary import TOKEN_CLASSES
 from drawn_charts import assert_shown, bands, bars, cells, column_labels, intervals, legend, row_labels, series
 
@@ -133,3 +133,23 @@ def test_cells_are_short_and_right_to_a_digit(value):
     text = cell_text(value)
     assert len(text) <= 7
     assert float(text) == pytest.approx(value, rel=0.5, abs=1e-300)
+
+
+# --- titles ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_headline_stands_above_everything_and_moves_nothing_together():
+    figure = interval_panels(POINTS, ROWS, {"kl": "KL"}, {"kl": "one", "top": "other"}, by="panel")
+    figure.supxlabel("below")
+    figure.canvas.draw()
+    axis = figure.axes[0]
+    before, height = axis.get_window_extent().height, figure.get_figheight()
+    headline(figure, "What was found")
+    figure.canvas.draw()
+    assert figure.get_figheight() > height
+    assert axis.get_window_extent().height == pytest.approx(before, abs=1)
+    (title,) = (text for text in figure.texts if text.get_text() == "What was found")
+    bottom = title.get_window_extent().y0
+    assert bottom > figure.legends[0].get_window_extent().y1 > figure.legends[0].get_window_extent().y0
+    assert figure.legends[0].get_window_extent().y0 > axis.get_window_extent().y1
+    assert_shown(figure)

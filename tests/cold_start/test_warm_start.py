@@ -7,11 +7,10 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Keyword, Name, Operator
 
 from compressed_code.cold_start.warm_start import (
-    chance_of_leading,
+    dealt_leads,
     follower_kind,
-    leading_contrasts,
     leading_followers,
-    leading_shares,
+    leading_permutations,
     load_followers,
 )
 from compressed_code.core.errors import InputError
@@ -52,49 +51,60 @@ def test_leading_followers_by_hand():
     assert leads["leads"].to_dict() == {"def": True, "try": False}
     assert leads.loc["def", ["token", "kind", "probability"]].tolist() == ["name", "identifier", 0.3]
     assert leads.loc["try", "kind"] == "keyword"
-    # wanted: half identifier, half colon; leading: half identifier, half keyword
-    assert chance_of_leading(leads) == pytest.approx(0.25)
 
 
-KINDS = ("identifier", "(", ":", "{")
+def test_a_leading_token_is_judged_by_the_language_it_is_dealt_to():
+    """`def` is an identifier in C++ and a keyword in Python; `class` is a keyword of both."""
+    rows = [("class", 1, b"def", 0.5), ("def", 1, b"name", 0.5), ("public", 1, b"  ", 0.6), ("public", 2, b":", 0.2)]
+    warm = pd.DataFrame(rows, columns=["keyword", "rank", "bytes", "probability"])
+    followers = {"cpp": {"class": "identifier", "public": ":"}, "python": {"class": "identifier", "def": "identifier"}}
+    dealt = dealt_leads(warm, select_languages(["cpp", "python"]), followers)
+    assert list(dealt.index) == [("class", 2), ("def", 1), ("public", 1)] and list(dealt) == ["class", "def", "public"]
+    assert dealt.to_numpy().tolist() == [[1, 2, 0], [0, 1, 0], [0, 0, 1]]
 
 
-def leads_of(seed: int, model: str, start: str) -> pd.DataFrame:
-    """Twelve keywords, of which every third is shared by two languages."""
-    rng = np.random.default_rng(seed)
-    rows = [(f"k{number}", language) for number in range(12) for language in ("x", "y")[: 1 + (number % 3 == 0)]]
-    table = pd.DataFrame(rows, columns=["keyword", "language"])
-    table = table.assign(wanted=rng.choice(KINDS[:3], len(rows)), kind=rng.choice(KINDS, len(rows)))
-    return table.assign(leads=table["wanted"] == table["kind"], model=model, start=start)
+def dealt_of(wanted: np.ndarray, leading: np.ndarray) -> pd.DataFrame:
+    """A keyword per entry, in one language."""
+    keywords = [f"k{number:02}" for number in range(len(wanted))]
+    index = pd.MultiIndex.from_arrays([keywords, [1] * len(keywords)], names=["keyword", "cases"])
+    return pd.DataFrame((wanted[:, None] == leading).astype(int), index=index, columns=keywords)
 
 
-def test_contrasts_are_those_of_resampled_tables():
-    """Every draw redone keyword by keyword, with the plain functions on the table it makes."""
-    cases = [(model, start) for model in ("a", "b") for start in ("document", "alone")]
-    tables = {case: leads_of(number, *case) for number, case in enumerate(cases)}
-    contrasts = leading_contrasts(pd.concat(tables.values()), seed=3, resamples=40).set_index(["contrast", "model"])
-    draws = np.random.default_rng(3).integers(12, size=(40, 12))
-    share, beyond = {}, {}
-    for case, table in tables.items():
-        drawn = [pd.concat([table[table["keyword"] == f"k{number}"] for number in draw]) for draw in draws]
-        share[case] = np.array([rows["leads"].mean() for rows in drawn])
-        beyond[case] = share[case] - [chance_of_leading(rows) for rows in drawn]
-        plain = leading_shares(table, 0).iloc[0]
-        assert contrasts.loc[(case[1], case[0]), "value"] == pytest.approx(plain["value"] - plain["chance"])
-        bounds = contrasts.loc[(case[1], case[0]), ["low", "high"]].tolist()
-        assert bounds == pytest.approx(np.quantile(beyond[case], [0.025, 0.975]).tolist())
-    for contrast, parts in (("starts", share), ("starts beyond chance", beyond)):
-        gains = [parts[model, "document"] - parts[model, "alone"] for model in ("a", "b")]
-        for model, gain in (("a", gains[0]), ("b", gains[1]), ("mean", np.mean(gains, axis=0))):
-            bounds = contrasts.loc[(contrast, model), ["low", "high"]].tolist()
-            assert bounds == pytest.approx(np.quantile(gain, [0.025, 0.975]).tolist())
+def test_permutations_by_hand():
+    # Of the six orders of three different kinds one leads in all cases, three in one, two in none.
+    right = dealt_of(np.arange(3), np.arange(3))
+    wrong = dealt_of(np.arange(3), np.array([1, 2, 0]))
+    constant = dealt_of(np.arange(3), np.array([0, 0, 0]))  # whatever is dealt, one of three leads
+    dealt = {("a", "x"): right, ("b", "x"): wrong, ("a", "y"): constant}
+    table = leading_permutations(dealt, seed=0).set_index(["start", "model"])
+    assert table["value"].tolist() == pytest.approx([1, 0, 1 / 2, 1 / 3, 1 / 3])
+    assert table["chance"].tolist() == pytest.approx([1 / 3] * 5)
+    # A mean of 1/2 is reached where one of both leads in all cases: two of six orders.
+    expected = [1 / 6, 1, 2 / 6, 1, 1]
+    assert table["p_value"].tolist() == pytest.approx(expected, abs=4 * 0.5 / 20_000**0.5)
+    assert table.loc[("y", "a"), ["low", "high"]].tolist() == pytest.approx([1 / 3, 1 / 3])
+    single = table.loc[[("x", "a"), ("x", "b"), ("y", "a")]]
+    assert single["p_holm"].tolist() == pytest.approx([min(1, 3 * single["p_value"].iloc[0]), 1, 1])
+    assert table.loc[("x", "mean"), "p_holm"] == pytest.approx(2 * table.loc[("x", "mean"), "p_value"])
 
 
-def test_what_two_starts_share_cancels():
-    same = pd.concat([leads_of(0, "a", "document"), leads_of(0, "a", "alone")])
-    contrasts = leading_contrasts(same, seed=0, resamples=50)
-    assert contrasts.loc[contrasts["contrast"].str.startswith("starts"), ["value", "low", "high"]].eq(0).all(axis=None)
-    assert list(contrasts["model"]) == ["a", "mean"] * 4
+def test_p_values_are_uniform_where_nothing_leads():
+    """Leading kinds that have nothing to do with the wanted ones, the models of a draw as alike as real ones are."""
+    generator, p_values = np.random.default_rng(0), []
+    for number in range(400):
+        wanted, common = generator.integers(3, size=(2, 30))
+        models = [np.where(generator.random(30) < 0.5, common, generator.integers(3, size=30)) for _ in range(3)]
+        dealt = {(f"m{place}", "x"): dealt_of(wanted, leading) for place, leading in enumerate(models)}
+        table = leading_permutations(dealt, seed=number, permutations=199)
+        p_values.append(table.loc[table["model"] == "mean", "p_value"].item())
+    for level in (0.05, 0.1, 0.25, 0.5, 0.75):
+        assert np.mean(np.array(p_values) <= level) == pytest.approx(level, abs=4 * (level * (1 - level) / 400) ** 0.5)
+
+
+def test_tables_of_different_keywords_are_refused():
+    dealt = {("a", "x"): dealt_of(np.arange(3), np.arange(3)), ("b", "x"): dealt_of(np.arange(4), np.arange(4))}
+    with pytest.raises(ValueError, match="different keywords"):
+        leading_permutations(dealt, seed=0)
 
 
 def test_a_bad_table_is_named(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from helpers.claims import CLAIM_MIME, Claim, Claims, report_gaps
+from helpers.claims import CLAIM_MIME, Claim, Claims, digits_off, report_gaps
 
 ARGUMENTS = {"quantity": "ratio", "because": "1 is no change"}
 
@@ -102,3 +102,11 @@ def test_gaps_are_named(capsys):
     report_gaps(["a", "b"], {"a"})
     said = capsys.readouterr().out
     assert "measured 1 of 2: a" in said and "without a value in the figures below: b" in said
+
+
+@given(some.floats(0.001, 1e4), some.integers(0, 4))
+def test_a_rounded_number_is_at_most_half_a_digit_off(value, digits):
+    off = digits_off({f"{value:,.{digits}f}": value})
+    assert off.shape == (1,) and off[0] <= 0.5 + 1e-6
+    assert digits_off({f"{value + 10.0**-digits:,.{digits}f}": value})[0] >= 0.5 - 1e-6
+    assert math.isnan(digits_off({"1.0": math.nan})[0])

@@ -46,6 +46,14 @@ def test_a_figure_is_saved_as_svg_png_and_csv_with_its_words(tmp_path):
     assert path.with_suffix(".csv").read_text() == "x,y\n1,0.1\n2,0.333333\n"
 
 
+def test_a_title_is_drawn_above_the_figure(tmp_path):
+    words = {"data": DATA, "caption": "c", "alt": "a", "directory": tmp_path}
+    plain = save_figure(draw(), "09-plain", **words)
+    titled = save_figure(draw(), "09-titled", title="Half of it grows", **words)
+    assert [text.get_text() for text in titled.texts] == ["Half of it grows"] and not plain.texts
+    assert titled.get_figheight() > plain.get_figheight()
+
+
 def test_equal_figures_give_equal_bytes(tmp_path):
     for folder in ("a", "b"):
         save_figure(draw(), "09-test", data=DATA, caption="c", alt="a", directory=tmp_path / folder)
@@ -53,7 +61,7 @@ def test_equal_figures_give_equal_bytes(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-@pytest.mark.parametrize(("field", "value"), [("caption", " "), ("alt", "")])
+@pytest.mark.parametrize(("field", "value"), [("caption", " "), ("alt", ""), ("title", "a b c d e f g h i j k")])
 def test_a_figure_without_words_is_refused(tmp_path, field, value):
     words = {"caption": "c", "alt": "a", "data": DATA, field: value}
     with pytest.raises(InputError, match="09-test"):

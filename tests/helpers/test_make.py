@@ -176,7 +176,7 @@ def test_help_comes_from_the_targets_own_comments(project):
     fragment.parent.mkdir(parents=True)
     fragment.write_text("build/notebooks/08-x.ipynb:\n")  # what an earlier run leaves
     said = make(project).stdout
-    targets = "env figures notebook verify robustness lab test test-all lint format lock bench zoo clean"
+    targets = "env figures notebook verify robustness lab test test-all lint format lock bench zoo study clean"
     for target in targets.split():
         assert f"\n{target} " in f"\n{said}"
     assert "run every notebook that is not up to date" in said

@@ -352,7 +352,11 @@ def test_notebook_rules(path):
     assert [tag for tag in tags if tag] == [["parameters"]]
     for cell in code:  # what lets programs run says so
         assert "measure(executions" not in cell.source or cell.metadata.tags == ["sandbox"], cell.source
-    assert re.match(rf"# {path.name[:2]} .+\n\n\*\*.+\*\*$", notebook.cells[0].source, re.DOTALL)
+    # What was found: in bold, or as three to five points.
+    opening = notebook.cells[0].source
+    assert re.match(rf"# {path.name[:2]} .+\n\n\*\*.+\*\*$", opening, re.DOTALL) or re.match(
+        rf"# {path.name[:2]} .+\n\n(- .+(\n|$)){{3,5}}$", opening
+    )
     assert "claim(" in "".join(cell.source for cell in code)
     for cell in code:
         assert not cell.outputs and cell.execution_count is None, "stored output"
@@ -363,6 +367,23 @@ def test_notebook_rules(path):
         assert not [
             n for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.For | ast.While | ast.Lambda)
         ], cell.source
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_numbers_of_an_opening_in_points_are_checked_by_a_claim(path):
+    """Every decimal number and every percentage is a text that `digits_off` is given."""
+    cells = nbformat.read(path, as_version=4).cells
+    opening = cells[0].source.partition("\n\n")[2]
+    if opening.startswith("- "):
+        checked_texts = {
+            node.value
+            for cell in cells
+            if cell.cell_type == "code" and re.search(r"digits_off|opening", cell.source)
+            for node in ast.walk(ast.parse(cell.source))
+            if isinstance(node, ast.Constant)
+        }
+        numbers = re.findall(r"\d[\d,]*\.\d+|\d[\d,]*(?= %)", opening)
+        assert numbers and set(numbers) <= checked_texts, set(numbers) - checked_texts
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)

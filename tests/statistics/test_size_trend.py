@@ -6,7 +6,7 @@ import pytest
 
 from compressed_code.core.errors import Unavailable
 from compressed_code.statistics.seed_noise import seed_effects
-from compressed_code.statistics.size_trend import size_trend
+from compressed_code.statistics.size_trend import size_trend, tenfold_change
 
 
 def losses(noise: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -65,3 +65,19 @@ def test_seed_effects_against_a_published_example():
     assert (row["high"] - row["low"]) / 2 == pytest.approx(quantile * error, rel=1e-3)
     with pytest.raises(Unavailable, match="two seeds"):
         seed_effects(table.iloc[2:], "x", "y", ["metric"])
+
+
+def test_the_change_per_tenfold_size_by_hand():
+    # slope 2 and residuals (1, −2, 1)/6·… : values 0, 1.5, 4 at 0, 1, 2: slope 2, residuals 1/6, −1/3, 1/6
+    # error √(Σr² / 1 / Σx²) = √((1/36 + 1/9 + 1/36) / 2) = 0.288675; t(0.975, 1) = 12.706205
+    change = tenfold_change([1, 10, 100], [0.0, 1.5, 4.0])
+    assert change == pytest.approx((2.0, 2 - 12.706205 * 0.288675, 2 + 12.706205 * 0.288675), abs=1e-5)
+    assert np.isnan(tenfold_change([1, 10], [0.0, 1.0])).all() and np.isnan(tenfold_change([5, 5, 5], [0, 1, 2])).all()
+
+
+def test_the_interval_of_the_change_covers_other_trainings():
+    generator, sizes, covered = np.random.default_rng(0), [1e5, 3e5, 3e5, 3e5, 1e6, 3e6], 0
+    for _ in range(2000):
+        _, low, high = tenfold_change(sizes, -0.6 * np.log10(sizes) + 0.1 * generator.normal(size=6))
+        covered += low <= -0.6 <= high
+    assert covered / 2000 == pytest.approx(0.95, abs=0.02)

@@ -1,4 +1,4 @@
-"""Charts of notebook 02: table in, figure out."""
+"""Charts of notebook 02, whole distributions: table in, figure out. Those of keywords stand in `keywords`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,62 +6,105 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
-from compressed_code.charts.parts import class_bars, interval_panels, legend_above, value_heatmap
-from compressed_code.charts.style import WIDTH, series_style
+from compressed_code.charts.parts import legend_above, value_heatmap
+from compressed_code.charts.style import FAMILY_COLOURS, MARKERS, WIDTH
 
 METRIC_TITLES = {
     "pkp": "PKP: probability of a keyword",
     "stp": "STP: probability of a symbol",
-    "kap": "KAP: mean probability per keyword",
     "nlp": "NLP: probability of an English word",
     "entropy_nats": "entropy: nats",
 }
 
 
-def metric_panels(metrics: pd.DataFrame, labels: Mapping[str, str], noise: pd.DataFrame, *, y: str = "model") -> Figure:
-    """Scalar cold-start metrics per model, a panel per metric, each point with how far another seed may lie.
+def mixture_rows(table: pd.DataFrame, labels: Mapping[str, str], floor: float, other: str) -> Figure:
+    """How far models lie from the mixture that they were trained on, and from another one.
+
+    Args:
+        table: columns `model` (row), `family` (of `style.FAMILY_COLOURS`), `mixture` ("own" or "other"), `value` (nats,
+            above 0); trainings of one recipe with other seeds are values of one row and stand below each other.
+        labels: row → label, in drawing order.
+        floor: divergence that is drawn as a line: what counting the rows would reach.
+        other: what the other mixture is called in the legend.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 1.15 + 0.27 * len(labels)))
+    places = {row: place for place, row in enumerate(labels)}
+    looks = {"own": ("o", "the mixture it was trained on"), "other": ("D", other)}
+    for kind, (marker, name) in looks.items():
+        rows = table[(table["mixture"] == kind) & table["model"].isin(list(labels))]
+        count = rows.groupby("model")["value"].transform("size")
+        offset = (rows.groupby("model").cumcount() - (count - 1) / 2) * 0.5 / count
+        colours = rows["family"].map(FAMILY_COLOURS)
+        faces = colours if kind == "own" else "none"
+        position = rows["model"].map(places) + offset
+        axis.scatter(rows["value"], position, s=22, marker=marker, facecolors=faces, edgecolors=colours)
+        axis.plot([], [], marker, color="#555555", markerfacecolor=None if kind == "own" else "none", label=name)
+    axis.axvline(floor, color="#555555", linestyle=":", linewidth=1, label="counting the same rows")
+    axis.set(xscale="log", xlabel="KL(mixture‖model) in nats, logarithmic axis")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.grid(axis="y", visible=False)
+    axis.set_yticks(range(len(labels)), list(labels.values()))
+    axis.set_ylim(len(labels) - 0.5, -0.5)
+    legend_above(figure, axis)
+    return figure
+
+
+def metric_panels(
+    metrics: pd.DataFrame,
+    labels: Mapping[str, str],
+    noise: pd.DataFrame,
+    nulls: Mapping[str, str],
+    *,
+    y: str = "model",
+) -> Figure:
+    """Scalar cold-start metrics per model, a panel per metric, beside the mixture's and how far another seed may lie.
 
     Args:
         metrics: columns `metric`, `value` and the one that `y` names; trainings of one recipe with other seeds are
             values of one row.
         labels: row → label, in drawing order.
         noise: `seed_noise.seed_noise` rows by metric.
+        nulls: row → the row of `metrics` that holds the metrics of its mixture.
         y: column that says the row.
     """
     names = [name for name in METRIC_TITLES if (metrics["metric"] == name).any()]
-    figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 1.1 + 0.28 * len(labels)), sharey=True)
+    height = 1.35 + 0.28 * len(labels)
+    figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, height), sharey=True, squeeze=False)
     differences = noise.set_index("metric")["difference"]
-    for axis, name in zip(axes, names, strict=True):
+    for axis, name in zip(axes[0], names, strict=True):
         rows = metrics[metrics["metric"] == name]
-        half = differences.get(name, 0.0)
         for number, model in enumerate(labels):
             values = rows.loc[rows[y] == model, "value"]
-            centre = values.mean()
-            axis.hlines(number, centre - half, centre + half, color="#E69F00", linewidth=5, alpha=0.45)
-            axis.plot(values, np.full(len(values), number), "o", color="#0072B2", markersize=4, markerfacecolor="none")
+            centre, half = values.mean(), differences.get(name, 0.0)
+            first = {"label": "another seed (95 %)"} if number == 0 else {}
+            axis.hlines(number, centre - half, centre + half, color="#E69F00", linewidth=5, alpha=0.45, **first)
+            first = {"label": "a training"} if number == 0 else {}
+            shape = {"color": "#0072B2", "markersize": 4, "markerfacecolor": "none"}
+            axis.plot(values, np.full(len(values), number), "o", **shape, **first)
+        marked = [(rows.loc[rows[y] == nulls.get(model), "value"].mean(), place) for place, model in enumerate(labels)]
+        axis.plot(*zip(*marked, strict=True), "|", color="#000000", markersize=11, label="its training mixture")
         title, _, unit = METRIC_TITLES[name].partition(": ")
-        axis.set(title=title, xlabel=unit.replace(" per ", "\nper ").replace(" of a", "\nof a"))
+        axis.set(title=title, xlabel=unit.replace(" of a", "\nof a"))
         axis.grid(axis="y", visible=False)
-        axis.xaxis.set_major_locator(plt.MaxNLocator(2))
-    axes[0].set_yticks(range(len(labels)), list(labels.values()))
-    axes[0].set_ylim(len(labels) - 0.5, -0.5)
+        axis.xaxis.set_major_locator(plt.MaxNLocator(3, steps=[1, 2, 5, 10], min_n_ticks=3))
+        axis.xaxis.set_major_formatter("{x:g}")
+    axes[0][0].set_yticks(range(len(labels)), list(labels.values()))
+    axes[0][0].set_ylim(len(labels) - 0.5, -0.5)
+    legend_above(figure, axes[0][0])
     return figure
 
 
-def class_mass_bars(masses: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Where the first token's probability lies: one stacked bar of token classes per model.
-
-    Args:
-        masses: `class_masses` rows with a `model` column.
-    """
-    grid = 100 * masses.pivot(index="model", columns="token_class", values="probability").reindex(list(labels))
-    return class_bars(grid, "probability of the first token (%)", 0.3, labels)
-
-
 def language_heatmap(
-    masses: pd.DataFrame, labels: Mapping[str, str], languages: Mapping[str, str], *, y: str = "model"
+    masses: pd.DataFrame,
+    labels: Mapping[str, str],
+    languages: Mapping[str, str],
+    *,
+    y: str = "model",
+    light: bool = False,
 ) -> Figure:
     """PKP per language and model, in percent; the mean, where several models make a row.
 
@@ -69,9 +112,10 @@ def language_heatmap(
         masses: columns `language`, `probability` and the one that `y` names.
         labels, languages: name → label, in drawing order.
         y: column that says the row.
+        light: cells in which dark numbers are read (`parts.value_heatmap`).
     """
     grid = 100 * masses.groupby([y, "language"])["probability"].mean().unstack()
-    return value_heatmap(grid, "PKP (%)", rows=labels, columns=languages, root=True)
+    return value_heatmap(grid, "PKP (%)", rows=labels, columns=languages, root=True, light=light)
 
 
 def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
@@ -82,192 +126,98 @@ def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     """
     # Two ids may spell the same bytes.
     grid = 100 * top.groupby(["model", "token"], sort=False)["probability"].sum().unstack()
-    return value_heatmap(
-        grid, "probability (%)", rows=labels, columns={token: token for token in top["token"]}, root=True
-    )
+    columns = {token: token for token in top["token"]}
+    return value_heatmap(grid, "probability (%)", rows=labels, columns=columns, root=True, light=True)
 
 
-def context_points(
-    metrics: pd.DataFrame, labels: Mapping[str, str], contexts: Sequence[str], names: Sequence[str]
-) -> Figure:
-    """How metrics move with the start context: a panel per metric, contexts on the axis, a marker per model.
+def mixture_matrix(grid: pd.DataFrame, rows: Mapping[str, str], columns: Mapping[str, str]) -> Figure:
+    """KL(mixture‖model) of models by what they were trained on, in the cells of a table.
 
     Args:
-        metrics: columns `model`, `context`, `metric`, `value`.
+        grid: nats, rows by what was trained on, columns by what is compared with.
+        rows, columns: name → label, in drawing order.
     """
-    figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 2.9), sharey=True)
-    offsets = np.linspace(-0.27, 0.27, len(labels))
-    for axis, name in zip(axes, names, strict=True):
+    figure = value_heatmap(grid, "nats", rows=rows, columns=columns, light=True, root=True)
+    figure.set_size_inches(WIDTH, 1.5 + 0.3 * len(rows))
+    axis = figure.axes[0]
+    axis.set(xlabel="share of tasks in the mixture compared with", ylabel="share of tasks\nin the training rows")
+    axis.set_xticks(axis.get_xticks(), list(columns.values()), rotation=0, ha="center")
+    return figure
+
+
+def context_lines(
+    metrics: pd.DataFrame, contexts: Mapping[str, str], names: Sequence[str], labels: Mapping[str, str]
+) -> Figure:
+    """How metrics move with the start context: a panel per metric, a line per training. Lines that cross interact.
+
+    Args:
+        metrics: columns `model`, `family` (of `style.FAMILY_COLOURS`), `context`, `metric`, `value`.
+        contexts: name → label, in drawing order.
+        names: of metrics, a panel each.
+        labels: family → label in the legend.
+    """
+    figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 3.0), squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
         rows = metrics[metrics["metric"] == name]
-        for number, (model, label) in enumerate(labels.items()):
-            values = rows[rows["model"] == model].set_index("context")["value"].reindex(list(contexts))
-            colour, marker = series_style(number)
-            axis.plot(
-                values, np.arange(len(contexts)) + offsets[number], marker, color=colour, markersize=4, label=label
-            )
-        axis.set(xlabel=METRIC_TITLES[name].replace(": ", "\n").replace("probability of a", "p of a"))
-        axis.grid(axis="y", visible=False)
-        for boundary in np.arange(0.5, len(contexts) - 1):
-            axis.axhline(boundary, color="#EEEEEE", linewidth=0.8, zorder=0)
-    axes[0].set_yticks(range(len(contexts)), list(contexts))
-    axes[0].set_ylim(len(contexts) - 0.5, -0.5)
-    legend_above(figure, axes[0])
+        for place, (family, label) in enumerate(labels.items()):
+            lines = rows[rows["family"] == family].pivot(index="context", columns="model", values="value")
+            lines = lines.reindex(list(contexts))
+            style = {"color": FAMILY_COLOURS[family], "markersize": 3.5, "linewidth": 0.8, "alpha": 0.8}
+            for number, model in enumerate(lines):
+                first = {"label": label} if number == 0 else {}
+                axis.plot(range(len(contexts)), lines[model], MARKERS[place], linestyle="-", **style, **first)
+        axis.set_title(METRIC_TITLES[name].replace(": ", ",\n"))
+        axis.set_xticks(range(len(contexts)), list(contexts.values()))
+        axis.set_xlim(-0.4, len(contexts) - 0.6)
+        axis.grid(axis="x", visible=False)
+    legend_above(figure, axes[0][0])
     return figure
 
 
-def blind_spot_panels(
-    table: pd.DataFrame,
-    rows: Mapping[str, str],
-    panels: Mapping[str, str],
-    *,
-    y: str = "row",
-    panel: str = "panel",
-) -> Figure:
-    """A model and the same one with destroyed attention: a panel per quantity, perplexity on a logarithmic axis.
+def mixture_by_bits(table: pd.DataFrame, methods: Mapping[str, str], lines: Mapping[str, float]) -> Figure:
+    """KL(mixture‖variant) against the bits that a weight takes, a marker per method, beside unquantized models.
 
     Args:
-        table: columns `value`, `low`, `high` and the two below.
-        rows, panels: name → label, in drawing order; the panel `perplexity` is logarithmic, its values are written.
-        y, panel: columns that say the row and the panel.
+        table: columns `method`, `bits`, `value` (nats, above 0).
+        methods: key → label, in drawing order.
+        lines: label → divergence of an unquantized model, drawn across.
     """
-    figure = interval_panels(table, rows, panels, y=y, panel=panel, logarithmic=["perplexity"])
-    axis = figure.axes[list(panels).index("perplexity")]
-    for place, row in enumerate(rows):
-        value = table.loc[(table[panel] == "perplexity") & (table[y] == row), "value"].item()
-        axis.annotate(f"{value:.0f}", (value, place), (0, 6), textcoords="offset points", ha="center")
-    low, high = axis.get_xlim()
-    steps = (1, 2, 5) if high < 10 * low else (1, 3) if high < 200 * low else (1,)
-    axis.xaxis.set_major_locator(LogLocator(subs=steps))
-    axis.xaxis.set_minor_locator(NullLocator())
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.1))
+    for number, (method, label) in enumerate(methods.items()):
+        rows = table[table["method"] == method].sort_values("bits", kind="stable")
+        style = {"color": FAMILY_COLOURS["base"], "markersize": 4.5, "markerfacecolor": "none"}
+        axis.plot(rows["bits"], rows["value"], MARKERS[number], label=label, **style)
+    for label, value in lines.items():
+        axis.axhline(value, color="#777777", linestyle="--", linewidth=0.9)
+        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
+        axis.annotate(label, (1, value), (4, 0), **place)
+    every = [*table["value"], *lines.values()]
+    axis.set(xlabel="effective bits per quantized weight", ylabel="KL(mixture‖model) in nats,\nlogarithmic axis")
+    axis.set(yscale="log", ylim=(0.85 * min(every), 1.2 * max(every)))
+    axis.yaxis.set_major_locator(FixedLocator([0.02, 0.03, 0.05, 0.1, 0.2]))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    legend_above(figure, axis)
     return figure
 
 
-def rank_scatter(
-    keywords: pd.DataFrame, labels: Mapping[str, str], correlations: pd.DataFrame, edge: float = np.inf
-) -> Figure:
-    """Keyword by keyword: how early the tokenizer merged it against its first-token probability.
+def level_panels(table: pd.DataFrame, panels: Mapping[str, str], logarithmic: Sequence[str]) -> Figure:
+    """What GGUF levels do to two models, each on axes of its own; K types and legacy types have markers of their own.
 
     Args:
-        keywords: columns `model`, `keyword`, `merge_rank`, `probability`.
-        correlations: columns `model`, `before` (merge rank below which keywords count; infinity for all), `value`,
-            `low`, `high` (Spearman and its interval) and `pairs`; written where `before` is infinite or the edge.
-        edge: merge rank from which on keywords are set apart by colour and marker.
+        table: columns `panel`, `level` ("Q4_K_M"), `bits` (that the name says), `value`.
+        panels: name → axis label, in drawing order.
+        logarithmic: panels with a logarithmic axis.
     """
-    columns = min(len(labels), 4)
-    lines = -(-len(labels) // columns)
-    shape = {"figsize": (max(WIDTH * columns / 4, 3.0), 0.5 + 2.5 * lines), "squeeze": False}
-    figure, axes = plt.subplots(lines, columns, sharex=True, sharey=True, **shape)
-    written = correlations[correlations["before"].isin([np.inf, edge])].sort_values(
-        "before", ascending=False, kind="stable"
-    )
-    early = keywords["merge_rank"] < edge
-    sides = {f"merged before rank {edge:g}": early, f"merged from rank {edge:g} on": ~early}
-    for axis, (model, label) in zip(axes.flat, labels.items(), strict=False):
-        for number, (side, chosen) in enumerate(sides.items()):
-            colour, marker = series_style(number)
-            rows = keywords[chosen & (keywords["model"] == model)]
-            axis.plot(
-                rows["merge_rank"], rows["probability"], marker, color=colour, markersize=2.5, alpha=0.5, label=side
-            )
-        titles = [
-            f"{f'all {row.pairs}' if np.isinf(row.before) else f'{row.pairs} before'}: "
-            f"ρ {row.value:.2f} ({row.low:.2f} … {row.high:.2f})"
-            for row in written[written["model"] == model].itertuples()
-        ]
-        axis.set_title("\n".join([label, *titles]), fontsize=6.3)
-        axis.set_yscale("log")
-        if np.isfinite(edge):
-            axis.axvline(edge, color="#777777", linewidth=0.8, linestyle=":")
-    for axis in axes.flat[len(labels) :]:
-        axis.set_visible(False)
-    for axis in axes.flat[max(len(labels) - columns, 0) : len(labels)]:  # nothing below
-        axis.tick_params(labelbottom=True)
-    figure.supxlabel("merge rank of the bare keyword", fontsize=8.5)
-    figure.supylabel("first-token probability", fontsize=8.5)
-    if np.isfinite(edge):
-        legend_above(figure, axes[0][0])
-    return figure
-
-
-def leading_panels(
-    shares: pd.DataFrame, contrasts: pd.DataFrame, entropies: pd.DataFrame, labels: Mapping[str, str]
-) -> Figure:
-    """Warm start: how often the grammar's next token leads, how far beyond chance, and how uncertain the models are.
-
-    Args:
-        shares: columns `model`, `start`, `value`, `low`, `high`, `chance`.
-        contrasts: `warm_start.leading_contrasts`.
-        entropies: columns `model`, `start`, `value`, `low`, `high`.
-    """
-    starts = {"document": "document start, keyword", "alone": "keyword alone"}
-    panels = {
-        "leads": "keywords after which the\ngrammar's next token leads (%)",
-        "beyond": "the same minus chance\n(percentage points)",
-        "entropy": "entropy of the\nnext token (nats)",
-    }
-    bounds = ["value", "low", "high"]
-    percent = shares.assign(**{column: 100 * shares[column] for column in (*bounds, "chance")})
-    beyond = contrasts[contrasts["contrast"].isin(list(starts))]
-    beyond = beyond.assign(start=beyond["contrast"], **{column: 100 * beyond[column] for column in bounds})
-    parts = {"leads": percent, "beyond": beyond, "entropy": entropies}
-    table = pd.concat([part.assign(panel=panel) for panel, part in parts.items()])
-    figure = interval_panels(table, labels, panels, starts, y="model", by="start", row_height=0.36)
-    for number, start in enumerate(starts):
-        rows = percent[percent["start"] == start].set_index("model").reindex(list(labels))
-        position = np.arange(len(labels)) + np.linspace(-0.28, 0.28, len(starts))[number]
-        figure.axes[0].plot(rows["chance"], position, "x", color="#000000", markersize=5)
-    figure.axes[1].axvline(0, color="#777777", linewidth=0.8)
-    return figure
-
-
-def leading_caption(shares: pd.DataFrame, contrasts: pd.DataFrame) -> str:
-    """What `leading_panels` shows, with the means over models; takes what it takes."""
-    mean = 100 * contrasts[contrasts["model"] == "mean"].set_index("contrast")[["value", "low", "high"]]
-    document, alone = (
-        f"{value:.0f} ({low:.0f} to {high:.0f})"
-        for value, low, high in mean.loc[["document", "alone"]].itertuples(index=False)
-    )
-    return (
-        "What follows a single keyword. Left: how often the kind of token that the grammar wants leads, n ="
-        f" {shares['cases'].max():.0f} pairs of language and keyword; crosses: chance, leading tokens dealt at random."
-        f" Middle: share minus chance, in pairs; mean over the models drawn {document} points after the document"
-        f" start, {alone} after the keyword alone. 95 % bootstrap intervals over {shares['keywords'].max():.0f}"
-        " keywords. Right: median and quartiles over keywords."
-    )
-
-
-def leading_alt(shares: pd.DataFrame) -> str:
-    """What `leading_panels` shows, for a reader who cannot see it."""
-    rates = 100 * shares.groupby("start")[["value", "chance"]].mean()
-    means = "; ".join(
-        f"{row.value:.0f} % (chance {row.chance:.0f} %) for start {row.Index}" for row in rates.itertuples()
-    )
-    return (
-        f"Three panels, models as rows, two markers each. The grammar's token leads, as a mean over models, in {means}."
-    )
-
-
-def level_lines(table: pd.DataFrame, levels: Sequence[str], noise: pd.Series) -> Figure:
-    """PKP and STP by quantization level, a series per source, with the band of seed noise around the model as trained.
-
-    Args:
-        table: columns `level`, `metric`, `value`, `source`.
-        levels: in drawing order.
-        noise: metric → how far another seed may lie.
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
-    for axis, metric in zip(axes, ("pkp", "stp"), strict=True):
-        rows = table[table["metric"] == metric]
-        for number, (source, values) in enumerate(rows.groupby("source", sort=False)):
-            colour, marker = series_style(number)
-            by_level = values.set_index("level")["value"].reindex(list(levels))
-            axis.plot(by_level, range(len(levels)), marker, color=colour, markersize=4.5, label=source)
-            if "as trained" in values["level"].to_numpy() and metric in noise:
-                centre = by_level["as trained"]
-                axis.axvspan(centre - noise[metric], centre + noise[metric], color=colour, alpha=0.12, linewidth=0)
-        axis.set(xlabel=METRIC_TITLES[metric].replace(": ", ", "))
-        axis.grid(axis="y", visible=False)
-    axes[0].set_yticks(range(len(levels)), list(levels))
-    axes[0].set_ylim(len(levels) - 0.5, -0.5)
-    legend_above(figure, axes[0])
+    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 2.8), squeeze=False)
+    kinds = {"K type": table["level"].str.contains("_K"), "legacy type": ~table["level"].str.contains("_K")}
+    for axis, (panel, title) in zip(axes[0], panels.items(), strict=True):
+        for number, (kind, chosen) in enumerate(kinds.items()):
+            rows = table[chosen & (table["panel"] == panel)]
+            colour = FAMILY_COLOURS["other"]
+            axis.plot(rows["bits"], rows["value"], MARKERS[number], color=colour, markerfacecolor="none", label=kind)
+        axis.set(xlabel="bits in the level's name", ylabel=title)
+        axis.set_yscale("log" if panel in logarithmic else "linear")
+        axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
+    legend_above(figure, axes[0][0])
     return figure

@@ -7,6 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -26,6 +28,9 @@ CLASS_COLOURS = {
     "control": "#333333",
     "padding": "#EEEEEE",
 }
+
+
+_LIGHT = LinearSegmentedColormap.from_list("light", ["#FFFFFF", "#C6DBEF", "#6BAED6"])
 
 
 def class_bars(
@@ -57,15 +62,43 @@ def class_bars(
     return figure
 
 
-def legend_above(figure: Figure, axis: plt.Axes) -> None:
-    """Legend entries above the chart, in as many rows as keep it within the figure."""
+def legend_above(figure: Figure, axis: plt.Axes, entries: Mapping[str, Artist] | None = None) -> None:
+    """Legend entries above the chart, in as many rows as keep it within the figure.
+
+    Args:
+        entries: label → what is drawn; by default all of the axis that have a label.
+    """
     handles, labels = axis.get_legend_handles_labels()
+    if entries is not None:
+        handles, labels = list(entries.values()), list(entries)
     if not labels:
         return
     wide = sum(map(len, labels)) + 6 * len(labels)
     rows = math.ceil(wide / (LEGEND_CHARACTERS * figure.get_figwidth() / WIDTH))
     columns = -(-len(labels) // rows)
     figure.legend(handles, labels, loc="outside upper center", ncols=columns, columnspacing=1.1, handletextpad=0.4)
+
+
+def headline(figure: Figure, text: str, band: float = 0.27) -> None:
+    """The finding in bold above everything, left; the figure grows by a band of so many inches and is laid out before.
+
+    constrained_layout knows no place for a title above an outside legend, so that the finished layout is moved down.
+    """
+    figure.get_layout_engine().set(w_pad=0.08)  # inches: labels at the edges keep clear of them
+    figure.canvas.draw()
+    figure.set_layout_engine("none")
+    width, height = figure.get_size_inches()
+    kept = height / (height + band)
+    places = [(axis, axis.get_position(original=True)) for axis in figure.axes]
+    figure.set_size_inches(width, height + band)
+    for axis, place in places:
+        axis.set_position((place.x0, place.y0 * kept, place.width, place.height * kept))
+    for written in figure.texts:
+        written.set_y(written.get_position()[1] * kept)
+    for legend in figure.legends:
+        legend.set_bbox_to_anchor((0, 0, 1, kept), transform=figure.transFigure)
+    top = 1 - 0.06 / (height + band)
+    figure.text(0.06 / width, top, text, ha="left", va="top", fontsize=10, fontweight="bold")
 
 
 def interval_panels(
@@ -167,6 +200,7 @@ def value_heatmap(
     columns: Mapping[str, str] | None = None,
     root: bool = False,
     diverging: bool = False,
+    light: bool = False,
 ) -> Figure:
     """Values written in the cells of a table.
 
@@ -176,6 +210,7 @@ def value_heatmap(
         rows, columns: name → label, in drawing order; without them all are shown under their names.
         root: colour by square root, so that small values stay apart.
         diverging: colour by distance from zero, with a colour for each sign.
+        light: colours so light that dark numbers are read in every cell.
     """
     grid = grid if rows is None else grid.reindex(index=list(rows)).rename(index=rows)
     grid = grid if columns is None else grid.reindex(columns=list(columns)).rename(columns=columns)
@@ -187,10 +222,10 @@ def value_heatmap(
     sns.heatmap(
         colours,
         ax=axis,
-        cmap="PuOr" if diverging else SEQUENTIAL,
+        cmap=_LIGHT if light else "PuOr" if diverging else SEQUENTIAL,
         annot=texts,
         fmt="",
-        annot_kws={"size": 7},
+        annot_kws={"size": 7, **({"color": "#111111"} if light else {})},
         cbar=False,
         linewidths=0.4,
         **limit,

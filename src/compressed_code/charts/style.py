@@ -12,6 +12,10 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
+# One colour for each family of models, wherever models are told apart by what they are.
+FAMILY_COLOURS = {"base": "#0072B2", "distilled": "#009E73", "fine-tuned": "#D55E00", "other": "#000000"}
+
+
 SEQUENTIAL = "cividis"
 
 

@@ -3,7 +3,7 @@
 Pure functions on tables. data/keyword-followers.yml says for which keywords a language's grammar leaves little choice.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from pydantic import model_validator
 from compressed_code.core.paths import DATA
 from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
 from compressed_code.registry.languages import Language
-from compressed_code.statistics.intervals_and_tests import draws_with_replacement, percentile_interval, ratio_interval
+from compressed_code.statistics.intervals_and_tests import holm, percentile_interval
 
 FOLLOWERS_FILE = DATA / "keyword-followers.yml"
 
@@ -85,98 +85,117 @@ def leading_followers(
         Columns `language`, `keyword`, `wanted`, `token` (text of the leading one), `kind`, `probability`, `leads`.
         Keywords that are no single token have no row.
     """
-    warm = warm.assign(text=[t.decode("utf-8", "replace") if isinstance(t, bytes) else "" for t in warm["bytes"]])
-    ranked = {keyword: rows.sort_values("rank") for keyword, rows in warm.groupby("keyword")}
+    ranked = _ranked(warm, followers)
     rows = []
-    for language in languages:
-        for keyword, wanted in followers.get(language.key, {}).items():
-            if keyword not in ranked:
-                continue
-            following = zip(ranked[keyword]["text"], ranked[keyword]["probability"], strict=True)
-            kinds = [(follower_kind(text, language.keywords), text, share) for text, share in following]
-            kind, text, probability = next((entry for entry in kinds if entry[0] != "blank"), kinds[0])
-            rows.append((language.key, keyword, wanted, text, kind, probability, kind == wanted))
+    for language, keyword, wanted in _cases(ranked, languages, followers):
+        text, probability = _leading(ranked[keyword])
+        kind = follower_kind(text, language.keywords)
+        rows.append((language.key, keyword, wanted, text, kind, probability, kind == wanted))
     columns = ["language", "keyword", "wanted", "token", "kind", "probability", "leads"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def chance_of_leading(leads: pd.DataFrame) -> float:
-    """How often the wanted kind would lead if leading tokens were dealt at random: Σ share_wanted · share_led.
+def dealt_leads(warm: pd.DataFrame, languages: Iterable[Language], followers: Mapping[str, Mapping]) -> pd.DataFrame:
+    """In how many languages the wanted kind would lead after a keyword if it had the leading token of another one.
 
-    The noise floor of `leading_followers`: a model that writes identifiers after everything reaches it.
-
-    Args:
-        leads: rows of `leading_followers`.
-    """
-    wanted, led = (leads[column].value_counts(normalize=True) for column in ("wanted", "kind"))
-    return float(wanted.mul(led, fill_value=0).sum())
-
-
-def leading_shares(leads: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """How often the wanted kind leads, with a 95 % bootstrap interval over keywords, beside chance.
-
-    A keyword that several languages share counts once per language but is resampled as one: a model does not know which
-    language is meant.
+    What `leading_permutations` deals: which kind a leading token is depends on the language of the keyword it is dealt
+    to.
 
     Args:
-        leads: rows of `leading_followers` of one model.
+        warm, followers: as in `leading_followers`.
 
     Returns:
-        One row: `value`, `low`, `high`, `chance` (`chance_of_leading`), `cases`, `keywords`.
+        Counts, a row per keyword and a column per keyword whose leading token it is given, both in the same order, so
+        that the diagonal holds what the model did; with the index level `cases`, the number of the row's languages.
     """
-    by_keyword = leads.groupby("keyword")["leads"].agg(["sum", "size"])
-    interval = ratio_interval(by_keyword["sum"], by_keyword["size"], seed=seed)
-    row = (*interval, chance_of_leading(leads), len(leads), len(by_keyword))
-    return pd.DataFrame([row], columns=["value", "low", "high", "chance", "cases", "keywords"])
+    languages, ranked = list(languages), _ranked(warm, followers)
+    cases = _cases(ranked, languages, followers)
+    keywords = sorted({keyword for _, keyword, _ in cases})
+    leading = [_leading(ranked[keyword])[0] for keyword in keywords]
+    counts = pd.DataFrame(0, index=keywords, columns=keywords)
+    for language, keyword, wanted in cases:
+        counts.loc[keyword] += [follower_kind(text, language.keywords) == wanted for text in leading]
+    occurs = pd.Series([keyword for _, keyword, _ in cases], dtype=object).value_counts().reindex(keywords)
+    counts.index = pd.MultiIndex.from_arrays([keywords, occurs], names=["keyword", "cases"])
+    return counts
 
 
-def leading_contrasts(leads: pd.DataFrame, seed: int, resamples: int = 20_000, level: float = 0.95) -> pd.DataFrame:
-    """How far the wanted kind leads beyond chance, and after the document start beyond the keyword alone, in pairs.
+def leading_permutations(
+    dealt: Mapping[tuple[str, str], pd.DataFrame], seed: int, permutations: int = 20_000
+) -> pd.DataFrame:
+    """Does the wanted kind lead more often than if the leading tokens were dealt to the keywords at random?
 
-    Every resample draws keywords, each with all its languages, once for all models and starts, and takes share and
-    chance (`chance_of_leading`) of the same draw: what differences share cancels, which separate intervals do not see.
-    Percentile bootstrap.
+    A permutation deals whole keywords, the same way for all models and starts, so that their means are tested as they
+    go together (Fisher 1935; Good, Permutation, Parametric and Bootstrap Tests of Hypotheses, 2005). The tests are
+    one-sided: more often than dealt. A p-value counts the draw that was made: (1 + as many draws) / (1 + draws).
 
     Args:
-        leads: rows of `leading_followers` with the columns `model` and `start` ("document", "alone").
-        level: coverage of the intervals.
+        dealt: (model, start) → `dealt_leads`; all of the same keywords.
+        permutations: how many are drawn.
 
     Returns:
-        Columns `contrast` ("document": share minus chance after the document start; "alone": the same after the
-        keyword alone; "starts": share after the document start minus share after the keyword alone; "starts beyond
-        chance": the difference of the first two), `model` ("mean" last: the mean over models), `value`, `low`, `high`.
+        A row per start and model, and one per start with the model "mean": columns `start`, `model`, `value` (share of
+        cases in which the wanted kind leads), `chance` (mean over all permutations, exactly), `low`, `high` (central
+        95 % of the drawn permutations), `p_value`, `p_holm` (Holm over all single models and starts; for the means,
+        over the starts), `cases`, `keywords`.
+
+    Raises:
+        ValueError: the tables are of different keywords.
     """
-    keywords = list(dict.fromkeys(leads["keyword"]))
-    drawn = draws_with_replacement(len(keywords), seed=seed, resamples=resamples)
-    # How often a draw holds each keyword; the first row is the sample itself. [1 + resamples, keywords]
-    weights = np.stack([np.ones(len(keywords)), *(np.bincount(draw, minlength=len(keywords)) for draw in drawn)])
-    share, beyond = {}, {}
-    for case, rows in leads.groupby(["model", "start"], sort=False):
-        share[case], chance = _weighted_shares(rows, keywords, weights)
-        beyond[case] = share[case] - chance
-    models = list(dict.fromkeys(leads["model"]))
-    by_contrast = {
-        "document": {model: beyond[model, "document"] for model in models},
-        "alone": {model: beyond[model, "alone"] for model in models},
-        "starts": {model: share[model, "document"] - share[model, "alone"] for model in models},
-        "starts beyond chance": {model: beyond[model, "document"] - beyond[model, "alone"] for model in models},
-    }
+    first = next(iter(dealt.values()))
+    if any(not table.index.equals(first.index) for table in dealt.values()):
+        raise ValueError("the tables are of different keywords")
+    keywords, cases = len(first), sum(first.index.get_level_values("cases"))
+    generator = np.random.default_rng(seed)
+    orders = generator.permuted(np.tile(np.arange(keywords), (permutations, 1)), axis=1)
+    orders = np.vstack([np.arange(keywords), orders])  # the first one is what the models did
+    shares = {case: table.to_numpy()[np.arange(keywords), orders].sum(1) / cases for case, table in dealt.items()}
+    chances = {case: table.to_numpy().sum() / keywords / cases for case, table in dealt.items()}
     rows = []
-    for contrast, by_model in by_contrast.items():
-        for model, values in {**by_model, "mean": np.mean(list(by_model.values()), axis=0)}.items():
-            low, high = percentile_interval(values[1:], level)
-            rows.append((contrast, model, values[0], low, high))
-    return pd.DataFrame(rows, columns=["contrast", "model", "value", "low", "high"])
+    for start in dict.fromkeys(start for _, start in dealt):
+        alike = [case for case in dealt if case[1] == start]
+        rows += [(start, model, shares[model, start], chances[model, start]) for model, _ in alike]
+        mean = np.mean([shares[case] for case in alike], axis=0)
+        rows.append((start, "mean", mean, np.mean([chances[case] for case in alike])))
+    table = pd.DataFrame(
+        [
+            (start, model, drawn[0], chance, *percentile_interval(drawn[1:]), _as_extreme(drawn), cases, keywords)
+            for start, model, drawn, chance in rows
+        ],
+        columns=["start", "model", "value", "chance", "low", "high", "p_value", "cases", "keywords"],
+    )
+    of_means = table["model"] == "mean"
+    for part in (of_means, ~of_means):
+        table.loc[part, "p_holm"] = holm(table.loc[part, "p_value"].tolist())
+    return table
 
 
-def _weighted_shares(leads: pd.DataFrame, keywords: list[str], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of cases in which the wanted kind leads, and chance, with each keyword counted by its weight; [draws]."""
-    kinds = pd.unique(pd.concat([leads["wanted"], leads["kind"]]))
-    by_keyword = leads.groupby("keyword")
-    led = weights @ by_keyword["leads"].sum().reindex(keywords, fill_value=0).to_numpy(float)
-    cases = np.maximum(weights @ by_keyword.size().reindex(keywords, fill_value=0).to_numpy(float), 1)
-    counts = [
-        weights @ pd.crosstab(leads["keyword"], leads[column]).reindex(keywords, columns=kinds, fill_value=0).to_numpy()
-        for column in ("wanted", "kind")
+def _as_extreme(drawn: np.ndarray) -> float:
+    """Share of the draws that are at least the first one; equal ones differ by rounding at most."""
+    return float((drawn >= drawn[0] - 1e-12).mean())
+
+
+def _ranked(warm: pd.DataFrame, followers: Mapping[str, Mapping]) -> dict[str, pd.DataFrame]:
+    """keyword that some grammar says something about → what follows it, most probable first, with its text."""
+    warm = warm[warm["keyword"].isin({keyword for wanted in followers.values() for keyword in wanted})]
+    warm = warm.assign(text=[t.decode("utf-8", "replace") if isinstance(t, bytes) else "" for t in warm["bytes"]])
+    return {keyword: rows.sort_values("rank") for keyword, rows in warm.groupby("keyword")}
+
+
+def _cases(
+    ranked: Collection[str], languages: Iterable[Language], followers: Mapping[str, Mapping]
+) -> list[tuple[Language, str, str]]:
+    """Language, keyword and wanted kind of every keyword that was measured."""
+    return [
+        (language, keyword, wanted)
+        for language in languages
+        for keyword, wanted in followers.get(language.key, {}).items()
+        if keyword in ranked
     ]
-    return led / cases, (counts[0] * counts[1]).sum(axis=1) / cases**2
+
+
+def _leading(rows: pd.DataFrame) -> tuple[str, float]:
+    """The most probable token that is more than blanks, or the most probable one; text and probability."""
+    texts = rows["text"].to_numpy(dtype=object)
+    place = next((place for place, text in enumerate(texts) if text.strip()), 0)
+    return texts[place], float(rows["probability"].iloc[place])

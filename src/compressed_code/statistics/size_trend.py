@@ -1,9 +1,12 @@
 """Trends along model size: a straight line in the logarithm of the number of parameters, with its interval."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
 
 from compressed_code.core.errors import Unavailable
 from compressed_code.statistics.intervals_and_tests import draws_with_replacement, percentile_interval
@@ -56,6 +59,27 @@ def size_trend(
     line = line.assign(**dict(zip(("slope", "slope_low", "slope_high"), _with_bounds(slopes), strict=True)))
     bends = steps[:, -1] - steps[:, 0]
     return values, line.assign(**dict(zip(("bend", "bend_low", "bend_high"), _with_bounds(bends), strict=True)))
+
+
+def tenfold_change(parameters: ArrayLike, values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+    """Change of a number per tenfold size: slope of a straight line over trainings, with Student's interval.
+
+    The interval holds for other trainings of these sizes, as far as their numbers lie about a line.
+
+    Args:
+        parameters: number of weights, [trainings].
+        values: one number per training, [trainings].
+        level: coverage of the interval.
+
+    Returns:
+        value, low, high; missing where there are fewer than three trainings or only one size.
+    """
+    sizes, numbers = np.log10(np.asarray(parameters, dtype=float)), np.asarray(values, dtype=float)
+    if len(sizes) < 3 or np.ptp(sizes) == 0:
+        return math.nan, math.nan, math.nan
+    line = stats.linregress(sizes, numbers)
+    half = stats.t.ppf((1 + level) / 2, len(sizes) - 2) * line.stderr
+    return float(line.slope), float(line.slope - half), float(line.slope + half)
 
 
 def _with_bounds(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -19,7 +19,14 @@ from compressed_code.checkpoints.model_files import TRAINING_RECORD
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import BUILD
 from compressed_code.zoo.export import export_model
-from compressed_code.zoo.recipes import ZOO_DIRECTORY, Recipe, load_recipes, lone_counterpart
+from compressed_code.zoo.recipes import (
+    STUDY_DIRECTORY,
+    ZOO_DIRECTORY,
+    Recipe,
+    load_recipes,
+    load_study,
+    lone_counterpart,
+)
 
 WORKERS = 2
 STATES = BUILD / "zoo" / "states"
@@ -40,33 +47,51 @@ def build_zoo(only: str | None = None) -> list[str]:
         InputError: an unknown key, or a training failed (its own message stands above).
     """
     from compressed_code.zoo.materials import load_materials, pin_digest, pinned_digest
+    from compressed_code.zoo.mixtures import FIRST_TOKENS_FILE, write_first_tokens
 
     _, recipes = load_recipes()
     wanted = _with_needs(only, recipes) if only else list(recipes)
     pinned = pinned_digest()
-    if pinned and all(is_current(key, recipes[key], pinned) for key in wanted):
+    if pinned and FIRST_TOKENS_FILE.exists() and all(is_current(key, recipes[key], pinned) for key in wanted):
         return []
     materials = load_materials()  # once, before the workers ask for it together
     stale = [key for key in wanted if not is_current(key, recipes[key], materials.digest)]
-    done = {key: Event() for key in wanted}
-    failed: list[str] = []
-
-    def work(key: str, position: int) -> None:
-        for need in recipes[key].needs:
-            done[need].wait()
-        if key in stale and not failed and not _train_in_process(key, position):
-            failed.append(key)
-        done[key].set()
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for number, key in enumerate(wanted):
-            pool.submit(work, key, number % WORKERS)
-    if failed:
-        raise InputError(f"{failed[0]}: its training ended early; run make zoo again to go on where it stopped")
-    if materials.digest != pinned:
+    _train_all(stale, recipes, "make zoo")
+    if materials.digest != pinned or not FIRST_TOKENS_FILE.exists():
+        write_first_tokens(materials.dataset)
         pin_digest(materials.digest)
     if stale:
         write_cards(wanted)
+    return stale
+
+
+def build_study(only: str | None = None) -> list[str]:
+    """Train the models of the study that are not there yet, into build/study, and sum up the cold starts of all.
+
+    The models of the zoo must be there. What stands is summed up, too, where a training ends early.
+
+    Returns:
+        Keys of the models that were trained.
+
+    Raises:
+        InputError: an unknown key, or a training failed (its own message stands above).
+    """
+    from compressed_code.core.reference_files import declare
+    from compressed_code.zoo.materials import load_materials
+    from compressed_code.zoo.study import STUDY_FILE, write_study_cold_starts
+
+    study = load_study()
+    if only and only not in study:
+        raise InputError(f"{only!r} is not a model of the study in data/zoo.yml; known: {', '.join(study)}")
+    digest = load_materials().digest
+    stale = [key for key in ([only] if only else study) if not is_current(key, study[key], digest, STUDY_DIRECTORY)]
+    try:
+        _train_all(stale, study, "make study")
+    finally:
+        there = [key for key, recipe in study.items() if is_current(key, recipe, digest, STUDY_DIRECTORY)]
+        if there:
+            write_study_cold_starts(there)
+            declare(STUDY_FILE, "recomputed", "make study")
     return stale
 
 
@@ -79,8 +104,9 @@ def train_one(key: str, position: int = 0) -> None:
     from compressed_code.zoo.materials import load_materials
 
     logging.disable_progress_bar()  # loading a megabyte needs none
-    sizes, recipes = load_recipes()
-    recipe, materials = recipes[key], load_materials()
+    (sizes, recipes), study, materials = load_recipes(), load_study(), load_materials()
+    recipe = {**recipes, **study}[key]
+    directory = STUDY_DIRECTORY if key in study else ZOO_DIRECTORY
     tokenizer = AutoTokenizer.from_pretrained(materials.tokenizer_folder)
     special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
     model = training.build_model(sizes[recipe.size], len(tokenizer), special, recipe.seed)
@@ -90,11 +116,11 @@ def train_one(key: str, position: int = 0) -> None:
     state = STATES / f"{key}-{materials.digest[:8]}.pt"
     losses = training.train(model, materials.dataset, recipe, state, teacher=teacher, position=position)
     digests = {"materials": materials.digest, "corpus": materials.corpus, "weights": training.weight_hash(model)}
-    ZOO_DIRECTORY.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     export_model(
         model,
         materials.tokenizer_folder,
-        ZOO_DIRECTORY / key,
+        directory / key,
         recipe=recipe,
         size=sizes[recipe.size],
         losses=losses,
@@ -149,6 +175,26 @@ def write_scores(path: Path, keys: Sequence[str] | None = None) -> pd.DataFrame:
     path.parent.mkdir(parents=True, exist_ok=True)
     scores.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
     return scores
+
+
+def _train_all(stale: Sequence[str], recipes: Mapping[str, Recipe], again: str) -> None:
+    """Train models side by side, each when those it needs are there."""
+    done = {key: Event() for key in stale}
+    failed: list[str] = []
+
+    def work(key: str, position: int) -> None:
+        for need in recipes[key].needs:
+            if need in done:
+                done[need].wait()
+        if not failed and not _train_in_process(key, position):
+            failed.append(key)
+        done[key].set()
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for number, key in enumerate(stale):
+            pool.submit(work, key, number % WORKERS)
+    if failed:
+        raise InputError(f"{failed[0]}: its training ended early; run {again} again to go on where it stopped")
 
 
 def _train_in_process(key: str, position: int) -> bool:

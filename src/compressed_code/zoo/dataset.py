@@ -10,8 +10,15 @@ from typing import Protocol
 
 import numpy as np
 
-# Share of rows that hold tasks; the others hold source code of the twelve languages.
-MIXTURES: Mapping[str, float] = {"base": 0.5, "instruct": 0.85}
+# Share of rows that hold tasks; the others hold source code of the twelve languages. "instruct" shows tasks in the one
+# format of the benchmark, all others under varied openings; "tasks-N" are the base mixture with another share.
+MIXTURES: Mapping[str, float] = {
+    "base": 0.5,
+    "instruct": 0.85,
+    "tasks-0": 0.0,
+    "tasks-25": 0.25,
+    "tasks-85": 0.85,
+}
 
 # Half of the source rows begin with the opening of a file, the others with any document.
 OPENING_SHARE = 0.5

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Literal
 
 from compressed_code.core.errors import InputError
-from compressed_code.core.paths import DATA
+from compressed_code.core.paths import BUILD, DATA
 from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
 
 RECIPES_FILE = DATA / "zoo.yml"
 ZOO_DIRECTORY = DATA / "zoo"
+STUDY_DIRECTORY = BUILD / "study" / "models"  # trained for their measurements; too many to be committed
 
 
 class Size(Record):
@@ -44,7 +45,7 @@ class Recipe(Record):
     key: str
     label: str
     size: str
-    mixture: Literal["base", "instruct"]
+    mixture: Literal["base", "instruct", "tasks-0", "tasks-25", "tasks-85"]
     tokens: int
     seed: int = 0
     start: str | None = None
@@ -66,17 +67,63 @@ def load_recipes(path: Path = RECIPES_FILE) -> tuple[Mapping[str, Size], Mapping
     content = read_yaml(path)
     sizes = parse_rows(Size, content.get("sizes", {}), path, "sizes.")
     recipes = parse_rows(Recipe, content.get("models", {}), path, "models.")
-    seen: set[str] = set()
+    _check(recipes, {}, sizes, f"{path}: models")
+    return sizes, recipes
+
+
+def load_study(path: Path = RECIPES_FILE) -> Mapping[str, Recipe]:
+    """Recipes of the models that are trained for their measurements only (`make study`), by key.
+
+    A recipe stands after the ones it needs, among them any of `load_recipes`.
+
+    Raises:
+        InputError: naming file, row and field.
+    """
+    content = read_yaml(path)
+    sizes, recipes = load_recipes(path)
+    study = parse_rows(Recipe, content.get("study", {}), path, "study.")
+    _check(study, recipes, sizes, f"{path}: study")
+    return study
+
+
+def _check(recipes: Mapping[str, Recipe], before: Mapping[str, Recipe], sizes: Mapping[str, Size], place: str) -> None:
+    """Sizes exist, and needs stand before."""
+    seen = dict(before)
     for key, recipe in recipes.items():
         if recipe.size not in sizes:
-            raise InputError(f"{path}: models.{key}.size: {recipe.size!r} is not a size")
+            raise InputError(f"{place}.{key}.size: {recipe.size!r} is not a size")
+        if key in before:
+            raise InputError(f"{place}.{key}: is a model already; choose another key")
         missing = [need for need in recipe.needs if need not in seen]
         if missing:
-            raise InputError(f"{path}: models.{key}: needs {missing[0]!r}, which must be a row before it")
-        if recipe.start is not None and recipes[recipe.start].size != recipe.size:
-            raise InputError(f"{path}: models.{key}.start: {recipe.start!r} has another size")
-        seen.add(key)
-    return sizes, recipes
+            raise InputError(f"{place}.{key}: needs {missing[0]!r}, which must be a row before it")
+        if recipe.start is not None and seen[recipe.start].size != recipe.size:
+            raise InputError(f"{place}.{key}.start: {recipe.start!r} has another size")
+        seen[key] = recipe
+
+
+def seed_families(recipes: Mapping[str, Recipe]) -> Mapping[str, str]:
+    """Each model and the first one with the same recipe but for the seed.
+
+    What it starts from or learns from counts by its own family, so that fine-tuned models go together, too.
+
+    Args:
+        recipes: of which each stands after the ones it needs.
+    """
+    families: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for key, recipe in recipes.items():
+        needs = {"start": families.get(recipe.start or ""), "teacher": families.get(recipe.teacher or "")}
+        fields = recipe.model_copy(update=needs).model_dump_json(exclude={"key", "label", "seed"})
+        families[key] = first.setdefault(fields, key)
+    return families
+
+
+def model_kind(recipe: Recipe | None) -> Literal["base", "distilled", "fine-tuned", "other"]:
+    """What a model is for figures: fine-tuned on another mixture, distilled, neither, or none of the zoo's."""
+    if recipe is None:
+        return "other"
+    return "fine-tuned" if recipe.mixture == "instruct" else "distilled" if recipe.teacher else "base"
 
 
 def lone_counterpart(recipe: Recipe, recipes: Mapping[str, Recipe]) -> str | None:
