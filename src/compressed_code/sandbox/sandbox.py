@@ -15,8 +15,8 @@ from typing import Literal, Self
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.sandbox.isolators import ISOLATORS, REMEDY, Isolation
 from compressed_code.sandbox.jail import Dead
-from compressed_code.sandbox.room import check_room
 from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
+from compressed_code.sandbox.user_limits import check_room
 from compressed_code.sandbox.worker import Assignment, Result, Worker
 
 _QUEUE = 2  # a worker that has answered finds its next trial waiting

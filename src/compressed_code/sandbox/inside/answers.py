@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import kernel, syscall_filter
+from . import linux_calls, syscall_filter
 
 _PIECE = 1 << 20
 
@@ -79,7 +79,7 @@ def _confine(limits: dict[str, Any], isolated: bool) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.alarm(10 * seconds)  # for one that sleeps
     if isolated:
-        kernel.drop_capabilities()
+        linux_calls.drop_capabilities()
         syscall_filter.install(syscall_filter.for_this_machine("programs"))
 
 

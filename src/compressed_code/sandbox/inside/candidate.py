@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from . import channel, codec, decoder, programs
 from .containers import Shared
 from .remotes import OPERATORS
-from .standard import public_callable
+from .standard_modules import public_callable
 
 REQUEST_LIMIT = 1 << 40  # the judge is trusted; this only stops a program that impersonates it to itself
 _SIMPLE = (str, int, float, bool, bytes, type(None))
@@ -191,7 +191,7 @@ def _leaving(kind: str | None) -> tuple[Any, ...]:
 
 
 def _run_coroutine(value: Any) -> Any:
-    import asyncio  # late: see `standard.LATE`
+    import asyncio  # late: see `standard_modules.LATE`
 
     async def wait() -> Any:
         return await value

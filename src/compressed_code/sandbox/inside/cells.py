@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import kernel, syscall_filter, watch
+from . import linux_calls, syscall_filter, watch
 from .processes import Usage, fork
 
 WORK = "/tmp"
@@ -33,7 +33,7 @@ class Cell:
         self.own_processes = os.open("/proc/self/ns/pid", os.O_RDONLY)
         self.proc = os.open("/proc", os.O_RDONLY)
         self.waits = watch.counts_waiting(self.proc)
-        kernel.unmount("/proc")
+        linux_calls.unmount("/proc")
         self.untouched: tuple[Any, ...] = ()
         if not self.judges:
             self.mount_work()
@@ -60,17 +60,17 @@ class Cell:
 
     def mount_work(self) -> None:
         options = f"size={self.limits['disk_bytes']},nr_inodes={_FILES_ON_DISK},mode=1777"
-        flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC | kernel.MS_NOATIME
-        kernel.mount("tmpfs", WORK, "tmpfs", flags, options)
+        flags = linux_calls.MS_NOSUID | linux_calls.MS_NODEV | linux_calls.MS_NOEXEC | linux_calls.MS_NOATIME
+        linux_calls.mount("tmpfs", WORK, "tmpfs", flags, options)
         self.untouched = _traces()
 
     def fork(self, body: Callable[[], NoReturn]) -> int:
         """Run `body` in a child, the first process of a new process namespace: whatever it starts ends with it."""
-        kernel.unshare(kernel.CLONE_NEWPID)
+        linux_calls.unshare(linux_calls.CLONE_NEWPID)
         try:
             return fork(body)
         finally:
-            kernel.join_namespace(self.own_processes, kernel.CLONE_NEWPID)
+            linux_calls.join_namespace(self.own_processes, linux_calls.CLONE_NEWPID)
 
     def confine(self) -> None:
         """Take everything from this process that a program, or a judge, does not need."""
@@ -86,7 +86,7 @@ class Cell:
             os.setgroups([])
             os.setresgid(1, 1, 1)
             os.setresuid(1, 1, 1)
-        kernel.drop_capabilities()
+        linux_calls.drop_capabilities()
 
     def usage(self) -> Usage:
         """What the trial has used so far."""
@@ -95,7 +95,7 @@ class Cell:
     def clean(self) -> None:
         """Give the next program an empty directory where this one touched it."""
         if not self.judges and _traces() != self.untouched:
-            kernel.unmount(WORK)
+            linux_calls.unmount(WORK)
             self.mount_work()
 
     def leave(self) -> NoReturn:
@@ -115,8 +115,8 @@ class OpenCell:
         self.waits = watch.counts_waiting(self.proc)
         self.folder = ""
         self.place = tempfile.gettempdir()  # found in the environment, which is cleared below
-        kernel.set_process_flag(kernel.PR_SET_CHILD_SUBREAPER, 1)  # orphans come back here and are found
-        kernel.set_process_flag(kernel.PR_SET_DUMPABLE, 0)
+        linux_calls.set_process_flag(linux_calls.PR_SET_CHILD_SUBREAPER, 1)  # orphans come back here and are found
+        linux_calls.set_process_flag(linux_calls.PR_SET_DUMPABLE, 0)
         _limit(limits)
 
     def fork(self, body: Callable[[], NoReturn]) -> int:
@@ -127,10 +127,10 @@ class OpenCell:
 
     def confine(self) -> None:
         """Limits, and no new privileges or processes."""
-        kernel.set_process_flag(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        linux_calls.set_process_flag(linux_calls.PR_SET_PDEATHSIG, signal.SIGKILL)
         limit_processor_time(self.limits)
         os.setsid()
-        kernel.drop_capabilities()
+        linux_calls.drop_capabilities()
         syscall_filter.install(self.filter)
         os.chdir(self.folder or "/")
 

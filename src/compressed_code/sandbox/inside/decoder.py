@@ -8,7 +8,7 @@ from typing import Any
 from . import values
 from .codec import ARRAY_TYPE, MAXIMUM_DEPTH, NUMBERS, ChannelSide, Malformed
 from .containers import KINDS
-from .standard import TYPES
+from .standard_modules import TYPES
 
 _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
     ord("t"): tuple,

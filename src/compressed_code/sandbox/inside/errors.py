@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from .standard import public_callable
+from .standard_modules import public_callable
 
 _LONGEST = 80
 

@@ -21,7 +21,7 @@ from .containers import Shared, kind_of
 from .errors import Mirrors
 from .names import Module, Names
 from .remotes import Remote
-from .standard import known_module, place_of
+from .standard_modules import known_module, place_of
 
 TEST_MODULE = "tests"
 _FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import kernel
+from . import linux_calls
 
 # The same order of sets, so the same verdict, every time; no threads beside those a program starts.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -27,11 +27,11 @@ def main(plan: dict[str, Any]) -> NoReturn:
     enter_user_namespace(plan["user"])
     if plan["isolation"] == "bubblewrap":
         os.execv(plan["bubblewrap"], [plan["bubblewrap"], *bubblewrap_options(plan), *plan["command"]])
-    namespaces = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET
-    kernel.unshare(namespaces | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWCGROUP)
+    namespaces = linux_calls.CLONE_NEWNS | linux_calls.CLONE_NEWPID | linux_calls.CLONE_NEWNET
+    linux_calls.unshare(namespaces | linux_calls.CLONE_NEWIPC | linux_calls.CLONE_NEWUTS | linux_calls.CLONE_NEWCGROUP)
     process = os.fork()
     if process == 0:
-        kernel.set_process_flag(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        linux_calls.set_process_flag(linux_calls.PR_SET_PDEATHSIG, signal.SIGKILL)
         build_root(plan)
         os.execve(plan["command"][0], plan["command"], ENVIRONMENT)
     _, status = os.waitpid(process, 0)
@@ -49,7 +49,7 @@ def enter_user_namespace(which: int) -> None:
     user, group = _unused_identity("uid", which), _unused_identity("gid", which)
     if os.getuid() != 0 or user is None or group is None:
         maps = f"0 {os.getuid()} 1", f"0 {os.getgid()} 1"
-        kernel.unshare(kernel.CLONE_NEWUSER)
+        linux_calls.unshare(linux_calls.CLONE_NEWUSER)
         Path("/proc/self/setgroups").write_text("deny")
         _write_maps("self", *maps)
         return
@@ -61,7 +61,7 @@ def enter_user_namespace(which: int) -> None:
         there.recv(1)
         _write_maps(parent, f"0 0 1\n1 {user} 1", f"0 0 1\n1 {group} 1")
         os._exit(0)
-    kernel.unshare(kernel.CLONE_NEWUSER)
+    linux_calls.unshare(linux_calls.CLONE_NEWUSER)
     here.send(b"x")
     _, status = os.waitpid(helper, 0)
     if status != 0:
@@ -105,31 +105,39 @@ def bubblewrap_options(plan: dict[str, Any]) -> list[str]:
 
 def build_root(plan: dict[str, Any]) -> None:
     """By hand what the options above say: a new, read-only root directory with few files and devices."""
-    kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-    kernel.mount("tmpfs", _STAGE, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
+    linux_calls.mount("none", "/", None, linux_calls.MS_REC | linux_calls.MS_PRIVATE)
+    linux_calls.mount("tmpfs", _STAGE, "tmpfs", linux_calls.MS_NOSUID | linux_calls.MS_NODEV, "mode=755")
     Path(f"{_STAGE}/old").mkdir()
     Path(f"{_STAGE}/new").mkdir()
-    kernel.pivot_root(_STAGE, f"{_STAGE}/old")
+    linux_calls.pivot_root(_STAGE, f"{_STAGE}/old")
     os.chdir("/")
-    kernel.mount("tmpfs", "/new", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
+    linux_calls.mount("tmpfs", "/new", "tmpfs", linux_calls.MS_NOSUID | linux_calls.MS_NODEV, "mode=755")
     for source, target in plan["shown"]:
         _bind(source, target)
-        kernel.make_read_only(f"/new{target}")
+        linux_calls.make_read_only(f"/new{target}")
     for folder in plan["hidden"]:
-        kernel.mount("tmpfs", f"/new{folder}", "tmpfs", kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV)
+        linux_calls.mount(
+            "tmpfs", f"/new{folder}", "tmpfs", linux_calls.MS_RDONLY | linux_calls.MS_NOSUID | linux_calls.MS_NODEV
+        )
     for device in _DEVICES:
         _bind(f"/dev/{device}", f"/dev/{device}")
     Path("/new/proc").mkdir()
-    kernel.mount("proc", "/new/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV)
+    linux_calls.mount("proc", "/new/proc", "proc", linux_calls.MS_NOSUID | linux_calls.MS_NODEV)
     if plan["writable"]:
         Path("/new/tmp").mkdir()
         Path("/new/dev/shm").symlink_to("/tmp")
     os.chdir("/new")
-    kernel.pivot_root(".", ".")
-    kernel.unmount(".")
+    linux_calls.pivot_root(".", ".")
+    linux_calls.unmount(".")
     os.chdir("/")
-    flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV
-    kernel.mount("none", "/", None, flags)
+    flags = (
+        linux_calls.MS_REMOUNT
+        | linux_calls.MS_BIND
+        | linux_calls.MS_RDONLY
+        | linux_calls.MS_NOSUID
+        | linux_calls.MS_NODEV
+    )
+    linux_calls.mount("none", "/", None, flags)
     os.setsid()
 
 
@@ -140,4 +148,4 @@ def _bind(source: str, target: str) -> None:
     else:
         new.parent.mkdir(parents=True, exist_ok=True)
         new.touch()
-    kernel.mount(str(old), str(new), None, kernel.MS_BIND | kernel.MS_REC)
+    linux_calls.mount(str(old), str(new), None, linux_calls.MS_BIND | linux_calls.MS_REC)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from .remotes import Remote
-from .standard import known_module
+from .standard_modules import known_module
 
 
 class Looked(Protocol):

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any, Literal, NoReturn
 
-from . import accepted, candidate, cells, judge, plain, rehearsal, standard
+from . import accepted, candidate, cells, judge, plain, rehearsal, standard_modules
 from .processes import Ended, Running, keep_low, keep_only
 
 Role = Literal["programs", "judges"]
@@ -42,7 +42,7 @@ def main(role: Role, plan: dict[str, Any]) -> NoReturn:
     """
     connection = socket.socket(fileno=keep_low(plan["descriptor"]))
     sys.path += plan["folders"]
-    standard.load(plan["packages"])
+    standard_modules.load(plan["packages"])
     limits = plan["limits"]
     rehearsal.rehearse(role)
     cell = cells.Cell(limits, role) if plan["isolated"] else cells.OpenCell(limits, role)

@@ -9,7 +9,7 @@ import errno
 import os
 import struct
 
-from . import kernel
+from . import linux_calls
 
 # name: (x86_64, aarch64); the numbers of the kernel's own tables (arch/x86/entry/syscalls/syscall_64.tbl and
 # include/uapi/asm-generic/unistd.h).
@@ -149,9 +149,9 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
 
 
 def install(code: bytes) -> None:
-    """Put this process and all its children under the filter, for good; needs `kernel.drop_capabilities` first."""
+    """Put this process and all its children under the filter, for good; needs `linux_calls.drop_capabilities` first."""
     program = _Program(len(code) // 8, code)
-    kernel.set_process_flag(kernel.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
+    linux_calls.set_process_flag(linux_calls.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
 
 
 def for_this_machine(role: str, processes: bool = True) -> bytes:

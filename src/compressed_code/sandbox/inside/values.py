@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from .standard import ERRORS, type_name
+from .standard_modules import ERRORS, type_name
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 _ARGUMENTS = (str, int, float, bool, bytes, type(None))

@@ -10,7 +10,7 @@ import pytest
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import ROOT
-from compressed_code.sandbox.room import check_room
+from compressed_code.sandbox.user_limits import check_room
 
 UNLIMITED = resource.RLIM_INFINITY
 
