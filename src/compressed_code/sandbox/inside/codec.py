@@ -65,7 +65,8 @@ def encode(value: Any, side: ChannelSide, limit: int) -> bytes:
     Args:
         value: None, bool, int, float, complex, str (lone surrogates included), bytes, tuple, frozenset, the views of a
             dict, `...`, the values of `values`, the containers of `containers`, the types of `standard_modules`, nested
-            at most 100 deep; where numpy is loaded on both sides, its arrays and scalars of numbers, truth values and text.
+            at most 100 deep; where numpy is loaded on both sides, its arrays and scalars of numbers, truth values and
+            text.
         side: knows the containers, and says what travels in place of anything else.
         limit: the most bytes the result may have.
 
