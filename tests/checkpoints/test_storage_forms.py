@@ -276,6 +276,21 @@ def test_four_bits_of_bitsandbytes_by_hand(tmp_path):
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-6)
 
 
+def test_float4_of_modelopt_and_of_compressed_tensors(tmp_path):
+    """Groups of 16 with float8 scales and one factor, groups of 32 with powers of two."""
+    weight = torch.randn(32, 64) * 0.1
+    codes, exponents, restored = to_float4(weight, 16)
+    parts = {"weight": codes.reshape(32, 32), "weight_scale_2": torch.tensor(0.5), "input_scale": torch.tensor(9.0)}
+    parts["weight_scale"] = torch.exp2(exponents.float() - 127).to(torch.float8_e4m3fn)
+    found = weight_of(tmp_path / "modelopt", parts, described("modelopt", quant_algo="NVFP4"))
+    np.testing.assert_array_equal(found, restored.numpy() * 0.5)
+    codes, exponents, restored = to_float4(weight, 32)
+    parts = {"weight_packed": codes.reshape(32, 32), "weight_scale": exponents}
+    fields = {"num_bits": 4, "type": "float", "strategy": "group", "group_size": 32}
+    found = weight_of(tmp_path / "mxfp4", parts, compressed("mxfp4-pack-quantized", **fields))
+    np.testing.assert_array_equal(found, restored.numpy())
+
+
 @given(data=st.data())
 @settings(max_examples=30, deadline=None)
 def test_codes_along_rows(data):

@@ -16,7 +16,10 @@ from compressed_code.models.linear_layers import linear_weights
 from compressed_code.models.load import load_model
 from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.gguf import write_gguf
+from compressed_code.quantization.quantized import quantize
 from compressed_code.registry.quantizations import Quantization
+from gguf_models import write_case
+from storage_formats import store_layers, to_awq
 from tiny_models import EXPERT_GROUPS, EXPERTS, contents, save_contents, save_tiny, set_config
 
 IDS = [3, 7, 1, 40]
@@ -165,6 +168,21 @@ def test_what_was_quantized_is_read_again(tmp_path, family):
     assert 0 < np.abs(after - before).max() < 0.5
     found = cold_start(variant, IDS).log_probabilities
     np.testing.assert_allclose(found, after[-1], atol=1e-4)
+
+
+def test_a_model_that_others_quantized_is_a_base(tmp_path):
+    """Decoded first: 8 bits of it are close to it, and its tokenizer goes along."""
+    plain, file = write_case(tmp_path / "gguf", "llama")
+    variant = quantize(str(file), "rtn", tmp_path / "of-gguf", bits=8, group_size=32).path
+    assert 0 < np.abs(_all(load_model(variant)) - _reference(plain)).max() < 0.5
+    base = save_tiny(tmp_path / "base", gain=1.6, num_key_value_heads=4, **SIZES)
+    tensors, config = contents(base)
+    stored, restored = store_layers(tensors, to_awq)
+    described = {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 32}}
+    awq = save_contents(tmp_path / "awq", stored, config | described)
+    expected = _reference(save_contents(tmp_path / "restored", restored, config))
+    variant = quantize(str(awq), "rtn", tmp_path / "of-awq", bits=8, group_size=32).path
+    assert 0 < np.abs(_all(load_model(variant)) - expected).max() < 0.5
 
 
 def test_experts_in_one_tensor_are_refused_by_name(tmp_path):

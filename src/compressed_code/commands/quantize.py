@@ -19,7 +19,9 @@ CALIBRATION_ROWS, CALIBRATION_LENGTH = 64, 256  # rows, tokens in a row
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Declare the arguments."""
     command = commands.add_parser("quantize", help=HELP, description=HELP)
-    command.add_argument("model", metavar="MODEL", help="registry key, folder, or Hub id OWNER/NAME[@REVISION]")
+    command.add_argument(
+        "model", metavar="MODEL", help="registry key, folder, GGUF file, or Hub id OWNER/NAME[@REVISION]"
+    )
     command.add_argument(
         "--method",
         required=True,

@@ -28,7 +28,7 @@ def _read_files(benchmark: str = "zoo", **_: Any) -> Sequence[Path]:
     return benchmark_files(benchmark)
 
 
-@measurement(version=4, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
+@measurement(version=5, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
 def generations(
     writer: Writer,
     benchmark: str = "zoo",
@@ -118,7 +118,7 @@ def executions(
     return outcomes.drop(columns="reason").merge(written[kept], on=["task_id", "sample"])
 
 
-@measurement(version=1, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
+@measurement(version=2, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
 def batch_noise(
     writer: Writer,
     benchmark: str = "zoo",

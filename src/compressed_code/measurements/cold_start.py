@@ -28,7 +28,7 @@ class WrongTokenizer(InputError):
     """A tokenizer has more entries than the output layer of the model that is said to use it."""
 
 
-@measurement(version=3, subject=CheckpointSubject(), packages=["numpy", "transformers", "gguf"])
+@measurement(version=4, subject=CheckpointSubject(), packages=["numpy", "transformers", "gguf"])
 def cold_start(
     model: Path | HubModel, context: str = "document", input_ids: Sequence[int] | None = None
 ) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def cold_start(
     )
 
 
-@measurement(version=2, subject=ModelSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers"])
+@measurement(version=3, subject=ModelSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers"])
 def warm_start(model: Path, kept: int = 50) -> pd.DataFrame:
     """The next-token distribution after every keyword that is one token: alone, and after the document start.
 

@@ -54,7 +54,7 @@ class Reading:
 
 
 @measurement(
-    version=5,
+    version=6,
     subject=PairSubject(),
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],

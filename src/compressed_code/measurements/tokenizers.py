@@ -17,7 +17,7 @@ from compressed_code.tokenizers.vocabulary import vocabulary_table as build_voca
 
 
 @measurement(
-    version=1, subject=TokenizerSubject(), inputs=[KEYWORDS_FILE], packages=["regex", "tokenizers", "sentencepiece"]
+    version=2, subject=TokenizerSubject(), inputs=[KEYWORDS_FILE], packages=["regex", "tokenizers", "sentencepiece"]
 )
 def vocabulary(tokenizer: Vocabulary) -> pd.DataFrame:
     """Every entry of a vocabulary with its class, keyword form and merge rank (`vocabulary.vocabulary_table`)."""

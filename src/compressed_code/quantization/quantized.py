@@ -13,6 +13,7 @@ from compressed_code.core.names import as_names
 from compressed_code.core.yaml_rows import parse_rows
 from compressed_code.models.start_contexts import start_context
 from compressed_code.quantization.calibration import calibration_rows
+from compressed_code.quantization.decoded_base import plain_base
 from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.record import Provenance, read_record
 from compressed_code.registry.lookup import Registry, find_model, load_registry
@@ -93,7 +94,8 @@ def quantize(
     A row of data/quantizations.yml needs no call: `MODEL+ROW` is a model by itself wherever a model is named.
 
     Args:
-        model: registry key, folder, or Hub id `OWNER/NAME[@REVISION]`, which is downloaded.
+        model: registry key, folder, GGUF file, or Hub id `OWNER/NAME[@REVISION]`, which is downloaded; one that others
+            quantized is decoded first.
         method: rtn (round to nearest), gptq (ours, the same on every machine), gptqmodel, auto-gptq, gguf, hqq,
             torchao or bitsandbytes.
         out: folder to write; must not exist.
@@ -125,10 +127,11 @@ def quantize(
     row = _row(method, given, calibration)
     base = download_model(spec.hub, spec.revision, spec.file) if spec.hub else spec.checkpoint
     rows, provenance = None, Provenance(model)
-    if calibration is not None:
-        tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else base
-        rows, provenance = _calibrated(model, base, tokenizer, row, calibration)
-    path = write_variant(base, row, out, rows, provenance=provenance)
+    with plain_base(base) as plain:
+        if calibration is not None:
+            tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else plain
+            rows, provenance = _calibrated(model, plain, tokenizer, row, calibration)
+        path = write_variant(plain, row, out, rows, provenance=provenance)
     return Quantized(path, read_record(path))
 
 

@@ -39,6 +39,7 @@ class GgufTokenizer:
         pieces, types: by id.
         scores: by id, of SentencePiece pieces.
         merges: of byte-level BPE, "one two".
+        adds_bos: encoding a text for the model puts the BOS token before it.
         adds_blank: a text gets a blank before it (SentencePiece).
         special: ids by name ("bos", "eos", "padding" …).
         chat_template: as transformers has it; `None` without.
@@ -51,6 +52,7 @@ class GgufTokenizer:
     types: Sequence[int]
     scores: Sequence[float]
     merges: Sequence[str]
+    adds_bos: bool
     adds_blank: bool
     special: dict[str, int]
     chat_template: str | None
@@ -207,6 +209,8 @@ def read_gguf_tokenizer(path: Path) -> GgufTokenizer:
         types=types,
         scores=scores,
         merges=get("merges") or [],
+        # llama.cpp's own default: SentencePiece vocabularies add it, byte-level ones do not.
+        adds_bos=bool(get("add_bos_token", kind == _SENTENCEPIECE)),
         adds_blank=bool(get("add_space_prefix", True)),
         special=special,
         chat_template=fields.get("tokenizer.chat_template"),
