@@ -107,6 +107,7 @@ def test_variants_stand_at_their_bits_beside_unquantized_models():
     assert [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--"] == [0.09, 0.035]
     assert [text.get_text() for text in axis.texts] == ["Zoo XS", "Zoo L"]
     assert_shown(figure)
+    assert not series(mixture_by_bits(table[:0], {}, {}).axes[0])
 
 
 def test_levels_of_two_models_have_axes_of_their_own():

@@ -90,7 +90,8 @@ def metric_panels(
         title, _, unit = METRIC_TITLES[name].partition(": ")
         axis.set(title=title, xlabel=unit.replace(" of a", "\nof a"))
         axis.grid(axis="y", visible=False)
-        axis.xaxis.set_major_locator(plt.MaxNLocator(3, steps=[1, 2, 5, 10], min_n_ticks=3))
+        count = 2 if name == "nlp" else 3  # its numbers are long
+        axis.xaxis.set_major_locator(plt.MaxNLocator(count, steps=[1, 2, 5, 10], min_n_ticks=count))
         axis.xaxis.set_major_formatter("{x:g}")
     axes[0][0].set_yticks(range(len(labels)), list(labels.values()))
     axes[0][0].set_ylim(len(labels) - 0.5, -0.5)
@@ -193,7 +194,9 @@ def mixture_by_bits(table: pd.DataFrame, methods: Mapping[str, str], lines: Mapp
         axis.annotate(label, (1, value), (4, 0), **place)
     every = [*table["value"], *lines.values()]
     axis.set(xlabel="effective bits per quantized weight", ylabel="KL(mixture‖model) in nats,\nlogarithmic axis")
-    axis.set(yscale="log", ylim=(0.85 * min(every), 1.2 * max(every)))
+    axis.set(yscale="log")
+    if every:
+        axis.set_ylim(0.85 * min(every), 1.2 * max(every))
     axis.yaxis.set_major_locator(FixedLocator([0.02, 0.03, 0.05, 0.1, 0.2]))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter(NullFormatter())

@@ -99,7 +99,8 @@ class Sandbox:
 
         A time limit counts a program's own time only, awake and asleep, however busy the machine is. What took more
         than its limit and less than twice of it is repeated once, with nothing else running, and so is what was timed
-        out apart from its test or lost its jail. Trials are taken from the iterable as workers become free.
+        out apart from its test, was killed for lack of memory or lost its jail. Trials are taken from the iterable as
+        workers become free.
 
         Args:
             trials: programs with their tests.
@@ -226,7 +227,9 @@ class _Series:
         verdict, task = found.verdict, found.task
         late = found.own_seconds > task.trial.share * self.limits.cpu_seconds and verdict.outcome == "passed"
         lost_apart = verdict.outcome == "timeout" and found.stage == "apart"
-        if (late or lost_apart) and not final:
+        # A process that something else than its server killed: for memory that it took, or that another one did.
+        killed = verdict.outcome == "memory" and not verdict.exception
+        if (late or lost_apart or killed) and not final:
             self.again.append(task)
             return
         if late:
