@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
-from compressed_code.checkpoints.model_files import RECORD, companions
+from compressed_code.checkpoints.model_files import RECORD, companions, require_whole_model
 from compressed_code.checkpoints.quantization_config import quantization_of
 from compressed_code.core.errors import InputError
 from compressed_code.tokenizers.gguf import GgufTokenizer, read_gguf_tokenizer
@@ -24,6 +24,8 @@ def plain_base(model: Path) -> Iterator[Path]:
     Raises:
         InputError: the model is broken, or its metadata are not supported.
     """
+    if not model.is_file():
+        require_whole_model(model)
     if model.is_dir() and ((model / RECORD).exists() or quantization_of(read_config(model)) is None):
         yield model
         return
