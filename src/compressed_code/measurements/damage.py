@@ -1,4 +1,4 @@
-"""What compression did to a model, one row a variant: what can be measured without running a program, and what was lost.
+"""What compression did to a model, one row a variant: what can be measured without a program, and what was lost.
 
 The first predicts the second, or does not: that is what guidelines rest on (notebook 07).
 """

@@ -68,7 +68,8 @@ def build_zoo(only: str | None = None) -> list[str]:
 def build_study(only: str | None = None) -> list[str]:
     """Train the models of the study that are not there yet, into build/study, and sum up cold starts and scores of all.
 
-    The models of the zoo must be there. What stands is summed up, too, where a training ends early.
+    The models of the zoo must be there; some of them are compressed and measured for notebook 07, too. What stands is
+    summed up where a training ends early.
 
     Returns:
         Keys of the models that were trained.
@@ -79,6 +80,7 @@ def build_study(only: str | None = None) -> list[str]:
     from compressed_code.core.reference_files import declare
     from compressed_code.zoo.materials import load_materials
     from compressed_code.zoo.study import STUDY_FILE, STUDY_SCORES_FILE, write_study
+    from compressed_code.zoo.study_variants import VARIANTS_FILE, write_study_variants
 
     study = load_study()
     if only and only not in study:
@@ -93,6 +95,9 @@ def build_study(only: str | None = None) -> list[str]:
             write_study(there)
             for file in (STUDY_FILE, STUDY_SCORES_FILE):
                 declare(file, "recomputed", "make study")
+    if not only:
+        write_study_variants()
+        declare(VARIANTS_FILE, "recomputed", "make study")
     return stale
 
 
