@@ -15,6 +15,7 @@ from compressed_code.measurements.cold_start import cold_starts, with_tokens
 from compressed_code.measurements.fidelity import fidelity, fidelity_by, task_fidelity, variant_record
 from compressed_code.measurements.tables import for_each, measure
 from compressed_code.registry.languages import select_languages
+from compressed_code.statistics.intervals_and_tests import wilson_interval
 
 # Numbers that need no program: column → what it is called. All are 0 for a model that did not change, but bits.
 PREDICTORS: Mapping[str, str] = {
@@ -31,6 +32,7 @@ RECORDED = ("method", "bits", "bits_model", "calibration", "seed")
 INSIDE = ("standard", "hard")  # tiers that the model was trained for; out of distribution is never pooled with them
 COLUMNS = ("model", "base", *RECORDED, *[name for name in PREDICTORS if name != "bits"], "kept", "lost", "gained")
 COLUMNS_OUT = ("ood_kept", "ood_lost", "ood_gained")
+_NONE = (np.nan, np.nan, np.nan)
 
 
 def damages(base: str, variants: Iterable[str]) -> pd.DataFrame:
@@ -88,7 +90,17 @@ def _programs(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, int]:
     return counts
 
 
-def lost_share(table: pd.DataFrame, prefix: str = "") -> pd.Series:
-    """Share of the base's passing programs that fail, of a table of `damages`."""
-    lost, kept = table[f"{prefix}lost"], table[f"{prefix}kept"]
-    return lost / (lost + kept).replace(0, np.nan)
+def with_lost_share(table: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
+    """A table of `damages` with the share of the base's passing programs that fail, and its Wilson interval.
+
+    Args:
+        prefix: of the counts: "ood_" for tasks out of distribution.
+
+    Returns:
+        The table with `share`, `low`, `high`; missing where the base passes none.
+    """
+    counts = table[[f"{prefix}lost", f"{prefix}kept"]].to_numpy(int)
+    rows = [
+        (lost / (lost + kept), *wilson_interval(lost, lost + kept)) if lost + kept else _NONE for lost, kept in counts
+    ]
+    return table.assign(**dict(zip(("share", "low", "high"), np.array(rows).reshape(-1, 3).T, strict=True)))

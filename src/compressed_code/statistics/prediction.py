@@ -30,8 +30,14 @@ def rank_correlations(
     Rows are drawn with replacement, the same draws for all predictors (percentile, 95 %).
 
     Returns:
-        Columns `predictor`, `quantity` ("alone" or "given"), `value`, `low`, `high`, `rows`.
+        Columns `predictor`, `quantity` ("alone" or "given"), `value`, `low`, `high`, `rows`; numbers are missing for
+        fewer than four rows.
     """
+    if len(table) < 4:
+        kinds = [(name, kind) for name in predictors for kind in ("alone", "given") if (name, kind) != (given, "given")]
+        return pd.DataFrame(kinds, columns=["predictor", "quantity"]).assign(
+            value=np.nan, low=np.nan, high=np.nan, rows=len(table)
+        )
     rng = np.random.default_rng(seed)
     draws = rng.integers(0, len(table), (resamples, len(table)))
     numbers = {name: table[name].to_numpy(float) for name in {*predictors, outcome, given}}
