@@ -30,10 +30,9 @@ def decode(content: bytes, side: ChannelSide) -> Any:
         for _ in range(decoder.number()):
             decoder.next(0)
         value = decoder.next(0)
-    except (
-        *(LookupError, ValueError, TypeError, ArithmeticError, AttributeError, OverflowError, RecursionError),
-        *(struct.error, values.Refused),
-    ) as error:
+    except (Malformed, MemoryError):
+        raise
+    except Exception as error:  # of any kind: to read such values is to make them
         raise Malformed(str(error)) from None
     if decoder.place != len(content):
         raise Malformed("bytes after the end")
