@@ -1,7 +1,12 @@
 """HumanEval+ and MBPP+ in both forms: what a row means, and answers compared as EvalPlus compares them."""
 
+import base64
 import json
+import pickle
+import zlib
+from contextlib import nullcontext
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -148,6 +153,8 @@ COMPARISONS = [
     (float("nan"), float("nan"), 0, False),
     (float("inf"), float("inf"), 0, True),
     ("a", "a", 1e-4, True),
+    ([[]], [1.0], 1e-4, False),  # an empty array is close to any that it can be stretched to
+    ([memoryview(np.empty((0, 2)))] * 2, [1.0, 2.0], 0, False),
 ]
 
 
@@ -179,6 +186,15 @@ def test_oracles_by_task(entry_point, answer, expected, arguments, passes):
     tolerance = 1e-4 if entry_point == "find_zero" else 0
     agrees = answer_checks._evalplus_agrees(answer, expected, arguments, tolerance, ORACLES[entry_point])
     assert agrees is passes
+
+
+def test_a_polynomial_is_the_one_that_was_asked_about():
+    """A program that empties the coefficients it is given has not found a root."""
+    calls = base64.b64encode(zlib.compress(pickle.dumps([([-1, 1],)]))).decode()
+    answers = base64.b64encode(zlib.compress(pickle.dumps([pickle.dumps(1.0)]))).decode()
+    for find_zero, passes in ((lambda xs: 1.0, True), (lambda xs: xs.clear() or 0.0, False)):
+        with nullcontext() if passes else pytest.raises(AssertionError):
+            answer_checks._evalplus_check(find_zero, calls, answers, "", "find_zero", 1e-4, ORACLES["find_zero"])
 
 
 def test_inputs_are_those_of_the_form_that_writes_them_as_python(shared_data):
