@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from compressed_code.benchmarks.evalplus_rows import ORACLES, evalplus_task
-from compressed_code.benchmarks.expected_outputs import with_expected_outputs
+from compressed_code.benchmarks.expected_outputs import LIMITS, with_expected_outputs
 from compressed_code.benchmarks.in_sandbox import answer_checks
 from compressed_code.benchmarks.scoring import score
 from compressed_code.benchmarks.tasks import imported_packages, load_benchmark
@@ -103,10 +103,37 @@ def test_a_solution_without_answers_leaves_its_task_out(write, tmp_path, change,
     assert [task.task_id for task in ready.tasks] == ["x/1"] and ready.failing["x/0"].startswith(problem)
 
 
+# A solution of a file from elsewhere is a program like any other: what it reaches here would be the machine's.
+PRYING = """
+    import os, signal, time
+    for path, act in (("/dev/null", lambda path: os.chmod(path, 0o666)),
+                      ("/proc/sys/kernel/core_pattern", lambda path: open(path, "r+").close()),
+                      ("/sandbox/inside/answers.py", lambda path: open(path, "r+").close()),
+                      (4, os.fstat), (5, os.fstat), (6, os.fstat)):
+        try: act(path)
+        except OSError: continue
+        raise RuntimeError(path)
+    before = globals().setdefault("before", os.listdir("/tmp"))
+    if os.getpid() != 1 or before: raise RuntimeError("others")
+    open("/tmp/left", "w").close()
+"""
+SLEEPING = "    import signal, time\n    signal.alarm(0)\n    time.sleep(1000)\n"
+FORKING = "    import os, time\n    if os.fork() == 0: time.sleep(1000)\n    return numbers\n"
+
+
+@pytest.mark.parametrize("isolation", ISOLATORS)
+def test_a_solution_reaches_nothing_and_does_not_stay(write, tmp_path, monkeypatch, isolation):
+    monkeypatch.setattr("compressed_code.benchmarks.expected_outputs.LIMITS", LIMITS | {"cpu_seconds": 1})
+    solutions = [PRYING, PRYING, SLEEPING, FORKING]
+    rows = [ROW | {"task_id": f"x/{n}", "canonical_solution": text} for n, text in enumerate(solutions)]
+    ready = with_expected_outputs(load_benchmark(write(*rows)), isolation, workers=1, directory=tmp_path)
+    assert ready.failing == {"x/2": "its solution fails (it takes more than 1 s)"}
+
+
 @isolated
 def test_answers_too_large_to_keep_are_given_by_the_solution_itself(write, tmp_path, monkeypatch):
     limits = "compressed_code.benchmarks.expected_outputs.LIMITS"
-    monkeypatch.setattr(limits, {"cpu_seconds": 60, "memory_bytes": 1 << 32, "answer_bytes": 8})
+    monkeypatch.setattr(limits, LIMITS | {"answer_bytes": 8})
     samples = write(*completions(RIGHT, BASE_ONLY, WRONG), name="samples.jsonl")
     scores = score(samples, write(ROW), [1], directory=tmp_path / "store")
     assert scores.extra_outcomes["passed"].tolist() == [True, False, False]
