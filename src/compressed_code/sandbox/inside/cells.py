@@ -158,9 +158,9 @@ class OpenCell:
 def limit_processor_time(limits: dict[str, Any]) -> None:
     """The kernel's own limit, in whole seconds, far behind the server's, which counts the whole tree.
 
-    The kernel counts for this limit the ticks of its clock that find a process at work, of which a busy machine gives it
-    more than it used: a tenth and more. Were the limit near, that process would be killed before the server's limit, and
-    its end would look like one for lack of memory.
+    The kernel counts for this limit the ticks of its clock that find a process at work: on a busy machine a tenth more
+    than it used, or more than that. Were the limit near, the kernel would kill before the server's limit is reached,
+    which looks like lack of memory.
     """
     seconds = 4 * math.ceil(limits["cpu_seconds"]) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
