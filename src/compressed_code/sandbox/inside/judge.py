@@ -208,18 +208,20 @@ class Judge:
         self.doubt = self.doubt or "own object"
 
     def describe(self, value: Any) -> tuple[int, Any]:
-        """A number of the program's for what came from there; for a function the place or number of the test's own."""
+        """A number of the program's for what came from there; of what can be called the place, or the test's number."""
         if isinstance(value, Remote | Owned):
             return value._number, None
         if (number := self.mirrors.number(value)) is not None:
             return number, None
         if isinstance(value, types.BuiltinFunctionType | type | types.FunctionType) and (place := place_of(value)):
             return 0, place
-        if inspect.isroutine(value) and getattr(value, "__globals__", None) is self.names:
+        if callable(value) and not isinstance(value, type):
+            if not inspect.isroutine(value):  # what else it can do stays here
+                self.doubt = self.doubt or "argument"
             number = next((known for known, each in self.functions.items() if each is value), 0)
             number = number or 2 * len(self.functions) + 2
             self.functions[number] = value
-            return number, getattr(value, "__name__", "function")[:_LONGEST]
+            return number, str(getattr(value, "__name__", "function"))[:_LONGEST]
         self.doubt = self.doubt or "argument"
         raise NotPlainData(f"the test passes a {type(value).__name__} to the program; only plain data can be sent")
 

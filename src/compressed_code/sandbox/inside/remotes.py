@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Generator, Iterator
 from enum import IntEnum
 from functools import lru_cache
+from types import GeneratorType
 from typing import Any
 
 from .owned import Asked, Owned
@@ -215,7 +216,7 @@ def _is_subclass(self: Remote, value: Any) -> bool:
 
 
 # What an object can do: the special methods of its type, and what they are here.
-PROTOCOLS: dict[str, dict[str, Callable[..., Any]]] = {
+PROTOCOLS: dict[str, dict[str, Any]] = {
     "call": {"__call__": _call},
     "iter": {"__iter__": _iterate},
     "next": {"__next__": _next},
@@ -226,6 +227,7 @@ PROTOCOLS: dict[str, dict[str, Callable[..., Any]]] = {
     "contains": {"__contains__": _contains},
     "enter": {"__enter__": _enter, "__exit__": _leave},
     "await": {"__await__": _await},
+    "generator": {"__class__": property(lambda _: GeneratorType)},  # its own methods are attributes
     "instancecheck": {"__instancecheck__": _is_instance, "__subclasscheck__": _is_subclass},
 }
 
