@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
-from . import channel, codec, decoder, owned, remotes
+from . import channel, codec, decoder, messages, owned, remotes
 from .containers import Shared, kind_of
 from .errors import Mirrors
 from .names import Module, Names
@@ -167,19 +167,13 @@ class Judge:
         try:
             content = channel.receive(self.descriptor, self.limit)
             self.reading = True
-            message = decoder.decode(content, self)
-            if type(message) is not tuple:
-                raise codec.Malformed("no message")
-            found, forms = tuple(map(type, message[1:])), _MESSAGES[message[0]]
+            return messages.checked(decoder.decode(content, self))
         except channel.Oversized:
             self.report("output")
-        except (channel.Closed, codec.Malformed, LookupError, TypeError):
+        except (channel.Closed, codec.Malformed):
             self.report("crashed")
         finally:
             self.reading = False
-        if found not in forms and not (forms is _ANY_VALUE and len(found) == 2 and found[1] is str):
-            self.report("crashed")
-        return message
 
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Run a function of the test that the program was given."""
@@ -266,15 +260,3 @@ async def _coroutine(judge: Judge, number: int) -> Any:
     """A coroutine of the program: it runs to its end over there when it is awaited here."""
     stand_in = remotes.remote_type(frozenset())(judge, number, "coroutine")
     return judge.request("await", stand_in)
-
-
-_ANY_VALUE: tuple[tuple[type, ...], ...] = ()
-# What the program may say, and of which types; the last text of an answer is what was printed meanwhile.
-_MESSAGES = {
-    "value": _ANY_VALUE,
-    "module": ((str, str),),
-    "raised": ((type, tuple, int, str, str),),
-    "syntax error": ((str, str),),
-    "too large": ((str,),),
-    "call": ((int, tuple, dict),),
-}
