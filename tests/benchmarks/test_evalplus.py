@@ -1,12 +1,17 @@
 """HumanEval+ and MBPP+ in both forms: what a row means, and answers compared as EvalPlus compares them."""
 
+import base64
 import json
+import pickle
+import zlib
+from contextlib import nullcontext
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from compressed_code.benchmarks.evalplus_rows import ORACLES, evalplus_task
-from compressed_code.benchmarks.expected_outputs import with_expected_outputs
+from compressed_code.benchmarks.expected_outputs import LIMITS, with_expected_outputs
 from compressed_code.benchmarks.in_sandbox import answer_checks
 from compressed_code.benchmarks.scoring import score
 from compressed_code.benchmarks.tasks import imported_packages, load_benchmark
@@ -98,10 +103,37 @@ def test_a_solution_without_answers_leaves_its_task_out(write, tmp_path, change,
     assert [task.task_id for task in ready.tasks] == ["x/1"] and ready.failing["x/0"].startswith(problem)
 
 
+# A solution of a file from elsewhere is a program like any other: what it reaches here would be the machine's.
+PRYING = """
+    import os, signal, time
+    for path, act in (("/dev/null", lambda path: os.chmod(path, 0o666)),
+                      ("/proc/sys/kernel/core_pattern", lambda path: open(path, "r+").close()),
+                      ("/sandbox/inside/answers.py", lambda path: open(path, "r+").close()),
+                      (4, os.fstat), (5, os.fstat), (6, os.fstat)):
+        try: act(path)
+        except OSError: continue
+        raise RuntimeError(path)
+    before = globals().setdefault("before", os.listdir("/tmp"))
+    if os.getpid() != 1 or before: raise RuntimeError("others")
+    open("/tmp/left", "w").close()
+"""
+SLEEPING = "    import signal, time\n    signal.alarm(0)\n    time.sleep(1000)\n"
+FORKING = "    import os, time\n    if os.fork() == 0: time.sleep(1000)\n    return numbers\n"
+
+
+@pytest.mark.parametrize("isolation", ISOLATORS)
+def test_a_solution_reaches_nothing_and_does_not_stay(write, tmp_path, monkeypatch, isolation):
+    monkeypatch.setattr("compressed_code.benchmarks.expected_outputs.LIMITS", LIMITS | {"cpu_seconds": 1})
+    solutions = [PRYING, PRYING, SLEEPING, FORKING]
+    rows = [ROW | {"task_id": f"x/{n}", "canonical_solution": text} for n, text in enumerate(solutions)]
+    ready = with_expected_outputs(load_benchmark(write(*rows)), isolation, workers=1, directory=tmp_path)
+    assert ready.failing == {"x/2": "its solution fails (it takes more than 1 s)"}
+
+
 @isolated
 def test_answers_too_large_to_keep_are_given_by_the_solution_itself(write, tmp_path, monkeypatch):
     limits = "compressed_code.benchmarks.expected_outputs.LIMITS"
-    monkeypatch.setattr(limits, {"cpu_seconds": 60, "memory_bytes": 1 << 32, "answer_bytes": 8})
+    monkeypatch.setattr(limits, LIMITS | {"answer_bytes": 8})
     samples = write(*completions(RIGHT, BASE_ONLY, WRONG), name="samples.jsonl")
     scores = score(samples, write(ROW), [1], directory=tmp_path / "store")
     assert scores.extra_outcomes["passed"].tolist() == [True, False, False]
@@ -148,6 +180,8 @@ COMPARISONS = [
     (float("nan"), float("nan"), 0, False),
     (float("inf"), float("inf"), 0, True),
     ("a", "a", 1e-4, True),
+    ([[]], [1.0], 1e-4, False),  # an empty array is close to any that it can be stretched to
+    ([memoryview(np.empty((0, 2)))] * 2, [1.0, 2.0], 0, False),
 ]
 
 
@@ -179,6 +213,15 @@ def test_oracles_by_task(entry_point, answer, expected, arguments, passes):
     tolerance = 1e-4 if entry_point == "find_zero" else 0
     agrees = answer_checks._evalplus_agrees(answer, expected, arguments, tolerance, ORACLES[entry_point])
     assert agrees is passes
+
+
+def test_a_polynomial_is_the_one_that_was_asked_about():
+    """A program that empties the coefficients it is given has not found a root."""
+    calls = base64.b64encode(zlib.compress(pickle.dumps([([-1, 1],)]))).decode()
+    answers = base64.b64encode(zlib.compress(pickle.dumps([pickle.dumps(1.0)]))).decode()
+    for find_zero, passes in ((lambda xs: 1.0, True), (lambda xs: xs.clear() or 0.0, False)):
+        with nullcontext() if passes else pytest.raises(AssertionError):
+            answer_checks._evalplus_check(find_zero, calls, answers, "", "find_zero", 1e-4, ORACLES["find_zero"])
 
 
 def test_inputs_are_those_of_the_form_that_writes_them_as_python(shared_data):

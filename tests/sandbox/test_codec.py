@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compressed_code.sandbox.inside import codec, decoder, remotes
+from compressed_code.sandbox.inside import codec, decoder, owned
 from compressed_code.sandbox.inside.containers import Shared
 
 PLAIN = st.recursive(
@@ -46,7 +46,7 @@ class Side:
         return f"{about}, {number}"
 
     def own(self, number, value):
-        return remotes.own(self, number, value)
+        return owned.own(self, number, value)
 
 
 def encode(value, limit=1 << 30):
@@ -105,7 +105,7 @@ def test_what_extends_a_plain_type_arrives_as_that_with_attributes_of_its_own():
     cases += [(type("L", (list,), {})([1]), [1]), (type("D", (dict,), {})(a=1), {"a": 1})]
     for value, plain in cases:
         found = decode(encode(value))
-        assert isinstance(found, type(plain)) and isinstance(found, remotes.Owned) and found == plain
+        assert isinstance(found, type(plain)) and isinstance(found, owned.Owned) and found == plain
     assert decode(encode([print, object()])) == ["a thing, 7", "a thing, 7"]
 
 
@@ -192,7 +192,7 @@ def assert_plain(value, seen):
         assert value.__module__ in HOMES
         return
     kind = type(value)
-    module = kind.__mro__[2].__module__ if isinstance(value, remotes.Owned) else kind.__module__
+    module = kind.__mro__[2].__module__ if isinstance(value, owned.Owned) else kind.__module__
     assert module in HOMES
     assert not callable(value)
     if isinstance(value, dict | UserDict):

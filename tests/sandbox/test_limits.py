@@ -6,6 +6,7 @@ import time
 import pytest
 
 from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
+from compressed_code.sandbox.inside.server import CONTENTION
 
 TEST = "assert f() == 1\n"
 SLEEPER = "import time\ntime.sleep(9)\ndef f(): return 1\n"
@@ -44,6 +45,16 @@ def test_the_work_of_children_that_nobody_waits_for_counts(isolation, stages):
     found = judge(isolation, UNNOTICED.format(children=4), stages)
     assert found.outcome == "passed" and found.cpu_seconds >= 0.4
     assert judge(isolation, UNNOTICED.format(children=20), stages, cpu_seconds=0.5).outcome == "timeout"
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 60.0])
+def test_the_kernels_own_limit_is_far_behind_the_servers(isolation, seconds):
+    """A kill by the kernel is taken for one for lack of memory, and it counts a tenth too much on a busy machine."""
+    program = "import resource\ndef f(): return resource.getrlimit(resource.RLIMIT_CPU)\n"
+    least = 1.9 * CONTENTION * seconds
+    with Sandbox(isolation, workers=1, limits=Limits(cpu_seconds=seconds)) as opened:
+        (found,) = opened.judge([Trial(program, "", f"assert {least} < min(f()) == max(f()) < 99 + 2 * {least}", "f")])
+    assert found.outcome == "passed"
 
 
 def test_sleeping_counts_as_working_does(isolation):

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,12 @@ from compressed_code.core.table_store import read_tables, table_key, tell_unstor
 from compressed_code.sandbox.inside import answers as answers_module
 from compressed_code.sandbox.inside import launch
 from compressed_code.sandbox.isolators import Isolation, answers_command
+from compressed_code.sandbox.trials import Limits
 
 FOLDER = "expected_outputs"
 # As evalplus 0.3.1: a minute and 4 GiB for a task's tests. What is kept of a list of inputs is our own choice: three of
 # HumanEval+'s and MBPP+'s 542 solutions answer more than 16 MiB (up to 780).
-LIMITS = {"cpu_seconds": 60, "memory_bytes": 4 << 30, "answer_bytes": 16 << 20}
+LIMITS = asdict(Limits(cpu_seconds=60, wall_seconds=600, memory_bytes=4 << 30)) | {"answer_bytes": 16 << 20}
 _FOUND = "found or not"  # an answer that no file can hold is kept as whether there is one
 _PER_TABLE = 32  # tasks whose answers are stored together, so that an interruption loses few
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from compressed_code.benchmarks.outcome_rows import check_row
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError
 from compressed_code.core.json_lines import read_rows, write_rows
@@ -102,9 +103,11 @@ class OutcomeFile:
                 self._write_settings()
             return
         try:
+            if not beside.is_file():
+                raise OSError
             kept = json.loads(beside.read_text(encoding="utf-8"))
             earlier, self.notes = dict(kept["settings"]), dict(kept["notes"])
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             raise InputError(
                 f"{self.path}: was not written by score ({beside.name} is missing or damaged); name another file or"
                 " remove this one"
@@ -116,8 +119,7 @@ class OutcomeFile:
                 )
         self._file.truncate(content.rfind(b"\n") + 1)  # what a kill left of a line
         for place, row in read_rows(self.path if finished else self._growing):
-            if not isinstance(row.get("task_id"), str) or not isinstance(row.get("sample"), int):
-                raise InputError(f"{place}: task_id or sample is missing; remove the line, it is written again")
+            check_row(row, place)
             self.rows[row["task_id"], row["sample"]] = row
 
     def _drop_unwritten(self, end: int) -> None:

@@ -175,7 +175,12 @@ def score(
         with kept.opened(_settings(ready.tasks, answers, sandbox)), larger_sandbox(sandbox, workers) as larger:
             if _VERIFIED not in kept.notes:
                 kept.note(_VERIFIED, asdict(verify(ready.tasks, sandbox, larger)))
-            verified = Verified(**kept.notes[_VERIFIED])
+            try:
+                verified = Verified.noted(kept.notes[_VERIFIED])
+            except ValueError as error:
+                raise InputError(
+                    f"{outcomes}: what an earlier run noted of the {_VERIFIED} is damaged ({error}); name another file"
+                ) from None
             failing = {**ready.failing, **verified.failing}
             sound = [task for task in ready.tasks if task.task_id not in failing]
             if not sound:

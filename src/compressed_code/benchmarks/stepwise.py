@@ -15,13 +15,13 @@ from tqdm import tqdm
 
 from compressed_code.benchmarks.execution import execute_samples, verify_tasks
 from compressed_code.benchmarks.outcome_files import OutcomeFile
+from compressed_code.benchmarks.outcome_rows import EXTRA
 from compressed_code.benchmarks.pass_rates import with_disputed
 from compressed_code.benchmarks.samples import Sample, sample_program
 from compressed_code.benchmarks.task_record import Task
 from compressed_code.core.hashing import sha256_of
 from compressed_code.sandbox import Limits, Sandbox
 
-EXTRA = "extra"
 _STEP_SECONDS = 1.0  # a step aims at this, so that an interruption loses about as much
 _LEAST, _MOST = 8, 512  # samples of a step
 # A minute and 4 GiB, as evalplus 0.3.1.
@@ -45,6 +45,24 @@ class Verified:
     failing: dict[str, str] = field(default_factory=dict)
     void: list[str] = field(default_factory=list)
     disputed: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def noted(cls, note: Any) -> "Verified":
+        """What an earlier run wrote down.
+
+        Raises:
+            ValueError: this is nothing that one wrote.
+        """
+        kinds = {"seconds": (dict, int | float), "heavy": (list, str), "void": (list, str)}
+        kinds |= dict.fromkeys(("failing", "disputed"), (dict, str))
+        if not isinstance(note, dict) or note.keys() != kinds.keys():
+            raise ValueError("other fields")
+        for name, (container, kind) in kinds.items():
+            held = note[name]
+            parts = held.values() if isinstance(held, dict) else held
+            if not isinstance(held, container) or not all(isinstance(part, kind) for part in parts):
+                raise ValueError(name)
+        return cls(**note)
 
 
 def verify(tasks: Sequence[Task], usual: Sandbox, larger: Sandbox) -> Verified:

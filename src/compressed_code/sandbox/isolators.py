@@ -138,7 +138,7 @@ def answers_command(isolation: Isolation, limits: Mapping[str, Any], packages: S
         "bubblewrap": shutil.which("bwrap"),
         "shown": [*_shown(), *shown],
         "hidden": _hidden(),
-        "writable": False,
+        "writable": True,
         "user": len(_USERS),
         "command": _python("answers", _SHOWN_AS, [dict(limits), True, [_PACKAGES_SHOWN_AS]]),
     }

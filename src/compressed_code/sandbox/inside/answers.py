@@ -13,74 +13,80 @@ import copy
 import json
 import os
 import pickle
-import resource
-import signal
 import sys
 import textwrap
 import zlib
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import linux_calls, syscall_filter
+from . import cells
+from .processes import Running, keep_only
+from .server import LIMIT_SHOWS, Server
 
 _PIECE = 1 << 20
+_ANSWER = 3
 
 
 def main(limits: dict[str, Any], isolated: bool, folders: list[str]) -> NoReturn:
     """Answer every line of standard input.
 
     Args:
-        limits: `cpu_seconds` and `memory_bytes` of a program, `answer_bytes` that are kept of a list of inputs.
+        limits: the fields of `Limits`, and `answer_bytes` that are kept of a list of inputs.
         isolated: inside a jail.
         folders: where packages are found besides the standard library.
     """
     sys.path += folders
     requests, results = sys.stdin.buffer, os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a program may print
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    cell = (cells.Cell if isolated else cells.OpenCell)(limits, "programs")
+    solutions = Solutions(limits, cell, requests, [])
     for line in requests:
-        content = _in_child(json.loads(line), limits, isolated) + b"\n"
+        content = solutions.run(json.loads(line)) + b"\n"
         while content:
             content = content[os.write(results, content) :]
     os._exit(0)
 
 
-def _in_child(task: dict[str, Any], limits: dict[str, Any], isolated: bool) -> bytes:
-    """One program in a process of its own; its result, or what became of it."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if process == 0:
+class Solutions(Server):
+    """Runs solutions as programs are run: each with a process namespace and a folder of its own, and without powers."""
+
+    def run(self, task: dict[str, Any]) -> bytes:
+        """The result of one solution as JSON, or what became of it."""
+        reading, writing = os.pipe()
+
+        def become() -> NoReturn:
+            self.cell.confine()
+            null = os.open(os.devnull, os.O_RDWR)
+            keep_only({0: null, 1: null, 2: null, _ANSWER: writing})
+            try:
+                result = _answers(task, self.limits["answer_bytes"])
+            except BaseException as error:
+                result = {"problem": type(error).__name__}
+            with os.fdopen(_ANSWER, "wb") as pipe:
+                pipe.write(json.dumps(result).encode())
+            os._exit(0)
+
+        running = Running(self.cell.fork(become))
+        os.close(writing)
+        content, outcome, piece = bytearray(), "", b" "
+        while piece and not outcome:
+            outcome, ready = self.watch(running, self.limits["cpu_seconds"], self.limits["cpu_seconds"], reading)
+            piece = os.read(reading, _PIECE) if ready else b""
+            content += piece
         os.close(reading)
-        _confine(limits, isolated)
-        try:
-            result = _answers(task, limits["answer_bytes"])
-        except BaseException as error:
-            result = {"problem": type(error).__name__}
-        with os.fdopen(writing, "wb") as pipe:
-            pipe.write(json.dumps(result).encode())
-        os._exit(0)
-    os.close(writing)
-    content = bytearray()
-    while piece := os.read(reading, _PIECE):
-        content += piece
-    os.close(reading)
-    _, status = os.waitpid(process, 0)
-    if status == 0:
-        return bytes(content)
-    ended = os.waitstatus_to_exitcode(status)
-    slow = -ended in (signal.SIGXCPU, signal.SIGALRM)
-    reason = f"it takes more than {limits['cpu_seconds']} s" if slow else f"its process ended with {ended}"
-    return json.dumps({"problem": reason}).encode()
+        ended = self.end(running, 0.0 if outcome else LIMIT_SHOWS)
+        if outcome:
+            return _problem("it takes too much memory" if outcome == "memory" else self._slow())
+        if running.cpu_seconds > self.limits["cpu_seconds"]:
+            return _problem(self._slow())
+        return bytes(content) if ended.code == 0 and content else _problem(f"its process ended with {ended.code}")
+
+    def _slow(self) -> str:
+        return f"it takes more than {self.limits['cpu_seconds']} s"
 
 
-def _confine(limits: dict[str, Any], isolated: bool) -> None:
-    seconds = limits["cpu_seconds"]
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (limits["memory_bytes"], limits["memory_bytes"]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.alarm(10 * seconds)  # for one that sleeps
-    if isolated:
-        linux_calls.drop_capabilities()
-        syscall_filter.install(syscall_filter.for_this_machine("programs"))
+def _problem(text: str) -> bytes:
+    return json.dumps({"problem": text}).encode()
 
 
 def _answers(task: dict[str, Any], most: int) -> dict[str, Any]:

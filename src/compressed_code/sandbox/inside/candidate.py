@@ -183,6 +183,8 @@ def _protocols(value: Any) -> Iterable[str]:
             yield name
     if isinstance(value, type):
         yield "instancecheck"
+    if type(value) is types.GeneratorType:
+        yield "generator"
 
 
 def _leaving(kind: str | None) -> tuple[Any, ...]:

@@ -156,8 +156,13 @@ class OpenCell:
 
 
 def limit_processor_time(limits: dict[str, Any]) -> None:
-    """The kernel's own limit, in whole seconds; the server decides sooner and counts the whole tree."""
-    seconds = 2 * math.ceil(limits["cpu_seconds"]) + 1
+    """The kernel's own limit, in whole seconds, far behind the server's, which counts the whole tree.
+
+    The kernel counts for this limit the ticks of its clock that find a process at work: on a busy machine a tenth more
+    than it used, or more than that. Were the limit near, the kernel would kill before the server's limit is reached,
+    which looks like lack of memory.
+    """
+    seconds = 4 * math.ceil(limits["cpu_seconds"]) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 

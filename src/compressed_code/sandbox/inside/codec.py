@@ -5,6 +5,7 @@ Mutable containers travel with a number (`containers`), so that both sides know 
 travels as a number that only its owner can resolve.
 """
 
+import math
 import re
 import struct
 import sys
@@ -126,6 +127,8 @@ class _Encoder:
             for item in items:
                 self.add(item, depth + 1)
         else:
+            if block[0] == b"d" and math.isnan(sum(items)):
+                self.side.shared.nan = next(filter(math.isnan, items), self.side.shared.nan)
             self.write(block[0] + struct.pack("<I", len(items)))
             self.write(block[1])
 
@@ -150,6 +153,8 @@ class _Encoder:
         elif kind is int:
             self.write_sized(b"i", value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True))
         elif kind is float:
+            if math.isnan(value):
+                self.side.shared.nan = value
             self.write(b"f" + struct.pack("<d", value))
         elif kind is str:
             self.write_sized(b"s", value.encode("utf-8", "surrogatepass"))

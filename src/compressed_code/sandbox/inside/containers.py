@@ -4,6 +4,7 @@ In one process a test that has its list sorted, or gets it back, sees the very o
 every message says first what became of those that the other side has too.
 """
 
+import math
 import operator
 import sys
 from array import array
@@ -126,9 +127,11 @@ class Shared:
 
     Attributes:
         step: the next number that this side gives: the judge's are even, the program's odd.
+        nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 
     step: int
+    nan: float = math.nan
     values: dict[int, Any] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)  # by id(); `values` keeps the objects alive
     kinds: dict[int, bytes] = field(default_factory=dict)

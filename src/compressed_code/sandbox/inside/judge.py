@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
-from . import channel, codec, decoder, remotes
+from . import channel, codec, decoder, messages, owned, remotes
 from .containers import Shared, kind_of
 from .errors import Mirrors
 from .names import Module, Names
-from .remotes import Remote
+from .owned import Owned
+from .remotes import Remote, Standing
 from .standard_modules import known_module, place_of
 
 TEST_MODULE = "tests"
@@ -87,15 +88,19 @@ class Judge:
         self.raised: BaseException | None = None  # the last exception that came from the program
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
+        self.reading = False
+        self.arrived: list[Remote] = []  # with the last message
 
     def run(self, setup: str, test: str, entry_point: str | None) -> None:
         names = self.names
         names.update(vars(builtins), __name__=TEST_MODULE, __annotations__={})
         sys.modules[TEST_MODULE] = Module(names)
-        self.receive("load")
+        self.receive("load", Standing.ANSWERED)
         exec(compile(setup, "<setup>", "exec", dont_inherit=True), names)
         if entry_point is not None:
-            names[entry_point] = self.request("name", entry_point)
+            names[entry_point] = found = self.request("name", entry_point)
+            if isinstance(found, Remote):
+                found._arrive(Standing.ANSWERED)  # a class whose objects are what is tested
         before = names.get("check")  # of the setup, or the program's own where that is the entry point
         exec(compile(test, "<test>", "exec", dont_inherit=True), names)
         check = names.get("check")
@@ -106,6 +111,8 @@ class Judge:
         """Let the program do something and give back what came of it, as plain data or as a stand-in."""
         if self.decided:  # an `except` of the test swallowed that
             raise Decided
+        if self.reading:
+            raise codec.Malformed("what was answered asks while it is read")
         for number in self.shared.unused():
             self.shared.forget(number)
             self.dropped.append(number)
@@ -115,7 +122,7 @@ class Judge:
         except NotPlainData:
             self.dropped = dropped
             raise
-        return self.receive(operation)
+        return self.receive(operation, remotes.standing_of_answer(operation, arguments))
 
     def send(self, message: tuple[Any, ...]) -> None:
         content = codec.encode(message, self, _FROM_THE_TEST)
@@ -124,10 +131,18 @@ class Judge:
         except channel.Closed:
             self.report("crashed")
 
-    def receive(self, operation: str) -> Any:
-        """The program's answer to an operation, after the functions of the test that it called meanwhile."""
+    def receive(self, operation: str, standing: Standing) -> Any:
+        """The program's answer to an operation, after the functions of the test that it called meanwhile.
+
+        Args:
+            standing: of an object that is the answer.
+        """
         while True:
             kind, *content = self.message()
+            for each in self.arrived:
+                within = Standing.ANSWERED if kind == "call" else Standing.DERIVED
+                each._arrive(standing if each is content[0] else min(standing, within))
+            self.arrived.clear()
             if kind == "call":
                 self.call_back(*content)
                 continue
@@ -148,16 +163,17 @@ class Judge:
             self.report("output" if kind == "too large" else "crashed")
 
     def message(self) -> tuple[Any, ...]:
+        self.arrived.clear()
         try:
-            message = decoder.decode(channel.receive(self.descriptor, self.limit), self)
-            found, forms = tuple(map(type, message[1:])), _MESSAGES[message[0]]
+            content = channel.receive(self.descriptor, self.limit)
+            self.reading = True
+            return messages.checked(decoder.decode(content, self))
         except channel.Oversized:
             self.report("output")
-        except (channel.Closed, codec.Malformed, LookupError, TypeError):
+        except (channel.Closed, codec.Malformed):
             self.report("crashed")
-        if found not in forms and not (forms is _ANY_VALUE and len(found) == 2 and found[1] is str):
-            self.report("crashed")
-        return message
+        finally:
+            self.reading = False
 
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Run a function of the test that the program was given."""
@@ -186,18 +202,20 @@ class Judge:
         self.doubt = self.doubt or "own object"
 
     def describe(self, value: Any) -> tuple[int, Any]:
-        """A number of the program's for what came from there; for a function the place or number of the test's own."""
-        if isinstance(value, Remote | remotes.Owned):
+        """A number of the program's for what came from there; of what can be called the place, or the test's number."""
+        if isinstance(value, Remote | Owned):
             return value._number, None
         if (number := self.mirrors.number(value)) is not None:
             return number, None
         if isinstance(value, types.BuiltinFunctionType | type | types.FunctionType) and (place := place_of(value)):
             return 0, place
-        if inspect.isroutine(value) and getattr(value, "__globals__", None) is self.names:
+        if callable(value) and not isinstance(value, type):
+            if not inspect.isroutine(value):  # what else it can do stays here
+                self.doubt = self.doubt or "argument"
             number = next((known for known, each in self.functions.items() if each is value), 0)
             number = number or 2 * len(self.functions) + 2
             self.functions[number] = value
-            return number, getattr(value, "__name__", "function")[:_LONGEST]
+            return number, str(getattr(value, "__name__", "function"))[:_LONGEST]
         self.doubt = self.doubt or "argument"
         raise NotPlainData(f"the test passes a {type(value).__name__} to the program; only plain data can be sent")
 
@@ -214,15 +232,16 @@ class Judge:
                 return _coroutine(self, number)
             found = remotes.remote_type(frozenset(more))(self, number, str(name))
             self.objects[number] = found
+        self.arrived.append(found)
         return found
 
     def own(self, number: int, value: Any) -> Any:
         """A plain value with the attributes of an object of the program; the same for the same object."""
         if kind_of(type(value)) is not None:  # a container has a number of its own
-            return remotes.own(self, number, value)
+            return owned.own(self, number, value)
         found = self.owned.get(number)
         if found is None or type(found).__mro__[2] is not type(value):
-            self.owned[number] = found = remotes.own(self, number, value)
+            self.owned[number] = found = owned.own(self, number, value)
         return found
 
     def report(self, outcome: str, exception: str = "") -> NoReturn:
@@ -241,15 +260,3 @@ async def _coroutine(judge: Judge, number: int) -> Any:
     """A coroutine of the program: it runs to its end over there when it is awaited here."""
     stand_in = remotes.remote_type(frozenset())(judge, number, "coroutine")
     return judge.request("await", stand_in)
-
-
-_ANY_VALUE: tuple[tuple[type, ...], ...] = ()
-# What the program may say, and of which types; the last text of an answer is what was printed meanwhile.
-_MESSAGES = {
-    "value": _ANY_VALUE,
-    "module": ((str, str),),
-    "raised": ((type, tuple, int, str, str),),
-    "syntax error": ((str, str),),
-    "too large": ((str,),),
-    "call": ((int, tuple, dict),),
-}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .remotes import Remote
+from .remotes import Remote, Standing
 from .standard_modules import known_module
 
 
@@ -34,8 +34,8 @@ class Names(dict[str, Any]):
         if known is not None and found is not known:  # what is called math decides as math does, or not at all
             self.judge.opaque(found)
             raise KeyError(name)
-        if isinstance(found, Remote) and "__instancecheck__" in vars(type(found)):
-            found._mark()  # a class that the test itself names
+        if isinstance(found, Remote) and "__instancecheck__" not in vars(type(found)):
+            found._arrive(Standing.ANSWERED)  # no class
         return found
 
 

@@ -32,9 +32,11 @@ class Ended:
 
     Attributes:
         killed: ended by a SIGKILL that its server did not send; that is the kernel, for lack of memory or a limit.
+        code: what it exited with, or the number of the signal that ended it below 0.
     """
 
     killed: bool
+    code: int
 
 
 class Running:
@@ -81,7 +83,8 @@ class Running:
 
     def _ended(self, status: int, usage: Any, ours: bool) -> Ended:
         self.cpu_seconds = max(self.cpu_seconds, usage.ru_utime + usage.ru_stime)
-        return Ended(not ours and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(status)
+        return Ended(not ours and code == -signal.SIGKILL, code)
 
 
 def fork(body: Callable[[], NoReturn]) -> int:

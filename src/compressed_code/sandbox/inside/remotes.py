@@ -1,57 +1,74 @@
 """What stands in the judge for an object of the program: a number, and what may be asked about it.
 
 A stand-in shows the protocols that its object has and no others, so that a test's type checks tell what they would tell
-in one process. Its operations happen in the program, and what comes back is data, but for one thing: what decides. An
-object is compared and calculated with only where the test itself made it or its partner, by calling a class of the
-program by name; an answer's own `__eq__`, `__lt__` or `__sub__` never meets what the test expects.
+in one process. Its operations happen in the program, and what comes back is data, but for one thing: what decides. With
+data an object is compared and calculated only where the test itself made it, by calling a class of the program by name,
+and has not had it as an answer since; with another object where one of them came from such an object at least
+(`Standing`). An answer's own `__eq__`, `__lt__` or `__sub__` never meets what the test expects.
 """
 
 import operator
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from enum import IntEnum
 from functools import lru_cache
-from typing import Any, Protocol
+from types import GeneratorType
+from typing import Any
+
+from .owned import Asked, Owned
 
 # Names with underscores that may be read: they say something, and nothing of Python itself asks for them.
 _READABLE = frozenset(
     ("__name__", "__qualname__", "__doc__", "__annotations__", "__module__", "__dict__", "__wrapped__", "__slots__")
 )
-_BINARY = (
+_REFLECTED = (
     *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"),
-    *("lt", "le", "gt", "ge"),
 )
-_REFLECTED = _BINARY[:13]
+_ORDER = ("lt", "le", "gt", "ge")
+_BINARY = (*_REFLECTED, *_ORDER)
 _UNARY = ("neg", "pos", "abs", "invert")
 OPERATORS: dict[str, Callable[..., Any]] = {name: getattr(operator, f"__{name}__") for name in (*_BINARY, *_UNARY)}
 OPERATORS |= {"eq": operator.eq, "ne": operator.ne, "contains": operator.contains}
 
 
-class Asked(Protocol):
-    """Who asks the program."""
+class Standing(IntEnum):
+    """How an object came to the test, which says what its own methods may decide; it only ever falls."""
 
-    def request(self, operation: str, *arguments: Any) -> Any:
-        """Let the program do something and give back what came of it."""
+    ANSWERED = 0  # by a function of the program, or within anything that was answered
+    DERIVED = 1  # by an object or a class of the rows below
+    MADE = 2  # by the test, which called a class by its name
+    NAMED = 3  # a class, by the test, which knows its name
 
-    def opaque(self, value: Any) -> None:
-        """An object of the program was compared with something that it does not decide about."""
+
+def standing_of_answer(operation: str, arguments: tuple[Any, ...]) -> Standing:
+    """What an object that answers an operation is; what lies within an answer is `DERIVED` at most.
+
+    Args:
+        arguments: of `Asked.request`.
+    """
+    if operation == "name":
+        return Standing.NAMED
+    asked = arguments[1:] if operation == "operate" else arguments[:1]
+    highest = max((each._standing for each in asked if isinstance(each, Remote)), default=Standing.ANSWERED)
+    if highest is Standing.NAMED and operation == "call":
+        return Standing.MADE
+    return min(highest, Standing.DERIVED)
 
 
 class Remote:
     """Stands for an object of the program; see `remote_type` for what else it can do."""
 
     def __init__(self, judge: Asked, number: int, name: str) -> None:
-        for field, value in (("_judge", judge), ("_number", number), ("_name", name), ("_made", False)):
+        fields = {"_judge": judge, "_number": number, "_name": name, "_standing": Standing.ANSWERED, "_new": True}
+        for field, value in (fields | {"_hash": None}).items():
             object.__setattr__(self, field, value)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
-        found = self._judge.request(operation, self, *arguments)
-        if self._made and isinstance(found, Remote):
-            found._mark()
-        return found
+        return self._judge.request(operation, self, *arguments)
 
-    def _mark(self) -> None:
-        """The test made this object."""
-        object.__setattr__(self, "_made", True)
+    def _arrive(self, standing: Standing) -> None:
+        """The test got this object, now or once more."""
+        object.__setattr__(self, "_standing", standing if self._new else min(self._standing, standing))
+        object.__setattr__(self, "_new", False)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
@@ -77,58 +94,28 @@ class Remote:
         return _exactly(str, self._ask("format", specification))
 
     def __hash__(self) -> int:
-        return _exactly(int, self._ask("hash")) if self._made else object.__hash__(self)
+        if self._hash is None:  # once for all: it may be the key of a dictionary when its standing falls
+            asked = self._standing >= Standing.DERIVED and not self._judge.reading
+            object.__setattr__(self, "_hash", _exactly(int, self._ask("hash")) if asked else object.__hash__(self))
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
-        if _made(self, other):
+        if _may_decide(self, other):
             return bool(self._judge.request("operate", "eq", self, other))
         if self is not other:
             self._judge.opaque(self)
         return self is other
 
     def __ne__(self, other: object) -> bool:
-        if _made(self, other):
+        if _may_decide(self, other):
             return bool(self._judge.request("operate", "ne", self, other))
         return not self == other
 
 
-class Owned:
-    """An instance of a type of the program that extends a plain one: plain data, with attributes of its own."""
-
-    _judge: Asked
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self._judge.request("attribute", self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_") and name not in ("data", "default_factory"):
-            self._judge.request("assign", self, name, value)
-        else:
-            object.__setattr__(self, name, value)
-
-
-def own(judge: Asked, number: int, value: Any) -> Any:
-    """A plain value with the attributes of an object of the program.
-
-    Args:
-        value: an immutable value, or an empty container.
-    """
-    kind = _owned_type(type(value))
-    found = kind(maxlen=value.maxlen) if isinstance(value, deque) else kind(value)
-    object.__setattr__(found, "_judge", judge)
-    object.__setattr__(found, "_number", number)
-    return found
-
-
-@lru_cache(maxsize=64)
-def _owned_type(base: type) -> type:
-    return type(f"Own_{base.__name__}", (Owned, base), {})
-
-
-def _made(*operands: Any) -> bool:
-    return any(isinstance(operand, Remote) and operand._made for operand in operands)
+def _may_decide(left: Any, right: Any) -> bool:
+    """Whether the program may say what comes of two operands, one of which is a stand-in at least."""
+    standings = [each._standing for each in (left, right) if isinstance(each, Remote)]
+    return max(standings) >= (Standing.DERIVED if len(standings) == 2 else Standing.MADE)
 
 
 def _exactly(kind: type, value: Any) -> Any:
@@ -139,20 +126,20 @@ def _exactly(kind: type, value: Any) -> Any:
 
 def _binary(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
     def operate(self: Remote, other: Any) -> Any:
-        if not _made(self, other):
-            self._judge.opaque(self)
-            return NotImplemented
-        found = self._judge.request("operate", name, *((other, self) if swapped else (self, other)))
-        if isinstance(found, Remote):
-            found._mark()
-        return found
+        decides = _may_decide(self, other)
+        if decides or (self._standing is Standing.DERIVED and name not in _ORDER):
+            found = self._judge.request("operate", name, *((other, self) if swapped else (self, other)))
+            if decides or isinstance(found, Remote):  # a number of its own choice would be what the test expects
+                return found
+        self._judge.opaque(self)
+        return NotImplemented
 
     return operate
 
 
 def _unary(name: str) -> Callable[[Any], Any]:
     def operate(self: Remote) -> Any:
-        if not self._made:
+        if self._standing < Standing.DERIVED:
             self._judge.opaque(self)
             raise TypeError(f"bad operand type for {name}: an object of the program")
         return self._ask("operate_alone", name)
@@ -200,7 +187,7 @@ def _delete_item(self: Remote, key: Any) -> None:
 
 
 def _contains(self: Remote, value: Any) -> bool:
-    if not self._made:
+    if not _may_decide(self, value):
         self._judge.opaque(self)
         raise TypeError("an answer's own __contains__ decides nothing")
     return self._ask("contains", value) is True
@@ -229,7 +216,7 @@ def _is_subclass(self: Remote, value: Any) -> bool:
 
 
 # What an object can do: the special methods of its type, and what they are here.
-PROTOCOLS: dict[str, dict[str, Callable[..., Any]]] = {
+PROTOCOLS: dict[str, dict[str, Any]] = {
     "call": {"__call__": _call},
     "iter": {"__iter__": _iterate},
     "next": {"__next__": _next},
@@ -240,6 +227,7 @@ PROTOCOLS: dict[str, dict[str, Callable[..., Any]]] = {
     "contains": {"__contains__": _contains},
     "enter": {"__enter__": _enter, "__exit__": _leave},
     "await": {"__await__": _await},
+    "generator": {"__class__": property(lambda _: GeneratorType)},  # its own methods are attributes
     "instancecheck": {"__instancecheck__": _is_instance, "__subclasscheck__": _is_subclass},
 }
 

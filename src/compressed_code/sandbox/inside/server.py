@@ -12,7 +12,7 @@ import select
 import socket
 import sys
 import time
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, Protocol
 
 from . import accepted, candidate, cells, judge, plain, rehearsal, standard_modules
 from .processes import Ended, Running, keep_low, keep_only
@@ -25,7 +25,7 @@ _PIECE = 1 << 16
 # Two programs that share a processor's core use up to twice the processor time that each of them needs alone; the
 # caller repeats what took more than its own.
 CONTENTION = 2.0
-_LIMIT_SHOWS = 0.2  # seconds that the kernel gets to end a process whose socket it has closed
+LIMIT_SHOWS = 0.2  # seconds that the kernel gets to end a process whose socket it has closed
 
 
 def main(role: Role, plan: dict[str, Any]) -> NoReturn:
@@ -60,12 +60,23 @@ def main(role: Role, plan: dict[str, Any]) -> NoReturn:
         connection.send(json.dumps(answer).encode())
 
 
+class Caller(Protocol):
+    """Where requests come from."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+
 class Server:
     """What both kinds have in common: one process at a time, and the watch over it."""
 
     def __init__(
-        self, limits: dict[str, Any], cell: cells.Cell | cells.OpenCell, connection: socket.socket, packages: list[str]
+        self, limits: dict[str, Any], cell: cells.Cell | cells.OpenCell, connection: Caller, packages: list[str]
     ) -> None:
+        """Args:
+        connection: closed at its other end when nobody waits for answers any more.
+        packages: packages that were loaded for programs and tests.
+        """
         self.limits = limits
         self.cell = cell
         self.connection = connection
@@ -150,7 +161,7 @@ class Programs(Server):
         content = os.read(answer, _PIECE) if ready else b""
         os.close(answer)
         found = accepted.plain_outcome(content) or (outcome or "crashed", "")
-        ended = self.end(running, _LIMIT_SHOWS if found[0] == "crashed" else 0.0)
+        ended = self.end(running, LIMIT_SHOWS if found[0] == "crashed" else 0.0)
         return _report("plain", _final(found, ended, running, CONTENTION * seconds), running)
 
     def apart(self, files: list[int], seconds: float) -> dict[str, Any]:
@@ -171,7 +182,7 @@ class Programs(Server):
         if process in ready:
             outcome = "crashed"
         os.close(process)
-        ended = self.end(running, _LIMIT_SHOWS if outcome == "crashed" else 0.0)
+        ended = self.end(running, LIMIT_SHOWS if outcome == "crashed" else 0.0)
         socket.socket(fileno=os.dup(channel)).shutdown(socket.SHUT_RDWR)  # the judge sees that nobody answers any more
         return _report("apart", _final((outcome or "ended", ""), ended, running, most), running)
 
@@ -212,7 +223,7 @@ class Judges(Server):
         content = os.read(answer, _PIECE) if ready else b""
         os.close(answer)
         found = accepted.judged_outcome(content)
-        ended = self.end(running, 0.0 if found else _LIMIT_SHOWS)
+        ended = self.end(running, 0.0 if found else LIMIT_SHOWS)
         outcome, exception, doubt = found or (outcome or "crashed", "", "")
         socket.socket(fileno=os.dup(channel)).shutdown(socket.SHUT_RDWR)  # the program's server ends it
         return _report("apart", _final((outcome, exception), ended, running, CONTENTION * seconds), running, doubt)

@@ -1,0 +1,47 @@
+"""What a row of outcomes must be when it is read again: the file lay where anything could have changed it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from compressed_code.core.errors import InputError
+from compressed_code.sandbox import Outcome
+
+_OUTCOMES = get_args(Outcome)
+EXTRA = "extra"
+
+
+def _name(value: Any) -> bool:
+    """Whether this is empty or the name of an exception's type, as a verdict has it."""
+    return value == "" or (isinstance(value, str) and value.isascii() and value.isidentifier())
+
+
+# The columns of `execution.execute_samples`, and what each may hold.
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "task_id": lambda value: isinstance(value, str),
+    "sample": lambda value: type(value) is int and value >= 0,
+    "passed": lambda value: isinstance(value, bool),
+    "outcome": lambda value: value in _OUTCOMES,
+    "exception": _name,
+    "reason": lambda value: isinstance(value, str),
+    "seconds": lambda value: type(value) in (int, float) and 0 <= value < float("inf"),
+    "isolation": lambda value: isinstance(value, str),
+}
+
+
+def check_row(row: Mapping[str, Any], place: str) -> None:
+    """Refuse what `score` has not written.
+
+    Args:
+        row: one line of a file of outcomes.
+        place: of the line, for the message.
+
+    Raises:
+        InputError: naming place and field.
+    """
+    for part in (row, row[EXTRA]) if EXTRA in row else (row,):
+        right = isinstance(part, Mapping)
+        wrong = [name for name, holds in _FIELDS.items() if not right or not holds(part.get(name))]
+        if not wrong and part["passed"] != (part["outcome"] == "passed"):
+            wrong = ["passed"]
+        if wrong:
+            raise InputError(f"{place}: {wrong[0]} is not what score writes; remove the line, it is written again")

@@ -1,0 +1,52 @@
+"""Plain data of the program's own types: what extends a plain type is that plain data, with attributes to ask for."""
+
+from collections import deque
+from functools import lru_cache
+from typing import Any, Protocol
+
+
+class Asked(Protocol):
+    """Who asks the program."""
+
+    reading: bool  # an answer is being read, in which nothing can be asked
+
+    def request(self, operation: str, *arguments: Any) -> Any:
+        """Let the program do something and give back what came of it."""
+
+    def opaque(self, value: Any) -> None:
+        """An object of the program was compared with something that it does not decide about."""
+
+
+class Owned:
+    """An instance of a type of the program that extends a plain one: plain data, with attributes of its own."""
+
+    _judge: Asked
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._judge.request("attribute", self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and name not in ("data", "default_factory"):
+            self._judge.request("assign", self, name, value)
+        else:
+            object.__setattr__(self, name, value)
+
+
+def own(judge: Asked, number: int, value: Any) -> Any:
+    """A plain value with the attributes of an object of the program.
+
+    Args:
+        value: an immutable value, or an empty container.
+    """
+    kind = _owned_type(type(value))
+    found = kind(maxlen=value.maxlen) if isinstance(value, deque) else kind(value)
+    object.__setattr__(found, "_judge", judge)
+    object.__setattr__(found, "_number", number)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _owned_type(base: type) -> type:
+    return type(f"Own_{base.__name__}", (Owned, base), {})

@@ -1,0 +1,72 @@
+"""A file of outcomes that something else has changed is refused by line and field, and never read as something else."""
+
+import json
+
+import pytest
+
+from compressed_code.benchmarks.outcome_files import OutcomeFile
+from compressed_code.core.errors import InputError
+
+RIGHT = {"task_id": "x/0", "sample": 0, "passed": True, "outcome": "passed", "exception": "", "reason": ""}
+RIGHT |= {"seconds": 0.25, "isolation": "bubblewrap"}
+FAILED = RIGHT | {"sample": 1, "passed": False, "outcome": "exception", "exception": "ValueError"}
+SETTINGS = {"tasks": "digest"}
+
+
+@pytest.fixture
+def continued(tmp_path):
+    """The rows that a later run finds in a file."""
+
+    def read(*rows, beside=None):
+        path = tmp_path / "outcomes.jsonl"
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        notes = {"settings": SETTINGS, "notes": {}}
+        path.with_name("outcomes.jsonl.settings.json").write_text(json.dumps(notes) if beside is None else beside)
+        kept = OutcomeFile(path)
+        with kept.opened(SETTINGS):
+            return list(kept.rows.values())
+
+    return read
+
+
+def test_what_score_writes_is_read_again(continued):
+    both = [RIGHT | {"extra": FAILED, "raw": "text"}, FAILED]
+    assert continued(*both) == both
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"task_id": 5}, "task_id"),
+        ({"sample": True}, "sample"),
+        ({"sample": -1}, "sample"),
+        ({"passed": "yes"}, "passed"),
+        ({"passed": False}, "passed"),  # while its outcome is "passed"
+        ({"outcome": "wrong answer"}, "passed"),
+        ({"outcome": "\x1b[2Jpassed"}, "outcome"),
+        ({"outcome": ["passed"]}, "outcome"),
+        ({"exception": None}, "exception"),
+        ({"exception": "a b"}, "exception"),
+        ({"reason": 1}, "reason"),
+        ({"seconds": float("nan")}, "seconds"),
+        ({"seconds": "1"}, "seconds"),
+        ({"isolation": []}, "isolation"),
+        ({"extra": 5}, "task_id"),
+        ({"extra": {"passed": True}}, "task_id"),
+    ],
+)
+def test_another_row_is_named(continued, change, field):
+    with pytest.raises(InputError, match=rf"outcomes.jsonl, line 2: {field} is not what score writes; remove the line"):
+        continued(FAILED, RIGHT | change)
+
+
+@pytest.mark.parametrize("missing", RIGHT)
+def test_a_missing_field_is_named(continued, missing):
+    with pytest.raises(InputError, match=f"line 1: {missing} is not what"):
+        continued({name: value for name, value in RIGHT.items() if name != missing})
+
+
+@pytest.mark.parametrize("beside", ["[" * 200_000, "[]", '{"settings": 5}', '{"settings":' + "9" * 5000 + "}", ""])
+def test_damaged_settings_are_said(continued, beside):
+    with pytest.raises(InputError, match="was not written by score"):
+        continued(RIGHT, beside=beside)
