@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["GgufTokenizer", "is_gguf", "read_gguf_tokenizer"]
 
 # gguf.constants.TokenType
-_UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 2, 3, 4, 5
+_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 1, 2, 3, 4, 5
 _BYTE_LEVEL, _SENTENCEPIECE = "gpt2", "llama"
 
 
@@ -113,7 +113,7 @@ class GgufTokenizer:
         if self.kind == _BYTE_LEVEL:
             merged = (merge.replace(" ", "") for merge in self.merges)
             return rank_in_order(by_piece[piece] for piece in merged if piece in by_piece)
-        plain = [i for i, kind in enumerate(self.types) if kind == 1 and len(self.pieces[i]) > 1]
+        plain = [i for i, kind in enumerate(self.types) if kind == _NORMAL and len(self.pieces[i]) > 1]
         is_bpe = all(self.scores[i] == int(self.scores[i]) for i in plain)
         return rank_in_order(sorted(plain, key=lambda i: -self.scores[i])) if is_bpe else {}
 
@@ -143,21 +143,19 @@ class GgufTokenizer:
 
     def _metaspace(self, *, adds_blank: bool) -> dict[str, Any]:
         known = {piece: number for number, piece in enumerate(self.pieces) if self.types[number] != _UNUSED}
-        pairs = []
-        for piece, number in known.items():
-            if self.types[number] == 1:
-                cuts = ((piece[:place], piece[place:]) for place in range(1, len(piece)))
-                pairs += [
-                    (-self.scores[number], left, right) for left, right in cuts if left in known and right in known
-                ]
-        pairs.sort(key=lambda pair: pair[0])
+        plain = (number for number in known.values() if self.types[number] == _NORMAL)
+        merges = []
+        for number in sorted(plain, key=self.scores.__getitem__, reverse=True):
+            piece = self.pieces[number]
+            cuts = ((piece[:place], piece[place:]) for place in range(1, len(piece)))
+            merges += [(left, right) for left, right in cuts if left in known and right in known]
         scheme = "first" if adds_blank else "never"
         blanks = {"type": "Metaspace", "replacement": METASPACE, "prepend_scheme": scheme, "split": False}
         unknown = next((self.pieces[i] for i, kind in enumerate(self.types) if kind == _UNKNOWN), None)
         model = {
             "type": "BPE",
             "vocab": known,
-            "merges": [[left, right] for _, left, right in pairs],
+            "merges": merges,
             "byte_fallback": True,
             "fuse_unk": True,
             "unk_token": unknown,

@@ -6,11 +6,14 @@ Everything here works on decoded bytes, so that `Ġdef`, `▁def` and ` def` are
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import regex
 
 from compressed_code.core.errors import Unavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NORMAL_FORMS = ("NFC", "NFKC", "NFD", "NFKD")
 
@@ -127,13 +130,15 @@ def _added_class(token: bytes | None) -> tuple[str, None, None]:
     return ("whitespace" if token and token.decode("utf-8", "replace").isspace() else "control"), None, None
 
 
-def vocabulary_table(vocabulary: Vocabulary, keywords: Collection[str]) -> pd.DataFrame:
+def vocabulary_table(vocabulary: Vocabulary, keywords: Collection[str]) -> "pd.DataFrame":
     """One row per id of a vocabulary.
 
     Returns:
         Columns `token_id`, `bytes`, `added` (control and added tokens), `token_class` (categorical, `TOKEN_CLASSES`),
         `keyword`, `form` (both missing for other classes), `merge_rank` (nullable integer), in the order of ids.
     """
+    import pandas as pd
+
     words = frozenset(keywords)
     rows = [
         _added_class(token) if token_id in vocabulary.added else classify(token, words)

@@ -25,6 +25,7 @@ _LONGEST_KEPT_ARRAY = 1024
 _VERSIONS = (2, 3)
 _HIGHEST_VERSION = 100  # a larger number is no version but a broken file
 _MOST_DIMENSIONS = 4  # ggml's own limit
+_LENGTH = struct.Struct("<Q")  # of a string, before its bytes
 # The header's length stands nowhere: so many bytes of it are announced at a time, and so many are read at a time.
 HEADER_STEP = 1 << 20
 BUFFER = 1 << 12
@@ -148,7 +149,7 @@ class _Header:
         self.file = file
         try:
             self._read(_Cursor(file, lists=lists))
-        except (struct.error, UnicodeDecodeError, ValueError, KeyError, OverflowError) as error:
+        except (struct.error, ValueError, KeyError, OverflowError, RecursionError) as error:
             raise InputError(
                 f"{file.path}: truncated or broken GGUF header ({error}); fetch or write it again"
             ) from None
@@ -251,20 +252,41 @@ class _Cursor:
             return self._list(element, count)
         if element in _SCALARS:
             self.position += count * struct.calcsize("<" + _SCALARS[element])
+        elif element == _STRING:
+            self._texts(count, kept=False)
         else:
             for _ in range(count):
-                self._step_over(element)
+                self.value(element)
         return None
 
     def _list(self, element: int, count: int) -> list[Any]:
         if element in _SCALARS:
             layout = np.dtype(f"<{_SCALARS[element]}")
             return np.frombuffer(self.take(count * layout.itemsize), layout).tolist()
+        if element == _STRING:
+            return self._texts(count, kept=True)
         return [self.value(element) for _ in range(count)]
 
-    def _step_over(self, kind: int) -> None:
-        if kind == _STRING:
-            length = self.numbers("Q")[0]
-            self.position += length
-        else:
-            self.value(kind)
+    def _texts(self, count: int, *, kept: bool) -> list[str]:
+        """Strings one after the other; hundreds of thousands are a tokenizer, so no call is made for each."""
+        texts: list[str] = []
+        left = count
+        while left:
+            buffer, place = self._buffer, self.position - self._buffer_start
+            while left and place + _LENGTH.size <= len(buffer):
+                start = place + _LENGTH.size
+                stop = start + _LENGTH.unpack_from(buffer, place)[0]
+                if stop > len(buffer):
+                    break
+                if kept:
+                    texts.append(buffer[start:stop].decode())
+                place, left = stop, left - 1
+            self.position = self._buffer_start + place
+            if left:  # the next one goes beyond what is read so far
+                length = self.numbers("Q")[0]
+                if kept:
+                    texts.append(self.take(length).decode())
+                else:
+                    self.position += length
+                left -= 1
+        return texts
