@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from compressed_code.checkpoints.checkpoint import Checkpoint
 from compressed_code.core.errors import InputError, in_one_line
+from compressed_code.core.lean_imports import import_model_code
 from compressed_code.core.quiet import quiet
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def find_model(checkpoint: Checkpoint) -> TransformersModel:
     """
     _refuse_code(checkpoint)
     with one_line(checkpoint.path):
+        import_model_code()
         from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
         config = _read_config(checkpoint)

@@ -25,6 +25,7 @@ __all__ = ["GgufTokenizer", "is_gguf", "read_gguf_tokenizer"]
 
 # gguf.constants.TokenType
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 1, 2, 3, 4, 5
+_ADDED = (_UNKNOWN, _CONTROL, _USER_DEFINED)
 _BYTE_LEVEL, _SENTENCEPIECE = "gpt2", "llama"
 
 
@@ -71,7 +72,7 @@ class GgufTokenizer:
         """
         decode = decode_byte_level if self.kind == _BYTE_LEVEL else decode_metaspace
         tokens = tuple(map(self._token, self.pieces, self.types, [decode] * len(self.pieces)))
-        added = frozenset(i for i, kind in enumerate(self.types) if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED))
+        added = frozenset(i for i, kind in enumerate(self.types) if kind in _ADDED)
         opened = cache(lambda: self.tokenizer(pattern))
 
         def encode(text: str) -> list[int]:
@@ -104,9 +105,11 @@ class GgufTokenizer:
     def _token(self, piece: str, kind: int, decode: Any) -> bytes | None:
         if kind == _UNUSED:
             return None
-        if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED):  # their text, whatever the alphabet of the others
-            return (piece.replace(METASPACE, " ") if self.kind == _SENTENCEPIECE else piece).encode()
-        return decode(piece)
+        return self._added_text(piece).encode() if kind in _ADDED else decode(piece)
+
+    def _added_text(self, piece: str) -> str:
+        """What an added token is in a text, whatever the alphabet of the others."""
+        return piece.replace(METASPACE, " ") if self.kind == _SENTENCEPIECE else piece
 
     def _merge_ranks(self) -> dict[int, int]:
         by_piece = {piece: number for number, piece in enumerate(self.pieces)}
@@ -142,13 +145,17 @@ class GgufTokenizer:
         }
 
     def _metaspace(self, *, adds_blank: bool) -> dict[str, Any]:
-        known = {piece: number for number, piece in enumerate(self.pieces) if self.types[number] != _UNUSED}
-        plain = (number for number in known.values() if self.types[number] == _NORMAL)
-        merges = []
-        for number in sorted(plain, key=self.scores.__getitem__, reverse=True):
+        known, plain = {}, {}
+        for number, (piece, kind) in enumerate(zip(self.pieces, self.types, strict=True)):
+            if kind != _UNUSED:
+                known[self._added_text(piece) if kind in _ADDED else piece] = number
+            if kind == _NORMAL:
+                plain[piece] = number
+        merges = []  # of pieces alone: an added token is found first and stays whole
+        for number in sorted(plain.values(), key=self.scores.__getitem__, reverse=True):
             piece = self.pieces[number]
             cuts = ((piece[:place], piece[place:]) for place in range(1, len(piece)))
-            merges += [(left, right) for left, right in cuts if left in known and right in known]
+            merges += [(left, right) for left, right in cuts if left in plain and right in plain]
         scheme = "first" if adds_blank else "never"
         blanks = {"type": "Metaspace", "replacement": METASPACE, "prepend_scheme": scheme, "split": False}
         unknown = next((self.pieces[i] for i, kind in enumerate(self.types) if kind == _UNKNOWN), None)
@@ -165,9 +172,9 @@ class GgufTokenizer:
     def _added_tokens(self) -> list[dict[str, Any]]:
         flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
         return [
-            {"id": number, "content": self.pieces[number], "special": kind != _USER_DEFINED, **flags}
-            for number, kind in enumerate(self.types)
-            if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED)
+            {"id": number, "content": self._added_text(piece), "special": kind != _USER_DEFINED, **flags}
+            for number, (piece, kind) in enumerate(zip(self.pieces, self.types, strict=True))
+            if kind in _ADDED
         ]
 
 

@@ -89,10 +89,12 @@ def checked(encode: Callable[[str], list[int]], tokens: Sequence[bytes | None], 
 
 
 def _spells(spelt: bytes, text: str) -> bool:
-    if spelt.removeprefix(b" ") == text.encode("utf-8", "surrogatepass").removeprefix(b" "):
+    encoded = text.encode("utf-8", "surrogatepass")
+    if spelt in (encoded, b" " + encoded):
         return True
-    decoded = spelt.decode("utf-8", "replace").removeprefix(" ")
-    return any(unicodedata.normalize(form, text).removeprefix(" ") == decoded for form in _NORMAL_FORMS)
+    decoded = spelt.decode("utf-8", "replace")
+    normal_forms = (unicodedata.normalize(form, text) for form in _NORMAL_FORMS)
+    return any(decoded in (normal, f" {normal}") for normal in normal_forms)
 
 
 def classify(token: bytes | None, keywords: Collection[str]) -> tuple[str, str | None, str | None]:
