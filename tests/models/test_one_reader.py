@@ -212,3 +212,38 @@ def test_a_command_that_runs_no_model_loads_neither_torch_nor_transformers():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
+
+
+@pytest.mark.parametrize("family", ["mixtral", "gpt_oss", "qwen3_moe"])
+def test_experts_that_the_router_leaves_out_are_not_read(tmp_path, family):
+    """Stored one by one or all in one tensor: numbers that would be refused wherever they are read."""
+    fields = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 1, "moe_intermediate_size": 32}
+    folder = save_tiny(tmp_path / "m", family, gain=1.6, head_dim=16, num_hidden_layers=1, **SIZES | fields)
+    expected = cold_start(folder, [3]).log_probabilities
+    tensors, config = contents(folder)
+    read = 0
+    for expert in range(4):
+        changed = {name: tensor.clone() for name, tensor in tensors.items()}
+        for name, tensor in changed.items():
+            if f".experts.{expert}." in name:
+                tensor.fill_(torch.nan)
+            elif ".experts." in name and tensor.ndim == 3:
+                tensor[expert] = torch.nan
+        assert any(tensor.isnan().any() for tensor in changed.values())
+        save_contents(folder, changed, config)
+        try:
+            np.testing.assert_array_equal(cold_start(folder, [3]).log_probabilities, expected)
+        except InputError as refused:
+            assert "NaN" in str(refused)
+            read += 1
+    assert read == 1
+
+
+def test_a_parameter_is_read_once_and_an_embedding_by_its_rows(tmp_path):
+    """What is counted as read is all of the file but the rows of the embedding that nobody asks for."""
+    folder = save_tiny(tmp_path / "m", "olmo2", **SIZES | {"vocab_size": 4096})
+    found = cold_start(folder, [3])
+    assert found.engine == "transformers"
+    embedding = 4096 * 64 * 4
+    size = (folder / "model.safetensors").stat().st_size
+    assert size - embedding <= found.bytes_read <= size - embedding + 64 * 4 + 100
