@@ -84,6 +84,7 @@ def find_model(checkpoint: Checkpoint) -> TransformersModel:
                 found = mapping[type(config)]
                 model_class = found[0] if isinstance(found, tuple) else found
                 text = config.get_text_config(decoder=True)
+                _require_tensors_for(checkpoint, text)
                 is_part = text is not config and model_class.config_class is type(text)
                 return TransformersModel(checkpoint, model_class, text if is_part else config, is_part)
     raise InputError(f"{checkpoint.path}: a model of type {config.model_type!r} writes no text token by token")
@@ -117,6 +118,16 @@ def _refuse_code(checkpoint: Checkpoint) -> None:
         raise InputError(
             f"{checkpoint.path / 'config.json'}: auto_map names code to execute for a model that transformers does not"
             " know; such a model is not opened"
+        )
+
+
+def _require_tensors_for(checkpoint: Checkpoint, config: "PreTrainedConfig") -> None:
+    """A number of layers that nobody meant is told before as many are made."""
+    layers, tensors = getattr(config, "num_hidden_layers", None), len(checkpoint.names)
+    if isinstance(layers, int) and layers > tensors:
+        raise InputError(
+            f"{checkpoint.path}: announces {layers:,} layers (num_hidden_layers), but holds {tensors:,} tensors; fetch"
+            " config and weights of one model"
         )
 
 
