@@ -4,8 +4,9 @@ What a piece stands for is told by the steps that the file declares (pre-tokeniz
 rules of the tokenizers library, which encodes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.registry.specs import TokenizerSpec
@@ -16,7 +17,7 @@ from compressed_code.tokenizers.pieces import (
     decode_metaspace,
     rank_in_order,
 )
-from compressed_code.tokenizers.tokenizer_file import TokenizerFile, require_sensible_ids
+from compressed_code.tokenizers.tokenizer_file import LARGEST_VOCABULARY, TokenizerFile, require_sensible_ids
 from compressed_code.tokenizers.vocabulary import Vocabulary, checked
 
 
@@ -28,9 +29,11 @@ def read_tokenizer_json(file: TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
         KeyError, IndexError, TypeError, ValueError, AttributeError: JSON of another shape.
     """
     parsed = file.parsed()
-    texts, added = _pieces(parsed["model"]["vocab"]), _added_tokens(parsed, spec)
+    texts = _pieces(parsed["model"]["vocab"])
+    entries = spec.entries or LARGEST_VOCABULARY  # a file may go on to tokens of later models
+    added = {number: token["content"] for number, token in added_tokens(parsed).items() if number < entries}
     require_sensible_ids([*texts, *added])
-    decode = _piece_decoder(parsed)
+    decode = piece_decoder(parsed)
     added_decode = decode_metaspace if decode is decode_metaspace else str.encode
     tokens = [decode(texts[token_id]) if token_id in texts else None for token_id in range(1 + max([*texts, *added]))]
     for token_id, text in added.items():  # a control token is its text, whatever the alphabet of the others
@@ -44,17 +47,23 @@ def _pieces(vocab: dict[str, int] | list) -> dict[int, str]:
     return dict(enumerate(text for text, _ in vocab)) if isinstance(vocab, list) else {i: t for t, i in vocab.items()}
 
 
-def _added_tokens(parsed: dict, spec: TokenizerSpec) -> dict[int, str]:
-    """Id → text of the tokens that are no pieces. A file may go on to tokens of later models: `entries` ends it."""
+def added_tokens(parsed: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
+    """Id → entry of the tokens that are no pieces, with the ids that the tokenizers library gives them.
+
+    It takes the id of a piece of the same text, else the next one, whatever the file says.
+
+    Args:
+        parsed: the whole file.
+    """
     pieces = parsed["model"]["vocab"]
-    known = pieces if isinstance(pieces, dict) else {text: number for number, (text, _) in enumerate(pieces)}
-    added, next_id = {}, len(known)
+    ids = dict(pieces) if isinstance(pieces, dict) else {text: number for number, (text, _) in enumerate(pieces)}
+    next_id, added = len(ids), {}
     for token in parsed.get("added_tokens") or []:
-        # The library takes the id of a piece of the same text, else the next free one, whatever the file says.
-        number = known.get(token["content"], token["id"] if token["id"] >= next_id else next_id)
-        added[number] = token["content"]
-        next_id = max(next_id, number + 1)
-    return {token_id: text for token_id, text in added.items() if token_id < (spec.entries or token_id + 1)}
+        text = token["content"]
+        if text not in ids:
+            ids[text], next_id = next_id, next_id + 1
+        added[ids[text]] = token
+    return added
 
 
 def _merge_ranks(model: dict) -> dict[int, int]:
@@ -84,8 +93,12 @@ def _encoder(file: TokenizerFile) -> Callable[[str], list[int]]:
     return lambda text: tokenizer().encode(text, add_special_tokens=False).ids
 
 
-def _piece_decoder(parsed: dict) -> Callable[[str], bytes]:
-    """How strings of a tokenizer.json become bytes, by the steps it declares."""
+def piece_decoder(parsed: Mapping[str, Any]) -> Callable[[str], bytes]:
+    """How strings of a tokenizer.json become bytes, by the steps it declares: one of the functions of `pieces`.
+
+    Args:
+        parsed: the whole file.
+    """
     steps = list(_steps([parsed.get(part) for part in ("pre_tokenizer", "decoder", "normalizer")]))
     kinds = {step["type"] for step in steps}
     if "ByteLevel" in kinds:
