@@ -216,6 +216,10 @@ def test_gguf_headers_that_contradict_themselves(tmp_path):
     }
     for words, (metadata, tensors) in cases.items():
         _refused(_gguf(tmp_path / "m.gguf", metadata, tensors), words)
+    path = _gguf(tmp_path / "m.gguf", [kind], [("a", 0)])
+    content = path.read_bytes()
+    path.write_bytes(content.replace(_text("a") + struct.pack("<I", 1), _text("a") + struct.pack("<I", 2**31 - 1)))
+    _refused(path, "tensor a has 2147483647 dimensions")
 
 
 # --- configs ---------------------------------------------------------------------------------------------------------
@@ -249,7 +253,7 @@ def test_an_empty_or_broken_tokenizer_file_in_a_models_folder(tmp_path, capsys, 
         assert said and all(str(folder / "tokenizer.json") in line or "lines above" in line for line in said)
 
 
-def test_a_gguf_file_of_lists_only(tmp_path):
+def test_a_gguf_file_of_lists_only(tmp_path, capsys):
     """A vocabulary without tensors is a tokenizer and no model."""
     writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
     writer.add_tokenizer_model("llama")
@@ -260,4 +264,9 @@ def test_a_gguf_file_of_lists_only(tmp_path):
         write()
     writer.close()
     assert main(["coverage", str(tmp_path / "m.gguf"), "--language", "python"]) == 0
+    capsys.readouterr()
+    (tmp_path / "half.gguf").write_bytes((tmp_path / "m.gguf").read_bytes()[:150])
+    assert main(["coverage", str(tmp_path / "half.gguf")]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "half.gguf: truncated or broken GGUF header" in line
     _refused(tmp_path / "m.gguf", "is missing", opened=lambda path: cold_start(path, [1]))
