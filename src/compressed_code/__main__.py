@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from compressed_code.commands import cold_start, coverage, fidelity, generate, quantize, score, zoo
 from compressed_code.core.command_line import run_command
+from compressed_code.core.lean_imports import import_leanly
 
 COMMANDS = (coverage, cold_start, quantize, fidelity, generate, score, zoo)
 
@@ -19,5 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command("compressed-code", description, [command.add_command for command in COMMANDS], arguments)
 
 
+def program() -> int:
+    """Run the command of this process, which does nothing else."""
+    import_leanly()
+    return main()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

@@ -26,7 +26,7 @@ from tokenizers.models import BPE
 
 from compressed_code.checkpoints import checkpoint as checkpoints
 from compressed_code.checkpoints import hub as hub_module
-from compressed_code.checkpoints.files import gguf_files, remote_file
+from compressed_code.checkpoints.files import gguf_header, remote_file
 from compressed_code.checkpoints.files.remote_file import Place, RemoteFile, Transfers, cut, joined, without
 from compressed_code.checkpoints.hub import download_model, gguf_settings, open_remote_checkpoint
 from compressed_code.checkpoints.matrices import matrix as matrices
@@ -355,7 +355,7 @@ def test_gguf(tmp_path, serve, monkeypatch):
     folder = _gguf_folder(tmp_path, "m.gguf")
     hub = serve(folder)
     monkeypatch.setattr(remote_file, "GAP", 0)
-    monkeypatch.setattr(gguf_files, "HEADER_STEP", 4096)
+    monkeypatch.setattr(gguf_header, "HEADER_STEP", 4096)
     here, there = cold_start(folder / "m.gguf", [3]), cold_start_from(open_remote_checkpoint(MODEL), [3])
     assert there.log_probabilities.tobytes() == here.log_probabilities.tobytes()
     reader = gguf.GGUFReader(folder / "m.gguf")

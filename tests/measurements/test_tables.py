@@ -13,8 +13,9 @@ from compressed_code.core import table_store as store
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.table_store import read_provenance, tables_read
 from compressed_code.measurements.code_generation import executions, generations
+from compressed_code.measurements.stored_tables import fingerprint
 from compressed_code.measurements.subjects.tokenizers import TokenizerSubject
-from compressed_code.measurements.tables import fingerprint, for_each, measure, measurement
+from compressed_code.measurements.tables import for_each, measure, measurement
 from compressed_code.measurements.tokenizers import vocabulary
 from compressed_code.registry.lookup import Registry
 from compressed_code.registry.specs import TokenizerSpec

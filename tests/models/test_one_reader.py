@@ -10,6 +10,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from compressed_code.checkpoints.checkpoint import open_checkpoint
+from compressed_code.code_generation.requests import end_ids
 from compressed_code.cold_start.distribution import cold_start
 from compressed_code.core.errors import InputError
 from compressed_code.models.linear_layers import linear_weights
@@ -132,7 +133,8 @@ def test_streamed_models_are_those_that_are_loaded(tmp_path, family):
     _assert_one_model(folder, _reference(folder))
 
 
-def test_a_model_with_images_is_read_by_its_text(tmp_path):
+def _with_images(folder) -> np.ndarray:
+    """A Gemma 3 that sees, and its log-probabilities."""
     from transformers import AutoModelForImageTextToText, Gemma3Config
 
     text = {**SIZES, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
@@ -140,9 +142,32 @@ def test_a_model_with_images_is_read_by_its_text(tmp_path):
     vision |= {"image_size": 28, "patch_size": 14}
     torch.manual_seed(0)
     config = Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=95)
-    AutoModelForImageTextToText.from_config(config).save_pretrained(tmp_path)
-    expected = _all(AutoModelForImageTextToText.from_pretrained(tmp_path, dtype=torch.float32).eval())
+    AutoModelForImageTextToText.from_config(config).save_pretrained(folder)
+    return _all(AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval())
+
+
+def test_a_model_with_images_is_read_by_its_text(tmp_path):
+    expected = _with_images(tmp_path)
     _assert_one_model(tmp_path, expected)
+    ends = end_ids(load_model(tmp_path), tmp_path)
+    declared = AutoConfig.from_pretrained(tmp_path).get_text_config().eos_token_id
+    assert declared is not None and set(np.atleast_1d(declared).tolist()) <= ends
+
+
+@pytest.mark.parametrize("ids", [IDS[:1], IDS])
+def test_biases_of_zero_that_some_writers_of_awq_store_change_nothing(tmp_path, ids):
+    tensors, config = contents(save_tiny(tmp_path / "plain", gain=1.6, num_key_value_heads=4, **SIZES))
+    stored, _ = store_layers(tensors, to_awq)
+    described = {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 32}}
+    awq = save_contents(tmp_path / "awq", stored, config | described)
+    expected = cold_start(awq, ids).log_probabilities
+    rows = config["hidden_size"]
+    bias = {"model.layers.0.self_attn.o_proj.bias": torch.zeros(rows, dtype=torch.float16)}
+    save_contents(awq, stored | bias, config | described)
+    np.testing.assert_array_equal(cold_start(awq, ids).log_probabilities, expected)
+    save_contents(awq, stored | {name: value + 1 for name, value in bias.items()}, config | described)
+    with pytest.raises(InputError, match=r"o_proj\.bias"):
+        cold_start(awq, ids)
 
 
 # --- quantize ---------------------------------------------------------------------------------------------------------
@@ -154,6 +179,9 @@ def test_linear_layers_are_what_modules_say(tmp_path):
     attention, experts = 2 * 4, 2 * 4 * 3
     assert len(names) == attention + experts
     assert not any("mlp.gate.weight" in name or "norm" in name for name in names)
+    _with_images(tmp_path / "seeing")
+    text = linear_weights(open_checkpoint(tmp_path / "seeing"))
+    assert len(text) == 2 * 7 and not any("vision" in name or "projector" in name for name in text)
     neox = linear_weights(open_checkpoint(save_tiny(tmp_path / "neox", "gpt_neox", **SIZES)))
     assert len(neox) == 2 * 4 and all("gpt_neox.layers" in name for name in neox)
 
@@ -212,3 +240,38 @@ def test_a_command_that_runs_no_model_loads_neither_torch_nor_transformers():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
+
+
+@pytest.mark.parametrize("family", ["mixtral", "gpt_oss", "qwen3_moe"])
+def test_experts_that_the_router_leaves_out_are_not_read(tmp_path, family):
+    """Stored one by one or all in one tensor: numbers that would be refused wherever they are read."""
+    fields = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 1, "moe_intermediate_size": 32}
+    folder = save_tiny(tmp_path / "m", family, gain=1.6, head_dim=16, num_hidden_layers=1, **SIZES | fields)
+    expected = cold_start(folder, [3]).log_probabilities
+    tensors, config = contents(folder)
+    read = 0
+    for expert in range(4):
+        changed = {name: tensor.clone() for name, tensor in tensors.items()}
+        for name, tensor in changed.items():
+            if f".experts.{expert}." in name:
+                tensor.fill_(torch.nan)
+            elif ".experts." in name and tensor.ndim == 3:
+                tensor[expert] = torch.nan
+        assert any(tensor.isnan().any() for tensor in changed.values())
+        save_contents(folder, changed, config)
+        try:
+            np.testing.assert_array_equal(cold_start(folder, [3]).log_probabilities, expected)
+        except InputError as refused:
+            assert "NaN" in str(refused)
+            read += 1
+    assert read == 1
+
+
+def test_a_parameter_is_read_once_and_an_embedding_by_its_rows(tmp_path):
+    """What is counted as read is all of the file but the rows of the embedding that nobody asks for."""
+    folder = save_tiny(tmp_path / "m", "olmo2", **SIZES | {"vocab_size": 4096})
+    found = cold_start(folder, [3])
+    assert found.engine == "transformers"
+    embedding = 4096 * 64 * 4
+    size = (folder / "model.safetensors").stat().st_size
+    assert size - embedding <= found.bytes_read <= size - embedding + 64 * 4 + 100

@@ -31,21 +31,17 @@ class Checkpoint:
     Attributes:
         path: folder or GGUF file; of a remote one, OWNER/NAME@COMMIT, and the file's name.
         config: what config.json says, or the same drawn from GGUF metadata.
+        is_gguf: whether it was drawn from them.
     """
 
-    def __init__(self, path: PurePath, config: Mapping[str, Any], weights: Weights) -> None:
-        self.path, self.config = path, config
+    def __init__(self, path: PurePath, config: Mapping[str, Any], weights: Weights, *, is_gguf: bool = False) -> None:
+        self.path, self.config, self.is_gguf = path, config, is_gguf
         self._weights = weights
 
     @property
     def names(self) -> Collection[str]:
         """Names of all weights, as Hugging Face checkpoints spell them: a quantized matrix is one "….weight"."""
         return self._weights.names
-
-    @property
-    def is_gguf(self) -> bool:
-        """Whether the config was drawn from the metadata of a GGUF file."""
-        return self.path.suffix == ".gguf"
 
     @property
     def bytes_read(self) -> int:
@@ -219,7 +215,7 @@ def gguf_checkpoint(files: GgufFiles) -> Checkpoint:
     """
     weights = GgufWeights(files)
     files.release_headers()
-    return Checkpoint(files.path, weights.config, weights)
+    return Checkpoint(files.path, weights.config, weights, is_gguf=True)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

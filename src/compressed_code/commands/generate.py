@@ -52,6 +52,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the programs that the sample file does not hold yet."""
+    from compressed_code.core.lean_imports import import_model_code
+
+    import_model_code()
     from tqdm import tqdm
 
     from compressed_code.benchmarks.tasks import load_benchmark

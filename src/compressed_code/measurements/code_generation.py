@@ -17,8 +17,9 @@ from compressed_code.code_generation.sample_files import batch_differences
 from compressed_code.core.errors import InputError
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
+from compressed_code.measurements.stored_tables import fingerprint
 from compressed_code.measurements.subjects.writers import Writer, WriterSubject
-from compressed_code.measurements.tables import fingerprint, measure, measurement
+from compressed_code.measurements.tables import measure, measurement
 from compressed_code.registry.lookup import Registry, find_model, load_registry
 from compressed_code.sandbox import Sandbox
 from compressed_code.tokenizers.files import open_tokenizer

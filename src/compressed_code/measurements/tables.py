@@ -4,17 +4,10 @@ A measurement is a function from one subject (a tokenizer, a model) to a tidy ta
 input files it reads. `measure` loads every table whose key exists and computes the others, so a notebook works the
 same from JupyterLab, papermill or a script, and nothing is computed twice. Only this package writes results. Every
 table that is handed out is noted (`store.tables_read`), so that a figure can name what it rests on.
-
-Key = sha256 of (measurement, its version, all its parameters whether given or by default, the fields of the row that
-decide the result, fingerprints of the subject and of the input files). A label never enters the key. Changing a
-definition bumps the version; changing a default does not have to.
 """
 
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -24,22 +17,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from compressed_code.core.errors import InputError, Unavailable
-from compressed_code.core.hashing import sha256_of
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
-from compressed_code.core.provenance import commit, machine, package_version
-from compressed_code.core.table_store import (
-    DamagedTable,
-    TableRead,
-    find_table,
-    locked,
-    note_read,
-    read_table,
-    table_key,
-    tell_damaged,
-    tell_unstored,
-    write_table,
-)
+from compressed_code.measurements.stored_tables import stored_table
 from compressed_code.registry.lookup import Registry, load_registry
 
 # Seconds before a progress bar appears; it stays silent where nobody watches (not a terminal).
@@ -95,19 +75,19 @@ class Measurement:
         known: dict[str, Any] = {}
         for used in self.uses:
             known |= used.parameters({})
-        known |= self._own()
+        known |= self.own()
         unknown = ", ".join(sorted(set(given) - set(known)))
         if unknown:
             raise TypeError(f"{self.name} has no parameter {unknown}; it has {', '.join(known)}")
         return {**known, **given}
 
-    def _own(self) -> dict[str, Any]:
+    def own(self) -> dict[str, Any]:
         """Name → default of the parameters of `compute` itself."""
         given = {"directory", *(used.name for used in self.uses)}
         _, *declared = signature(self.compute).parameters.values()  # the first one is the subject
         return {one.name: one.default for one in declared if one.name not in given}
 
-    def _take(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def take(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Of all parameters those that are its own or of what it uses."""
         return {name: parameters[name] for name in self.parameters({})}
 
@@ -175,7 +155,7 @@ def measure(
     tables, gaps = {}, []
     for name in tqdm(names, desc=what.name, delay=PROGRESS_DELAY, disable=None, leave=False):
         try:
-            tables[name] = _one_table(what, name, registry, parameters, directory)
+            tables[name] = stored_table(what, name, registry, parameters, directory)
         except Unavailable as gap:
             gaps.append(str(gap))
             print(f"{what.name}: left out {name}: {gap}", file=sys.stderr)
@@ -208,106 +188,3 @@ def for_each(
     ]
     stacked = pd.concat(parts, ignore_index=True)
     return stacked[[*names, *[column for column in stacked if column not in names]]]
-
-
-def fingerprint(path: Path) -> str:
-    """sha256 of a file, or of the names and contents of all files in a folder.
-
-    Raises:
-        InputError: it does not exist.
-    """
-    if path.is_file():
-        return sha256_of(path.read_bytes())
-    if not path.is_dir():
-        raise InputError(f"{path}: no such file or folder")
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    return sha256_of("".join(f"{file.relative_to(path)} {sha256_of(file.read_bytes())}\n" for file in files).encode())
-
-
-_INSIDE: ContextVar[bool] = ContextVar("inside a measurement", default=False)
-
-
-@contextmanager
-def _computing() -> Iterator[None]:
-    """What a measurement reads for itself is not noted: where its table is stored already, it reads nothing."""
-    token = _INSIDE.set(True)
-    try:
-        yield
-    finally:
-        _INSIDE.reset(token)
-
-
-def _one_table(
-    what: Measurement, name: str, registry: Registry, given: Mapping[str, Any], directory: Path
-) -> pd.DataFrame:
-    spec, parameters = what.subject.find(name, registry), what.parameters(given)
-    ingredients = {
-        "measurement": what.name,
-        "version": what.version,
-        "parameters": parameters,
-        "subject": what.subject.key_fields(spec, registry),
-        "inputs": {path.name: fingerprint(path) for path in what.inputs(**parameters)},
-    }
-    if what.uses:
-        ingredients["uses"] = {
-            used.name: [used.version, *(fingerprint(path) for path in used.inputs(**used._take(parameters)))]
-            for used in what.uses
-        }
-    key = table_key(ingredients)
-    table = _read_stored(directory, what.name, key)
-    if table is None:
-        with locked(directory, what.name, key):
-            table = _read_stored(directory, what.name, key)  # another process may have been first
-            if table is None:
-                table = _compute(what, name, spec, registry, key, ingredients, directory)
-    if not _INSIDE.get():
-        note_read(TableRead(what.name, name, parameters, key))
-    return table
-
-
-def _compute(
-    what: Measurement,
-    name: str,
-    spec: Any,
-    registry: Registry,
-    key: str,
-    ingredients: Mapping[str, Any],
-    directory: Path,
-) -> pd.DataFrame:
-    started, parameters = time.perf_counter(), ingredients["parameters"]
-    with _computing():
-        given = {one: parameters[one] for one in what._own()}
-        for used in what.uses:
-            given[used.name] = _one_table(used, name, registry, used._take(parameters), directory)
-        if "directory" in signature(what.compute).parameters:
-            given["directory"] = directory
-        table = what.compute(what.subject.open(spec, registry), **given)
-    seconds = round(time.perf_counter() - started, 3)
-    provenance = _provenance(ingredients, what.packages, seconds)
-    try:
-        return read_table(write_table(directory, what.name, key, table, provenance))
-    except OSError as error:
-        tell_unstored(directory, error)
-        return table
-
-
-def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:
-    path = find_table(directory, name, key)
-    if path is None:
-        return None
-    try:
-        return read_table(path)
-    except DamagedTable as damage:
-        return _read_stored(directory, name, key) if tell_damaged(path, damage) else None
-
-
-def _provenance(ingredients: Mapping[str, Any], packages: Iterable[str], seconds: float) -> dict[str, Any]:
-    return {
-        **ingredients,
-        "packages": {package: package_version(package) for package in ("pandas", *packages)},
-        "python": sys.version.split()[0],
-        "platform": sys.platform,
-        "machine": machine(),
-        "seconds": seconds,
-        "commit": commit(),
-    }

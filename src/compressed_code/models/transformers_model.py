@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from compressed_code.checkpoints.checkpoint import Checkpoint
 from compressed_code.core.errors import InputError, in_one_line
+from compressed_code.core.lean_imports import import_model_code
 from compressed_code.core.quiet import quiet
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def find_model(checkpoint: Checkpoint) -> TransformersModel:
     """
     _refuse_code(checkpoint)
     with one_line(checkpoint.path):
+        import_model_code()
         from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
         config = _read_config(checkpoint)
@@ -82,6 +84,7 @@ def find_model(checkpoint: Checkpoint) -> TransformersModel:
                 found = mapping[type(config)]
                 model_class = found[0] if isinstance(found, tuple) else found
                 text = config.get_text_config(decoder=True)
+                _require_tensors_for(checkpoint, text)
                 is_part = text is not config and model_class.config_class is type(text)
                 return TransformersModel(checkpoint, model_class, text if is_part else config, is_part)
     raise InputError(f"{checkpoint.path}: a model of type {config.model_type!r} writes no text token by token")
@@ -115,6 +118,16 @@ def _refuse_code(checkpoint: Checkpoint) -> None:
         raise InputError(
             f"{checkpoint.path / 'config.json'}: auto_map names code to execute for a model that transformers does not"
             " know; such a model is not opened"
+        )
+
+
+def _require_tensors_for(checkpoint: Checkpoint, config: "PreTrainedConfig") -> None:
+    """A number of layers that nobody meant is told before as many are made."""
+    layers, tensors = getattr(config, "num_hidden_layers", None), len(checkpoint.names)
+    if isinstance(layers, int) and layers > tensors:
+        raise InputError(
+            f"{checkpoint.path}: announces {layers:,} layers (num_hidden_layers), but holds {tensors:,} tensors; fetch"
+            " config and weights of one model"
         )
 
 

@@ -141,7 +141,8 @@ def _short_name(name: str) -> str:
     path = Path(name)
     if not path.exists():
         return name
-    return path.resolve().parent.name if path.name.startswith("tokenizer.") else path.resolve().name
+    path = path.absolute()
+    return path.parent.name if path.name.startswith("tokenizer.") else path.name
 
 
 def _ad_hoc(name: str, known: Mapping[str, object]) -> dict[str, str | None]:
@@ -150,7 +151,8 @@ def _ad_hoc(name: str, known: Mapping[str, object]) -> dict[str, str | None]:
     except RuntimeError:  # ~somebody without a home
         path = Path(name)
     if name and path.exists():
-        return {"path": str(path.resolve())}
+        # Links are not followed: in the cache of a Hub they have the names of files, and what they lead to has not.
+        return {"path": str(path.absolute())}
     looks_like_file = path.suffix in _FILE_SUFFIXES or path.is_absolute() or name.startswith(("./", "../", "~"))
     match = _HUB_ID.fullmatch(name)
     if match and not looks_like_file:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["GgufTokenizer", "is_gguf", "read_gguf_tokenizer"]
 
 # gguf.constants.TokenType
-_UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 2, 3, 4, 5
+_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED = 1, 2, 3, 4, 5
+_ADDED = (_UNKNOWN, _CONTROL, _USER_DEFINED)
 _BYTE_LEVEL, _SENTENCEPIECE = "gpt2", "llama"
 
 
@@ -71,7 +72,7 @@ class GgufTokenizer:
         """
         decode = decode_byte_level if self.kind == _BYTE_LEVEL else decode_metaspace
         tokens = tuple(map(self._token, self.pieces, self.types, [decode] * len(self.pieces)))
-        added = frozenset(i for i, kind in enumerate(self.types) if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED))
+        added = frozenset(i for i, kind in enumerate(self.types) if kind in _ADDED)
         opened = cache(lambda: self.tokenizer(pattern))
 
         def encode(text: str) -> list[int]:
@@ -104,16 +105,18 @@ class GgufTokenizer:
     def _token(self, piece: str, kind: int, decode: Any) -> bytes | None:
         if kind == _UNUSED:
             return None
-        if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED):  # their text, whatever the alphabet of the others
-            return (piece.replace(METASPACE, " ") if self.kind == _SENTENCEPIECE else piece).encode()
-        return decode(piece)
+        return self._added_text(piece).encode() if kind in _ADDED else decode(piece)
+
+    def _added_text(self, piece: str) -> str:
+        """What an added token is in a text, whatever the alphabet of the others."""
+        return piece.replace(METASPACE, " ") if self.kind == _SENTENCEPIECE else piece
 
     def _merge_ranks(self) -> dict[int, int]:
         by_piece = {piece: number for number, piece in enumerate(self.pieces)}
         if self.kind == _BYTE_LEVEL:
             merged = (merge.replace(" ", "") for merge in self.merges)
             return rank_in_order(by_piece[piece] for piece in merged if piece in by_piece)
-        plain = [i for i, kind in enumerate(self.types) if kind == 1 and len(self.pieces[i]) > 1]
+        plain = [i for i, kind in enumerate(self.types) if kind == _NORMAL and len(self.pieces[i]) > 1]
         is_bpe = all(self.scores[i] == int(self.scores[i]) for i in plain)
         return rank_in_order(sorted(plain, key=lambda i: -self.scores[i])) if is_bpe else {}
 
@@ -142,22 +145,24 @@ class GgufTokenizer:
         }
 
     def _metaspace(self, *, adds_blank: bool) -> dict[str, Any]:
-        known = {piece: number for number, piece in enumerate(self.pieces) if self.types[number] != _UNUSED}
-        pairs = []
-        for piece, number in known.items():
-            if self.types[number] == 1:
-                cuts = ((piece[:place], piece[place:]) for place in range(1, len(piece)))
-                pairs += [
-                    (-self.scores[number], left, right) for left, right in cuts if left in known and right in known
-                ]
-        pairs.sort(key=lambda pair: pair[0])
+        known, plain = {}, {}
+        for number, (piece, kind) in enumerate(zip(self.pieces, self.types, strict=True)):
+            if kind != _UNUSED:
+                known[self._added_text(piece) if kind in _ADDED else piece] = number
+            if kind == _NORMAL:
+                plain[piece] = number
+        merges = []  # of pieces alone: an added token is found first and stays whole
+        for number in sorted(plain.values(), key=self.scores.__getitem__, reverse=True):
+            piece = self.pieces[number]
+            cuts = ((piece[:place], piece[place:]) for place in range(1, len(piece)))
+            merges += [(left, right) for left, right in cuts if left in plain and right in plain]
         scheme = "first" if adds_blank else "never"
         blanks = {"type": "Metaspace", "replacement": METASPACE, "prepend_scheme": scheme, "split": False}
         unknown = next((self.pieces[i] for i, kind in enumerate(self.types) if kind == _UNKNOWN), None)
         model = {
             "type": "BPE",
             "vocab": known,
-            "merges": [[left, right] for _, left, right in pairs],
+            "merges": merges,
             "byte_fallback": True,
             "fuse_unk": True,
             "unk_token": unknown,
@@ -167,9 +172,9 @@ class GgufTokenizer:
     def _added_tokens(self) -> list[dict[str, Any]]:
         flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
         return [
-            {"id": number, "content": self.pieces[number], "special": kind != _USER_DEFINED, **flags}
-            for number, kind in enumerate(self.types)
-            if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED)
+            {"id": number, "content": self._added_text(piece), "special": kind != _USER_DEFINED, **flags}
+            for number, (piece, kind) in enumerate(zip(self.pieces, self.types, strict=True))
+            if kind in _ADDED
         ]
 
 

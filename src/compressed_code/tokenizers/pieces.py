@@ -23,8 +23,10 @@ def decode_byte_level(piece: str) -> bytes:
         >>> decode_byte_level("Ġdef"), decode_byte_level("a b")
         (b' def', b'a b')
     """
-    table = byte_of_character()
-    return bytes(table[character] for character in piece) if all(c in table for c in piece) else piece.encode()
+    try:
+        return bytes(map(byte_of_character().__getitem__, piece))
+    except KeyError:
+        return piece.encode()
 
 
 def decode_metaspace(piece: str) -> bytes:

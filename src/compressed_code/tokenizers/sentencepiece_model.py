@@ -1,4 +1,4 @@
-"""The types of the pieces of a SentencePiece model, which its library does not tell all of.
+"""SentencePiece models, read and encoded by their own library, which does not tell the types of all pieces.
 
 A model is a protocol buffer: field 1 is a piece, and of a piece field 3 is its type.
 Source: google/sentencepiece, src/sentencepiece_model.proto; Protocol Buffers, "Encoding".
@@ -6,10 +6,43 @@ Source: google/sentencepiece, src/sentencepiece_model.proto; Protocol Buffers, "
 
 from collections.abc import Iterator
 
+from compressed_code.core.errors import InputError
+from compressed_code.registry.specs import TokenizerSpec
+from compressed_code.tokenizers.pieces import decode_metaspace, rank_in_order
+from compressed_code.tokenizers.tokenizer_file import TokenizerFile
+from compressed_code.tokenizers.vocabulary import Vocabulary, checked
+
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4
 ADDED_TYPES = (UNKNOWN, CONTROL, USER_DEFINED)
 _PIECE, _TYPE = 1, 3
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
+
+
+def read_sentencepiece(file: TokenizerFile, _: TokenizerSpec) -> Vocabulary:
+    """A model as a vocabulary.
+
+    Raises:
+        InputError: no SentencePiece model.
+    """
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor()
+    try:
+        loaded = processor.LoadFromSerializedProto(file.content)
+    except RuntimeError:
+        loaded = False
+    if not loaded or not processor.get_piece_size():
+        raise InputError(f"{file.origin}: no tokenizer: not tokenizer.json, tiktoken, SentencePiece, tekken or GGUF")
+    ids = range(processor.get_piece_size())
+    types = piece_types(file.content)
+    added = frozenset(i for i in ids if types[i] in ADDED_TYPES)
+    tokens = tuple(decode_metaspace(processor.id_to_piece(i)) for i in ids)
+    plain = [i for i in ids if i not in added and not processor.is_byte(i)]
+    scores = {i: processor.get_score(i) for i in plain}
+    # In a BPE model a piece's score is minus its merge number; a unigram model holds log-probabilities and no merges.
+    is_bpe = all(score == int(score) for score in scores.values())
+    merged = sorted((i for i in plain if len(processor.id_to_piece(i)) > 1), key=lambda i: -scores[i]) if is_bpe else []
+    return Vocabulary(tokens, added, rank_in_order(merged), checked(processor.encode, tokens, file.origin))
 
 
 def piece_types(content: bytes) -> list[int]:

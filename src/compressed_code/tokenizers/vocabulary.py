@@ -6,11 +6,14 @@ Everything here works on decoded bytes, so that `Ġdef`, `▁def` and ` def` are
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import regex
 
 from compressed_code.core.errors import Unavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NORMAL_FORMS = ("NFC", "NFKC", "NFD", "NFKD")
 
@@ -86,10 +89,12 @@ def checked(encode: Callable[[str], list[int]], tokens: Sequence[bytes | None], 
 
 
 def _spells(spelt: bytes, text: str) -> bool:
-    if spelt.removeprefix(b" ") == text.encode("utf-8", "surrogatepass").removeprefix(b" "):
+    encoded = text.encode("utf-8", "surrogatepass")
+    if spelt in (encoded, b" " + encoded):
         return True
-    decoded = spelt.decode("utf-8", "replace").removeprefix(" ")
-    return any(unicodedata.normalize(form, text).removeprefix(" ") == decoded for form in _NORMAL_FORMS)
+    decoded = spelt.decode("utf-8", "replace")
+    normal_forms = (unicodedata.normalize(form, text) for form in _NORMAL_FORMS)
+    return any(decoded in (normal, f" {normal}") for normal in normal_forms)
 
 
 def classify(token: bytes | None, keywords: Collection[str]) -> tuple[str, str | None, str | None]:
@@ -127,13 +132,15 @@ def _added_class(token: bytes | None) -> tuple[str, None, None]:
     return ("whitespace" if token and token.decode("utf-8", "replace").isspace() else "control"), None, None
 
 
-def vocabulary_table(vocabulary: Vocabulary, keywords: Collection[str]) -> pd.DataFrame:
+def vocabulary_table(vocabulary: Vocabulary, keywords: Collection[str]) -> "pd.DataFrame":
     """One row per id of a vocabulary.
 
     Returns:
         Columns `token_id`, `bytes`, `added` (control and added tokens), `token_class` (categorical, `TOKEN_CLASSES`),
         `keyword`, `form` (both missing for other classes), `merge_rank` (nullable integer), in the order of ids.
     """
+    import pandas as pd
+
     words = frozenset(keywords)
     rows = [
         _added_class(token) if token_id in vocabulary.added else classify(token, words)

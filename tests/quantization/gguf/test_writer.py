@@ -485,9 +485,22 @@ def test_numbers_that_cannot_be_stored(bases, tmp_path, value):
     _fails(base, tmp_path / "m.gguf", "Q4_K_M", "model.layers.1.mlp.up_proj.weight")
 
 
+_BLANKS = '{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false}'
+_VOCABULARY = '"vocab": {"a": 0, "▁": 1, "▁a": 2}'
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
-    [("{", "broken"), ('{"model": {"type": "Unigram"}}', "Unigram"), ('{"model": {"type": "BPE"}}', "broken")],
+    [
+        ("{", "broken"),
+        ('{"model": {"type": "Unigram"}}', "Unigram"),
+        ('{"model": {"type": "BPE"}}', "broken"),
+        (f'{{"model": {{"type": "BPE", {_VOCABULARY}, "merges": ["▁ b"]}}}}', "no valid tokenizer"),
+        (
+            f'{{"pre_tokenizer": {_BLANKS}, "model": {{"type": "BPE", {_VOCABULARY}, "merges": ["▁ a"]}}}}',
+            "GGUF files hold no others",
+        ),
+    ],
 )
 def test_a_tokenizer_that_cannot_be_written(bases, tmp_path, content, part):
     base = _copy(bases("llama"), tmp_path)

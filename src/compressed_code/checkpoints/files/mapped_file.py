@@ -31,9 +31,11 @@ class MappedFile:
         """Map the file.
 
         Raises:
-            InputError: it does not exist, cannot be read or is empty.
+            InputError: it does not exist, is no regular file, cannot be read or is empty.
         """
         self.path = path
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is no regular file")  # a pipe would be waited for
         try:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

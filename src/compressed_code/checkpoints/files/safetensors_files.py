@@ -6,7 +6,8 @@ Only headers are read here, and only of shards that hold a tensor somebody asks 
 
 import json
 import math
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Iterable
 from pathlib import PurePath
 
 from compressed_code.checkpoints.files.stored import StoredTensor, TensorFile
@@ -15,6 +16,7 @@ from compressed_code.core.errors import InputError
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
+_SHARD = re.compile(r"-\d{5}-of-(?P<count>\d{5})\.safetensors$")
 ELEMENT_BYTES = {
     **dict.fromkeys(("F64", "I64", "U64"), 8),
     **dict.fromkeys(("F32", "I32", "U32"), 4),
@@ -83,6 +85,9 @@ def _single_file(folder: PurePath, files: Collection[str]) -> str | None:
     if INDEX in files:
         return None
     found = [name for name in files if name.endswith(".safetensors") and PurePath(name).name == name]
+    shard = next((name for name in found if (part := _SHARD.search(name)) and int(part["count"]) > 1), None)
+    if shard is not None:
+        raise InputError(f"{folder}: holds {shard}, a part of a checkpoint, but no {INDEX}; fetch the whole checkpoint")
     if len(found) != 1:
         raise InputError(f"{folder}: holds neither {SINGLE} nor {INDEX}")
     return found[0]
@@ -113,11 +118,23 @@ def _read_header(file: TensorFile) -> dict[str, StoredTensor]:
         tensors = {name: _stored(file, name, entry, data) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file.path}: broken header ({type(error).__name__}: {error})") from None
-    for tensor in tensors.values():
-        if tensor.offset + tensor.length > file.size:
-            end = tensor.offset + tensor.length
-            raise InputError(f"{tensor}: the file is truncated ({file.size:,} bytes, {end:,} needed)")
+    _require_order(tensors.values(), file, data)
     return tensors
+
+
+def _require_order(tensors: Iterable[StoredTensor], file: TensorFile, data: int) -> None:
+    """Tensors lie one after the other and fill the file, as the format asks; else somebody reads other numbers."""
+    for tensor in sorted(tensors, key=lambda tensor: (tensor.offset, tensor.length)):
+        if tensor.offset != data:
+            raise InputError(
+                f"{tensor}: begins at byte {tensor.offset:,}, but the one before it ends at {data:,}; fetch or write"
+                " the file again"
+            )
+        data += tensor.length
+        if data > file.size:
+            raise InputError(f"{tensor}: the file is truncated ({file.size:,} bytes, {data:,} needed)")
+    if data != file.size:
+        raise InputError(f"{file.path}: {file.size - data:,} bytes belong to no tensor; fetch or write the file again")
 
 
 def _stored(file: TensorFile, name: str, entry: dict, data: int) -> StoredTensor:

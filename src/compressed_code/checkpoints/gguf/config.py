@@ -105,7 +105,7 @@ class GgufConfig:
         prefix = f"{architecture}."
         self._own = {name.removeprefix(prefix): value for name, value in metadata.items() if name.startswith(prefix)}
         self.name = "mixtral" if architecture == "llama" and self._own.get("expert_count") else architecture
-        if self.name not in FAMILIES:
+        if not isinstance(architecture, str) or self.name not in FAMILIES:
             known = ", ".join(sorted(FAMILIES))
             raise InputError(
                 f"{path}: GGUF architecture {architecture!r} is not supported ({known} are); use the original model"
@@ -121,7 +121,7 @@ class GgufConfig:
             InputError: a value that is not supported, or one that is missing.
         """
         config: dict[str, Any] = {"model_type": self.family.model_type, **self.family.defaults}
-        config |= {field: self._one(name) for name, field in _SIZES.items() if name in self._own}
+        config |= {field: self._size(name) for name, field in _SIZES.items() if name in self._own}
         config.setdefault("num_key_value_heads", config.get("num_attention_heads"))
         config |= {field: self._value(name) for name, field in _FIELDS.get(self.name, {}).items() if name in self._own}
         config |= self._from_tensors()
@@ -152,6 +152,14 @@ class GgufConfig:
             if len(set(value)) != 1:
                 raise InputError(f"{self._path}: {self._prefix}{name} differs between layers, which is not supported")
             return value[0]
+        return value
+
+    def _size(self, name: str) -> int:
+        value = self._one(name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise InputError(
+                f"{self._path}: metadata {self._prefix}{name} is {value!r}, no size; fetch or convert it again"
+            )
         return value
 
     def _needed(self, name: str) -> Any:

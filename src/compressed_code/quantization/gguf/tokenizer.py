@@ -14,10 +14,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, in_one_line
+from compressed_code.tokenizers.pieces import METASPACE, decode_byte_level, decode_metaspace
+from compressed_code.tokenizers.tokenizer_json import added_tokens, piece_decoder
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
+
+    from tokenizers import Tokenizer
 
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 # (rule that cuts text, whether whole words bypass merging) → llama.cpp's name for both.
@@ -62,7 +66,13 @@ def _add_tokenizer(writer: "GGUFWriter", folder: Path, content: Mapping[str, Any
     if model.get("type") != "BPE":
         raise InputError(f"{path}: a tokenizer of type {model.get('type')} is not supported; BPE is")
     pieces, types = _pieces(content, size, path)
-    byte_level = not model.get("byte_fallback")
+    tokenizer, decode = _opened(path), piece_decoder(content)
+    byte_level = decode is decode_byte_level
+    if not byte_level and not (decode is decode_metaspace and model.get("byte_fallback")):
+        raise InputError(
+            f"{path}: its pieces are neither bytes in GPT-2's alphabet nor SentencePiece's with pieces for single"
+            " bytes, and GGUF files hold no others; take another method"
+        )
     if byte_level:
         writer.add_tokenizer_model("gpt2")
         cut = _cut_name(content.get("pre_tokenizer"), bool(model.get("ignore_merges")))
@@ -71,7 +81,8 @@ def _add_tokenizer(writer: "GGUFWriter", folder: Path, content: Mapping[str, Any
     else:
         writer.add_tokenizer_model("llama")
         writer.add_token_scores(_scores(pieces, model["merges"]))
-        writer.add_add_space_prefix(_puts_a_blank_first(path))
+        first = tokenizer.encode("a", add_special_tokens=False).tokens[:1]
+        writer.add_add_space_prefix(bool(first) and first[0].startswith(METASPACE))
     writer.add_token_list(pieces)
     writer.add_token_types(types)
     logging.getLogger("gguf.vocab").setLevel(logging.ERROR)  # it warns of templates for two texts; no file keeps them
@@ -83,7 +94,7 @@ def _pieces(content: Mapping[str, Any], size: int, path: Path) -> tuple[list[str
     from gguf import TokenType
 
     names = {index: piece for piece, index in content["model"]["vocab"].items()}
-    added = {token["id"]: token for token in content.get("added_tokens") or []}
+    added = added_tokens(content)
     names.update({index: token["content"] for index, token in added.items()})
     if max(names) >= size:
         raise InputError(f"{path}: has token {max(names)}, but the embedding has {size} rows only")
@@ -113,11 +124,13 @@ def _scores(pieces: Sequence[str], merges: Sequence[str | Sequence[str]]) -> lis
     return [-float(ranks.get(piece, len(merges))) for piece in pieces]
 
 
-def _puts_a_blank_first(path: Path) -> bool:
+def _opened(path: Path) -> "Tokenizer":
     from tokenizers import Tokenizer
 
-    pieces = Tokenizer.from_file(str(path)).encode("a", add_special_tokens=False).tokens
-    return bool(pieces) and pieces[0].startswith("▁")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare exceptions
+        raise InputError(f"{path}: broken: no valid tokenizer ({in_one_line(error)})") from None
 
 
 def _cut_name(pre_tokenizer: Mapping[str, Any] | None, whole_words_first: bool) -> str | None:

@@ -1,0 +1,153 @@
+"""One table of one subject: found under its key, or computed and kept.
+
+Key = sha256 of (measurement, its version, all its parameters whether given or by default, the fields of the row that
+decide the result, fingerprints of the subject and of the input files). A label never enters the key. Changing a
+definition bumps the version; changing a default does not have to.
+"""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from compressed_code.core.errors import InputError
+from compressed_code.core.hashing import sha256_of
+from compressed_code.core.provenance import commit, machine, package_version
+from compressed_code.core.table_store import (
+    DamagedTable,
+    TableRead,
+    find_table,
+    locked,
+    note_read,
+    read_table,
+    table_key,
+    tell_damaged,
+    tell_unstored,
+    write_table,
+)
+from compressed_code.registry.lookup import Registry
+
+if TYPE_CHECKING:
+    from compressed_code.measurements.tables import Measurement
+
+
+def fingerprint(path: Path) -> str:
+    """sha256 of a file, or of the names and contents of all files in a folder.
+
+    Raises:
+        InputError: it does not exist.
+    """
+    if path.is_file():
+        return sha256_of(path.read_bytes())
+    if not path.is_dir():
+        raise InputError(f"{path}: no such file or folder")
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return sha256_of("".join(f"{file.relative_to(path)} {sha256_of(file.read_bytes())}\n" for file in files).encode())
+
+
+_INSIDE: ContextVar[bool] = ContextVar("inside a measurement", default=False)
+
+
+@contextmanager
+def _computing() -> Iterator[None]:
+    """What a measurement reads for itself is not noted: where its table is stored already, it reads nothing."""
+    token = _INSIDE.set(True)
+    try:
+        yield
+    finally:
+        _INSIDE.reset(token)
+
+
+def stored_table(
+    what: "Measurement", name: str, registry: Registry, given: Mapping[str, Any], directory: Path
+) -> pd.DataFrame:
+    """The table of one subject, loaded where it is stored, else computed and stored.
+
+    Args:
+        what: the measurement.
+        name: of the subject.
+        registry: that knows the name.
+        given: parameters that are not those by default.
+        directory: where tables are stored.
+
+    Raises:
+        InputError: the subject is unknown or broken.
+        Unavailable: it cannot be had.
+    """
+    spec, parameters = what.subject.find(name, registry), what.parameters(given)
+    ingredients = {
+        "measurement": what.name,
+        "version": what.version,
+        "parameters": parameters,
+        "subject": what.subject.key_fields(spec, registry),
+        "inputs": {path.name: fingerprint(path) for path in what.inputs(**parameters)},
+    }
+    if what.uses:
+        ingredients["uses"] = {
+            used.name: [used.version, *(fingerprint(path) for path in used.inputs(**used.take(parameters)))]
+            for used in what.uses
+        }
+    key = table_key(ingredients)
+    table = _read_stored(directory, what.name, key)
+    if table is None:
+        with locked(directory, what.name, key):
+            table = _read_stored(directory, what.name, key)  # another process may have been first
+            if table is None:
+                table = _compute(what, name, spec, registry, key, ingredients, directory)
+    if not _INSIDE.get():
+        note_read(TableRead(what.name, name, parameters, key))
+    return table
+
+
+def _compute(
+    what: "Measurement",
+    name: str,
+    spec: Any,
+    registry: Registry,
+    key: str,
+    ingredients: Mapping[str, Any],
+    directory: Path,
+) -> pd.DataFrame:
+    started, parameters = time.perf_counter(), ingredients["parameters"]
+    with _computing():
+        given = {one: parameters[one] for one in what.own()}
+        for used in what.uses:
+            given[used.name] = stored_table(used, name, registry, used.take(parameters), directory)
+        if "directory" in signature(what.compute).parameters:
+            given["directory"] = directory
+        table = what.compute(what.subject.open(spec, registry), **given)
+    seconds = round(time.perf_counter() - started, 3)
+    provenance = _provenance(ingredients, what.packages, seconds)
+    try:
+        return read_table(write_table(directory, what.name, key, table, provenance))
+    except OSError as error:
+        tell_unstored(directory, error)
+        return table
+
+
+def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:
+    path = find_table(directory, name, key)
+    if path is None:
+        return None
+    try:
+        return read_table(path)
+    except DamagedTable as damage:
+        return _read_stored(directory, name, key) if tell_damaged(path, damage) else None
+
+
+def _provenance(ingredients: Mapping[str, Any], packages: Iterable[str], seconds: float) -> dict[str, Any]:
+    return {
+        **ingredients,
+        "packages": {package: package_version(package) for package in ("pandas", *packages)},
+        "python": sys.version.split()[0],
+        "platform": sys.platform,
+        "machine": machine(),
+        "seconds": seconds,
+        "commit": commit(),
+    }
