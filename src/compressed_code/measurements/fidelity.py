@@ -1,56 +1,34 @@
 """Fidelity and footprint of compressed models against their base models."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from compressed_code.checkpoints.model_files import fingerprint
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import Unavailable
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.fidelity.footprint import footprint as measure_footprint
 from compressed_code.fidelity.footprint import sizes
 from compressed_code.fidelity.loss_changes import document_losses
 from compressed_code.fidelity.summary import fidelity_summary
+from compressed_code.measurements.readings import TRANSLATIONS, Text, programs_read, reading_of
 from compressed_code.measurements.subjects.models import ModelSubject
 from compressed_code.measurements.subjects.pairs import Pair, PairSubject
 from compressed_code.measurements.tables import measure, measurement
-from compressed_code.models.precision import Precision, precision_of
+from compressed_code.models.precision import precision_of
 from compressed_code.models.start_contexts import start_ids
 from compressed_code.quantization.record import read_record
 from compressed_code.registry.languages import (
     KEYWORDS_FILE,
     PROGRAMS_DIRECTORY,
-    Language,
     load_programs,
     select_languages,
 )
 from compressed_code.registry.lookup import Registry
 from compressed_code.tokenizers.files import open_tokenizer
-from compressed_code.tokenizers.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from compressed_code.fidelity.pair import EncodedText
-    from compressed_code.fidelity.teacher_forcing import KeepingRunner
-
-# Programs are the independent draws, so all are read, each in some languages only. These steps from one language to
-# the next differ pairwise, so that few programs share two languages and all languages are read about equally often.
-_STEPS = (0, 1, 4, 6, 8, 9, 10, 11, 2, 3, 5, 7)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A base model with the programs it reads: what the comparisons with all of its candidates share."""
-
-    vocabulary: Vocabulary
-    documents: Sequence["EncodedText"]
-    start_ids: Sequence[int]
-    keyword_ids: Sequence[int]
-    runner: "KeepingRunner"
 
 
 @measurement(
@@ -59,7 +37,7 @@ class Reading:
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],
 )
-def fidelity(pair: Pair, translations: int = 3) -> pd.DataFrame:
+def fidelity(pair: Pair, translations: int = TRANSLATIONS) -> pd.DataFrame:
     """Every predicted token of parallel programs, read by both models (`fidelity.token_fidelity`), and `precision`.
 
     That column says what both were computed in (`compressed_code.models.precision`).
@@ -70,12 +48,51 @@ def fidelity(pair: Pair, translations: int = 3) -> pd.DataFrame:
     Args:
         translations: in how many of the twelve languages each program is read.
     """
+    return _tokens(pair, programs_read(translations))
+
+
+@measurement(version=1, subject=PairSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers", "pygments"])
+def text_fidelity(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
+    """The same of texts of the caller's own.
+
+    Args:
+        texts: language key, name, content and cluster of each (`readings.Text`).
+    """
+    return _tokens(pair, [Text(*text) for text in texts])
+
+
+@measurement(version=1, subject=PairSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers"])
+def text_bytes(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
+    """Log-probabilities of the pieces that two tokenizers have in common (`fidelity.pair.byte_fidelity`).
+
+    Args:
+        texts: as of `text_fidelity`.
+
+    Returns:
+        The columns of `byte_fidelity`; `document` is the name of the text, `language` and `cluster` are beside it.
+    """
+    from compressed_code.fidelity.pair import Reader, byte_fidelity
+    from compressed_code.models.load import load_model
+
+    read, precision = [Text(*text) for text in texts], precision_of(pair.base, pair.candidate)
+    sides = [
+        Reader(load_model(path, dtype=precision), open_tokenizer(path), start_ids(path, "document"))
+        for path in (pair.base, pair.candidate)
+    ]
+    pieces = byte_fidelity(*sides, [text.content for text in read])
+    of_row = [read[number] for number in pieces["document"]]
+    names = {"document": "name", "language": "language", "cluster": "cluster"}
+    return pieces.assign(**{column: [getattr(text, name) for text in of_row] for column, name in names.items()})
+
+
+def _tokens(pair: Pair, texts: Sequence[Text]) -> pd.DataFrame:
+    """`token_fidelity` of a pair in the precision that suits both."""
     from compressed_code.fidelity.pair import require_same_vocabulary, token_fidelity
     from compressed_code.models.load import load_model
 
     precision = precision_of(pair.base, pair.candidate)
-    reading = _read_by(pair.base, translations, precision)
-    require_same_vocabulary(reading.vocabulary, _tokenizer(pair.candidate))
+    reading = reading_of(pair.base, texts, precision)
+    require_same_vocabulary(reading.vocabulary, open_tokenizer(pair.candidate))
     tokens = token_fidelity(
         reading.runner,
         load_model(pair.candidate, dtype=precision),
@@ -83,6 +100,7 @@ def fidelity(pair: Pair, translations: int = 3) -> pd.DataFrame:
         reading.start_ids,
         keyword_ids=reading.keyword_ids,
         entries=len(reading.vocabulary),
+        progress="texts",
     )
     return tokens.assign(precision=pd.Categorical([precision]).repeat(len(tokens)))
 
@@ -119,7 +137,7 @@ def footprint(pair: Pair, program: str = "bank_account", rounds: int = 3) -> pd.
     Args:
         program: the parallel program that is scored, in all twelve languages.
     """
-    tokenizer = _tokenizer(pair.base)
+    tokenizer = open_tokenizer(pair.base)
     texts = [load_programs(language)[program] for language in select_languages(None)]
     documents = [np.array(tokenizer.encode(text), np.int64) for text in texts]
     return measure_footprint(pair.base, pair.candidate, documents, start_ids(pair.base, "document"), rounds=rounds)
@@ -158,43 +176,6 @@ def fidelity_by(
     return _of_pairs(pairs, lambda tokens: fidelity_summary(tokens, list(by), **summary), where)
 
 
-_LAST: dict[tuple[Any, ...], Reading] = {}
-
-
-def texts_read(translations: int) -> list[tuple[Language, str, str]]:
-    """Language, name and text of the programs that are read: all of them, each in so many languages."""
-    languages = select_languages(None)
-    if not 1 <= translations <= len(languages):
-        raise InputError(f"translations: must be 1 to {len(languages)}, found {translations}")
-    programs = {language.key: load_programs(language) for language in languages}
-    names = sorted(set.intersection(*(set(texts) for texts in programs.values())))
-    return [
-        (language, name, programs[language.key][name])
-        for place, language in enumerate(languages)
-        for number, name in enumerate(names)
-        if (place - number) % len(languages) in _STEPS[:translations]
-    ]
-
-
-def _read_by(base: Path, translations: int, precision: Precision) -> Reading:
-    """The reading of a base: the last one where it is the same, for variants of one model are compared in a row."""
-    from compressed_code.fidelity.pair import encode_document, keyword_ids
-    from compressed_code.fidelity.teacher_forcing import KeepingRunner
-    from compressed_code.models.load import load_model
-
-    key = (translations, precision, str(base), *fingerprint(base).values())
-    if key not in _LAST:
-        _LAST.clear()  # before the next base is loaded: two large ones may not fit side by side
-        vocabulary, start = _tokenizer(base), start_ids(base, "document")
-        documents = [
-            encode_document(vocabulary, language, text, f"{language.key}/{program}", program)
-            for language, program, text in texts_read(translations)
-        ]
-        runner = KeepingRunner(load_model(base, dtype=precision), start)
-        _LAST[key] = Reading(vocabulary, documents, start, keyword_ids(vocabulary), runner)
-    return _LAST[key]
-
-
 def _of_pairs(
     pairs: str | Iterable[str], summarise: Callable[[pd.DataFrame], pd.DataFrame], where: Mapping[str, Any]
 ) -> pd.DataFrame:
@@ -210,7 +191,3 @@ def _of_pairs(
     if not tables:
         raise Unavailable("fidelity: no pair could be measured")
     return pd.concat(tables, ignore_index=True)
-
-
-def _tokenizer(path: Path) -> Vocabulary:
-    return open_tokenizer(path)
