@@ -118,24 +118,12 @@ def _compare_bytes(
 
 
 def _read_texts(files: Sequence[Path], language: str | None) -> "Texts":
-    """Name, language and content of every text; a file named twice is read once."""
-    from compressed_code.registry.languages import load_languages, select_languages
+    """Name, language and content of every text."""
+    from compressed_code.measurements.readings import read_texts
+    from compressed_code.registry.languages import load_languages
 
-    by_ending = {row.extension: row for row in load_languages().values()}
-    chosen = select_languages([language])[0] if language else None
-    texts = []
-    for file in dict.fromkeys(files):
-        if chosen is None and file.suffix not in by_ending:
-            endings = ", ".join(by_ending)
-            raise InputError(f"{file}: its language is unknown (known endings: {endings}); name it with --language")
-        try:
-            content = file.read_bytes().decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{file}: no UTF-8 text (byte {error.start})") from None
-        if not content.strip():
-            raise InputError(f"{file}: the text is empty")
-        texts.append((str(file), chosen or by_ending[file.suffix], content))
-    return texts
+    languages = load_languages()
+    return [(text.name, languages[text.language], text.content) for text in read_texts(files, language)]
 
 
 def _open_vocabulary(model: str) -> "Vocabulary":

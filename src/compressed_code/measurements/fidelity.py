@@ -85,6 +85,28 @@ def text_bytes(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
     return pieces.assign(**{column: [getattr(text, name) for text in of_row] for column, name in names.items()})
 
 
+@measurement(
+    version=1,
+    subject=ModelSubject(),
+    inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
+    packages=["torch", "transformers", "pygments"],
+)
+def noise_floor(model: Path, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
+    """A model beside itself with its activations rounded to bfloat16 (`fidelity.noise_floor`), as `fidelity`.
+
+    Args:
+        texts: as of `text_fidelity`; by default the parallel programs, each in one language.
+    """
+    from compressed_code.fidelity.noise_floor import RoundedRunner
+    from compressed_code.fidelity.pair import token_fidelity
+
+    precision = precision_of(model)
+    reading = reading_of(model, [Text(*text) for text in texts] or programs_read(1), precision)
+    rounded = RoundedRunner(reading.runner.model, reading.start_ids)
+    tokens = token_fidelity(reading.runner, rounded, reading.documents, reading.start_ids, progress="noise floor")
+    return tokens.assign(precision=pd.Categorical([precision]).repeat(len(tokens)))
+
+
 def _tokens(pair: Pair, texts: Sequence[Text]) -> pd.DataFrame:
     """`token_fidelity` of a pair in the precision that suits both."""
     from compressed_code.fidelity.pair import require_same_vocabulary, token_fidelity

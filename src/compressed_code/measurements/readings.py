@@ -1,6 +1,6 @@
 """What models read to be compared: the parallel programs or texts of a caller, and a base model that reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,6 +67,32 @@ def programs_read(translations: int = TRANSLATIONS) -> list[Text]:
         for number, name in enumerate(names)
         if (place - number) % len(languages) in _STEPS[:translations]
     ]
+
+
+def read_texts(files: Iterable[str | Path], language: str | None = None) -> list[Text]:
+    """Texts of files, in their order; a file named twice is read once.
+
+    Args:
+        language: key of the language of all of them; by default told by the ending of each file's name.
+
+    Raises:
+        InputError: a file is missing, empty or no UTF-8 text, or its language is unknown.
+    """
+    by_ending = {row.extension: row for row in select_languages(None)}
+    chosen = select_languages([language])[0] if language else None
+    texts = []
+    for file in map(Path, dict.fromkeys(map(str, files))):
+        if chosen is None and file.suffix not in by_ending:
+            endings = ", ".join(by_ending)
+            raise InputError(f"{file}: its language is unknown (known endings: {endings}); name it with --language")
+        try:
+            content = file.read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{file}: no UTF-8 text (byte {error.start})") from None
+        if not content.strip():
+            raise InputError(f"{file}: the text is empty")
+        texts.append(Text((chosen or by_ending[file.suffix]).key, str(file), content))
+    return texts
 
 
 def encoded(vocabulary: Vocabulary, texts: Sequence[Text]) -> "list[EncodedText]":
