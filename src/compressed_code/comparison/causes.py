@@ -73,9 +73,9 @@ def cause_of(suspect: Suspect, exchanged_with: str = "") -> Cause:
         return Cause("not finite", "holds NaN or infinity")
     if not suspect.candidate.any():
         return Cause("zeroed", "all numbers are 0")
-    damage = _damaged_rows(suspect)
-    if damage:
-        return damage
+    zeros = _zeroed_rows(suspect)
+    if zeros:
+        return zeros
     if exchanged_with:
         return Cause("exchanged", exchanged_with)
     return next(filter(None, _undone(suspect)), None) or _rest(suspect)
@@ -110,9 +110,11 @@ def _undone(suspect: Suspect) -> Iterator[Cause | None]:
         yield _rotary(suspect)
         yield _ordered(suspect, base, candidate, "rows")
         yield _ordered(suspect, base.T, candidate.T, "columns")
-    yield _by_group(suspect)
+    yield _zero_points(suspect)
     yield _by_line(suspect, axis=1)
     yield _by_line(suspect, axis=0)
+    yield _group_scales(suspect)
+    yield _damaged_rows(suspect)
 
 
 def _rest(suspect: Suspect) -> Cause:
@@ -127,15 +129,28 @@ def damaged_rows(row_errors: np.ndarray, limit: float) -> np.ndarray:
         return np.flatnonzero((row_errors > max(DAMAGED, 1.5 * limit)) | (row_errors == 1))
 
 
+def _zeroed_rows(suspect: Suspect) -> Cause | None:
+    rows = np.flatnonzero(~suspect.candidate.any(axis=1) & suspect.base.any(axis=1))
+    if len(rows) and _others_in_line(suspect, rows):
+        return Cause("rows zeroed", f"{_where(rows, len(suspect.base))} hold nothing but 0")
+    return None
+
+
 def _damaged_rows(suspect: Suspect) -> Cause | None:
     rows = damaged_rows(suspect.found.row_errors, suspect.limit)
-    count = len(suspect.found.row_errors)
+    if len(rows) and _others_in_line(suspect, rows):
+        return Cause("rows damaged", f"{_where(rows, len(suspect.found.row_errors))} hold other numbers")
+    return None
+
+
+def _others_in_line(suspect: Suspect, rows: np.ndarray) -> bool:
     others = np.delete(suspect.found.row_errors, rows)
-    if not 0 < len(rows) < 0.9 * count or np.nanmedian(others) > suspect.limit:
-        return None
-    zero = not suspect.candidate[rows[rows < len(suspect.candidate)]].any()
+    return len(others) > 0 and bool(np.nanmedian(others) <= suspect.limit)
+
+
+def _where(rows: np.ndarray, count: int) -> str:
     where = f"row {rows[0]}" if len(rows) == 1 else f"{len(rows)} rows between {rows[0]} and {rows[-1]}"
-    return Cause("rows zeroed" if zero else "rows damaged", f"{where} of {count} {'are zero' if zero else 'differ'}")
+    return f"{where} of {count}"
 
 
 def _scaled(suspect: Suspect) -> Cause | None:
@@ -170,7 +185,7 @@ def _ordered(suspect: Suspect, base: np.ndarray, candidate: np.ndarray, what: st
     columns = np.unique(np.linspace(0, base.shape[1] - 1, WIDTH).astype(int))
     some, all_of_them = _units(candidate[places][:, columns]), _units(base[:, columns])
     origins = (some @ all_of_them.T).argmax(axis=1)
-    if (origins == places).mean() > 0.7 or not suspect.explained(_error(candidate[places], base[origins])):
+    if (origins == places).all() or not suspect.explained(_error(candidate[places], base[origins])):
         return None
     size = suspect.head_size
     in_heads = size and len(base) % size == 0 and (origins % size == places % size).mean() > 0.9
@@ -182,20 +197,28 @@ def _ordered(suspect: Suspect, base: np.ndarray, candidate: np.ndarray, what: st
     return Cause(f"{what} out of order", moved)
 
 
-def _by_group(suspect: Suspect) -> Cause | None:
-    """A shift or a factor of each group's own: its zero point or its scale is not the one that its codes have."""
+def _zero_points(suspect: Suspect) -> Cause | None:
+    """A shift of each group's own: its zero point is not the one that its codes have."""
+    base, candidate = _in_groups(suspect)
+    shift = (candidate - base).mean(axis=2, keepdims=True)
+    if base.shape[2] > 1 and suspect.explained(_error(candidate - shift, base)):
+        return Cause("zero points", f"each group of {base.shape[2]} is shifted by a number of its own")
+    return None
+
+
+def _group_scales(suspect: Suspect) -> Cause | None:
+    """A factor of each group's own: its scale is another group's."""
+    base, candidate = _in_groups(suspect)
+    if suspect.group and suspect.explained(_error(candidate, _factors(base, candidate, axis=2) * base)):
+        return Cause("group scales", f"each group of {base.shape[2]} has a factor of its own")
+    return None
+
+
+def _in_groups(suspect: Suspect) -> tuple[np.ndarray, np.ndarray]:
+    """Base and candidate as [rows, groups, weights of a group]; without groups a row is one."""
     rows, columns = suspect.base.shape
     size = suspect.group if suspect.group and columns % suspect.group == 0 else columns
-    if size == 1 or rows == 1:
-        return None
-    base, candidate = (side.reshape(rows, -1, size) for side in (suspect.base, suspect.candidate))
-    shift = (candidate - base).mean(axis=2, keepdims=True)
-    if suspect.explained(_error(candidate - shift, base)):
-        return Cause("zero points", f"each group of {size} is shifted by a number of its own: zero points are off")
-    factor = _factors(base, candidate, axis=2)
-    if suspect.explained(_error(candidate, factor * base)):
-        return Cause("group scales", f"each group of {size} has a factor of its own: scales belong to other groups")
-    return None
+    return suspect.base.reshape(rows, -1, size), suspect.candidate.reshape(rows, -1, size)
 
 
 def _by_line(suspect: Suspect, axis: int) -> Cause | None:

@@ -28,10 +28,12 @@ from compressed_code.comparison.tensor_errors import TensorError, tensor_error
 from compressed_code.measurements.subjects.pairs import Pair, PairSubject
 from compressed_code.measurements.tables import measurement
 
-LIMIT = 2.5  # times the expected error
+# Times the expected error. Of 56 sound variants of one model (rounding, GPTQ by three libraries, HQQ, torchao, GGUF)
+# every weight had 0.91 to 1.49 times it; zero points that are one off give √13.
+LIMIT = 2.0
 SMALLEST = 1e-5  # an error that float32 arithmetic alone may leave
 UNLIKE = 0.5  # cosine below which two matrices are not one and its rounding, whatever the form
-MOST_OF_A_KIND = 2.0  # times the limit that a kind's median may allow
+MOST_OF_A_KIND = 1.5  # times the limit that a kind's median may allow
 STANDS_OUT = 4.0  # times the median error of its kind, among weights that were all changed
 FEWEST = 3  # weights of a kind that have a median worth asking
 STATES = ("in line", "changed", "out of line", "missing", "surplus", "other shape")
