@@ -43,14 +43,14 @@ def divergence_by_group(table: pd.DataFrame, group: str, labels: Mapping[str, st
     """Mean divergence of each group of tokens, one colour and marker per candidate.
 
     Args:
-        table: columns `candidate`, the one that `group` names, `value`, `low`, `high` (nats per token).
+        table: columns `model`, the one that `group` names, `value`, `low`, `high` (nats per token).
         labels: candidate → label, in drawing order.
     """
     order = table.groupby(group, observed=True)["value"].max().sort_values(ascending=False).index.tolist()
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.26 * len(order)))
     offsets = np.linspace(-0.28, 0.28, len(labels)) if len(labels) > 1 else [0.0]
     for number, (candidate, label) in enumerate(labels.items()):
-        rows = table[table["candidate"] == candidate]
+        rows = table[table["model"] == candidate]
         colour, marker = series_style(number)
         places = rows[group].map({name: place for place, name in enumerate(order)}).astype(float) + offsets[number]
         ends = rows[["low", "high"]].notna().all(axis=1)

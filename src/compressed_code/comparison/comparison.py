@@ -36,7 +36,7 @@ class Comparison:
 
     Attributes:
         models: the base first.
-        tables: name → table; a column `candidate` tells candidates apart. What was not measured is not there.
+        tables: name → table; a column `model` tells candidates apart. What was not measured is not there.
         findings: candidate → whether it is sound, and why.
         passages: candidate → its worst passages.
         notes: what a reader has to know beforehand: swapped models, what is left out.
@@ -62,8 +62,8 @@ class Comparison:
 
     def of(self, table: str, candidate: str) -> pd.DataFrame:
         """The rows of one candidate in a table; none where it was not measured."""
-        rows = self.tables.get(table, pd.DataFrame({"candidate": []}))
-        return rows[rows["candidate"] == candidate].drop(columns="candidate").reset_index(drop=True)
+        rows = self.tables.get(table, pd.DataFrame({"model": []}))
+        return rows[rows["model"] == candidate].drop(columns="model").reset_index(drop=True)
 
     def summary(self) -> str:
         """At most 25 lines for a terminal of 80 columns."""
@@ -230,7 +230,7 @@ class _Run:
 
     def _add(self, table: str, parts: dict[str, pd.DataFrame]) -> None:
         """Stack the tables of candidates under their names."""
-        named = [part.drop(columns="pair", errors="ignore").assign(candidate=name) for name, part in parts.items()]
+        named = [part.drop(columns="pair", errors="ignore").assign(model=name) for name, part in parts.items()]
         self.result.tables[table] = pd.concat(named, ignore_index=True)
 
 

@@ -35,6 +35,20 @@ class PageTable(NamedTuple):
 
 Format = Callable[[float], str]
 
+# Statistic → what a reader calls it; the others of `tokens.STATISTICS` keep their names.
+STATISTICS = {
+    "kl_mean_nats": "KL(base‖candidate), mean, nats",
+    "kl_median_nats": "… median",
+    "kl_p90_nats": "… 90th percentile",
+    "kl_p99_nats": "… 99th percentile",
+    "reverse_kl_mean_nats": "KL(candidate‖base), mean, nats",
+    "same_top_fraction": "same top token, share",
+    "flip_right_to_wrong_fraction": "top token right before, wrong now, share",
+    "delta_p_mean": "change of the actual token's probability, mean",
+    "delta_p_rms": "… root mean square",
+    "perplexity_ratio": "perplexity ratio",
+}
+
 
 def digits(value: float) -> str:
     """Three digits."""
@@ -67,7 +81,7 @@ def page_table(table: pd.DataFrame, caption: str, columns: dict[str, tuple[str, 
     shown = {name: entry for name, entry in columns.items() if name in table}
     rows = [
         [
-            Cell(str(row[name]))
+            Cell(_visible(str(row[name])))
             if form is None
             else Cell(form(row[name]), None if pd.isna(row[name]) else float(row[name]))
             for name, (_, form) in shown.items()
@@ -143,14 +157,16 @@ def statistics_table(statistics: pd.DataFrame, group: str, caption: str) -> Page
 
 def overall_table(statistics: pd.DataFrame, noise: pd.DataFrame | None) -> PageTable:
     """Every statistic of a candidate, with its interval and what rounding alone gives."""
-    table = statistics.assign(interval=[_interval(row) for _, row in statistics.iterrows()])
+    by_name = statistics.set_index("statistic").loc[list(STATISTICS)].reset_index()
+    table = by_name.assign(interval=[_interval(row) for _, row in by_name.iterrows()])
+    table["name"] = table["statistic"].map(STATISTICS)
     if noise is not None:
         table["floor"] = table["statistic"].map(noise.set_index("statistic")["value"])
     return page_table(
         table,
         f"Over all {statistics['tokens'].iloc[0]:,} tokens of {statistics['documents'].iloc[0]} texts",
         {
-            "statistic": ("statistic", None),
+            "name": ("statistic", None),
             "value": ("value", digits),
             "interval": ("95 % interval", None),
             "floor": ("rounding to bfloat16 alone", digits),
@@ -160,3 +176,8 @@ def overall_table(statistics: pd.DataFrame, noise: pd.DataFrame | None) -> PageT
 
 def _interval(row: pd.Series) -> str:
     return "–" if pd.isna(row["low"]) else f"{row['low']:.3g} … {row['high']:.3g}"
+
+
+def _visible(text: str) -> str:
+    """Text of nothing but blanks as dots, which can be seen and counted."""
+    return text if text.strip() else text.replace(" ", "·")

@@ -53,9 +53,9 @@ def pictures(comparison: "Comparison") -> dict[str, Picture]:
     for group, words in (("token_class", "class of the token"), ("language", "language")):
         rows = comparison.tables[f"by_{group}"]
         rows = rows[rows["statistic"] == "kl_mean_nats"]
-        worst = rows.loc[rows.groupby("candidate", sort=False)["value"].idxmax()]
+        worst = rows.loc[rows.groupby("model", sort=False)["value"].idxmax()]
         most = "; ".join(
-            f"{labels[row.candidate]} most at {getattr(row, group)}, {row.value:.2g}" for row in worst.itertuples()
+            f"{labels[row.model]} most at {getattr(row, group)}, {row.value:.2g}" for row in worst.itertuples()
         )
         found[group] = Picture(
             _drawn(lambda rows=rows, group=group: divergence_by_group(rows, group, labels)),
