@@ -138,6 +138,36 @@ def test_the_same_numbers_in_another_precision_are_in_line(tmp_path, base, dtype
     assert told(base, rewritten(base, tmp_path / "candidate", cast)) == {}
 
 
+def rescaled(tensors, *, undone: bool = True) -> None:
+    """As AWQ does: factors moved from a norm, and from the rows of a matrix, into the columns that read them."""
+    generator = torch.Generator().manual_seed(0)
+
+    def move(before: str, *behind: str) -> None:
+        factor = torch.exp(0.5 * torch.randn(len(tensors[before]), generator=generator)).half()
+        if undone:
+            tensors[before] = tensors[before] / (factor if tensors[before].ndim == 1 else factor[:, None])
+        for name in behind:
+            tensors[name] = tensors[name] * factor
+
+    for layer in range(4):
+        for norm, readers in {"input_layernorm": "qkv", "post_attention_layernorm": ("gate", "up")}.items():
+            part = "self_attn" if norm == "input_layernorm" else "mlp"
+            move(LAYERS.format(layer, norm), *(LAYERS.format(layer, f"{part}.{reader}_proj") for reader in readers))
+        for first, second in (("self_attn.v_proj", "self_attn.o_proj"), ("mlp.up_proj", "mlp.down_proj")):
+            move(LAYERS.format(layer, first), LAYERS.format(layer, second))
+
+
+@pytest.mark.parametrize("bits", [None, 8, 4, 3])
+def test_weights_that_are_rescaled_together_are_in_line(tmp_path, base, bits):
+    candidate = rewritten(base, tmp_path / "plain", rescaled)
+    assert told(base, quantized(candidate, tmp_path / "candidate", bits) if bits else candidate) == {}
+
+
+def test_factors_that_nothing_undoes_are_told(tmp_path, base):
+    candidate = rewritten(base, tmp_path / "candidate", lambda tensors: rescaled(tensors, undone=False))
+    assert set(told(base, candidate).values()) == {"column scales"}
+
+
 def test_two_levels_of_one_original_are_in_line(tmp_path, base):
     """A base that is quantized itself lost something to the original from which the candidate was made."""
     paths = [

@@ -139,7 +139,11 @@ def compare(
     steps |= {"programs": run.programs}
     for number, stage in enumerate(wanted, 1):
         started = time.perf_counter()
-        steps[stage]()
+        try:
+            steps[stage]()
+        except InputError:
+            watched.check()  # a file that grows while it is read looks like a broken one
+            raise
         watched.check()
         if progress:
             progress(f"{number}/{len(wanted)} {stage}: {time.perf_counter() - started:.1f} s")

@@ -40,7 +40,8 @@ def findings(weights: pd.DataFrame, changes: pd.DataFrame) -> Findings:
     shared = weights[weights["error"].notna()]
     matrices = shared[shared["rows"] > 1]
     if len(shared) < len(weights) / 2:
-        return Findings("not compared", (_other_size(weights), *told))
+        # Of the settings nearly all differ with the size, which needs no proof.
+        return Findings("not compared", (_other_size(weights), *_settings(changes[changes["part"] != "settings"])))
     broken = [*_out_of_line(weights, len(matrices)), *_absent(weights)]
     if broken:
         return Findings("broken", (*broken, *told))
@@ -70,7 +71,10 @@ def _out_of_line(weights: pd.DataFrame, matrices: int) -> Iterator[str]:
     groups = sorted(bad.groupby("cause", sort=False), key=lambda group: -len(group[1]))
     for cause, rows in groups:
         if len(rows) >= ALL_OF_THEM * matrices and cause in ("unrelated", OTHER_WEIGHTS):
-            yield f"nearly all weights ({len(rows)}) are another model's: nothing of this base is in them"
+            yield (
+                f"nearly all weights ({len(rows)}) are another model's: nothing of this base is in them, unless they"
+                " were rotated together (QuaRot, SpinQuant)"
+            )
             continue
         names = ", ".join(rows["tensor"][:NAMED])
         more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""

@@ -23,6 +23,7 @@ from compressed_code.comparison.causes import (
     damaged_rows,
     nearest_other,
 )
+from compressed_code.comparison.rescaling import Factors, Rescaled, moved_factors
 from compressed_code.comparison.stored_forms import StoredForms
 from compressed_code.comparison.tensor_errors import TensorError, tensor_error
 from compressed_code.measurements.subjects.pairs import Pair, PairSubject
@@ -59,9 +60,9 @@ def weight_health(pair: Pair) -> pd.DataFrame:
     """
     base, candidate = StoredForms(pair.base), StoredForms(pair.candidate)
     rows, errors, limits = [], {}, {}
-    names = _names(base.checkpoint, candidate.checkpoint)
+    names, moved = _names(base.checkpoint, candidate.checkpoint), _moved(base.checkpoint, candidate.checkpoint)
     for name in tqdm(names, desc="weights", unit=" tensors", disable=None, leave=False):
-        row, error = _compared(base, candidate, name)
+        row, error = _compared(base, candidate, name, moved.get(name))
         rows.append(row)
         if error is not None:
             errors[name], limits[name] = error, max(LIMIT * row["expected_error"], SMALLEST)
@@ -78,7 +79,19 @@ def weight_health(pair: Pair) -> pd.DataFrame:
     return _changed_as_a_whole(table)
 
 
-def _compared(base: StoredForms, candidate: StoredForms, name: str) -> tuple[dict[str, Any], TensorError | None]:
+def _moved(base: Checkpoint, candidate: Checkpoint) -> dict[str, Factors]:
+    """Weights that are rescaled together, which changes nothing (`rescaling`)."""
+    layers = dict.fromkeys(name.partition(".input_layernorm")[0] for name in base.names if ".input_layernorm." in name)
+    sides = [
+        lambda name, side=side: side.open_weight(own) if (own := _counterpart(side, name)) in side.names else None
+        for side in (base, candidate)
+    ]
+    return {name: factors for layer in layers for name, factors in moved_factors(layer, *sides)}
+
+
+def _compared(
+    base: StoredForms, candidate: StoredForms, name: str, moved: Factors | None
+) -> tuple[dict[str, Any], TensorError | None]:
     own, counterpart = (_counterpart(side.checkpoint, name) for side in (base, candidate))
     one = base.checkpoint.open_weight(own)
     row = {**_blank(name), "rows": one.shape[0], "columns": one.shape[1], "base_form": base.of(own).name}
@@ -90,6 +103,10 @@ def _compared(base: StoredForms, candidate: StoredForms, name: str) -> tuple[dic
         wanted, found = (" × ".join(map(str, matrix.dimensions)) for matrix in (one, other))
         return {**row, "state": "other shape", "detail": f"{found}, the base's is {wanted}"}, None
     error = tensor_error(one, other, base.of(own), form)
+    if moved is not None:
+        apart = tensor_error(one, Rescaled(other, moved), base.of(own), form)
+        if apart.error < error.error / 2 or apart.error <= LIMIT * apart.expected < error.error:
+            error, row["detail"] = apart, f"rescaled together with {moved.because}"
     row |= {"error": error.error, "expected_error": error.expected, "cosine": error.cosine}
     row |= {"scale": error.scale, "zeros": error.zeros, "excess": error.sampled_error / max(error.expected, SMALLEST)}
     if one.shape[0] > 1:
