@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from compressed_code.commands import cold_start, compare, coverage, fidelity, generate, quantize, score, zoo
+from compressed_code.commands import cold_start, compare, coverage, fidelity, generate, keys, quantize, score, zoo
 from compressed_code.core.command_line import run_command
 
-COMMANDS = (coverage, cold_start, quantize, compare, fidelity, generate, score, zoo)
+COMMANDS = (keys, coverage, cold_start, quantize, compare, fidelity, generate, score, zoo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

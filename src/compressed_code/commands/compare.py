@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from compressed_code.commands.parsers import declare
 from compressed_code.core.errors import InputError
 
 HELP = "One page about a compressed model: what was changed, whether the file is sound, and what it does to code."
@@ -14,21 +15,15 @@ DESCRIPTION = (
     " measured is stored: one more candidate computes only what is new."
 )
 MODEL_HELP = "registry key, folder, GGUF file, Hub id OWNER/NAME[@REVISION], or MODEL+QUANTIZATION"
-EXAMPLES = """examples:
-  compressed-code compare zoo-xs zoo-xs+rtn-4-g8 zoo-xs+rtn-3-g8 --out report.html
-  compressed-code compare zoo-xs zoo-xs+rtn-2-rows --only files weights --format json
-"""
+EXAMPLES = (
+    "compare zoo-xs zoo-xs+rtn-4-g8 zoo-xs+rtn-3-g8 --out report.html",
+    "compare zoo-xs zoo-xs+rtn-2-rows --only files weights --format json",
+)
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Declare the arguments."""
-    command = commands.add_parser(
-        "compare",
-        help=HELP,
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = declare(commands, "compare", HELP, EXAMPLES, DESCRIPTION)
     command.add_argument("base", metavar="BASE", help=MODEL_HELP)
     command.add_argument("candidates", nargs="+", metavar="CANDIDATE", help="compressed models, named in the same way")
     command.add_argument(

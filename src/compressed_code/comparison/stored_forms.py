@@ -5,6 +5,7 @@ nothing here writes is taken for a uniform grid of as many bits, which is near e
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -25,7 +26,7 @@ Rounding = Callable[[np.ndarray], np.ndarray]
 FLOAT8_LARGEST = 448.0  # of e4m3
 FLOAT4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)  # magnitudes of e2m1, OCP Microscaling Formats 1.0
 GROUP = 32  # of types whose own is not known
-_PACKED = ("I32", "U8", "I8", "F8_E4M3")
+_FLOAT4_METHODS = ("compressed-tensors", "modelopt", "mxfp4")
 
 
 @dataclass(frozen=True)
@@ -183,11 +184,13 @@ def _packed(checkpoint: Checkpoint, name: str, kind: str, settings: Mapping[str,
         bits = int(stored[0]) * int(stored[1]) * 32 // max(1, rows * columns)  # layers may differ
     if kind.startswith("F8_E4M3"):
         return float8(f"{method}, float8")
-    if kind == "U8" and (method == "bitsandbytes" or "nf4" in str(settings)):
+    if kind == "U8" and method == "bitsandbytes":
         table = FLOAT4 if settings.get("bnb_4bit_quant_type") == "fp4" else normal_float()
         return codebook(f"{method}, 4 bits", table, 64)
-    if kind == "U8":
+    if kind == "U8" and method in _FLOAT4_METHODS:
         return codebook(f"{method}, float4", FLOAT4, GROUP)
+    if kind == "U8":  # several whole numbers a byte, as HQQ packs them
+        bits = math.prod(stored) * 8 // max(1, rows * columns)
     if kind == "I8":
         return grid(f"{method}, 8 bits", 8, group, symmetric=True)
     within = f", groups of {group}" if group else ", whole rows"
@@ -198,10 +201,11 @@ def _grid_of(settings: Mapping[str, Any]) -> tuple[int | None, bool, int]:
     """Group size (`None` is the whole row), symmetry and bits, as the writers spell them."""
     groups = settings.get("config_groups")
     first = next(iter(groups.values()), {}) if isinstance(groups, Mapping) else {}
-    merged = {**settings, **(first.get("weights") or {})}
+    nested = (settings.get("quant_config") or {}).get("weight_quant_params") or {}
+    merged = {**settings, **(first.get("weights") or {}), **nested}
     size = merged.get("group_size", merged.get("q_group_size"))
     symmetric = merged.get("symmetric", merged.get("sym", not merged.get("zero_point", True)))
-    bits = merged.get("bits", merged.get("num_bits", merged.get("w_bit", 4)))
+    bits = merged.get("bits", merged.get("num_bits", merged.get("w_bit", merged.get("nbits", 4))))
     return (size if isinstance(size, int) and size > 0 else None), bool(symmetric), int(bits)
 
 
