@@ -20,14 +20,16 @@ from compressed_code.core.paths import RESULTS
 from compressed_code.fidelity.summary import bits_per_byte
 from compressed_code.measurements.cold_start import cold_starts, with_tokens
 from compressed_code.measurements.fidelity import fidelity, noise_floor, text_bytes, text_fidelity
-from compressed_code.measurements.readings import Text, programs_read, read_texts
+from compressed_code.measurements.readings import TRANSLATIONS, Text, programs_read, read_texts
 from compressed_code.measurements.subjects.pairs import AGAINST
 from compressed_code.measurements.tables import measure
+from compressed_code.models.precision import precision_of
 from compressed_code.registry.lookup import Registry, load_registry
 from compressed_code.tokenizers.files import open_tokenizer
 
+# In how many languages each of the parallel programs is read by models that are computed in float32: about 5,000 tokens.
+TRANSLATIONS_OF_LARGE = 1
 STAGES = ("files", "weights", "cold-start", "texts", "programs")
-NOISE_CHARACTERS = 20_000  # of a caller's texts that are read for the noise floor
 
 
 @dataclass
@@ -190,21 +192,24 @@ class _Run:
         base = self.result.base
         same = {model.name: same_vocabulary(base.path, model.path) for model in self.result.candidates}
         vocabulary, parts, pieces = open_tokenizer(base.path), {}, {}
+        large = precision_of(*(model.path for model in self.result.models)) == "float32"
+        translations = TRANSLATIONS_OF_LARGE if large else TRANSLATIONS
         given = {} if self._texts is None else {"texts": [list(text) for text in self._texts]}
+        by_default = {} if given else {"translations": translations}
         for name, pair in self._pairs():
             if same[name]:
-                read = measure(text_fidelity if given else fidelity, pair, **given, **self._where)
+                read = measure(text_fidelity if given else fidelity, pair, **given, **by_default, **self._where)
                 parts[name] = read
                 self.result.passages[name] = worst_passages(read, vocabulary)
             else:
-                every = given or {"texts": [list(text) for text in programs_read()]}
+                every = given or {"texts": [list(text) for text in programs_read(translations)]}
                 pieces[name] = measure(text_bytes, pair, **every, **self._where)
                 self.result.notes.append(
                     f"{name} has other tokens than {base.name}: compared by bytes of the texts; divergence, flips and"
                     " passages are left out"
                 )
         if parts:
-            self._token_tables(parts, vocabulary, given)
+            self._token_tables(parts, vocabulary, {**given, **by_default})
         if pieces:
             self._add("bits_per_byte", {name: pd.DataFrame([bits_per_byte(table)]) for name, table in pieces.items()})
 
@@ -215,7 +220,7 @@ class _Run:
             self._add(f"by_{column}", grouped)
         self._add("by_confidence", {name: tokens.by_confidence(table) for name, table in parts.items()})
         self._add("flipped_tokens", {name: tokens.flipped_tokens(table, vocabulary) for name, table in parts.items()})
-        noise = measure(noise_floor, self._names[0], **_beginning(given), **self._where)
+        noise = measure(noise_floor, self._names[0], **given, **self._where)
         self.result.tables["noise_floor"] = tokens.statistics(noise)
 
     def programs(self) -> None:
@@ -236,14 +241,3 @@ class _Run:
         """Stack the tables of candidates under their names."""
         named = [part.drop(columns="pair", errors="ignore").assign(model=name) for name, part in parts.items()]
         self.result.tables[table] = pd.concat(named, ignore_index=True)
-
-
-def _beginning(given: dict[str, Any]) -> dict[str, Any]:
-    """The first of a caller's texts, enough of them for a noise floor."""
-    kept, size = [], 0
-    for text in given.get("texts", ()):
-        kept.append(text)
-        size += len(text[2])
-        if size > NOISE_CHARACTERS:
-            break
-    return {"texts": kept} if kept else {}

@@ -30,6 +30,8 @@ from compressed_code.registry.languages import (
 from compressed_code.registry.lookup import Registry
 from compressed_code.tokenizers.files import open_tokenizer
 
+MANY_TEXTS = 9  # of so many, a third says as much of a noise floor
+
 
 @measurement(
     version=6,
@@ -91,19 +93,23 @@ def text_bytes(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],
 )
-def noise_floor(model: Path, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
+def noise_floor(model: Path, texts: Sequence[Sequence[str]] = (), translations: int = TRANSLATIONS) -> pd.DataFrame:
     """A model beside itself with its activations rounded to bfloat16 (`fidelity.noise_floor`), as `fidelity`.
 
+    Of many texts every third is read, which is enough for a floor.
+
     Args:
-        texts: as of `text_fidelity`; by default the parallel programs, each in one language.
+        texts: as of `text_fidelity`; by default the parallel programs that `fidelity` reads.
+        translations: as of `fidelity`; without effect on texts that are given.
     """
     from compressed_code.fidelity.noise_floor import RoundedRunner
     from compressed_code.fidelity.pair import token_fidelity
 
     precision = precision_of(model)
-    reading = reading_of(model, [Text(*text) for text in texts] or programs_read(1), precision)
+    reading = reading_of(model, [Text(*text) for text in texts] or programs_read(translations), precision)
+    documents = reading.documents[:: 3 if len(reading.documents) >= MANY_TEXTS else 1]
     rounded = RoundedRunner(reading.runner.model, reading.start_ids)
-    tokens = token_fidelity(reading.runner, rounded, reading.documents, reading.start_ids, progress="noise floor")
+    tokens = token_fidelity(reading.runner, rounded, documents, reading.start_ids, progress="noise floor")
     return tokens.assign(precision=pd.Categorical([precision]).repeat(len(tokens)))
 
 
