@@ -27,7 +27,7 @@ from compressed_code.models.precision import precision_of
 from compressed_code.registry.lookup import Registry, load_registry
 from compressed_code.tokenizers.files import open_tokenizer
 
-# In how many languages each of the parallel programs is read by models that are computed in float32: about 5,000 tokens.
+# In how many languages each of the parallel programs is read by models of float32: about 5,000 tokens.
 TRANSLATIONS_OF_LARGE = 1
 STAGES = ("files", "weights", "cold-start", "texts", "programs")
 
