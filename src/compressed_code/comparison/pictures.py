@@ -71,9 +71,9 @@ def _drawn(draw: "Callable[[], Figure]") -> str:
 
     from compressed_code.charts.style import STYLE
 
-    with mpl.rc_context(
-        {**STYLE, **dict.fromkeys(_RULED, INK), "grid.color": "#88888855", "savefig.transparent": True}
-    ):
+    inks = dict.fromkeys(_RULED, INK)
+    page = {"grid.color": "#88888855", "savefig.transparent": True, "text.parse_math": False}
+    with mpl.rc_context({**STYLE, **inks, **page}):
         figure = draw()
         written = io.StringIO()
         figure.savefig(written, format="svg", metadata={"Date": None})
