@@ -20,7 +20,7 @@ NORMS = {
 }
 FOLLOWING = {"self_attn.v_proj": "self_attn.o_proj", "mlp.up_proj": "mlp.down_proj"}
 UNCHANGED = 0.01  # factors nearer to 1 are rounding
-UNDONE = 0.1  # how far a factor times its counterpart may be from 1, in the median
+UNDONE = 0.3  # share of a factor that may be left, in the median, where the matrix behind undoes it
 
 Open = Callable[[str], Matrix | None]
 
@@ -64,18 +64,17 @@ def moved_factors(layer: str, base: Open, candidate: Open) -> Iterator[tuple[str
     """
     columns: dict[str, Factors] = {}
     for norm, readers in NORMS.items():
-        name = f"{layer}.{norm}.weight"
+        name, first = f"{layer}.{norm}.weight", f"{layer}.{readers[0]}.weight"
         factor = _norm_factor(base(name), candidate(name))
-        if factor is not None:
+        if factor is not None and _is_undone(factor, base(first), candidate(first)):
             yield name, Factors(None, 1 / factor, ", ".join(readers))
             columns |= {reader: Factors(None, factor, name) for reader in readers}
-    for first, second in FOLLOWING.items():
-        rows = _row_factor(
-            *((side(f"{layer}.{first}.weight"), side(f"{layer}.{second}.weight")) for side in (base, candidate)),
-            columns.get(first),
-        )
+    # No writer moves factors between matrices alone, and looking for them decodes four matrices of each layer.
+    for first, second in FOLLOWING.items() if columns else ():
+        sides = [tuple(side(f"{layer}.{module}.weight") for module in (first, second)) for side in (base, candidate)]
+        before = columns.get(first)
+        rows = _row_factor(*sides, before)
         if rows is not None:
-            before = columns.get(first)
             columns[first] = Factors(1 / rows, before.columns if before else None, f"{layer}.{second}.weight")
             columns[second] = Factors(None, rows, f"{layer}.{first}.weight")
     for module, factors in columns.items():
@@ -101,10 +100,20 @@ def _row_factor(
     if any(one.dimensions != other.dimensions for one, other in zip(base, candidate, strict=True)):
         return None
     first = candidate[0] if before is None else Rescaled(candidate[0], before)
-    rows, columns = _fitted(base[0], first, axis=1), _fitted(base[1], candidate[1], axis=0)
-    if not (np.isfinite(rows).all() and (rows > 0).all()) or np.median(np.abs(rows - 1)) < UNCHANGED:
+    rows = _fitted(base[0], first, axis=1)
+    if not np.isfinite(rows).all() or not (rows > 0).all():
         return None
-    return rows if np.median(np.abs(rows * columns - 1)) < UNDONE else None
+    return rows if _is_undone(rows, base[1], candidate[1]) else None
+
+
+def _is_undone(factor: np.ndarray, base: Matrix | None, candidate: Matrix | None) -> bool:
+    """Whether the columns of the matrix behind take most of a factor back."""
+    if base is None or candidate is None or base.dimensions != candidate.dimensions:
+        return False
+    if base.shape[1] != len(factor) or np.median(np.abs(factor - 1)) < UNCHANGED:
+        return False
+    left = np.abs(factor * _fitted(base, candidate, axis=0) - 1)
+    return bool(np.median(left) < UNDONE * np.median(np.abs(factor - 1)))
 
 
 def _fitted(base: Matrix, candidate: Matrix, axis: int) -> np.ndarray:
