@@ -107,7 +107,7 @@ def test_json_holds_everything(comparison):
     found = json.loads(json.dumps(comparison.to_json(), allow_nan=False))
     assert found["candidates"] == [model.name for model in comparison.candidates]
     for name, table in comparison.tables.items():
-        assert len(found[name]) == len(table) and set(found[name][0]) == set(table.columns), name
+        assert len(found[name]) == len(table) and all(set(row) == set(table.columns) for row in found[name]), name
     assert found["weights"][0]["tensor"] and found["passages"][found["candidates"][0]][0]["tokens"][0]["flip"]
 
 
@@ -133,7 +133,8 @@ class Page(HTMLParser):
 
 def test_the_page_needs_no_network_and_escapes_what_it_is_given(comparison):
     page = Page(comparison.to_html())
-    assert [tag for tag, _ in page.tags].count("script") == 1 and "onerror" not in str(page.tags)
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     assert HOSTILE in page.text and "</pre><script>alert(2)</script>" in re.sub(r"\s", "", page.text.replace("·", " "))
     for tag, attributes in page.tags:
         assert tag not in ("img", "iframe", "object", "embed", "base")
