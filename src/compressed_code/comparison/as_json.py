@@ -5,12 +5,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compressed_code.comparison.comparison import Comparison
+    from compressed_code.comparison.comparison import ModelComparison
 
 DIGITS = 10  # behind the point
 
 
-def as_json(comparison: "Comparison") -> dict[str, Any]:
+def as_json(comparison: "ModelComparison") -> dict[str, Any]:
     """Everything that was found.
 
     Returns:

@@ -33,7 +33,7 @@ STAGES = ("files", "weights", "cold-start", "texts", "programs")
 
 
 @dataclass
-class Comparison:
+class ModelComparison:
     """A base model and its candidates, and everything that was found of them.
 
     Attributes:
@@ -102,7 +102,7 @@ def compare(
     registry: Registry | None = None,
     directory: Path = RESULTS,
     progress: Callable[[str], object] | None = None,
-) -> Comparison:
+) -> ModelComparison:
     """What was done to a model, whether the result is sound, and what it does to code.
 
     Every stage is stored when it is done, so that a call with one more candidate computes only what is new.
@@ -136,7 +136,7 @@ def compare(
     if benchmark is None and "programs" in wanted:
         wanted.remove("programs")
     models = find_models(base, as_names(candidates), registry)
-    watched, run = Watched(models), _Run(Comparison(models, benchmark=benchmark or ""), given, registry, directory)
+    watched, run = Watched(models), _Run(ModelComparison(models, benchmark=benchmark or ""), given, registry, directory)
     steps = {"files": run.files, "weights": run.weights, "cold-start": run.cold_start, "texts": run.texts}
     steps |= {"programs": run.programs}
     for number, stage in enumerate(wanted, 1):
@@ -155,7 +155,7 @@ def compare(
 class _Run:
     """One comparison while it is made."""
 
-    def __init__(self, result: Comparison, texts: list[Text] | None, registry: Registry, directory: Path) -> None:
+    def __init__(self, result: ModelComparison, texts: list[Text] | None, registry: Registry, directory: Path) -> None:
         self.result, self._texts = result, texts
         self._where = {"registry": registry, "directory": directory}
         self._names = [model.name for model in result.models]

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from compressed_code.comparison.comparison import Comparison
+    from compressed_code.comparison.comparison import ModelComparison
 
 STATISTICS = ("kl_mean_nats", "same_top_fraction", "perplexity_ratio")
 
 
-def overview(comparison: "Comparison") -> pd.DataFrame:
+def overview(comparison: "ModelComparison") -> pd.DataFrame:
     """The base first.
 
     Returns:
@@ -38,7 +38,7 @@ def overview(comparison: "Comparison") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def noise_floor_nats(comparison: "Comparison") -> float:
+def noise_floor_nats(comparison: "ModelComparison") -> float:
     """Mean KL of the base beside itself with rounded activations; NaN where it was not measured."""
     if "noise_floor" not in comparison.tables:
         return float("nan")

@@ -23,7 +23,7 @@ from compressed_code.comparison.pictures import pictures
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from compressed_code.comparison.comparison import Comparison, NamedModel
+    from compressed_code.comparison.comparison import ModelComparison, NamedModel
     from compressed_code.comparison.passages import MarkedToken
 
 # Flip → how it is marked, and what that means.
@@ -34,7 +34,7 @@ MARKS = {
 }
 
 
-def page(comparison: "Comparison") -> str:
+def page(comparison: "ModelComparison") -> str:
     """The whole page."""
     return _template().render(
         title=f"{comparison.base.label} and what was made from it",
@@ -49,7 +49,7 @@ def page(comparison: "Comparison") -> str:
     )
 
 
-def fragment(comparison: "Comparison") -> str:
+def fragment(comparison: "ModelComparison") -> str:
     """The first table, the chart and the findings, for a cell of a notebook."""
     table, drawn = overview_table(overview(comparison)), pictures(comparison).get("bytes")
     head = "".join(f"<th>{escape(heading)}</th>" for heading in table.headings)
@@ -71,7 +71,7 @@ def shown(token: "MarkedToken") -> str:
     return token.text.replace(" ", "·").replace("\t", "→").replace("\n", "↵\n")
 
 
-def _section(comparison: "Comparison", model: "NamedModel") -> dict[str, Any]:
+def _section(comparison: "ModelComparison", model: "NamedModel") -> dict[str, Any]:
     """What the page says of one candidate."""
     name, tables = model.name, comparison.tables
     facts = tables["models"].set_index("model").loc[name]
@@ -87,7 +87,7 @@ def _section(comparison: "Comparison", model: "NamedModel") -> dict[str, Any]:
     }
 
 
-def _tables(comparison: "Comparison", name: str) -> dict[str, PageTable]:
+def _tables(comparison: "ModelComparison", name: str) -> dict[str, PageTable]:
     """The tables of one candidate, under the headings that they stand below."""
     of, tables, found = comparison.of, comparison.tables, {}
     if len(of("changes", name)):
@@ -128,7 +128,7 @@ def _tables(comparison: "Comparison", name: str) -> dict[str, PageTable]:
     return found
 
 
-def _first_tokens(comparison: "Comparison", name: str) -> dict[str, PageTable]:
+def _first_tokens(comparison: "ModelComparison", name: str) -> dict[str, PageTable]:
     tables, base = comparison.tables, comparison.base.name
     shares = {
         heading: (text, digits) for heading, text in (("pkp", "PKP"), ("stp", "STP"), ("kap", "KAP"), ("nlp", "NLP"))

@@ -10,7 +10,7 @@ from compressed_code.comparison.summary import number, size
 WEIGHTS = 40  # rows of the table of weights that are shown
 
 
-class Cell(NamedTuple):
+class PageCell(NamedTuple):
     """One cell: what is read, and what it is sorted by where that is a number."""
 
     text: str
@@ -30,7 +30,7 @@ class PageTable(NamedTuple):
     caption: str
     headings: Sequence[str]
     numeric: Sequence[bool]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[PageCell]]
 
 
 Format = Callable[[float], str]
@@ -81,9 +81,9 @@ def page_table(table: pd.DataFrame, caption: str, columns: dict[str, tuple[str, 
     shown = {name: entry for name, entry in columns.items() if name in table}
     rows = [
         [
-            Cell(_visible(str(row[name])))
+            PageCell(_visible(str(row[name])))
             if form is None
-            else Cell(form(row[name]), None if pd.isna(row[name]) else float(row[name]))
+            else PageCell(form(row[name]), None if pd.isna(row[name]) else float(row[name]))
             for name, (_, form) in shown.items()
         ]
         for row in table.to_dict(orient="records")

@@ -10,7 +10,7 @@ from compressed_code.comparison.overview import noise_floor_nats, overview
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from compressed_code.comparison.comparison import Comparison
+    from compressed_code.comparison.comparison import ModelComparison
 
 INK = "#010203"  # what is written and ruled, replaced by the colour of the page's text
 _RULED = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
@@ -30,7 +30,7 @@ class Picture(NamedTuple):
     caption: str
 
 
-def pictures(comparison: "Comparison") -> dict[str, Picture]:
+def pictures(comparison: "ModelComparison") -> dict[str, Picture]:
     """The charts of what was measured: `bytes`, `token_class`, `language`."""
     from compressed_code.charts.comparison import divergence_by_bytes, divergence_by_group
 

@@ -10,7 +10,7 @@ from compressed_code.comparison.overview import noise_floor_nats, overview
 from compressed_code.core.names import cut_in_the_middle
 
 if TYPE_CHECKING:
-    from compressed_code.comparison.comparison import Comparison
+    from compressed_code.comparison.comparison import ModelComparison
 
 LINES, WIDTH, NAME = 25, 80, 26
 MODELS = 9  # that have a row
@@ -48,7 +48,7 @@ _COLUMNS: Mapping[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
-def summary(comparison: "Comparison") -> str:
+def summary(comparison: "ModelComparison") -> str:
     """The whole of it: a row per model, the noise floor, and what was found, the gravest first."""
     lines = [*_table(comparison), *_below(comparison)]
     if len(lines) > LINES:
@@ -56,7 +56,7 @@ def summary(comparison: "Comparison") -> str:
     return "\n".join(lines)
 
 
-def _table(comparison: "Comparison") -> Iterator[str]:
+def _table(comparison: "ModelComparison") -> Iterator[str]:
     table = overview(comparison)
     shown = [column for column in _COLUMNS if table[column].notna().any()]
     if "bits_per_byte_difference" in shown and not table["kl_mean_nats"].notna().any():
@@ -82,7 +82,7 @@ def _told_apart(names: list[str]) -> list[str]:
     return names
 
 
-def _below(comparison: "Comparison") -> Iterator[str]:
+def _below(comparison: "ModelComparison") -> Iterator[str]:
     floor = noise_floor_nats(comparison)
     if not pd.isna(floor):
         yield f"KL in nats a token; rounding activations to bfloat16 alone gives {floor:.2g}"
@@ -96,7 +96,7 @@ def _below(comparison: "Comparison") -> Iterator[str]:
         yield from _worst(comparison, model.name, model.label)
 
 
-def _worst(comparison: "Comparison", name: str, label: str) -> Iterator[str]:
+def _worst(comparison: "ModelComparison", name: str, label: str) -> Iterator[str]:
     """Which class of tokens suffers most, and which tokens are lost."""
     classes = comparison.of("by_token_class", name)
     if classes.empty:
