@@ -104,7 +104,7 @@ def _compared(
         return {**row, "state": "other shape", "detail": f"{found}, the base's is {wanted}"}, None
     error = tensor_error(one, other, base.of(own), form)
     if moved is not None:
-        apart = tensor_error(one, Rescaled(other, moved), base.of(own), form)
+        apart = tensor_error(one, Rescaled(other, moved), base.of(own), form, rescaled=True)
         if apart.error < error.error / 2 or apart.error <= LIMIT * apart.expected < error.error:
             error, row["detail"] = apart, f"rescaled together with {moved.because}"
     row |= {"error": error.error, "expected_error": error.expected, "cosine": error.cosine}

@@ -47,8 +47,13 @@ class TensorError:
     candidate_sketch: np.ndarray
 
 
-def tensor_error(base: Matrix, candidate: Matrix, base_form: StoredForm, candidate_form: StoredForm) -> TensorError:
+def tensor_error(
+    base: Matrix, candidate: Matrix, base_form: StoredForm, candidate_form: StoredForm, *, rescaled: bool = False
+) -> TensorError:
     """Compare two weights of the same dimensions.
+
+    Args:
+        rescaled: the candidate's numbers were multiplied by factors before they were stored.
 
     Raises:
         InputError: one of them is broken.
@@ -71,7 +76,7 @@ def tensor_error(base: Matrix, candidate: Matrix, base_form: StoredForm, candida
     return TensorError(
         error=_ratio(of_difference, of_base),
         sampled_error=_relative(np.nan_to_num(few[1], posinf=0, neginf=0) - few[0], few[0]),
-        expected=expected_error(few[0], base_form, candidate_form),
+        expected=expected_error(few[0], base_form, candidate_form, rescaled=rescaled),
         cosine=float(product / np.sqrt(of_base * of_candidate)) if of_base > 0 and of_candidate > 0 else 0.0,
         scale=float(product / of_base) if of_base > 0 else 0.0,
         zeros=zeros / max(1, rows * columns),
@@ -82,7 +87,9 @@ def tensor_error(base: Matrix, candidate: Matrix, base_form: StoredForm, candida
     )
 
 
-def expected_error(values: np.ndarray, base_form: StoredForm, candidate_form: StoredForm) -> float:
+def expected_error(
+    values: np.ndarray, base_form: StoredForm, candidate_form: StoredForm, *, rescaled: bool = False
+) -> float:
     """‖rounded − values‖ / ‖values‖ of the candidate's form, and of the base's where it is not plain.
 
     A base that is quantized itself lost as much to another original, from which the candidate may have been made: two
@@ -90,14 +97,15 @@ def expected_error(values: np.ndarray, base_form: StoredForm, candidate_form: St
 
     Args:
         values: rows of the base, [rows, columns] float32.
+        rescaled: factors were stored, too, rounded as the numbers are, which then lie on no grid of the base.
     """
     if not values.any():
         return 0.0
-    costs = [_relative(candidate_form.rounding(values) - values, values)]
+    moved = values * np.random.default_rng(0).uniform(1 - JITTER, 1 + JITTER, values.shape).astype(np.float32)
+    rounded = [(candidate_form, moved)] * 2 if rescaled else [(candidate_form, values)]
     if not base_form.is_plain:
-        moved = values * np.random.default_rng(0).uniform(1 - JITTER, 1 + JITTER, values.shape).astype(np.float32)
-        costs.append(_relative(base_form.rounding(moved) - moved, moved))
-    return float(np.hypot.reduce(costs))
+        rounded.append((base_form, moved))
+    return float(np.hypot.reduce([_relative(form.rounding(numbers) - numbers, numbers) for form, numbers in rounded]))
 
 
 def _sums(one: np.ndarray, other: np.ndarray) -> np.ndarray:
