@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from compressed_code.charts.parts import legend_above
 from compressed_code.charts.style import WIDTH, series_style
@@ -30,11 +32,14 @@ def divergence_by_bytes(table: pd.DataFrame, noise: float, base_bytes: float) ->
         place, units = (0.995, noise), ("axes fraction", "data")
         axis.annotate("rounding to bfloat16 alone", place, xycoords=units, ha="right", va="bottom", fontsize=7.5)
     axis.axvline(base_bytes / 1e6, color="#888888", linestyle=":", linewidth=0.9)
+    side = "right" if base_bytes >= table["bytes"].max() else "left"
     axis.annotate(
-        "base", (base_bytes / 1e6, 0.98), xycoords=("data", "axes fraction"), ha="right", va="top", fontsize=7.5
+        " base ", (base_bytes / 1e6, 0.98), xycoords=("data", "axes fraction"), ha=side, va="top", fontsize=7.5
     )
-    positive = (table["value"] > 0).any()
-    axis.set(xlabel="size of the weights (MB)", ylabel="KL (nats per token)", yscale="log" if positive else "linear")
+    axis.set(xlabel="size of the weights (MB)", ylabel="KL (nats per token)")
+    if (table["value"] > 0).any():
+        axis.set_yscale("log")
+        _plain_numbers(axis.yaxis)
     legend_above(figure, axis)
     return figure
 
@@ -58,8 +63,18 @@ def divergence_by_group(table: pd.DataFrame, group: str, labels: Mapping[str, st
         axis.plot(rows["value"], places, marker, color=colour, markersize=4.5, label=label)
     axis.set_yticks(range(len(order)), order)
     axis.set_ylim(len(order) - 0.5, -0.5)
-    axis.set(xlabel="KL (nats per token)", xscale="log" if (table["value"] > 0).all() else "linear")
+    axis.set_xlabel("KL (nats per token)")
+    if (table["value"] > 0).all():
+        axis.set_xscale("log")
+        _plain_numbers(axis.xaxis)
     axis.grid(axis="y", visible=False)
     if len(labels) > 1:
         legend_above(figure, axis)
     return figure
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Numbers as they are at a logarithmic axis, at 1 and 3 of each power: formulas are text where names may hold $."""
+    axis.set_major_locator(LogLocator(subs=(1, 3)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
