@@ -92,7 +92,7 @@ def require_memory(models: Sequence[NamedModel], parameters: Mapping[str, int]) 
     largest = max(parameters[model.name] for model in models[1:])
     # The candidate's weights are decoded before they are put in their places.
     needed = size * (parameters[models[0].name] + 2 * largest) + BESIDE_WEIGHTS
-    if free is not None and needed > free:
+    if needed > free:
         raise InputError(
             f"{models[0].name}: reading texts takes about {needed / 1e9:.1f} GB for both models in float32, and"
             f" {free / 1e9:.1f} GB are free; what was measured before is kept: compare without texts (--only files"

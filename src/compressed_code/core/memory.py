@@ -5,18 +5,13 @@ from pathlib import Path
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def free_memory() -> int | None:
-    """Bytes that can be taken without swapping, within the limit of the container; `None` where nothing says it."""
-    found = [_of_system(), _of_container()]
-    return min((size for size in found if size is not None), default=None)
+def free_memory() -> int:
+    """Bytes that can be taken without swapping, within the limit of the container where there is one."""
+    import psutil
 
-
-def _of_system() -> int | None:
-    try:
-        import psutil
-    except ImportError:
-        return None
-    return int(psutil.virtual_memory().available)
+    available = int(psutil.virtual_memory().available)
+    left = _of_container()
+    return available if left is None else min(available, left)
 
 
 def _of_container() -> int | None:
@@ -25,5 +20,5 @@ def _of_container() -> int | None:
         limit, used = ((_CGROUP / f"memory.{name}").read_text().strip() for name in ("max", "current"))
         stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
         return None if limit == "max" else int(limit) - int(used) + int(stat.get("inactive_file", 0))
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # no such limit here
         return None
