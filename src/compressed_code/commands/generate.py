@@ -11,7 +11,7 @@ from compressed_code.core.errors import InputError
 HELP = "Let a model write programs for the tasks of a benchmark; a run that was killed goes on where it stopped."
 EXAMPLES = (
     "generate zoo-m --benchmark zoo-standard --limit 3 --out programs.jsonl",
-    "generate zoo-m --benchmark zoo-standard --limit 2 --samples 2 --temperature 0.8 --out sampled.jsonl",
+    "generate zoo-m --benchmark zoo-ood --limit 2 --temperature 0.8 --out sampled.jsonl",
 )
 MODEL_HELP = "registry key, folder, GGUF file or MODEL+QUANTIZATION"
 

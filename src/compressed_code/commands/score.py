@@ -19,7 +19,7 @@ DESCRIPTION = (
 )
 EXAMPLES = (
     "score --benchmark zoo-standard --samples programs.jsonl --partial",
-    "score --benchmark zoo-standard --samples sampled.jsonl --partial --k 1,2 --format json",
+    "score --benchmark zoo-ood --samples sampled.jsonl --partial --format json",
 )
 BENCHMARK_HELP = (
     "humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a .jsonl[.gz] file in the form of HumanEval, MBPP (full,"

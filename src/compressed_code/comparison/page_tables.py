@@ -55,6 +55,11 @@ def digits(value: float) -> str:
     return number(value, ".3g")
 
 
+def ratio(value: float) -> str:
+    """Four digits, so that what is near to 1 is told from it."""
+    return number(value, ".4g")
+
+
 def percent(value: float) -> str:
     """A share in percent."""
     return "–" if pd.isna(value) else f"{100 * value:.1f} %"
@@ -101,7 +106,7 @@ def overview_table(table: pd.DataFrame) -> PageTable:
         "bytes": ("size", size),
         "kl_mean_nats": ("KL (nats)", digits),
         "same_top_fraction": ("same top token", percent),
-        "perplexity_ratio": ("perplexity ratio", digits),
+        "perplexity_ratio": ("perplexity ratio", ratio),
         "bits_per_byte_difference": ("bits per byte, change", signed),
         "first_kl_nats": ("KL of the first token", digits),
         "pass_at_1": ("pass@1", digits),
@@ -150,7 +155,7 @@ def statistics_table(statistics: pd.DataFrame, group: str, caption: str) -> Page
             "kl_p99_nats": ("99th percentile", digits),
             "same_top_fraction": ("same top", percent),
             "flip_right_to_wrong_fraction": ("right to wrong", percent),
-            "perplexity_ratio": ("perplexity ratio", digits),
+            "perplexity_ratio": ("perplexity ratio", ratio),
         },
     )
 
