@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from compressed_code.commands.figures import add_figure, check_figure, write_figure
 from compressed_code.commands.parsers import declare
+from compressed_code.commands.tables import text_table
 from compressed_code.core.errors import InputError, Unavailable
 
 if TYPE_CHECKING:
@@ -32,7 +33,15 @@ EXAMPLES = (
     "fidelity zoo-xs zoo-xs+rtn-3-g8 --format json",
 )
 FEWEST_TOKENS = 10  # with fewer llama.cpp's tool gives no uncertainty either
-SHOWN = ("kl_mean_nats", "kl_p99_nats", "same_top_fraction", "delta_p_rms", "perplexity_ratio")
+# Statistic → its heading in the tables of groups.
+SHOWN = {
+    "kl_mean_nats": "kl_mean",
+    "kl_p99_nats": "kl_p99",
+    "same_top_fraction": "same_top",
+    "delta_p_rms": "delta_p_rms",
+    "perplexity_ratio": "ppl_ratio",
+}
+DIGITS = (6, 3, 6, 6)  # of a value, its standard error and its bounds
 BOUNDS = ("standard_error", "low", "high")
 
 
@@ -252,19 +261,23 @@ def _groups(summary: "pd.DataFrame", column: str) -> dict[str, dict[str, Any]]:
 
 
 def _print_result(result: dict[str, Any]) -> None:
-    """One line per statistic, and one per group with the most telling ones."""
+    """One line per statistic, and one per group with the most telling ones; 80 columns."""
+    import pandas as pd
+
     overall = result["overall"]
     names = [name for name in overall if not name.endswith(BOUNDS)]
     width = max(map(len, names))
-    print(f"{'':{width}} {'value':>12} {'± tokens':>12} {'low':>12} {'high':>12}")
+    print(f"{'':{width}} {'value':>11} {'± tokens':>9} {'low':>11} {'high':>11}")
     for name in names:
         cells = [overall[name], *(overall.get(f"{name}_{bound}") for bound in BOUNDS)]
-        print(f"{name:{width}} " + " ".join(f"{'' if cell is None else f'{cell:.6g}':>12}" for cell in cells).rstrip())
+        written = ["" if cell is None else f"{cell:.{digits}g}" for cell, digits in zip(cells, DIGITS, strict=True)]
+        line = " ".join(f"{cell:>{room}}" for cell, room in zip(written, (11, 9, 11, 11), strict=True))
+        print(f"{name:{width}} {line.rstrip()}")
     for part in ("by_token_class", "by_language"):
         if part in result:
-            print("\n" + " ".join([f"{part:14}", f"{'tokens':>8}", *(f"{name:>18}" for name in SHOWN)]))
-        for group, values in result.get(part, {}).items():
-            cells = " ".join(f"{values[name]:18.6g}" for name in SHOWN)
-            print(f"{group:14} {values['tokens']:8} {cells}")
+            rows = [
+                (group, values["tokens"], *(values[name] for name in SHOWN)) for group, values in result[part].items()
+            ]
+            print("\n" + text_table(pd.DataFrame(rows, columns=[part, "tokens", *SHOWN.values()])))
     size = f"{result['tokens']:,} tokens" if "tokens" in result else f"{result['bytes']:,} bytes"
     print(f"\n{size} of {result['documents']} texts; low and high: 95 % bootstrap over texts")
