@@ -7,6 +7,7 @@ door takes a registry key, a path or a Hub id as plain text.
     cc.coverage                  which keywords of twelve languages it holds as one token
     cc.cold_start_probabilities  what a model wants to write before any prompt
     cc.quantize                  a quantized variant of a model
+    cc.compare                   a model beside those made from it: what was changed, is it sound, what does it do
     cc.generate, cc.score        the programs a model writes; how many of them are right
     cc.measure, cc.load_registry every other measurement, stored; the models and tokenizers that have a name
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compressed_code.benchmarks.scoring import score
+    from compressed_code.comparison.comparison import compare
     from compressed_code.measurements.code_generation import generate
     from compressed_code.measurements.cold_start import cold_start_probabilities
     from compressed_code.measurements.tables import measure
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "cold_start_probabilities",
+    "compare",
     "coverage",
     "generate",
     "load_registry",
@@ -37,6 +40,7 @@ __all__ = [
 
 _MODULES = {
     "cold_start_probabilities": "measurements.cold_start",
+    "compare": "comparison.comparison",
     "coverage": "tokenizers.keyword_coverage",
     "generate": "measurements.code_generation",
     "load_registry": "registry.lookup",

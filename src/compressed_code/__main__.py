@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Sequence
 
-from compressed_code.commands import cold_start, coverage, fidelity, generate, quantize, score, zoo
+from compressed_code.commands import cold_start, compare, coverage, fidelity, generate, keys, quantize, score, zoo
 from compressed_code.core.command_line import run_command
 from compressed_code.core.lean_imports import import_leanly
 
-COMMANDS = (coverage, cold_start, quantize, fidelity, generate, score, zoo)
+COMMANDS = (keys, coverage, cold_start, quantize, compare, fidelity, generate, score, zoo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

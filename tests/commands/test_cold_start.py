@@ -25,7 +25,11 @@ def run(capsys, *arguments) -> str:
 def test_table_names_the_most_probable_tokens_and_the_input(capsys):
     out = run(capsys, "zoo-xs", "--top", 3).splitlines()
     assert out[0].split() == ["model", "context", "rank", "token_id", "token", "token_class", "probability"]
-    assert len(out) == 5
+    assert len(out) == 9 and max(map(len, out[:8])) <= 80
+    shares = dict(zip(out[5].split(), out[6].split(), strict=True))
+    (entry,) = json.loads(run(capsys, "zoo-xs", "--top", 3, "--format", "json"))
+    for name in ("pkp", "stp", "kap", "nlp"):
+        assert float(shares[name]) == pytest.approx(entry["metrics"][name], rel=1e-4)
     assert "input ids 0 (the BOS token, which the tokenizer adds); layerwise;" in out[-1]
 
 

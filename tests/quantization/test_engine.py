@@ -485,7 +485,11 @@ def test_the_command_quantizes_a_real_model(tmp_path, shared_data, capsys):
         (("--method", "gguf", "--bits", "4"), "type goes with"),
         (("--method", "rtn", "--bits", "4", "--group-size", "48"), "not divisible by group size 48"),
         (("--method", "rtn", "--bits", "4", "--calibration-source", "self"), "looks at no text"),
-        (("--method", "gptq", "--bits", "4"), "needs either"),
+        (("--method", "gptq", "--bits", "4"), "holds no tokenizer"),  # generated programs, the default, are text
+        (
+            ("--method", "gptq", "--bits", "4", "--calibration", "a.py", "--calibration-source", "random"),
+            "exclude each other",
+        ),
         (("--method", "gptq", "--bits", "4", "--calibration", "no-such-file.py"), "no-such-file.py"),
         (
             ("--method", "gptq", "--bits", "4", "--calibration-source", "random", "--seed", "-1"),

@@ -9,14 +9,23 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compressed_code.commands.figures import add_figure, check_figure, write_figure
+from compressed_code.commands.parsers import declare
 from compressed_code.commands.tables import print_table
 from compressed_code.core.atomic_files import check_target, written_whole
 from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.names import cut_in_the_middle
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 HELP = "What a model writes first: the next-token distribution after a start context, straight from the checkpoint."
+EXAMPLES = (
+    "cold-start zoo-xs zoo-m --top 5 --figure first-tokens.svg",
+    "cold-start zoo-xs --context newline --format json",
+)
+METRICS = ("pkp", "stp", "kap", "nlp", "entropy_nats")
 MODEL_HELP = "registry key, folder, GGUF file, Hub id OWNER/NAME[@REVISION], or MODEL+QUANTIZATION"
 
 
@@ -24,7 +33,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Declare the arguments."""
     from compressed_code.models.start_contexts import CONTEXTS
 
-    command = commands.add_parser("cold-start", help=HELP, description=HELP)
+    command = declare(commands, "cold-start", HELP, EXAMPLES)
     command.add_argument("models", nargs="+", metavar="MODEL", help=MODEL_HELP)
     command.add_argument("--context", choices=CONTEXTS, help="named start context; default: document")
     command.add_argument(
@@ -38,6 +47,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         help="parquet holds the whole distribution, json the metrics and input ids as well",
     )
     command.add_argument("--out", type=Path, metavar="FILE", help="write there instead of to standard output")
+    add_figure(command, "shares of keywords, symbols and English words, model beside model")
+    command.add_argument("--force", action="store_true", help="replace the files of --out and --figure")
     command.set_defaults(run=run)
 
 
@@ -59,9 +70,11 @@ def run(options: argparse.Namespace) -> None:
         columns = ["model", "context", "token_id", "log_probability"]
         _write(options.out, lambda path: distributions[columns].to_parquet(path, index=False))
         return
-    show = _print_json if options.format == "json" else _print_top
+    show, tokens = _print_json if options.format == "json" else _print_top, with_tokens(distributions)
+    if options.figure:
+        _draw(tokens, options.figure)
     with redirect_stdout(io.StringIO()) as text:
-        show(distributions, with_tokens(distributions), options)
+        show(distributions, tokens, options)
     if options.out:
         _write(options.out, lambda path: path.write_text(text.getvalue(), encoding="utf-8"))
     else:
@@ -93,7 +106,8 @@ def _check(options: argparse.Namespace) -> None:
     if options.top < 1:
         raise InputError(f"--top {options.top}: must be at least 1")
     if options.out:
-        check_target(options.out, [], "--out")
+        check_target(options.out, options.models, "--out", options.force)
+    check_figure(options.figure, options.models, force=options.force)
 
 
 def _print_top(distributions: "pd.DataFrame", tokens: "pd.DataFrame", options: argparse.Namespace) -> None:
@@ -105,6 +119,9 @@ def _print_top(distributions: "pd.DataFrame", tokens: "pd.DataFrame", options: a
     table = table[["model", "context", "rank", "token_id", "token", "token_class", "probability"]]
     print_table(table, options.format)
     if options.format == "table":
+        print()
+        print_table(_shares(tokens), "table")
+        print()
         for model, rows in distributions.groupby("model", sort=False):
             row = rows.iloc[0]
             how = f"{row['engine']}{': ' + row['reason'] if row['reason'] else ''}"
@@ -130,6 +147,33 @@ def _print_json(distributions: "pd.DataFrame", tokens: "pd.DataFrame", options: 
         entry["top"] = top.assign(token=top["bytes"].map(readable))[columns].to_dict(orient="records")
         entries.append(entry)
     print(json.dumps(entries, indent=1, ensure_ascii=False))
+
+
+def _shares(tokens: "pd.DataFrame") -> "pd.DataFrame":
+    """The paper's metrics, a row per model."""
+    from compressed_code.cold_start.metrics import load_english_words, metric_table
+    from compressed_code.measurements.tables import for_each
+    from compressed_code.registry.languages import select_languages
+
+    metrics = for_each(tokens, "model", metric_table, select_languages(None), load_english_words())
+    wide = metrics.pivot(index="model", columns="metric", values="value")[list(METRICS)]
+    return wide.loc[metrics["model"].unique()].rename_axis("model").reset_index().rename_axis(columns=None)
+
+
+def _draw(tokens: "pd.DataFrame", path: Path) -> None:
+    """A panel per metric, a row per model."""
+    from compressed_code.charts.parts import interval_panels
+
+    table = _shares(tokens)
+    long = table.melt(id_vars="model", var_name="metric", value_name="value")
+    panels = {name: name.upper() for name in METRICS[:4]}
+    rows = {model: cut_in_the_middle(model, 28) for model in table["model"]}
+    each = "; ".join(f"{row.model}: PKP {row.pkp:.2g}, STP {row.stp:.2g}" for row in table.itertuples())
+
+    def draw() -> "Figure":
+        return interval_panels(long, rows, panels, y="model", panel="metric", low=None, high=None)
+
+    write_figure(draw, path, f"Shares of the first token: {each}.")
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:

@@ -2,9 +2,14 @@
 
 import argparse
 
+from compressed_code.commands.parsers import declare
 from compressed_code.commands.tables import FORMATS, print_table
 
 HELP = "Which keywords of which language a tokenizer holds as one token."
+EXAMPLES = (
+    "coverage zoo",
+    "coverage zoo --language python rust --form bare --format json",
+)
 TOKENIZER_HELP = (
     "registry key, path (folder, tokenizer.json[.gz], tiktoken, SentencePiece, tekken or GGUF file)"
     " or Hub id OWNER/NAME[@REVISION]"
@@ -15,7 +20,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Declare the arguments."""
     from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS
 
-    command = commands.add_parser("coverage", help=HELP, description=HELP)
+    command = declare(commands, "coverage", HELP, EXAMPLES)
     command.add_argument("tokenizers", nargs="+", metavar="TOKENIZER", help=TOKENIZER_HELP)
     command.add_argument(
         "--language", nargs="+", action="extend", metavar="NAME", help="keys of data/keywords.yml; default: all twelve"

@@ -7,27 +7,41 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compressed_code.commands.figures import add_figure, check_figure, write_figure
+from compressed_code.commands.parsers import declare
+from compressed_code.commands.tables import text_table
 from compressed_code.core.errors import InputError, Unavailable
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from compressed_code.fidelity.pair import EncodedText
-    from compressed_code.registry.languages import Language
+    from compressed_code.measurements.readings import Text
     from compressed_code.tokenizers.vocabulary import Vocabulary
-
-    Texts = list[tuple[str, Language, str]]  # name, language, content
 
 HELP = "How faithful a compressed model is to its base model, token by token on given programs."
 MODEL_HELP = "registry key, folder, GGUF file, Hub id OWNER/NAME[@REVISION], or MODEL+QUANTIZATION"
 LANGUAGE_HELP = "key of data/keywords.yml for all files; default: by the ending of each file's name"
+TEXT_HELP = "what both read; default: this project's own programs in twelve languages"
 BYTES_HELP = "compare models of different tokenizers: bits per byte of the texts"
 TOKENIZER_HELP = (
     "what cuts the texts where a model's own file cannot, as GGUF files; it must have the same tokens: registry key,"
     " folder, tokenizer file, or Hub id OWNER/NAME[@REVISION]"
 )
+EXAMPLES = (
+    "fidelity zoo-xs zoo-xs+rtn-4-g8 --figure by-class.svg",
+    "fidelity zoo-xs zoo-xs+rtn-3-g8 --format json",
+)
 FEWEST_TOKENS = 10  # with fewer llama.cpp's tool gives no uncertainty either
-SHOWN = ("kl_mean_nats", "kl_p99_nats", "same_top_fraction", "delta_p_rms", "perplexity_ratio")
+# Statistic → its heading in the tables of groups.
+SHOWN = {
+    "kl_mean_nats": "kl_mean",
+    "kl_p99_nats": "kl_p99",
+    "same_top_fraction": "same_top",
+    "delta_p_rms": "delta_p_rms",
+    "perplexity_ratio": "ppl_ratio",
+}
+DIGITS = (6, 3, 6, 6)  # of a value, its standard error and its bounds
 BOUNDS = ("standard_error", "low", "high")
 
 
@@ -35,15 +49,17 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Declare the arguments."""
     from compressed_code.models.start_contexts import CONTEXTS
 
-    command = commands.add_parser("fidelity", help=HELP, description=HELP)
+    command = declare(commands, "fidelity", HELP, EXAMPLES)
     command.add_argument("base", metavar="BASE", help=MODEL_HELP)
     command.add_argument("candidate", metavar="CANDIDATE", help="the compressed model, named in the same way")
-    command.add_argument("--text", nargs="+", action="extend", type=Path, required=True, metavar="FILE")
+    command.add_argument("--text", nargs="+", action="extend", type=Path, metavar="FILE", help=TEXT_HELP)
     command.add_argument("--language", metavar="NAME", help=LANGUAGE_HELP)
     command.add_argument("--context", choices=CONTEXTS, default="document", help="what each text follows")
     command.add_argument("--tokenizer", metavar="NAME", help=TOKENIZER_HELP)
     command.add_argument("--bytes", action="store_true", help=BYTES_HELP)
-    command.add_argument("--format", choices=("json", "table"), default="table")
+    command.add_argument("--format", choices=("json", "table"), default="table", help="json holds every statistic")
+    add_figure(command, "mean KL by token class")
+    command.add_argument("--force", action="store_true", help="replace the file of --figure")
     command.set_defaults(run=run)
 
 
@@ -52,6 +68,9 @@ def run(options: argparse.Namespace) -> None:
     from compressed_code.measurements.subjects.models import ModelSubject
     from compressed_code.registry.lookup import find_model, load_registry
 
+    if options.figure and options.bytes:
+        raise InputError("--figure shows token classes, which a comparison by bytes does not have; leave it out")
+    check_figure(options.figure, options.text or (), force=options.force)
     texts = _read_texts(options.text, options.language)
     registry, names = load_registry(), (options.base, options.candidate)
     paths = [ModelSubject().open(find_model(name, registry), registry) for name in names]
@@ -69,10 +88,30 @@ def run(options: argparse.Namespace) -> None:
         )
     else:
         _print_result(result)
+    if options.figure:
+        _draw(result, options)
+
+
+def _draw(result: dict[str, Any], options: argparse.Namespace) -> None:
+    """Mean KL by token class, with its intervals."""
+    import pandas as pd
+
+    from compressed_code.charts.comparison import divergence_by_group
+
+    rows = [
+        (options.candidate, name, *(values.get(f"kl_mean_nats{end}") for end in ("", "_low", "_high")))
+        for name, values in result["by_token_class"].items()
+    ]
+    table = pd.DataFrame(rows, columns=["model", "token_class", "value", "low", "high"])
+    table[["low", "high"]] = table[["low", "high"]].astype(float)
+    found = ", ".join(f"{row.token_class} {row.value:.2g}" for row in table.itertuples())
+    alt = f"Mean KL by token class of {options.candidate} against {options.base}, nats: {found}."
+    label = {options.candidate: options.candidate}
+    write_figure(lambda: divergence_by_group(table, "token_class", label), options.figure, alt)
 
 
 def _compare_tokens(
-    paths: Sequence[Path], vocabularies: Sequence["Vocabulary"], texts: "Texts", context: str
+    paths: Sequence[Path], vocabularies: Sequence["Vocabulary"], texts: "Sequence[Text]", context: str
 ) -> dict[str, Any]:
     from compressed_code.fidelity.pair import keyword_ids, require_same_vocabulary, token_fidelity
     from compressed_code.fidelity.summary import fidelity_summary
@@ -101,7 +140,7 @@ def _compare_tokens(
 
 
 def _compare_bytes(
-    paths: Sequence[Path], vocabularies: Sequence["Vocabulary"], texts: "Texts", context: str
+    paths: Sequence[Path], vocabularies: Sequence["Vocabulary"], texts: "Sequence[Text]", context: str
 ) -> dict[str, Any]:
     from compressed_code.fidelity.pair import Reader, byte_fidelity
     from compressed_code.fidelity.summary import bits_per_byte
@@ -112,30 +151,20 @@ def _compare_bytes(
         Reader(load_model(path), vocabulary, start_ids(path, context))
         for path, vocabulary in zip(paths, vocabularies, strict=True)
     ]
-    pieces = byte_fidelity(*readers, [text for _, _, text in texts])
+    pieces = byte_fidelity(*readers, [text.content for text in texts])
     size = int((pieces["end"] - pieces["start"]).sum())
     return {"bytes": size, "documents": len(texts), "overall": bits_per_byte(pieces)}
 
 
-def _read_texts(files: Sequence[Path], language: str | None) -> "Texts":
-    """Name, language and content of every text; a file named twice is read once."""
-    from compressed_code.registry.languages import load_languages, select_languages
+def _read_texts(files: Sequence[Path] | None, language: str | None) -> "list[Text]":
+    """Given texts, or the programs that every comparison reads by default, of which a language may be chosen."""
+    from compressed_code.measurements.readings import programs_read, read_texts
+    from compressed_code.registry.languages import select_languages
 
-    by_ending = {row.extension: row for row in load_languages().values()}
-    chosen = select_languages([language])[0] if language else None
-    texts = []
-    for file in dict.fromkeys(files):
-        if chosen is None and file.suffix not in by_ending:
-            endings = ", ".join(by_ending)
-            raise InputError(f"{file}: its language is unknown (known endings: {endings}); name it with --language")
-        try:
-            content = file.read_bytes().decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{file}: no UTF-8 text (byte {error.start})") from None
-        if not content.strip():
-            raise InputError(f"{file}: the text is empty")
-        texts.append((str(file), chosen or by_ending[file.suffix], content))
-    return texts
+    if files:
+        return read_texts(files, language)
+    kept = [one.key for one in select_languages([language] if language else None)]
+    return [text for text in programs_read() if text.language in kept]
 
 
 def _open_vocabulary(model: str) -> "Vocabulary":
@@ -192,15 +221,17 @@ def _require_cuts(models: Sequence[str], vocabularies: Sequence["Vocabulary"], *
         )
 
 
-def _encode(vocabularies: Sequence["Vocabulary"], texts: "Texts") -> list["EncodedText"]:
+def _encode(vocabularies: Sequence["Vocabulary"], texts: "Sequence[Text]") -> list["EncodedText"]:
     """Encode with the base model's tokenizer, or the candidate's where that is a GGUF file's, which cannot."""
-    from compressed_code.fidelity.pair import encode_document
+    from compressed_code.measurements.readings import encoded
 
     encoder = next((vocabulary for vocabulary in vocabularies if _can_encode(vocabulary)), vocabularies[0])
-    documents = [encode_document(encoder, language, text, name) for name, language, text in texts]
+    documents = encoded(encoder, texts)
     count = sum(len(document.ids) for document in documents)
     if count <= FEWEST_TOKENS:
-        raise InputError(f"{texts[0][0]}: the text is too short ({count} tokens); more than {FEWEST_TOKENS} are needed")
+        raise InputError(
+            f"{texts[0].name}: the text is too short ({count} tokens); more than {FEWEST_TOKENS} are needed"
+        )
     return documents
 
 
@@ -230,19 +261,23 @@ def _groups(summary: "pd.DataFrame", column: str) -> dict[str, dict[str, Any]]:
 
 
 def _print_result(result: dict[str, Any]) -> None:
-    """One line per statistic, and one per group with the most telling ones."""
+    """One line per statistic, and one per group with the most telling ones; 80 columns."""
+    import pandas as pd
+
     overall = result["overall"]
     names = [name for name in overall if not name.endswith(BOUNDS)]
     width = max(map(len, names))
-    print(f"{'':{width}} {'value':>12} {'± tokens':>12} {'low':>12} {'high':>12}")
+    print(f"{'':{width}} {'value':>11} {'± tokens':>9} {'low':>11} {'high':>11}")
     for name in names:
         cells = [overall[name], *(overall.get(f"{name}_{bound}") for bound in BOUNDS)]
-        print(f"{name:{width}} " + " ".join(f"{'' if cell is None else f'{cell:.6g}':>12}" for cell in cells).rstrip())
+        written = ["" if cell is None else f"{cell:.{digits}g}" for cell, digits in zip(cells, DIGITS, strict=True)]
+        line = " ".join(f"{cell:>{room}}" for cell, room in zip(written, (11, 9, 11, 11), strict=True))
+        print(f"{name:{width}} {line.rstrip()}")
     for part in ("by_token_class", "by_language"):
         if part in result:
-            print("\n" + " ".join([f"{part:14}", f"{'tokens':>8}", *(f"{name:>18}" for name in SHOWN)]))
-        for group, values in result.get(part, {}).items():
-            cells = " ".join(f"{values[name]:18.6g}" for name in SHOWN)
-            print(f"{group:14} {values['tokens']:8} {cells}")
+            rows = [
+                (group, values["tokens"], *(values[name] for name in SHOWN)) for group, values in result[part].items()
+            ]
+            print("\n" + text_table(pd.DataFrame(rows, columns=[part, "tokens", *SHOWN.values()])))
     size = f"{result['tokens']:,} tokens" if "tokens" in result else f"{result['bytes']:,} bytes"
     print(f"\n{size} of {result['documents']} texts; low and high: 95 % bootstrap over texts")

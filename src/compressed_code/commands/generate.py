@@ -5,9 +5,14 @@ import re
 import sys
 from pathlib import Path
 
+from compressed_code.commands.parsers import declare
 from compressed_code.core.errors import InputError
 
 HELP = "Let a model write programs for the tasks of a benchmark; a run that was killed goes on where it stopped."
+EXAMPLES = (
+    "generate zoo-m --benchmark zoo-standard --limit 3 --out programs.jsonl",
+    "generate zoo-m --benchmark zoo-ood --limit 2 --temperature 0.8 --out sampled.jsonl",
+)
 MODEL_HELP = "registry key, folder, GGUF file or MODEL+QUANTIZATION"
 
 
@@ -15,7 +20,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Declare the arguments."""
     from compressed_code.models.start_contexts import CONTEXTS
 
-    command = commands.add_parser("generate", help=HELP, description=HELP)
+    command = declare(commands, "generate", HELP, EXAMPLES)
     command.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     command.add_argument(
         "--benchmark",
@@ -26,6 +31,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--out", required=True, type=Path, metavar="FILE.jsonl", help="sample file, continued if there"
     )
+    command.add_argument("--limit", type=int, metavar="N", help="the first N tasks; default: all of them")
     command.add_argument("--samples", type=int, default=1, metavar="N", help="answers to each task; default: 1")
     command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="default: 0, which is greedy")
     command.add_argument("--top-p", type=float, default=1.0, metavar="P", help="nucleus; default: 1, all tokens")
@@ -68,7 +74,9 @@ def run(options: argparse.Namespace) -> None:
 
     check_target(options.out, [options.benchmark], "--out")
     registry, subject = load_registry(), WriterSubject()
-    tasks = {task.task_id: task for task in load_benchmark(options.benchmark)}
+    if options.limit is not None and options.limit < 1:
+        raise InputError(f"--limit {options.limit}: must be at least 1")
+    tasks = {task.task_id: task for task in load_benchmark(options.benchmark)[: options.limit]}
     found = subject.find(options.model, registry)
     writer = subject.open(found, registry)
     chat = options.chat or writer.spec.chat

@@ -7,18 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compressed_code.commands.parsers import declare
 from compressed_code.core.errors import InputError
 
 if TYPE_CHECKING:
     from compressed_code.quantization.quantized import Calibration
 
 HELP = "Write a quantized variant of a model as an ordinary checkpoint folder, with compression.json beside it."
+EXAMPLES = (
+    "quantize zoo-xs --method rtn --bits 4 --group-size 8 --out zoo-xs-4-bit",
+    "quantize zoo-l --method gguf --type q4_k_m --out zoo-l-q4",
+)
 CALIBRATION_ROWS, CALIBRATION_LENGTH = 64, 256  # rows, tokens in a row
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Declare the arguments."""
-    command = commands.add_parser("quantize", help=HELP, description=HELP)
+    command = declare(commands, "quantize", HELP, EXAMPLES)
     command.add_argument(
         "model", metavar="MODEL", help="registry key, folder, GGUF file, or Hub id OWNER/NAME[@REVISION]"
     )
@@ -43,8 +48,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument(
         "--calibration-source",
-        choices=("random", "self"),
-        help="in place of files: random tokens, or the model's own text",
+        choices=("tasks", "random", "self"),
+        help="in place of files: generated programs of this project (the default), random tokens, or the model's own",
     )
     command.add_argument("--calibration-rows", type=int, default=CALIBRATION_ROWS, metavar="N", help="default: 64")
     command.add_argument(
@@ -84,8 +89,8 @@ def _calibration(options: argparse.Namespace) -> "Calibration | None":
     from compressed_code.registry.quantizations import CALIBRATED
 
     given = bool(options.calibration) + bool(options.calibration_source)
-    if options.method in CALIBRATED and given != 1:
-        raise InputError(f"--method {options.method} needs either --calibration FILE … or --calibration-source")
+    if given > 1:
+        raise InputError("--calibration and --calibration-source exclude each other")
     if options.method not in CALIBRATED:
         if given or options.calibration_length != CALIBRATION_LENGTH:
             raise InputError(f"--method {options.method} looks at no text; leave the calibration out")
@@ -93,7 +98,7 @@ def _calibration(options: argparse.Namespace) -> "Calibration | None":
         for name in (name for name, value in idle.items() if value):
             raise InputError(f"--{name} has no effect with the method {options.method}; leave it out")
         return None
-    source = options.calibration_source or options.calibration
+    source = options.calibration_source or options.calibration or "tasks"
     return Calibration(source, options.calibration_rows, options.calibration_length, options.seed)
 
 

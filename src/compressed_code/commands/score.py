@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compressed_code.commands.figures import add_figure, check_figure, write_figure
+from compressed_code.commands.parsers import declare
+
 if TYPE_CHECKING:
     from compressed_code.benchmarks.scoring import Scores
 
@@ -13,6 +16,10 @@ HELP = "Run samples against a benchmark's tests in a sandbox and estimate pass@k
 DESCRIPTION = (
     f"{HELP} HumanEval+ and MBPP+ give two numbers, for the base tests and for base and extra tests. Canonical"
     " solutions run first; a task whose solution fails here is left out by name."
+)
+EXAMPLES = (
+    "score --benchmark zoo-standard --samples programs.jsonl --partial",
+    "score --benchmark zoo-ood --samples sampled.jsonl --partial --format json",
 )
 BENCHMARK_HELP = (
     "humaneval, zoo, zoo-standard, zoo-hard, zoo-ood, or a .jsonl[.gz] file in the form of HumanEval, MBPP (full,"
@@ -37,12 +44,14 @@ UNSAFE_HELP = "run the programs without isolation: they can read and delete your
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Declare the arguments."""
-    command = commands.add_parser("score", help=HELP, description=DESCRIPTION)
+    command = declare(commands, "score", HELP, EXAMPLES, DESCRIPTION)
     command.add_argument("--benchmark", required=True, metavar="NAME|FILE", help=BENCHMARK_HELP)
     command.add_argument("--samples", required=True, type=Path, metavar="FILE", help=SAMPLES_HELP)
     command.add_argument("--k", type=_ks, default=(1, 10, 100), metavar="K,...", help="default: 1,10,100")
     command.add_argument("--format", choices=("json", "table"), default="table")
     command.add_argument("--outcomes", type=Path, metavar="FILE", help=OUTCOMES_HELP)
+    add_figure(command, "how the samples end")
+    command.add_argument("--force", action="store_true", help="replace the file of --figure")
     command.add_argument("--workers", type=_count, metavar="N", help="default: one per usable core")
     command.add_argument("--seconds", type=_seconds, default=3.0, metavar="S", help=SECONDS_HELP)
     command.add_argument("--partial", action="store_true", help=PARTIAL_HELP)
@@ -58,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
     from compressed_code.benchmarks.scoring import score
     from compressed_code.core.atomic_files import check_target
 
+    check_figure(options.figure, [options.samples, options.benchmark], force=options.force)
     if options.outcomes:
         check_target(options.outcomes, [options.samples, options.benchmark], "--outcomes")
     try:
@@ -80,6 +90,23 @@ def run(options: argparse.Namespace) -> None:
         print(_how_to_go_on(scores, options.outcomes), file=sys.stderr)
         raise
     _print(scores, options.format)
+    if options.figure:
+        _draw(scores, options.figure)
+
+
+def _draw(scores: "Scores", path: Path) -> None:
+    """Shares of the outcomes, a bar for each set of tests."""
+    import pandas as pd
+
+    from compressed_code.charts.code_generation import outcome_bars
+
+    bars = {"base tests" if scores.extra_outcomes is not None else Path(scores.samples).name: scores.outcomes}
+    if scores.extra_outcomes is not None:
+        bars["base + extra tests"] = scores.extra_outcomes
+    shares = {name: table["outcome"].value_counts(normalize=True).mul(100) for name, table in bars.items()}
+    grid = pd.DataFrame(shares).T.fillna(0.0)
+    each = "; ".join(f"{outcome} {share:.0f} %" for outcome, share in next(iter(shares.values())).items())
+    write_figure(lambda: outcome_bars(grid), path, f"How the samples end: {each}.")
 
 
 def _print(scores: "Scores", form: str) -> None:

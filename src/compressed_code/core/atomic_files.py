@@ -40,19 +40,22 @@ def written_whole(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def check_target(path: Path, inputs: Iterable[str | Path], option: str) -> None:
+def check_target(path: Path, inputs: Iterable[str | Path], option: str, force: bool = True) -> None:
     """Say before the work, not after it, that a file cannot be written, or would take the place of an input.
 
     Args:
         path: where rows are to go; its folder is made.
         inputs: files that are read; other names are passed over.
         option: the argument that names another.
+        force: whether a file that is there may be replaced.
 
     Raises:
-        InputError: the path is one of the inputs or no regular file, or its folder cannot be written to.
+        InputError: the path is one of the inputs, there already or no regular file, or its folder cannot be written to.
     """
     if any(path.exists() and Path(name).exists() and path.samefile(name) for name in inputs):
         raise InputError(f"{path}: is read in this run and would be lost; name another file with {option}")
+    if path.is_file() and not force:
+        raise InputError(f"{path}: exists already; name another file with {option}, or replace it with --force")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         possible = os.access(path.parent, os.W_OK) and (path.is_file() or not path.exists())

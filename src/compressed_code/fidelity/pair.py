@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from compressed_code.core.errors import InputError
 from compressed_code.fidelity.logits import LogitComparison
@@ -107,13 +108,14 @@ def require_same_vocabulary(base: Vocabulary, candidate: Vocabulary) -> None:
 
 def token_fidelity(
     base: "PreTrainedModel | Runner",
-    candidate: "PreTrainedModel",
+    candidate: "PreTrainedModel | Runner",
     documents: Sequence[EncodedText],
     start_ids: Sequence[int],
     *,
     keyword_ids: Collection[int] = (),
     entries: int = 0,
     length: int = WINDOW,
+    progress: str = "",
 ) -> pd.DataFrame:
     """Compare two models on every token of some texts.
 
@@ -122,12 +124,14 @@ def token_fidelity(
 
     Args:
         base, candidate: float32 or float64 models with the same vocabulary, on one device. For a base model of many
-            candidates a `teacher_forcing.KeepingRunner` with these start ids saves reading the texts again.
+            candidates a `teacher_forcing.KeepingRunner` with these start ids saves reading the texts again; a runner
+            may read otherwise than its model (`noise_floor.RoundedRunner`).
         documents: with at least one token.
         start_ids: what every document follows (`compressed_code.models.start_contexts.start_ids`).
         keyword_ids: tokens whose order is compared, at least two; else `keyword_rank_correlation` is missing.
         entries: entries of the tokenizer; output layers of different width must both have so many rows.
         length: a longer document is cut into windows of so many tokens, each after the start ids.
+        progress: label of the progress bar (shown on a terminal only); empty for none.
 
     Returns:
         One row per predicted token, in the order of the texts; numbers are float32, information in nats:
@@ -149,14 +153,16 @@ def token_fidelity(
     count = sum(len(document.ids) for document in documents)
     if not count:
         raise InputError("the texts hold no token; give longer ones")
-    runners = (base if isinstance(base, Runner) else Runner(base, start_ids), Runner(candidate, start_ids))
+    runners = [model if isinstance(model, Runner) else Runner(model, start_ids) for model in (base, candidate)]
     compare = LogitComparison(runners, _common_width(runners, entries), keyword_ids, count)
     longest = largest_length([runner.model for runner in runners], len(start_ids), length)
     windows = cut_windows([document.ids for document in documents], longest)
     blocks, order = [], []
-    for batch in batches(windows, len(start_ids), min(runner.batch_tokens for runner in runners)):
-        blocks += compare.batch(batch)
-        order += batch
+    with tqdm(total=count, desc=progress, unit=" tokens", disable=None if progress else True, leave=False) as bar:
+        for batch in batches(windows, len(start_ids), min(runner.batch_tokens for runner in runners)):
+            blocks += compare.batch(batch)
+            order += batch
+            bar.update(sum(len(window.tokens) for window in batch))
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     return _in_order(columns, order, documents)
 

@@ -1,15 +1,13 @@
 """Fidelity and footprint of compressed models against their base models."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from compressed_code.benchmarks.tasks import Task, benchmark_files, load_benchmark
-from compressed_code.checkpoints.model_files import fingerprint
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
@@ -18,16 +16,16 @@ from compressed_code.fidelity.footprint import footprint as measure_footprint
 from compressed_code.fidelity.footprint import sizes
 from compressed_code.fidelity.loss_changes import document_losses
 from compressed_code.fidelity.summary import fidelity_summary
+from compressed_code.measurements.readings import TRANSLATIONS, Text, programs_read, reading_of
 from compressed_code.measurements.subjects.models import ModelSubject
 from compressed_code.measurements.subjects.pairs import Pair, PairSubject
 from compressed_code.measurements.tables import Measurement, measure, measurement
-from compressed_code.models.precision import Precision, precision_of
+from compressed_code.models.precision import precision_of
 from compressed_code.models.start_contexts import start_ids
 from compressed_code.quantization.record import read_record
 from compressed_code.registry.languages import (
     KEYWORDS_FILE,
     PROGRAMS_DIRECTORY,
-    Language,
     load_programs,
     select_languages,
 )
@@ -36,24 +34,7 @@ from compressed_code.tokenizers.fertility import token_spans
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    from compressed_code.fidelity.pair import EncodedText
-    from compressed_code.fidelity.teacher_forcing import KeepingRunner
-
-# Programs are the independent draws, so all are read, each in some languages only. These steps from one language to
-# the next differ pairwise, so that few programs share two languages and all languages are read about equally often.
-_STEPS = (0, 1, 4, 6, 8, 9, 10, 11, 2, 3, 5, 7)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A base model with the programs it reads: what the comparisons with all of its candidates share."""
-
-    vocabulary: Vocabulary
-    documents: Sequence["EncodedText"]
-    start_ids: Sequence[int]
-    keyword_ids: Sequence[int]
-    runner: "KeepingRunner"
+MANY_TEXTS = 9  # of so many, a third says as much of a noise floor
 
 
 @measurement(
@@ -62,7 +43,7 @@ class Reading:
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],
 )
-def fidelity(pair: Pair, translations: int = 3) -> pd.DataFrame:
+def fidelity(pair: Pair, translations: int = TRANSLATIONS) -> pd.DataFrame:
     """Every predicted token of parallel programs, read by both models (`fidelity.token_fidelity`), and `precision`.
 
     That column says what both were computed in (`compressed_code.models.precision`).
@@ -73,7 +54,7 @@ def fidelity(pair: Pair, translations: int = 3) -> pd.DataFrame:
     Args:
         translations: in how many of the twelve languages each program is read.
     """
-    return _compared(pair, lambda vocabulary: _programs(vocabulary, translations), f"{translations} translations")
+    return _tokens(pair, programs_read(translations))
 
 
 @measurement(
@@ -92,11 +73,91 @@ def task_fidelity(pair: Pair, benchmark: str = "zoo-standard", tasks: int = 160)
         tasks: how many of them, spread evenly over the benchmark.
     """
     chosen = _spread(load_benchmark(benchmark), tasks)
-    tokens = _compared(pair, lambda vocabulary: _solutions(vocabulary, chosen), f"{tasks} tasks of {benchmark}")
-    vocabulary = _tokenizer(pair.base)
+    tokens = _tokens(pair, [Text("python", task.task_id, task.prompt + task.canonical_solution) for task in chosen])
+    vocabulary = open_tokenizer(pair.base)
     first = {task.task_id: _first_token_behind(vocabulary, task.prompt, task.canonical_solution) for task in chosen}
     counted = tokens["position"] >= tokens["document"].astype(str).map(first)
     return tokens[counted].reset_index(drop=True)
+
+
+@measurement(version=1, subject=PairSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers", "pygments"])
+def text_fidelity(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
+    """The same of texts of the caller's own.
+
+    Args:
+        texts: language key, name, content and cluster of each (`readings.Text`).
+    """
+    return _tokens(pair, [Text(*text) for text in texts])
+
+
+@measurement(version=1, subject=PairSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers"])
+def text_bytes(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
+    """Log-probabilities of the pieces that two tokenizers have in common (`fidelity.pair.byte_fidelity`).
+
+    Args:
+        texts: as of `text_fidelity`.
+
+    Returns:
+        The columns of `byte_fidelity`; `document` is the name of the text, `language` and `cluster` are beside it.
+    """
+    from compressed_code.fidelity.pair import Reader, byte_fidelity
+    from compressed_code.models.load import load_model
+
+    read, precision = [Text(*text) for text in texts], precision_of(pair.base, pair.candidate)
+    sides = [
+        Reader(load_model(path, dtype=precision), open_tokenizer(path), start_ids(path, "document"))
+        for path in (pair.base, pair.candidate)
+    ]
+    pieces = byte_fidelity(*sides, [text.content for text in read])
+    of_row = [read[number] for number in pieces["document"]]
+    names = {"document": "name", "language": "language", "cluster": "cluster"}
+    return pieces.assign(**{column: [getattr(text, name) for text in of_row] for column, name in names.items()})
+
+
+@measurement(
+    version=1,
+    subject=ModelSubject(),
+    inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
+    packages=["torch", "transformers", "pygments"],
+)
+def noise_floor(model: Path, texts: Sequence[Sequence[str]] = (), translations: int = TRANSLATIONS) -> pd.DataFrame:
+    """A model beside itself with its activations rounded to bfloat16 (`fidelity.noise_floor`), as `fidelity`.
+
+    Of many texts every third is read, which is enough for a floor.
+
+    Args:
+        texts: as of `text_fidelity`; by default the parallel programs that `fidelity` reads.
+        translations: as of `fidelity`; without effect on texts that are given.
+    """
+    from compressed_code.fidelity.noise_floor import RoundedRunner
+    from compressed_code.fidelity.pair import token_fidelity
+
+    precision = precision_of(model)
+    reading = reading_of(model, [Text(*text) for text in texts] or programs_read(translations), precision)
+    documents = reading.documents[:: 3 if len(reading.documents) >= MANY_TEXTS else 1]
+    rounded = RoundedRunner(reading.runner.model, reading.start_ids)
+    tokens = token_fidelity(reading.runner, rounded, documents, reading.start_ids, progress="noise floor")
+    return tokens.assign(precision=pd.Categorical([precision]).repeat(len(tokens)))
+
+
+def _tokens(pair: Pair, texts: Sequence[Text]) -> pd.DataFrame:
+    """`token_fidelity` of a pair in the precision that suits both."""
+    from compressed_code.fidelity.pair import require_same_vocabulary, token_fidelity
+    from compressed_code.models.load import load_model
+
+    precision = precision_of(pair.base, pair.candidate)
+    reading = reading_of(pair.base, texts, precision)
+    require_same_vocabulary(reading.vocabulary, open_tokenizer(pair.candidate))
+    tokens = token_fidelity(
+        reading.runner,
+        load_model(pair.candidate, dtype=precision),
+        reading.documents,
+        reading.start_ids,
+        keyword_ids=reading.keyword_ids,
+        entries=len(reading.vocabulary),
+        progress="texts",
+    )
+    return tokens.assign(precision=pd.Categorical([precision]).repeat(len(tokens)))
 
 
 @measurement(version=2, subject=ModelSubject(), packages=[])
@@ -131,7 +192,7 @@ def footprint(pair: Pair, program: str = "bank_account", rounds: int = 3) -> pd.
     Args:
         program: the parallel program that is scored, in all twelve languages.
     """
-    tokenizer = _tokenizer(pair.base)
+    tokenizer = open_tokenizer(pair.base)
     texts = [load_programs(language)[program] for language in select_languages(None)]
     documents = [np.array(tokenizer.encode(text), np.int64) for text in texts]
     return measure_footprint(pair.base, pair.candidate, documents, start_ids(pair.base, "document"), rounds=rounds)
@@ -179,40 +240,6 @@ def changes_by(
     return _of_pairs(pairs, lambda tokens: changes_at_equal_uncertainty(tokens, by, comparisons=comparisons), where)
 
 
-_LAST: dict[tuple[Any, ...], Reading] = {}
-
-
-def texts_read(translations: int) -> list[tuple[Language, str, str]]:
-    """Language, name and text of the programs that are read: all of them, each in so many languages."""
-    languages = select_languages(None)
-    if not 1 <= translations <= len(languages):
-        raise InputError(f"translations: must be 1 to {len(languages)}, found {translations}")
-    programs = {language.key: load_programs(language) for language in languages}
-    names = sorted(set.intersection(*(set(texts) for texts in programs.values())))
-    return [
-        (language, name, programs[language.key][name])
-        for place, language in enumerate(languages)
-        for number, name in enumerate(names)
-        if (place - number) % len(languages) in _STEPS[:translations]
-    ]
-
-
-def _programs(vocabulary: Vocabulary, translations: int) -> "list[EncodedText]":
-    from compressed_code.fidelity.pair import encode_document
-
-    return [
-        encode_document(vocabulary, language, text, f"{language.key}/{program}", program)
-        for language, program, text in texts_read(translations)
-    ]
-
-
-def _solutions(vocabulary: Vocabulary, tasks: Iterable[Task]) -> "list[EncodedText]":
-    from compressed_code.fidelity.pair import encode_document
-
-    (python,) = select_languages(["python"])
-    return [encode_document(vocabulary, python, task.prompt + task.canonical_solution, task.task_id) for task in tasks]
-
-
 def _spread(tasks: Sequence[Task], count: int) -> list[Task]:
     if not 1 <= count <= len(tasks):
         raise InputError(f"tasks: must be 1 to {len(tasks)}, found {count}")
@@ -223,42 +250,6 @@ def _first_token_behind(vocabulary: Vocabulary, prompt: str, solution: str) -> i
     """Place of the first token of prompt and solution that begins behind the prompt."""
     starts = token_spans(vocabulary, prompt + solution)[:, 0]
     return int(np.searchsorted(starts, len(prompt.encode())))
-
-
-def _compared(pair: Pair, texts: "Callable[[Vocabulary], list[EncodedText]]", name: str) -> pd.DataFrame:
-    """`token_fidelity` on some texts, with the precision of both models."""
-    from compressed_code.fidelity.pair import require_same_vocabulary, token_fidelity
-    from compressed_code.models.load import load_model
-
-    precision = precision_of(pair.base, pair.candidate)
-    reading = _read_by(pair.base, texts, name, precision)
-    require_same_vocabulary(reading.vocabulary, _tokenizer(pair.candidate))
-    tokens = token_fidelity(
-        reading.runner,
-        load_model(pair.candidate, dtype=precision),
-        reading.documents,
-        reading.start_ids,
-        keyword_ids=reading.keyword_ids,
-        entries=len(reading.vocabulary),
-    )
-    return tokens.assign(precision=pd.Categorical([precision]).repeat(len(tokens)))
-
-
-def _read_by(
-    base: Path, texts: "Callable[[Vocabulary], list[EncodedText]]", name: str, precision: Precision
-) -> Reading:
-    """The reading of a base: the last one where it is the same, for variants of one model are compared in a row."""
-    from compressed_code.fidelity.pair import keyword_ids
-    from compressed_code.fidelity.teacher_forcing import KeepingRunner
-    from compressed_code.models.load import load_model
-
-    key = (name, precision, str(base), *fingerprint(base).values())
-    if key not in _LAST:
-        _LAST.clear()  # before the next base is loaded: two large ones may not fit side by side
-        vocabulary, start = _tokenizer(base), start_ids(base, "document")
-        runner = KeepingRunner(load_model(base, dtype=precision), start)
-        _LAST[key] = Reading(vocabulary, texts(vocabulary), start, keyword_ids(vocabulary), runner)
-    return _LAST[key]
 
 
 def _of_pairs(
@@ -279,7 +270,3 @@ def _of_pairs(
     if not tables:
         raise Unavailable("fidelity: no pair could be measured")
     return pd.concat(tables, ignore_index=True)
-
-
-def _tokenizer(path: Path) -> Vocabulary:
-    return open_tokenizer(path)

@@ -15,6 +15,7 @@ from compressed_code.models.start_contexts import start_context
 from compressed_code.quantization.calibration import calibration_rows
 from compressed_code.quantization.decoded_base import plain_base
 from compressed_code.quantization.engine import write_variant
+from compressed_code.quantization.own_programs import drawn_texts, task_texts
 from compressed_code.quantization.record import Provenance, read_record
 from compressed_code.registry.lookup import Registry, find_model, load_registry
 from compressed_code.registry.quantizations import CALIBRATED, Quantization
@@ -24,7 +25,12 @@ from compressed_code.tokenizers.files import open_tokenizer
 if TYPE_CHECKING:
     import pandas as pd
 
-DRAWN = ("random", "self")  # calibration text that needs no file: random tokens, or the model's own
+# Calibration text that needs no file: random tokens, the model's own, or generated programs of this project, none of
+# which is read by a comparison.
+DRAWN = ("random", "self", "tasks")
+
+
+FEWEST_OF_A_TASK = 20  # tokens that a generated program has at least, in any vocabulary
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Calibration:
         seed: of the choice of that text.
     """
 
-    source: str | Path | Sequence[str | Path] | Literal["random", "self"]
+    source: str | Path | Sequence[str | Path] | Literal["random", "self", "tasks"]
     rows: int = 64
     length: int = 256
     seed: int = 0
@@ -104,7 +110,8 @@ def quantize(
         type: of gguf (Q4_K_M, in any case) and bitsandbytes (nf4, fp4), in place of `bits`.
         symmetric: the zero point is the middle of the codes.
         embeddings: quantize embedding and output matrix as well.
-        calibration: what gptq, gptqmodel and auto-gptq look at; for no other method.
+        calibration: what gptq, gptqmodel and auto-gptq look at, by default generated programs of this project; for no
+            other method.
         registry: by default data/models.yml.
 
     Raises:
@@ -124,6 +131,8 @@ def quantize(
     if out.exists():
         raise InputError(f"{out}: exists already; choose another folder or remove it")
     given = {"bits": bits, "group_size": group_size, "type": type, "symmetric": symmetric, "embeddings": embeddings}
+    if calibration is None and method in CALIBRATED:
+        calibration = Calibration("tasks")
     row = _row(method, given, calibration)
     base = download_model(spec.hub, spec.revision, spec.file) if spec.hub else spec.checkpoint
     rows, provenance = None, Provenance(model)
@@ -138,11 +147,9 @@ def quantize(
 def _row(method: str, given: dict[str, Any], calibration: Calibration | None) -> Quantization:
     """The row that the arguments describe."""
     fields = {"label": method, "method": method, **{name: value for name, value in given.items() if value is not None}}
-    if method == "gguf" and "type" in fields:  # llama.cpp takes them in any case
-        fields["type"] = fields["type"].upper()
-    if method in CALIBRATED:
-        if calibration is None:
-            raise InputError(f"{method} needs text to look at: name files, or one of {', '.join(DRAWN)}")
+    if "type" in fields:  # in either case, as llama.cpp takes its own
+        fields["type"] = fields["type"].upper() if method == "gguf" else fields["type"].lower()
+    if method in CALIBRATED and calibration is not None:
         # Files are text of the user's choice; the record names them.
         fields["calibration"] = calibration.source if calibration.source in DRAWN else "corpus"
         fields |= {"calibration_rows": calibration.rows, "seed": calibration.seed}
@@ -165,6 +172,11 @@ def _calibrated(
     if calibration.source == "random":
         rows = calibration_rows("random", vocabulary=len(vocabulary), control=vocabulary.added, **shape)
         return rows, Provenance(model, "random", regenerate=again)
+    if calibration.source == "tasks":
+        texts = drawn_texts(task_texts(), calibration.rows * calibration.length // FEWEST_OF_A_TASK, calibration.seed)
+        documents, start = [vocabulary.encode(text) for text in texts], start_context(base, "document").ids
+        rows = calibration_rows("tasks", documents=documents, start=start, **shape)
+        return rows, Provenance(model, "tasks", regenerate=again)
     if calibration.source == "self":
         start = start_context(base, "document").ids
         rows = calibration_rows("self", model=base, start=start, **shape)

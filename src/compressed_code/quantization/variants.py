@@ -3,8 +3,6 @@
 from functools import cache, lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from compressed_code.core.hashing import sha256_of_file
 from compressed_code.core.paths import VARIANTS
 from compressed_code.core.table_store import table_key
@@ -13,12 +11,12 @@ from compressed_code.models.start_contexts import start_ids
 from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.calibration import calibration_rows
 from compressed_code.quantization.engine import variant
+from compressed_code.quantization.own_programs import drawn_texts, task_texts
 from compressed_code.registry.quantizations import CalibrationSource, Quantization
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
 ROW_LENGTH = 256  # tokens of a calibration row, the zoo's context
-TASK_SEED = 7  # of the generated tasks that calibrate; the held-out ones are never among them
 
 
 def quantized_variant(base: Path, quantization: Quantization) -> Path:
@@ -75,9 +73,8 @@ def _documents(tokenizer: Vocabulary, source: CalibrationSource, rows: int, seed
     """Encoded texts of a source that has texts; a draw of as many as certainly fill the rows."""
     if source not in ("corpus", "tasks"):
         return []
-    texts = _corpus_texts() if source == "corpus" else _task_texts()
-    drawn = np.random.default_rng(seed).permutation(len(texts))[: 20 * rows]
-    return [tokenizer.encode(texts[number]) for number in drawn]
+    texts = _corpus_texts() if source == "corpus" else task_texts()
+    return [tokenizer.encode(text) for text in drawn_texts(texts, 20 * rows, seed)]
 
 
 @cache
@@ -85,10 +82,3 @@ def _corpus_texts() -> tuple[str, ...]:
     from compressed_code.training_data.corpus import load_corpus
 
     return tuple(document.text for document in load_corpus() if document.split == "train")
-
-
-@cache
-def _task_texts() -> tuple[str, ...]:
-    from compressed_code.training_data.tasks import training_tasks, training_text
-
-    return tuple(training_text(task) for task in training_tasks(TASK_SEED, 2000))

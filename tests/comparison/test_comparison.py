@@ -1,0 +1,250 @@
+"""The door and the command from end to end on tiny models: numbers, what is stored, the page, and every mistake."""
+
+import argparse
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+import compressed_code as cc
+from compressed_code.commands import compare as command
+from compressed_code.comparison import inputs
+from compressed_code.comparison.programs import program_table, turned_programs
+from compressed_code.core.errors import InputError
+from compressed_code.fidelity.pair import encode_document, token_fidelity
+from compressed_code.fidelity.summary import fidelity_summary
+from compressed_code.models.load import load_model
+from compressed_code.quantization.engine import write_variant
+from compressed_code.registry.languages import load_languages, load_programs
+from compressed_code.registry.quantizations import Quantization
+from compressed_code.tokenizers.files import open_tokenizer
+from tiny_models import contents, save_contents
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory, base) -> dict[str, Path]:
+    """A base, two sound candidates and a broken one, under names that a page must escape."""
+    folder = tmp_path_factory.mktemp("models")
+    row = Quantization(key="t", label="T", method="rtn", bits=4, group_size=32)
+    found = {"base": Path(shutil.copytree(base, folder / "base")), "rtn4": write_variant(base, row, folder / "rtn4")}
+    found["rtn3"] = write_variant(base, row.model_copy(update={"bits": 3}), folder / HOSTILE)
+    tensors, _ = contents(base)
+    tensors["model.layers.1.mlp.up_proj.weight"] = torch.zeros_like(tensors["model.layers.1.mlp.up_proj.weight"])
+    found["broken"] = save_contents(Path(shutil.copytree(base, folder / "broken")), tensors)
+    return found
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory) -> Path:
+    file = tmp_path_factory.mktemp("texts") / "program.py"
+    text = next(iter(load_programs(load_languages()["python"]).values()))
+    file.write_text(f'{text}\nx = "</pre><script>alert(2)</script>"\n', encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def comparison(models, program, store):
+    names = [str(models[name]) for name in ("rtn4", "rtn3", "broken")]
+    return cc.compare(str(models["base"]), names, texts=[program], directory=store)
+
+
+def test_its_numbers_are_those_of_fidelity(comparison, models, program):
+    vocabulary = open_tokenizer(models["base"])
+    document = encode_document(vocabulary, load_languages()["python"], program.read_text(), str(program))
+    both = (load_model(models[name], dtype="float64") for name in ("base", "rtn4"))
+    tokens = token_fidelity(*both, [document], [0])
+    expected = fidelity_summary(tokens).set_index("statistic")["value"]
+    found = comparison.of("statistics", str(models["rtn4"])).set_index("statistic")["value"]
+    for name in found.index:
+        assert found[name] == pytest.approx(expected[name], rel=1e-5), name
+    by_class = comparison.of("by_token_class", str(models["rtn4"]))
+    kl = by_class[by_class["statistic"] == "kl_mean_nats"]
+    assert (kl["value"] * kl["tokens"]).sum() / kl["tokens"].sum() == pytest.approx(found["kl_mean_nats"], rel=1e-5)
+    confidence = comparison.of("by_confidence", str(models["rtn4"]))
+    assert confidence["tokens"].sum() == len(tokens) == kl["tokens"].sum()
+    assert 0 < comparison.tables["noise_floor"].set_index("statistic")["value"]["kl_mean_nats"] < found["kl_mean_nats"]
+
+
+def test_the_broken_one_is_told_from_the_sound(comparison, models):
+    health = {name: comparison.findings[str(models[name])].health for name in ("rtn4", "rtn3", "broken")}
+    assert health == {"rtn4": "sound", "rtn3": "sound", "broken": "broken"}
+    (sentence,) = comparison.findings[str(models["broken"])].sentences
+    assert sentence.startswith("zeroed: model.layers.1.mlp.up_proj.weight")
+
+
+def test_one_more_candidate_computes_only_what_is_new(comparison, models, program, store):
+    def stored() -> dict[str, int]:
+        return {str(file): file.stat().st_mtime_ns for file in store.rglob("*.parquet")}
+
+    before = stored()
+    names = [str(models[name]) for name in ("rtn4", "rtn3", "broken")]
+    again = cc.compare(str(models["base"]), names, texts=[program], directory=store)
+    assert stored() == before
+    assert again.summary() == comparison.summary()
+    assert again.to_html() == comparison.to_html()
+
+
+def test_the_summary_fits_a_terminal(comparison):
+    lines = comparison.summary().splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 80
+    assert any("zeroed: model.layers.1.mlp.up_proj.weight" in line for line in lines)
+
+
+def test_json_holds_everything(comparison):
+    found = json.loads(json.dumps(comparison.to_json(), allow_nan=False))
+    assert found["candidates"] == [model.name for model in comparison.candidates]
+    for name, table in comparison.tables.items():
+        assert len(found[name]) == len(table) and all(set(row) == set(table.columns) for row in found[name]), name
+    assert found["weights"][0]["tensor"] and found["passages"][found["candidates"][0]][0]["tokens"][0]["flip"]
+
+
+class Page(HTMLParser):
+    """What a page consists of: tags with their attributes, and the text outside of style and script."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text, self._inside, self.depth = "", "", 0
+        self.feed(content)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self._inside = tag if tag in ("style", "script") else self._inside
+
+    def handle_endtag(self, tag):
+        self._inside = "" if tag == self._inside else self._inside
+
+    def handle_data(self, data):
+        self.text += "" if self._inside else data
+
+
+def test_the_page_needs_no_network_and_escapes_what_it_is_given(comparison):
+    page = Page(comparison.to_html())
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert HOSTILE in page.text and "</pre><script>alert(2)</script>" in re.sub(r"\s", "", page.text.replace("·", " "))
+    for tag, attributes in page.tags:
+        assert tag not in ("img", "iframe", "object", "embed", "base")
+        for name in ("src", "href", "xlink:href", "action"):
+            assert not attributes.get(name) or attributes[name].startswith(("#", "data:")), (tag, attributes)
+    for _, attributes in page.tags:
+        if attributes.get("role") == "img":
+            assert len(attributes["aria-label"]) > 20
+    assert "currentColor" in comparison.to_html() and "prefers-color-scheme: dark" in comparison.to_html()
+    headings = [attributes for tag, attributes in page.tags if tag == "button"]
+    assert headings and all(attributes["type"] == "button" for attributes in headings)
+
+
+def test_a_cell_of_a_notebook_shows_it(comparison):
+    page = Page(comparison._repr_html_())
+    assert "script" not in dict(page.tags) and HOSTILE in page.text and "broken" in page.text
+    assert "svg" in dict(page.tags)
+
+
+def run(*arguments) -> None:
+    parser = argparse.ArgumentParser()
+    command.add_command(parser.add_subparsers())
+    options = parser.parse_args(["compare", *map(str, arguments)])
+    options.run(options)
+
+
+def fails(*arguments) -> str:
+    with pytest.raises(InputError) as caught:
+        run(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_command_writes_the_page_once(models, tmp_path, capsys, monkeypatch):
+    page, pair = tmp_path / "report.html", (models["base"], models["rtn4"], "--only", "files", "weights")
+    run(*pair, "--out", page)
+    shown = capsys.readouterr()
+    assert "sound" in shown.out and "2/2 weights" in shown.err
+    assert Page(page.read_text()).text.count("sound") > 1
+    assert "exists already" in fails(*pair, "--out", page)
+    run(*pair, "--out", page, "--force", "--format", "json")
+    assert json.loads(capsys.readouterr().out)["health"][str(models["rtn4"])]["health"] == "sound"
+    assert "ends in .html" in fails(*pair, "--out", tmp_path / "report.txt")
+
+
+def test_mistakes_are_one_line(models, tmp_path, monkeypatch, program):
+    base, candidate = models["base"], models["rtn4"]
+    weights = ("--only", "weights")
+    assert "once more, file by file" in fails(base, shutil.copytree(base, tmp_path / "copy"), *weights)
+    assert "no such file or folder" in fails(base, "./nowhere", *weights)
+    assert "stage 'wieghts' is not known" in fails(base, candidate, "--only", "wieghts")
+    assert "no UTF-8 text" not in fails(base, candidate, "--text", tmp_path / "notes.xyz")
+    without = Path(shutil.copytree(candidate, tmp_path / "without"))
+    (without / "tokenizer.json").unlink()
+    assert "holds no tokenizer" in fails(base, without)
+    cut = Path(shutil.copytree(base, tmp_path / "cut"))
+    content = (cut / "model.safetensors").read_bytes()
+    (cut / "model.safetensors").write_bytes(content[: len(content) // 2])
+    assert "model.safetensors" in fails(base, cut, *weights)
+    monkeypatch.setattr(inputs, "free_memory", lambda: 1 << 20)
+    assert re.search(
+        r"takes about \d+\.\d GB .* 0\.0 GB are free; what was measured before is kept", fails(base, candidate)
+    )
+
+
+def test_a_file_that_is_still_being_written_is_told(models, tmp_path, monkeypatch):
+    growing = Path(shutil.copytree(models["rtn4"], tmp_path / "growing"))
+    (growing / "config.json").write_text((growing / "config.json").read_text() + " ")  # not the other one again
+
+    def write(line: str) -> None:
+        if line.startswith("1/2"):
+            with (growing / "model.safetensors").open("ab") as file:
+                file.write(b"0")
+
+    with pytest.raises(InputError, match="was written to while it was read"):
+        cc.compare(str(models["base"]), str(growing), stages=["files", "weights"], progress=write, directory=tmp_path)
+
+
+def test_base_and_candidate_exchanged_are_noted(models, tmp_path):
+    found = cc.compare(str(models["rtn4"]), str(models["base"]), stages=["files"], directory=tmp_path)
+    assert len(found.notes) == 1 and "are they swapped?" in found.notes[0]
+
+
+def test_other_tokenizers_are_compared_by_bytes(models, tmp_path, program, make_base):
+    other = make_base(tmp_path / "other", hidden_size=32, intermediate_size=48)
+    tokenizer = json.loads((other / "tokenizer.json").read_text())
+    tokenizer["model"]["merges"] = tokenizer["model"]["merges"][:-1]
+    vocabulary = tokenizer["model"]["vocab"]
+    one, last = list(vocabulary)[280], max(vocabulary, key=vocabulary.get)
+    vocabulary[one], vocabulary[last] = vocabulary[last], vocabulary[one]
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+    found = cc.compare(str(models["base"]), str(other), texts=[program], directory=tmp_path)
+    assert "statistics" not in found.tables and "compared by bytes" in found.notes[-1]
+    (row,) = found.of("bits_per_byte", str(other)).to_dict(orient="records")
+    assert row["bits_per_byte_candidate"] - row["bits_per_byte_base"] == pytest.approx(row["bits_per_byte_difference"])
+    assert found.findings[str(other)].health == "not compared"
+    assert "bits/byte" in found.summary() and "bits per byte" in Page(found.to_html()).text
+
+
+def test_programs_that_turn_are_shown_side_by_side():
+    tasks = [f"zoo-ood/{number}" for number in range(4)]
+    rows = [
+        {"model": model, "task_id": task, "sample": 0, "passed": passed, "outcome": "passed" if passed else "failed"}
+        | {"exception": "", "completion": f"    return {model!r}\n"}
+        for model, results in {"base": (1, 1, 0, 0), "small": (1, 0, 1, 0)}.items()
+        for task, passed in zip(tasks, map(bool, results), strict=True)
+    ]
+    outcomes = pd.DataFrame(rows)
+    table = program_table(outcomes, ["base", "small"]).set_index("model")
+    assert table.loc["small", ["pass_at_1", "lost", "gained", "tasks"]].tolist() == [0.5, 1, 1, 4]
+    turned = turned_programs(outcomes, "base", "small", "zoo-ood")
+    assert turned[["task_id", "turn"]].to_numpy().tolist() == [["zoo-ood/1", "lost"], ["zoo-ood/2", "gained"]]
+    assert turned["candidate_program"].tolist() == ["    return 'small'\n"] * 2 and all(turned["prompt"])
