@@ -1,12 +1,9 @@
 """The environment files agree, the import layers hold, and importing the package stays light."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 
 import pytest
 import yaml
@@ -86,31 +83,3 @@ def test_the_readme_names_every_folder():
     tracked = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=True).stdout.split()
     folders = {path.split("/")[0] for path in tracked if "/" in path}
     assert {folder for folder in folders if not folder.startswith(".")} <= set(re.findall(r"`([a-z]+)/", text))
-
-
-@pytest.mark.slow
-def test_a_wheel_finds_its_files_and_writes_nothing_beside_itself(tmp_path):
-    """Installed from a wheel, the library reads what the build copied into it, and keeps tables in the user's cache."""
-    source, place = tmp_path / "source", tmp_path / "place"
-    for name in ("src", "data"):  # a copy, since a build leaves folders of its own in the source
-        ignored = shutil.ignore_patterns("results", "*.egg-info", "__pycache__")
-        shutil.copytree(ROOT / name, source / name, ignore=ignored)
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy2(ROOT / name, source)
-    build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(tmp_path)]
-    subprocess.run([sys.executable, "-m", *build, str(source)], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(place)
-    before = sorted(place.rglob("*"))
-    environment = {**os.environ, "PYTHONPATH": str(place), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    code = (
-        "import compressed_code as cc; print(cc.__file__);"
-        "print(cc.cold_start_probabilities('zoo-xs', top=1)['bytes'].tolist())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    module, token = done.stdout.splitlines()
-    assert module.startswith(str(place)) and token.startswith("[b'")
-    assert sorted(place.rglob("*")) == before
-    assert list((tmp_path / "cache" / "compressed-code" / "data" / "results").glob("cold_start/*.parquet"))

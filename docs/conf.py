@@ -1,0 +1,45 @@
+"""What Sphinx makes of the site's sources, which `python -m site_pages` writes first; `make site` does both."""
+
+from importlib.metadata import version
+
+from compressed_code.core.paths import ROOT
+
+project = "compressed-code"
+release = version("compressed-code")
+author = "The compressed-code authors"
+project_copyright = "the compressed-code authors, MIT licence"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_argparse_cli", "sphinx_design"]
+
+# Notebooks are shown as they were executed. HTML in a text is text; outputs were cleaned before.
+nb_execution_mode = "off"
+nb_merge_streams = True
+nb_ipywidgets_js = {}
+nb_code_prompt_show = "Code"
+nb_code_prompt_hide = "Code"
+myst_enable_extensions = ["colon_fence"]
+myst_disable_syntax = ["html_block", "html_inline"]
+myst_heading_anchors = 3
+smartquotes = False  # numbers and options stay as they are written
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autoclass_content = "both"
+default_role = "literal"  # docstrings name code between single backticks
+highlight_language = "text"
+
+html_theme = "pydata_sphinx_theme"
+html_title = project
+html_static_path = [str(ROOT / "docs" / "static")]
+html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
+html_copy_source = False
+html_show_sphinx = False
+html_show_search_summary = False  # it is fetched, which a browser does not do for files on a disk
+html_theme_options = {
+    "navbar_align": "left",
+    "show_prev_next": True,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": []}
