@@ -89,7 +89,7 @@ def rows(options: argparse.Namespace) -> None:
 
 def claims(options: argparse.Namespace) -> None:
     """Print the closing table; exit code 1 where a notebook did not run to its end, whatever its claims came to."""
-    from helpers.closing_table import closing_table
+    from compressed_code.reproduction.closing_table import closing_table
 
     text, failures = closing_table(options.executed)
     print(text)
@@ -99,10 +99,10 @@ def claims(options: argparse.Namespace) -> None:
 
 def verify(options: argparse.Namespace) -> None:
     """Print the report; exit code 1 where anything differs."""
+    from compressed_code.reproduction.verification import report
     from helpers.verification import VERIFY, verify
-    from helpers.verification_report import report
 
-    found = verify(options.notebook, resume=options.resume, say=lambda line: print(line, flush=True))
+    found = verify(options.notebook, resume=options.resume, say=_say)
     recorded = VERIFY / "recorded.csv"
     found.recorded.to_csv(recorded, index=False, lineterminator="\n")
     print(f"\n{report(found)}\n\nevery recorded number of the authors, with its verdict: {recorded}")
@@ -112,22 +112,11 @@ def verify(options: argparse.Namespace) -> None:
 
 def robustness(options: argparse.Namespace) -> None:
     """Print tables of claims, columns and files; exit code 1 where a run failed, or the short form finds a fault."""
-    from helpers.robustness import ROBUSTNESS_FILE, changes_by_setting, claims_by_setting, robustness, short_robustness
-    from helpers.verification_report import as_text
+    from compressed_code.reproduction.robustness import report
+    from helpers.robustness import ROBUSTNESS_FILE, robustness, short_robustness
 
-    def say(line: str) -> None:
-        print(line, flush=True)
-
-    found, faults = short_robustness(say) if options.short else (robustness(say), [])
-    print(f"\nSettings in which each claim holds:\n\n{as_text(claims_by_setting(found.table))}")
-    for kind, title in (("column", "Largest relative change, of columns that move"), ("file", "Files, by their bytes")):
-        changes = changes_by_setting(found.table, kind)
-        print(f"\n{title}:\n\n{as_text(changes.fillna(''))}" if len(changes) else f"\n{title}: none")
-    for line in found.left_out:
-        print(line)
-    for name, words in found.failed.items():
-        print(f"{name}: failed: {words}")
-    print(*[f"not robust: {fault}" for fault in faults], sep="\n")
+    found, faults = short_robustness(_say) if options.short else (robustness(_say), [])
+    print(f"\n{report(found, faults)}")
     if not options.short:
         print(f"written: {ROBUSTNESS_FILE}")
     if found.failed or faults:
@@ -136,9 +125,13 @@ def robustness(options: argparse.Namespace) -> None:
 
 def trace(options: argparse.Namespace) -> None:
     """Print the lines."""
-    from helpers.trace import trace
+    from compressed_code.reproduction.trace import trace
 
     print(trace(options.figure))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _parameters(text: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """One way to save a figure or a table; the charts themselves are `compressed_code.charts`.
 
-A saved figure carries its words, its data and a short key of the measured tables it may rest on (`figure_origins`).
+A saved figure carries its words, its data and a short key of the measured tables it may rest on
+(`compressed_code.reproduction.figure_origins`).
 """
 
 import re
@@ -18,7 +19,7 @@ from compressed_code.charts.style import STYLE
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import FIGURES, ROOT
 from compressed_code.core.table_store import short_key, tables_read
-from helpers.figure_origins import note_saved
+from compressed_code.reproduction.figure_origins import note_saved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,7 +16,8 @@ from helpers.notebook_dependencies import imported_modules
 
 WORKERS = 2  # as make does
 _MESSAGE_LINES = 3  # of what a failed run said last
-_NOT_READ = {"references.yml", "robustness.csv", "tolerances.yml", "README.md"}  # data files that no notebook reads
+# Data files that no notebook reads.
+_NOT_READ = {"references.yml", "robustness.csv", "robustness.yml", "tolerances.yml", "README.md"}
 
 
 @dataclass(frozen=True)

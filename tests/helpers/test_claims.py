@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from helpers.claims import CLAIM_MIME, Claim, Claims, digits_off, report_gaps
+from compressed_code.reproduction.claims import CLAIM_MIME, Claim
+from helpers.claims import Claims, digits_off, report_gaps
 
 ARGUMENTS = {"quantity": "ratio", "because": "1 is no change"}
 

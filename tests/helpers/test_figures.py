@@ -11,11 +11,11 @@ from compressed_code.core import table_store as store
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import ROOT, VARIANTS
 from compressed_code.core.table_store import TableRead, note_read, short_key, write_table
-from helpers import figure_origins as origins
+from compressed_code.reproduction import figure_origins as origins
+from compressed_code.reproduction.figure_origins import read_origin, read_provenance_of
+from compressed_code.reproduction.trace import trace
 from helpers.__main__ import main as notebooks_main
-from helpers.figure_origins import read_origin, read_provenance_of
 from helpers.figures import beside_boundary, read_texts, save_figure, save_table, write_gallery
-from helpers.trace import trace
 
 DATA = pd.DataFrame({"x": [1, 2], "y": [0.1, 1 / 3]})
 

@@ -11,8 +11,8 @@ import pytest
 
 from compressed_code.__main__ import main
 from compressed_code.core.paths import FIGURES, NOTEBOOKS, ROOT
+from compressed_code.reproduction.claims import read_claims
 from compressed_code.zoo.recipes import ZOO_DIRECTORY
-from helpers.claims import read_claims
 from helpers.notebook_kernel import METADATA
 from helpers.notebook_parameters import read_parameters
 from helpers.run import run_notebook

@@ -15,13 +15,14 @@ import pytest
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import FIGURES, NOTEBOOKS, ROOT
-from helpers.claims import read_claims, report_gaps
-from helpers.closing_table import summary
+from compressed_code.reproduction.claims import read_claims
+from compressed_code.reproduction.closing_table import summary
+from compressed_code.reproduction.settings import reduced_parameters
+from helpers.claims import report_gaps
 from helpers.notebook_cells import names_of
 from helpers.notebook_dependencies import imported_modules
 from helpers.notebook_kernel import METADATA
 from helpers.notebook_parameters import checked, read_parameters
-from helpers.robustness_settings import REDUCED
 from helpers.run import NotebookFailed, run_notebook
 
 ALL = sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
@@ -319,7 +320,7 @@ QUICK = ("01-tokenizer-analysis.ipynb", "04-distillation.ipynb")
 )
 def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
     output, figures = tmp_path / path.name, tmp_path / "figures"
-    run_notebook(path, output, {"figures": str(figures), **REDUCED.get(path.name, {})})
+    run_notebook(path, output, {"figures": str(figures), **reduced_parameters().get(path.name, {})})
     claims = read_claims([output])
     assert len(claims) and not (claims["verdict"] == "does not hold").any(), summary(claims, {}, {})
     assert len(list(figures.glob(f"{path.name[:2]}-*.png"))) >= 5

@@ -1,10 +1,41 @@
-"""What a verification found, as text."""
+"""What a verification found, and the report on it as text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
-from helpers.verification import VERDICTS, Comparison, Verification
+from compressed_code.reproduction.figure_comparison import VERDICTS, Comparison
+from compressed_code.reproduction.text_tables import as_text
 
 _LARGEST = 15  # deviations that are shown
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a verification found.
+
+    Attributes:
+        comparison: committed figures against those made now.
+        claims: of the notebooks that ran (`claims.read_claims`).
+        failed: notebook → what it said last.
+        references: problems of data/reference, a line each.
+        recorded: the authors' numbers with a verdict each (`recorded_verdicts`).
+        beside_boundary: numbers made now that print other digits when changed by a billionth.
+    """
+
+    comparison: Comparison
+    claims: pd.DataFrame
+    failed: Mapping[str, str]
+    references: Sequence[str]
+    recorded: pd.DataFrame
+    beside_boundary: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs, every notebook ran, every file of reference is as declared and no claim fails."""
+        refuted = (self.claims["verdict"] == "does not hold").any()
+        return not (self.comparison.different or self.failed or self.references or refuted)
 
 
 def by_file(comparison: Comparison) -> pd.DataFrame:
@@ -47,19 +78,6 @@ def report(found: Verification) -> str:
     counts = ", ".join(f"{int(tables[verdict].sum()):,} {verdict.replace('_', ' ')}" for verdict in VERDICTS)
     parts.append(f"{'agrees' if found.agrees else 'differs'}: {counts}")
     return "\n\n".join(parts)
-
-
-def as_text(table: pd.DataFrame, widest: int = 110) -> str:
-    """A table for the terminal, texts to the left and cut where they are too long."""
-    texts = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
-    short = table.assign(**{column: [_shortened(str(cell), widest) for cell in table[column]] for column in texts})
-    widths = {column: max(short[column].map(len).max(), len(column)) for column in texts} if len(table) else {}
-    aligned = {column: f"{{:<{width}}}".format for column, width in widths.items()}
-    return short.rename(columns=str).to_string(index=False, justify="left", formatters=aligned, max_colwidth=None)
-
-
-def _shortened(text: str, widest: int) -> str:
-    return text if len(text) <= widest else f"{text[: widest - 1]}…"
 
 
 def _by_bytes(comparison: Comparison) -> pd.DataFrame:

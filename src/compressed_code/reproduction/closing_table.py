@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WIDTH = 100
-METADATA = "compressed_code"  # as `notebook_kernel` writes it, which is too heavy to import for a name
+METADATA = "compressed_code"  # as `helpers.notebook_kernel` writes it, which is too heavy to import for a name
 
 
 def closing_table(executed: Iterable[Path]) -> tuple[str, Mapping[str, str]]:
@@ -19,7 +19,7 @@ def closing_table(executed: Iterable[Path]) -> tuple[str, Mapping[str, str]]:
     Args:
         executed: executed copies, whether or not they are there; of one that failed, the copy beside it is read.
     """
-    from helpers.claims import read_claims
+    from compressed_code.reproduction.claims import read_claims
 
     told, copies, failures = {}, [], {}
     for name, path in sorted({_name(path): path for path in executed}.items()):

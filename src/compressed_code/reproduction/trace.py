@@ -7,7 +7,7 @@ from typing import Any
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import FIGURES, RESULTS
 from compressed_code.core.table_store import TableRead, find_table, read_provenance
-from helpers.figure_origins import Origin, read_origin, read_provenance_of
+from compressed_code.reproduction.figure_origins import Origin, read_origin, read_provenance_of
 
 _SHOWN_DIGITS = 16  # of a hash: enough to find it
 
