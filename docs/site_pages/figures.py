@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from compressed_code.core.errors import InputError
-from helpers.figure_origins import Origin, read_origin, read_provenance_of
+from compressed_code.reproduction.figure_origins import Origin, read_origin, read_provenance_of
 from helpers.figures import read_texts
 from site_pages.markup import contents, directive, escape, link, page, table
 from site_pages.stage import Stage

@@ -10,7 +10,7 @@ from typing import Any
 
 import nh3
 
-from helpers.claims import CLAIM_MIME, read_claims
+from compressed_code.reproduction.claims import CLAIM_MIME, read_claims
 from helpers.figures import read_texts
 from site_pages.markup import contents, escape, link, page, table
 from site_pages.stage import Stage

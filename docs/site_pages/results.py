@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from helpers.claims import read_claims
-from helpers.closing_table import closing_table
-from helpers.figure_origins import PROVENANCE_FILE
+from compressed_code.reproduction.claims import read_claims
+from compressed_code.reproduction.closing_table import closing_table
+from compressed_code.reproduction.figure_origins import PROVENANCE_FILE
 from site_pages.markup import escape, link, page, table
 from site_pages.stage import Stage
 

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 from compressed_code.core.paths import FIGURES
-from helpers.claims import CLAIM_MIME, Claim
+from compressed_code.reproduction.claims import CLAIM_MIME, Claim
 from helpers.figures import read_texts
 
 pages = pytest.importorskip("site_pages.notebooks", reason="its tools are not installed; `make site` installs them")

@@ -15,7 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from compressed_code.core.paths import BUILD, ROOT
-from helpers.claims import CLAIM_MIME, Claim
+from compressed_code.reproduction.claims import CLAIM_MIME, Claim
 
 writing = pytest.importorskip("site_pages.__main__", reason="its tools are not installed; `make site` installs them")
 
