@@ -1,9 +1,13 @@
 """The environment files agree, the import layers hold, and importing the package stays light."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 
 import pytest
 import yaml
@@ -12,11 +16,22 @@ from compressed_code.core.paths import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PINS = re.findall(r"^([a-z0-9][^ =]*==[^\\\n]*?) *\\?$", LOCK, flags=re.MULTILINE)
+
+
+def pins_of(lock: str) -> list[str]:
+    """What a locked list pins, markers included, without hashes."""
+    return re.findall(r"^([a-z0-9][^ =]*==[^\\\n]*?) *\\?$", lock, flags=re.MULTILINE)
 
 
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def names_of(requirements: Iterable[str]) -> set[str]:
+    return {normal(re.match(r"[A-Za-z0-9._-]+", requirement)[0]) for requirement in requirements}
+
+
+PINS = pins_of(LOCK)
 
 
 def test_conda_and_pip_pin_the_same_versions():
@@ -29,12 +44,71 @@ def test_conda_and_pip_pin_the_same_versions():
 
 def test_every_declared_dependency_is_locked():
     declared = PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"]["dev"]
-    names = {normal(re.match(r"[A-Za-z0-9._-]+", requirement)[0]) for requirement in declared}
-    locked = {normal(pin.split("==")[0]) for pin in PINS}
-    assert names - locked == {"torch"}  # its build depends on the machine; pyproject.toml pins its version
+    assert names_of(declared) - names_of(PINS) == {
+        "torch"
+    }  # its build depends on the machine; pyproject.toml pins its version
     for requirement in declared:
         if "==" in requirement and not requirement.startswith("torch"):
             assert requirement.split(";")[0].strip() in [pin.split(" ;")[0] for pin in PINS]
+
+
+def test_the_lock_of_the_site_has_what_the_environment_lacks_and_no_more():
+    lock = (ROOT / "docs" / "requirements.lock").read_text()
+    pins = pins_of(lock)
+    declared = names_of(PYPROJECT["project"]["optional-dependencies"]["site"])
+    assert declared - names_of(PINS) <= names_of(pins)
+    assert not names_of(pins) & {*names_of(PINS), "torch", "triton"}
+    assert lock.count("--hash=sha256:") >= len(pins) > 0
+    assert not re.search(r"https?://|file:|--index|--find-links", lock)
+
+
+def test_binder_gets_the_locked_versions_and_no_torch():
+    wanted = (ROOT / "binder" / "requirements.in").read_text()
+    given = pins_of((ROOT / "binder" / "requirements.txt").read_text())
+    assert names_of(line for line in wanted.splitlines() if not line.startswith("#")) <= names_of(given)
+    assert {pin.split(" ;")[0] for pin in given} <= {pin.split(" ;")[0] for pin in PINS}
+    heavy = {"torch", "transformers", "accelerate", "gptqmodel", "optimum", "peft", "hqq", "auto-gptq"}
+    declared = names_of(PYPROJECT["project"]["dependencies"])
+    assert declared - names_of(given) == heavy, "a new dependency goes to binder/requirements.in, or to this list"
+    assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
+
+
+@pytest.mark.parametrize("name", [".devcontainer/devcontainer.json", ".github/workflows/pages.yml"])
+def test_what_other_services_run_is_there(name):
+    """Every `make` target that a container or a workflow names; both files are what their services parse."""
+    text = (ROOT / name).read_text()
+    assert json.loads(text) if name.endswith("json") else yaml.safe_load(text)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = re.findall(r"\bmake ([a-z-]+)", text)
+    assert named and set(named) <= targets
+
+
+@pytest.mark.long
+def test_the_pip_section_of_the_conda_environment_resolves_in_a_fresh_python(tmp_path):
+    """conda itself cannot be had everywhere; its file is read as conda reads it, and pip is asked for the rest."""
+    python = shutil.which("python3.11")
+    if not python:
+        pytest.skip("python3.11, which environment.yml names, is not installed")
+    subprocess.run([python, "-m", "venv", tmp_path / "fresh"], check=True)
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    (tmp_path / "requirements.txt").write_text("\n".join(pip[:-1]))
+    command = [
+        tmp_path / "fresh" / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--dry-run",
+        "--only-binary=:all:",
+    ]
+    done = subprocess.run([*command, "-r", tmp_path / "requirements.txt"], capture_output=True, text=True)
+    if (
+        "Could not find a version that satisfies the requirement" in done.stderr
+        and "from versions: none" in done.stderr
+    ):
+        pytest.skip("no package index is in reach")
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_lock_has_hashes_and_no_addresses():
