@@ -46,8 +46,9 @@ verify: $(INSTALLED) ## compute everything anew and compare it with what is comm
 robustness: $(INSTALLED) ## repeat what the figures rest on as other machines would (SHORT=1 for the short form)
 	@$(BIN)/python -m helpers robustness $(if $(SHORT),--short)
 
+site: export PYTHONPATH := docs:$(PYTHONPATH)
 site: $(SITE_TOOLS) ## build the site of what `make figures` left, build/site/index.html, which opens without a network
-	@PYTHONPATH=docs:$$PYTHONPATH $(BIN)/python -m site_pages build/site-sources
+	@$(BIN)/python -m site_pages build/site-sources
 	@$(BIN)/python -m sphinx --quiet --jobs auto -c docs -d build/site-doctrees build/site-sources build/site
 	@echo "make site: build/site/index.html"
 

@@ -1,11 +1,19 @@
 """What Sphinx makes of the site's sources, which `python -m site_pages` writes first; `make site` does both."""
 
-from importlib.metadata import version
+import logging
+from importlib import metadata
+
+from sphinx.application import Sphinx
 
 from compressed_code.core.paths import ROOT
+from site_pages.docstrings import escaped
+
+# What libraries say to themselves while they are imported for their docstrings.
+for library in ("torchao", "torch.utils._pytree"):
+    logging.getLogger(library).setLevel(logging.ERROR)
 
 project = "compressed-code"
-release = version("compressed-code")
+release = metadata.version("compressed-code")
 author = "The compressed-code authors"
 project_copyright = "the compressed-code authors, MIT licence"
 
@@ -25,6 +33,8 @@ smartquotes = False  # numbers and options stay as they are written
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autoclass_content = "both"
+napoleon_use_ivar = True
+suppress_warnings = ["ref.python"]  # types that are named without their module may be of several
 default_role = "literal"  # docstrings name code between single backticks
 highlight_language = "text"
 
@@ -43,3 +53,12 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {"index": []}
+
+
+def setup(app: Sphinx) -> None:
+    """Read docstrings as what they are, after napoleon has read their sections."""
+
+    def plain(_: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+        lines[:] = escaped(lines)
+
+    app.connect("autodoc-process-docstring", plain, priority=900)

@@ -44,9 +44,8 @@ def test_conda_and_pip_pin_the_same_versions():
 
 def test_every_declared_dependency_is_locked():
     declared = PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"]["dev"]
-    assert names_of(declared) - names_of(PINS) == {
-        "torch"
-    }  # its build depends on the machine; pyproject.toml pins its version
+    # torch's build depends on the machine; pyproject.toml pins its version
+    assert names_of(declared) - names_of(PINS) == {"torch"}
     for requirement in declared:
         if "==" in requirement and not requirement.startswith("torch"):
             assert requirement.split(";")[0].strip() in [pin.split(" ;")[0] for pin in PINS]
@@ -93,20 +92,10 @@ def test_the_pip_section_of_the_conda_environment_resolves_in_a_fresh_python(tmp
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
     (tmp_path / "requirements.txt").write_text("\n".join(pip[:-1]))
-    command = [
-        tmp_path / "fresh" / "bin" / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--dry-run",
-        "--only-binary=:all:",
-    ]
-    done = subprocess.run([*command, "-r", tmp_path / "requirements.txt"], capture_output=True, text=True)
-    if (
-        "Could not find a version that satisfies the requirement" in done.stderr
-        and "from versions: none" in done.stderr
-    ):
+    command = [tmp_path / "fresh" / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    install = ["install", "--dry-run", "-r", tmp_path / "requirements.txt"]
+    done = subprocess.run([*command, *install], capture_output=True, text=True)
+    if "(from versions: none)" in done.stderr:
         pytest.skip("no package index is in reach")
     assert done.returncode == 0, done.stderr
 

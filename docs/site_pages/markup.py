@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
@@ -47,11 +47,11 @@ def directive(name: str, argument: str = "", body: str = "", **options: str) -> 
     return "\n".join([*lines, "", body, fence] if body else [*lines, fence])
 
 
-def rst(name: str, argument: str, options: Mapping[str, str]) -> str:
-    """A directive of reStructuredText, for the extensions that write it."""
-    return "\n".join(
-        [f".. {name}:: {argument}".rstrip(), *(f"   :{key}: {value}".rstrip() for key, value in options.items())]
-    )
+def rst(name: str, argument: str = "", **options: str) -> str:
+    """A directive that writes reStructuredText, which MyST takes between backticks only."""
+    lines = [f".. {name}:: {argument}".rstrip()]
+    lines += [f"   :{key}: {value}".rstrip() for key, value in options.items()]
+    return "\n".join(["```{eval-rst}", *lines, "```"])
 
 
 def contents(documents: Iterable[str], *, hidden: bool = True, depth: int = 1) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from site_pages.documents import find_documents
-from site_pages.markup import contents, directive, escape, page, rst, table
+from site_pages.markup import contents, escape, page, rst, table
 from site_pages.stage import Stage
 
 # What a command line is made by; a program is asked for its parser, nothing is run.
@@ -39,7 +39,7 @@ def _targets(root: Path) -> Iterator[str]:
 
 def _program(name: str) -> str:
     options = {"module": PROGRAMS[name], "func": "main", "hook": "", "prog": name, "title": name, "usage_width": "80"}
-    return directive("eval-rst", body=rst("sphinx_argparse_cli", "", options))
+    return rst("sphinx_argparse_cli", **options)
 
 
 def _packages(source: Path) -> Iterator[tuple[str, list[str]]]:
@@ -51,5 +51,6 @@ def _packages(source: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _module(name: str) -> str:
-    body = rst("automodule", name, {"members": "", "show-inheritance": ""})
-    return page(f"## {escape(name.rpartition('.')[2])}", directive("eval-rst", body=body))
+    """A module with what it defines; the package itself with its doors, which are defined below it."""
+    options = {"members": ""} if name == "compressed_code" else {"members": "", "ignore-module-all": ""}
+    return page(f"## {escape(name.rpartition('.')[2])}", rst("automodule", name, **options))

@@ -1,0 +1,31 @@
+"""Docstrings: what reStructuredText would take for markup stands as it is; code, examples and fields stay."""
+
+import pytest
+from docutils.core import publish_doctree
+
+from site_pages.docstrings import escaped
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the largest |x| of a row",
+        "reads *.bin and *.safetensors of a folder",
+        "columns mean_ and wrong_to_right_, each",
+        "one |a ∩ b| / |a ∪ b|",
+        "2*3 * 4, **kwargs",
+    ],
+)
+def test_prose_is_shown_as_it_is_written(text):
+    document = publish_doctree("\n".join(escaped([text])), settings_overrides={"report_level": 2, "halt_level": 2})
+    assert document.astext() == text
+
+
+def test_code_keeps_its_signs():
+    assert escaped(["`*args` and `a_` in *x*"]) == ["`*args` and `a_` in \\*x\\*"]
+    assert escaped(["` return` and `b `"]) == ["`␣return` and `b␣`"]
+
+
+def test_examples_fields_and_directives_are_left_alone():
+    lines = [">>> a * b | c", "x_", "", ":param x_: a", ".. rubric:: a_", "a_ b"]
+    assert escaped(lines) == [*lines[:5], "a\\_ b"]
