@@ -48,11 +48,13 @@ html_show_sphinx = False
 html_show_search_summary = False  # it is fetched, which a browser does not do for files on a disk
 html_theme_options = {
     "navbar_align": "left",
-    "show_prev_next": True,
+    "collapse_navigation": True,
+    "navigation_depth": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": []}
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is, until a choice is made
+html_sidebars = {"index": [], "claims": []}
 
 
 def setup(app: Sphinx) -> None:

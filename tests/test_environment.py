@@ -134,6 +134,17 @@ def test_measuring_tokenizers_needs_no_torch():
     assert finished.stdout.strip() == "False"
 
 
+def test_what_opens_on_binder_needs_nothing_that_binder_lacks():
+    """Everything that the notebook of tokenizers imports, and the commands' own frame."""
+    cells = json.loads((ROOT / "notebooks" / "01-tokenizer-analysis.ipynb").read_text())["cells"]
+    lines = [line for cell in cells if cell["cell_type"] == "code" for line in "".join(cell["source"]).splitlines()]
+    imports = [line for line in lines if re.match(r"(import|from) ", line)]
+    absent = ["torch", "transformers", "accelerate", "gptqmodel", "optimum", "peft", "hqq", "auto_gptq"]
+    code = [f"import sys; sys.modules.update(dict.fromkeys({absent}))", *imports, "import compressed_code.__main__"]
+    done = subprocess.run([sys.executable, "-c", "\n".join(code)], cwd=ROOT, capture_output=True, text=True)
+    assert imports and done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "data/README.md"])
 def test_links_of_the_documents_lead_somewhere(name):
     path = ROOT / name

@@ -15,7 +15,7 @@ PROGRAMS = {"compressed-code": "compressed_code.__main__", "python -m helpers": 
 
 def write_reference(root: Path, stage: Stage) -> None:
     """Write the pages of commands and of the library, and the page that lists them beside the documents."""
-    stage.write("commands.md", page("# Commands", *_targets(root), *map(_program, PROGRAMS)))
+    stage.write("commands.md", page("# Commands", *map(_program, PROGRAMS), *_targets(root)))
     packages = list(_packages(root / "src"))
     for name, modules in packages:
         stage.write(f"api/{name}.md", page(f"# {escape(name)}", *map(_module, modules)))
