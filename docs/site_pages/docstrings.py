@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 _CODE = re.compile(r"(`[^`]*`)")
 _SIGN = re.compile(r"(?<!\\)([*|])|(?<=\w)(_)(?!\w)")
-_EXAMPLE = re.compile(r"\s*(>>>|\.\.\. |\.\. |:\w)")
+_DIRECTIVE = re.compile(r"\s*\.\.\.? ")
+_FIELD = re.compile(r"(\s*:\w[^:]*:|)(.*)", re.DOTALL)
 
 
 def escaped(lines: list[str]) -> list[str]:
     """The lines of a docstring, after napoleon has made directives and fields of its sections.
 
-    Lines of examples (up to the next empty one), of directives and of fields are left as they are.
+    Lines of examples (up to the next empty one) and of directives, and the names of fields are left as they are.
 
     Example:
         >>> escaped(["the largest |x| of `*args`, in *.bin"])
@@ -27,11 +28,11 @@ def _escaped(lines: list[str]) -> Iterator[str]:
     example = False
     for line in lines:
         example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
-        if example or _EXAMPLE.match(line):
+        if example or _DIRECTIVE.match(line):
             yield line
         else:
-            parts = _CODE.split(line)
-            yield "".join(map(_escaped_part, parts))
+            name, text = _FIELD.match(line).groups()
+            yield name + "".join(map(_escaped_part, _CODE.split(text)))
 
 
 def _escaped_part(part: str) -> str:

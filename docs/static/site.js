@@ -56,7 +56,11 @@ function makeGrowing(image) {
   button.addEventListener("click", () => {
     const dialog = document.createElement("dialog");
     dialog.className = "grown";
-    dialog.append(image.cloneNode());
+    const end = document.createElement("button");
+    end.type = "button";
+    end.textContent = "\u00d7";
+    end.setAttribute("aria-label", "Close");
+    dialog.append(image.cloneNode(), end);
     dialog.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);

@@ -27,5 +27,5 @@ def test_code_keeps_its_signs():
 
 
 def test_examples_fields_and_directives_are_left_alone():
-    lines = [">>> a * b | c", "x_", "", ":param x_: a", ".. rubric:: a_", "a_ b"]
-    assert escaped(lines) == [*lines[:5], "a\\_ b"]
+    lines = [">>> a * b | c", "x_", "", ".. rubric:: a_", ":param x_: a_", "a_ b"]
+    assert escaped(lines) == [*lines[:4], ":param x_: a\\_", "a\\_ b"]
