@@ -32,7 +32,7 @@ def code(source: str, *outputs: dict, tags: tuple[str, ...] = ()) -> dict:
         '<a href="javascript:alert(1)">',
         "<style>@import url(https://example.org/x.css)</style>",
         "<svg><script>alert(1)</script></svg>",
-        '<iframe src="https://example.org">',
+        '<iframe src="https://example.org"></iframe>',
         "<table><tr><td><math><mtext></table><img src onerror=alert(1)>",
     ],
 )

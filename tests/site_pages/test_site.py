@@ -163,7 +163,8 @@ def test_nothing_is_loaded_but_the_sites_own_files(built):
             for element in content.find_all(name, **{attribute: True}):
                 url = urlsplit(element[attribute])
                 inline = url.scheme == "data" and element[attribute].startswith("data:image/")
-                if not inline and (url.scheme or url.netloc or not (page.parent / unquote(url.path)).is_file()):
+                own = page if not url.path else page.parent / unquote(url.path)
+                if not inline and (url.scheme or url.netloc or not own.is_file()):
                     foreign.append(f"{page.relative_to(site)}: {element}")
     for style in site.rglob("*.css"):
         for address in re.findall(r"(?:url\(|@import\s+)[\"']?([^\"')]+)", style.read_text(encoding="utf-8")):
