@@ -6,7 +6,7 @@ from importlib import metadata
 from sphinx.application import Sphinx
 
 from compressed_code.core.paths import ROOT
-from site_pages.docstrings import escaped
+from site_pages.docstrings import escaped, written_signature
 
 # What libraries say to themselves while they are imported for their docstrings.
 for library in ("torchao", "torch.utils._pytree"):
@@ -30,6 +30,8 @@ myst_disable_syntax = ["html_block", "html_inline"]
 myst_heading_anchors = 3
 smartquotes = False  # numbers and options stay as they are written
 
+autodoc_preserve_defaults = True
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autoclass_content = "both"
@@ -63,4 +65,8 @@ def setup(app: Sphinx) -> None:
     def plain(_: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
         lines[:] = escaped(lines)
 
+    def written(_: Sphinx, what: str, name: str, thing: object, *given: object) -> tuple[str, str] | None:
+        return written_signature(thing)
+
     app.connect("autodoc-process-docstring", plain, priority=900)
+    app.connect("autodoc-process-signature", written)

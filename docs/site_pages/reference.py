@@ -18,7 +18,7 @@ def write_reference(root: Path, stage: Stage) -> None:
     stage.write("commands.md", page("# Commands", *map(_program, PROGRAMS), *_targets(root)))
     packages = list(_packages(root / "src"))
     for name, modules in packages:
-        stage.write(f"api/{name}.md", page(f"# {escape(name)}", *map(_module, modules)))
+        stage.write(f"api/{name}.md", page(f"# {escape(name)}", _members(name), *map(_module, modules)))
     names = [name for name, _ in packages]
     intro = "The library, folder by folder. `import compressed_code as cc` shows the doors that most need."
     stage.write("api/index.md", page("# Library", intro, contents((f"api/{name}" for name in names), hidden=False)))
@@ -43,14 +43,18 @@ def _program(name: str) -> str:
 
 
 def _packages(source: Path) -> Iterator[tuple[str, list[str]]]:
-    """Every folder of modules with the names of its modules, itself first."""
+    """Every folder of modules with the names of its modules."""
     for folder in sorted(path.parent for path in source.rglob("__init__.py")):
         name = ".".join(folder.relative_to(source).parts)
         files = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("__"))
-        yield name, [name, *(f"{name}.{file}" for file in files)]
+        yield name, [f"{name}.{file}" for file in files]
 
 
 def _module(name: str) -> str:
-    """A module with what it defines; the package itself with its doors, which are defined below it."""
+    return page(f"## {escape(name.rpartition('.')[2])}", _members(name))
+
+
+def _members(name: str) -> str:
+    """What a module defines; of the package itself its doors, which are defined below it."""
     options = {"members": ""} if name == "compressed_code" else {"members": "", "ignore-module-all": ""}
-    return page(f"## {escape(name.rpartition('.')[2])}", rst("automodule", name, **options))
+    return rst("automodule", name, **options)

@@ -2,7 +2,7 @@
 
 A document never starts inside the body of a function. It starts where the file starts, where a top-level definition
 starts, or, in a class or module that is longer than a document, where one of its members starts (then without the
-members' common indentation). A definition that is too long is cut at a line end and its rest is left out::
+members' common indentation). A definition that is too long is cut at a line end and its rest is left out.
 
     import re                    │ document 1: the opening, with the definitions that still fit
     def small(x): ...            │
