@@ -55,7 +55,7 @@ site: $(SITE_TOOLS) ## build the site of what `make figures` left, build/site/in
 lab: $(INSTALLED) ## open JupyterLab with the kernel ready
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
-test: $(INSTALLED) ## run the test suite, all but its long tests
+test: $(SITE_TOOLS) ## run the test suite, all but its long tests
 	$(BIN)/python -m pytest -m "not long"
 
 test-all: test ## run the test suite, then its long tests

@@ -10,6 +10,7 @@ from typing import Any
 
 import nh3
 
+from compressed_code.core.paths import ROOT
 from compressed_code.reproduction.claims import CLAIM_MIME, read_claims
 from helpers.figures import read_texts
 from site_pages.markup import contents, escape, link, page, table
@@ -166,6 +167,8 @@ def _figure_texts(name: str | None, heading: str, figures: Path) -> dict[str, An
 
 def _output(output: Mapping[str, Any]) -> dict[str, Any] | None:
     """An output without anything that a browser would run or fetch."""
+    if output["output_type"] == "stream":  # what libraries say of their files says nothing of this machine
+        return {**output, "text": "".join(output["text"]).replace(f"{ROOT}/", "")}
     if "data" not in output:
         return dict(output)
     data = output["data"]

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from compressed_code.core.paths import FIGURES
+from compressed_code.core.paths import FIGURES, ROOT
 from compressed_code.reproduction.claims import CLAIM_MIME, Claim
 from helpers.figures import read_texts
 
@@ -52,6 +52,13 @@ def test_outputs_of_other_kinds_are_left_out():
     shown = staged(notebook(cell), notebook(cell), FIGURES)
     (output,) = shown["cells"][1]["outputs"]
     assert output["data"] == {"text/plain": "figure"}
+
+
+def test_a_warning_does_not_say_where_the_checkout_lies():
+    cell = code("1")
+    cell["outputs"] = [nbformat.v4.new_output("stream", text=f"{ROOT}/.venv/x.py:3: Warning\n")]
+    (output,) = staged(notebook(cell), notebook(cell), FIGURES)["cells"][1]["outputs"]
+    assert output["text"] == ".venv/x.py:3: Warning\n"
 
 
 def test_a_claim_is_text_whatever_it_says():
