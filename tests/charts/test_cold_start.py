@@ -11,8 +11,8 @@ from compressed_code.charts.cold_start import (
     level_panels,
     metric_panels,
     mixture_by_bits,
-    mixture_matrix,
     mixture_rows,
+    share_points,
     top_token_heatmap,
 )
 from compressed_code.charts.parts import value_heatmap
@@ -122,13 +122,11 @@ def test_levels_of_two_models_have_axes_of_their_own():
     assert_shown(figure)
 
 
-def test_mixtures_stand_in_columns_models_in_rows():
-    grid = pd.DataFrame([[0.05, 1.2], [0.4, 0.02]], index=["base", "none"], columns=["base", "none"])
-    figure = mixture_matrix(grid, {"none": "0 %", "base": "50 %"}, {"none": "0 %", "base": "50 %"})
-    axis = figure.axes[0]
-    assert cells(axis) == [["0.02", "0.4"], ["1.2", "0.05"]]
-    assert (row_labels(axis), column_labels(axis)) == (["0 %", "50 %"], ["0 %", "50 %"])
-    assert_shown(figure)
+def test_shares_as_trained_stand_against_shares_as_told():
+    table = pd.DataFrame({"trained": [0.25, 0.5], "told": [0.3, 0.45], "group": ["xs", "s"]})
+    axis = share_points(table, {"xs": "Zoo XS", "s": "Zoo S"}).axes[0]
+    assert series(axis) == {"Zoo XS": [(0.25, 0.3)], "Zoo S": [(0.5, 0.45)]}
+    assert_shown(axis.figure)
 
 
 @pytest.mark.parametrize("value", [0.0, 30.0, 100.0])

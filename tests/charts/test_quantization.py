@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from compressed_code.charts.parts import interval_panels
-from compressed_code.charts.quantization import divergence_by_bits, trend_panels
+from compressed_code.charts.quantization import divergence_by_bits, group_sizes, trend_panels
 from drawn_charts import assert_shown, bands, intervals, legend, points, series
 
 POINTS = pd.DataFrame(
@@ -106,4 +106,15 @@ def test_a_trend_runs_through_its_points_and_repeats_stand_at_their_size():
         assert repeats == ([[(1e6, 0.19), (1e6, 0.22)]] if axis is figure.axes[0] else [])
         assert intervals(axis, "y") == [(0.25, 0.35), (0.15, 0.25), (0.05, 0.15)]
         assert bands(axis, "y") == [(0.05, 0.4)]
+    assert_shown(figure)
+
+
+def test_groups_stand_at_their_bits_beside_the_ladder_of_whole_bits():
+    table = pd.DataFrame({"size": ["64", "32"], "bits_quantized": [3.3, 3.6], "value": [0.2, 0.15]})
+    ladder = pd.DataFrame({"bits_quantized": [4.6, 3.6], "value": [0.03, 0.15]})
+    figure = group_sizes(table.assign(low=[0.19, 0.14], high=[0.21, 0.16]), ladder)
+    (axis,) = figure.axes
+    assert series(axis)["three bits, by group"] == [(3.3, 0.2), (3.6, 0.15)]
+    assert intervals(axis, "y") == [(0.19, 0.21), (0.14, 0.16)]
+    assert [text.get_text() for text in axis.texts] == ["64", "32"]
     assert_shown(figure)

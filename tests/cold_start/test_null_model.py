@@ -3,9 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import rel_entr
 
-from compressed_code.cold_start.null_model import counting_floor, mixture_divergence, mixture_tokens
+from compressed_code.cold_start.null_model import (
+    counting_floor,
+    likeliest_share,
+    mixture_divergence,
+    mixture_tokens,
+)
 
 TOKENS = pd.DataFrame({"token_id": [0, 1, 2, 3], "probability": [0.5, 0.25, 0.125, 0.125], "token_class": "word"})
 
@@ -41,3 +48,14 @@ def test_the_floor_is_that_of_counted_rows():
     assert rel_entr(shares.to_numpy(), counted).sum(axis=1).mean() == pytest.approx(
         counting_floor(shares, rows), rel=0.05
     )
+
+
+@given(st.floats(0, 1), st.floats(0.1, 1), st.integers(0, 10**6))
+def test_a_mixture_tells_its_own_share(part, share, seed):
+    generator = np.random.default_rng(seed)
+    without, pure = (pd.Series(generator.dirichlet(np.ones(6)), index=ids) for ids in (range(6), range(3, 9)))
+    both = pd.concat([without, pure], axis=1).fillna(0.0)
+    mixed = both[0] * (1 - share) + both[1] * share
+    own = both[0] * (1 - part) + both[1] * part
+    tokens = pd.DataFrame({"token_id": own.index, "probability": 0.9 * own})  # the rest begins no row
+    assert likeliest_share(tokens, without, mixed, share) == pytest.approx(part, abs=1e-3)

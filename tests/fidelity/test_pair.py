@@ -391,8 +391,8 @@ def test_groups_add_up_to_the_whole(table, by):
 
 def test_intervals_come_from_whole_documents(table):
     """Documents repeated word for word leave the interval as it is and halve the variance over tokens."""
-    once = fidelity_summary(table, resamples=300).set_index("statistic")
-    repeated = fidelity_summary(pd.concat([table, table]), resamples=300).set_index("statistic")
+    once = fidelity_summary(table).set_index("statistic")
+    repeated = fidelity_summary(pd.concat([table, table])).set_index("statistic")
     bounded = once.dropna()
     assert {"kl_mean_nats", "perplexity_ratio", "delta_p_rms"} <= set(bounded.index)
     columns = ["value", "low", "high"]
@@ -404,21 +404,21 @@ def test_intervals_come_from_whole_documents(table):
     assert alone["low"].isna().all() and (alone["documents"] == 1).all()
 
 
-def test_texts_of_one_unit_are_resampled_together(table):
+def test_texts_of_one_cluster_count_once(table):
     """Translations that behave alike say no more than one text does: the interval must not shrink."""
     copies = table.assign(document="translation of " + table["document"].astype(str))
     both = pd.concat([table, copies], ignore_index=True)
-    once, together = (fidelity_summary(rows, resamples=300).set_index("statistic") for rows in (table, both))
+    once, together = (fidelity_summary(rows).set_index("statistic") for rows in (table, both))
     bounded = once.dropna().index
     pd.testing.assert_frame_equal(together.loc[bounded, ["low", "high"]], once.loc[bounded, ["low", "high"]])
     assert (together["documents"] == 2 * together["clusters"]).all()
-    apart = fidelity_summary(both.assign(cluster=both["document"]), resamples=300).set_index("statistic")
+    apart = fidelity_summary(both.assign(cluster=both["document"])).set_index("statistic")
     width = {name: (rows["high"] - rows["low"])["kl_mean_nats"] for name, rows in (("once", once), ("apart", apart))}
     assert width["apart"] < 0.9 * width["once"]
 
 
 def test_intervals_cover_the_truth():
-    """Documents that differ in level: the bootstrap over documents covers where the error over tokens does not."""
+    """Documents that differ in level: the interval over documents covers where the error over tokens does not."""
     rng = np.random.default_rng(0)
     covered = narrow = 0
     for _ in range(60):
@@ -430,7 +430,7 @@ def test_intervals_cover_the_truth():
         for column in ("log_probability_base", "log_probability_candidate", "keyword_rank_correlation"):
             tokens[column] = -1.0
         tokens = tokens.assign(same_top=True, flip="none", top_base=0, top_candidate=0, token_id=0)
-        row = fidelity_summary(tokens, resamples=300).set_index("statistic").loc["kl_mean_nats"]
+        row = fidelity_summary(tokens).set_index("statistic").loc["kl_mean_nats"]
         covered += row["low"] <= 1.0 <= row["high"]
         narrow += abs(row["value"] - 1.0) <= 1.96 * row["standard_error"]
     assert covered >= 50

@@ -31,6 +31,7 @@ SMALL_03 = {
     "gguf_low": [],
     "hqq": [],
     "others": [],
+    "modules": [],
     "groups": [],
     "trained_again": ["rtn-3-rows"],
 }
@@ -44,6 +45,7 @@ SMALL_06 = {
     "noisy": "zoo-xs",
     "general": "zoo-xs",
 }
+SMALL_07 = {"quantized": ["rtn-5-rows", "rtn-4-rows", "rtn-3-rows", "rtn-2-rows"], "draws": [0]}
 ONE_03 = {**{name: [] for name in SMALL_03}, "rounding": ["rtn-4-g32"]}
 
 # The parameter of each notebook that names the model it is about, and what that model is put in beside it.
@@ -53,6 +55,7 @@ BASES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "04": ("teacher", {"distilled": ["zoo-s-distilled"], "alone": ["zoo-s"], "longer": ["zoo-s-long"]}),
     "05": ("sizes", {"tuned": {}}),
     "06": ("base", SMALL_06),
+    "07": ("base", SMALL_07),
 }
 MODELS = ("zoo-xs", "zoo-s", "zoo-m", "folder", "gguf", "gptq")
 
@@ -111,6 +114,7 @@ def test_another_base(number, model, models, tmp_path):
         ("03", {**ONE_03, "base": "zoo-s"}),  # groups of 32 do not divide its layers
         ("06", {**SMALL_06, "quantized": ["rtn-3-g32"]}),
         ("06", {**SMALL_06, "quantized": []}),
+        ("07", {**SMALL_07, "quantized": ["rtn-4-g32"]}),
         ("06", {**SMALL_06, "sampled": {}, "models": ["zoo-xs"]}),
     ],
     ids=lambda value: value if isinstance(value, str) else json.dumps(value)[:60],

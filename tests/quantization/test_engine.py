@@ -105,6 +105,33 @@ def test_what_is_not_quantized_stays_bit_for_bit(tmp_path):
     assert (folder / "tokenizer_config.json").read_text() == "{}"
 
 
+@pytest.mark.parametrize(
+    ("module", "changed"),
+    [
+        ("query-key", {"q_proj", "k_proj"}),
+        ("value-output", {"v_proj", "o_proj"}),
+        ("feed-forward", {"gate_proj", "up_proj", "down_proj"}),
+        ("embeddings", {"embed_tokens"}),
+    ],
+)
+def test_one_module_alone_is_quantized_and_all_others_stay(tmp_path, llama, module, changed):
+    alone = write_variant(llama, row(method="rtn", bits=2, group_size=32, modules=[module]), tmp_path / "alone")
+    before, after = (load_file(folder / "model.safetensors") for folder in (llama, alone))
+    assert set(before) == set(after)
+    moved = {
+        name.split(".")[-2] for name in before if not torch.equal(before[name], after[name].to(before[name].dtype))
+    }
+    assert moved == changed and read_record(alone)["modules"] == [module]
+
+
+def test_a_module_without_matrices_of_its_own_is_refused(tmp_path):
+    folder = build(tmp_path / "base", "phi3", pad_token_id=0)  # query, key and value are one matrix
+    with pytest.raises(Unavailable, match="no matrix of query-key alone"):
+        write_variant(folder, row(method="rtn", bits=4, group_size=32, modules=["query-key"]), tmp_path / "out")
+    with pytest.raises(ValueError, match="modules goes with the method rtn"):
+        row(method="hqq", bits=4, group_size=32, modules=["query-key"])
+
+
 def test_layers_that_gptqs_layout_cannot_hold_are_stored_decoded(tmp_path):
     """176 inputs are no multiple of 32."""
     base = build(tmp_path / "base", intermediate_size=176)
@@ -415,9 +442,7 @@ def test_a_weight_that_is_not_finite_is_named(tmp_path):
 
 def test_every_row_of_the_registry_names_one_variant():
     rows = load_quantizations()
-    deciding = [
-        tuple(quantization.model_dump(exclude={"key", "label", "note"}).values()) for quantization in rows.values()
-    ]
+    deciding = [quantization.model_dump_json(exclude={"key", "label", "note"}) for quantization in rows.values()]
     assert len(set(deciding)) == len(rows)
     assert len({quantization.label for quantization in rows.values()}) == len(rows)
     assert max(len(quantization.label) for quantization in rows.values()) <= 16

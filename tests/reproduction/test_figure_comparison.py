@@ -11,7 +11,7 @@ from compressed_code.reproduction.table_comparison import load_tolerances
 from compressed_code.reproduction.verification import by_file
 
 TOLERANCES = load_tolerances()
-NUMBERS = ["01", "02", "03", "04", "05", "06"]
+NUMBERS = ["01", "02", "03", "04", "05", "06", "07"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from compressed_code.core.paths import FIGURES
-from compressed_code.statistics.cluster_intervals import cluster_ratio_interval
+from compressed_code.statistics.cluster_intervals import cluster_intervals, cluster_ratio_interval
 from compressed_code.statistics.intervals_and_tests import ratio_interval
 
 
@@ -53,3 +53,40 @@ def test_it_covers_resampled_programs_of_the_blind_spot():
         _, low, high = cluster_ratio_interval(change[drawn], tokens[drawn])
         covered += low <= true <= high
     assert covered / draws == pytest.approx(0.95, abs=0.02)
+
+
+def of_totals(totals: pd.DataFrame) -> dict:
+    mean = totals["nats"] / totals["tokens"]
+    return {"mean": mean, "perplexity": np.exp(mean), "rms": np.sqrt(totals["squares"] / totals["tokens"])}
+
+
+def drawn_clusters(generator: np.random.Generator, count: int) -> pd.DataFrame:
+    """Clusters of different sizes and skewed means around 1, as divergences of programs are."""
+    tokens = generator.uniform(800, 1600, count)
+    means = generator.lognormal(-0.02, 0.2, count)
+    return pd.DataFrame({"tokens": tokens, "nats": tokens * means, "squares": tokens * means**2})
+
+
+def test_of_a_ratio_the_jackknife_is_nearly_the_linearised_interval():
+    sums = drawn_clusters(np.random.default_rng(3), 17)
+    _, low, high = cluster_ratio_interval(sums["nats"], sums["tokens"])
+    found = cluster_intervals(sums, of_totals).loc["mean"]
+    assert found.tolist() == pytest.approx([low, high], abs=0.03 * (high - low))
+    equal = sums.assign(nats=sums["nats"] / sums["tokens"], tokens=1.0)
+    expected = stats.ttest_1samp(equal["nats"], 0).confidence_interval()
+    assert cluster_intervals(equal, of_totals).loc["mean"].tolist() == pytest.approx(list(expected))
+    assert cluster_intervals(sums.iloc[:1], of_totals).empty
+
+
+@pytest.mark.parametrize("count", [7, 17])
+def test_the_jackknife_covers_ratios_and_functions_of_them(count):
+    generator, draws = np.random.default_rng(4), 3000
+    truth = {"mean": 1.0, "perplexity": np.e, "rms": np.exp(0.02)}  # of a log-normal with mean 1 and deviation 0.2
+    covered = dict.fromkeys(truth, 0)
+    for _ in range(draws):
+        found = cluster_intervals(drawn_clusters(generator, count), of_totals)
+        for name, value in truth.items():
+            covered[name] += found.loc[name, "low"] <= value <= found.loc[name, "high"]
+    assert {name: number / draws for name, number in covered.items()} == pytest.approx(
+        dict.fromkeys(truth, 0.95), abs=0.02
+    )

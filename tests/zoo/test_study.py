@@ -15,20 +15,22 @@ from compressed_code.registry.languages import select_languages
 from compressed_code.zoo import study
 from compressed_code.zoo.mixtures import load_first_tokens
 from compressed_code.zoo.recipes import ZOO_DIRECTORY, load_recipes, load_study, model_kind, seed_families
+from compressed_code.zoo.scores import SCORES_FILE
 
 
 @pytest.fixture
 def trained(tmp_path):
-    """The first two models of the study, as if two of the zoo's had come out of their trainings."""
-    keys = list(load_study())[:2]
+    """Two models of the study, as if two of the zoo's had come out of their trainings."""
+    keys = ["zoo-xs-tasks-0", "zoo-s-seed3"]
     for key, model in zip(keys, ("zoo-xs", "zoo-s"), strict=True):
         shutil.copytree(ZOO_DIRECTORY / model, tmp_path / "models" / key)
-    return keys, tmp_path / "models", tmp_path / "summary.csv"
+    return keys, tmp_path / "models", tmp_path
 
 
 def test_a_row_says_what_a_model_is_and_begins_with(trained):
-    keys, directory, path = trained
-    table = study.write_study_cold_starts(keys, path, directory).set_index("model")
+    keys, directory, _ = trained
+    rows = [study.study_cold_start(key, load_study()[key], directory) for key in keys]
+    table = pd.concat(rows, ignore_index=True).set_index("model")
     record = json.loads((directory / keys[0] / TRAINING_RECORD).read_text())
     assert list(table.index) == keys and table.loc[keys[0], "weights"] == record["weights"]
     tokens = cold_start_probabilities("zoo-xs")
@@ -40,23 +42,44 @@ def test_a_row_says_what_a_model_is_and_begins_with(trained):
     reached = probability.sum()  # scipy compares what adds to 1; the rest of the mass costs its logarithm
     assert divergences["kl_base"] == pytest.approx(entropy(shares, probability) - np.log(reached), rel=1e-6)
     assert divergences.idxmin() == "kl_base"  # the mixture it was trained on
-    read = study.load_study_cold_starts(path).set_index("model")
-    absent = ["start", "teacher"]  # of a model that needs no other one
-    assert read[absent].isna().all(axis=None) and table[absent].isna().all(axis=None)
-    pd.testing.assert_frame_equal(read.drop(columns=absent), table.drop(columns=absent), check_dtype=False, rtol=1e-8)
+    assert table.loc[keys[0], "tasks_share"] == pytest.approx(0.5, abs=0.1)  # as the zoo's base models were trained
 
 
+@pytest.mark.slow
+def test_scores_are_those_of_the_zoo_and_the_distance_from_the_teacher(trained):
+    keys, directory, _ = trained
+    of_zoo = pd.read_csv(SCORES_FILE)
+    for key, model in zip(keys, ("zoo-xs", "zoo-s"), strict=True):
+        scores = study.study_scores(key, load_study()[key], directory)
+        assert set(scores["model"]) == {key}
+        of_teacher = scores["quantity"].str.startswith("teacher_")
+        own = scores[~of_teacher].drop(columns="model").reset_index(drop=True)
+        known = of_zoo[of_zoo["model"] == model].drop(columns="model").reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, known, check_dtype=False, rtol=1e-4, atol=1e-6)
+        assert of_teacher.sum() == (0 if model == "zoo-xs" else len(study.TEACHER_STATISTICS) + 1)
+    values = scores.set_index("quantity")["value"]
+    teacher, student = (cold_start_probabilities(name)["probability"] for name in ("zoo-m", "zoo-s"))
+    assert values["teacher_first_token_kl"] == pytest.approx(entropy(teacher, student), rel=1e-5)
+    assert 0 < values["teacher_same_top_fraction"] < 1
+
+
+@pytest.mark.slow
 def test_rows_come_one_by_one_and_leave_with_their_recipe(trained, monkeypatch):
-    keys, directory, path = trained
-    assert study.load_study_cold_starts(path).empty
-    study.write_study_cold_starts(keys[1:], path, directory)
+    keys, directory, folder = trained
+    starts, scores = folder / study.STUDY_FILE.name, folder / study.STUDY_SCORES_FILE.name
+    assert study.load_study_cold_starts(starts).empty and study.load_study_scores(scores).empty
+    study.write_study(keys[1:], folder, directory)
     shutil.rmtree(directory / keys[1])  # as on another machine
-    table = study.write_study_cold_starts(keys[:1], path, directory)
-    assert table["model"].tolist() == keys
+    study.write_study(keys[:1], folder, directory)
+    read, of_scores = study.load_study_cold_starts(starts), study.load_study_scores(scores)
+    assert read["model"].tolist() == of_scores["model"].unique().tolist() == keys
+    assert read[["start", "teacher"]].isna().all(axis=None)  # of models that need no other one
     recipes = load_study()
     changed = {**recipes, keys[1]: recipes[keys[1]].model_copy(update={"tokens": 1})}
     monkeypatch.setattr(study, "load_study", lambda: changed)
-    assert study.write_study_cold_starts(keys[:1], path, directory)["model"].tolist() == keys[:1]
+    study.write_study(keys[:1], folder, directory)
+    assert study.load_study_cold_starts(starts)["model"].tolist() == keys[:1]
+    assert study.load_study_scores(scores)["model"].unique().tolist() == keys[:1]
 
 
 def test_a_study_has_no_key_of_the_zoo():

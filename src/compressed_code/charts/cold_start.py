@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
 from compressed_code.charts.parts import legend_above, value_heatmap
-from compressed_code.charts.style import FAMILY_COLOURS, MARKERS, WIDTH
+from compressed_code.charts.style import FAMILY_COLOURS, MARKERS, PALETTE, WIDTH
 
 METRIC_TITLES = {
     "pkp": "PKP: probability of a keyword",
@@ -131,18 +131,23 @@ def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     return value_heatmap(grid, "probability (%)", rows=labels, columns=columns, root=True, light=True)
 
 
-def mixture_matrix(grid: pd.DataFrame, rows: Mapping[str, str], columns: Mapping[str, str]) -> Figure:
-    """KL(mixture‖model) of models by what they were trained on, in the cells of a table.
+def share_points(table: pd.DataFrame, looks: Mapping[str, str]) -> Figure:
+    """Shares that models were trained on, against those that their first tokens tell; on the diagonal both agree.
 
     Args:
-        grid: nats, rows by what was trained on, columns by what is compared with.
-        rows, columns: name → label, in drawing order.
+        table: columns `trained`, `told` (0 to 1) and `group`.
+        looks: group → what it is called in the legend, in drawing order.
     """
-    figure = value_heatmap(grid, "nats", rows=rows, columns=columns, light=True, root=True)
-    figure.set_size_inches(WIDTH, 1.5 + 0.3 * len(rows))
-    axis = figure.axes[0]
-    axis.set(xlabel="share of tasks in the mixture compared with", ylabel="share of tasks\nin the training rows")
-    axis.set_xticks(axis.get_xticks(), list(columns.values()), rotation=0, ha="center")
+    figure, axis = plt.subplots(figsize=(WIDTH * 0.62, WIDTH * 0.55))
+    axis.plot([0, 1], [0, 1], ":", color="#555555", linewidth=1, label="as trained")
+    for number, (group, name) in enumerate(looks.items()):
+        rows = table[table["group"] == group]
+        style = {"color": PALETTE[number], "markerfacecolor": "none", "markersize": 6}
+        axis.plot(rows["trained"], rows["told"], MARKERS[number], label=name, **style)
+    axis.set(xlim=(-0.04, 1), ylim=(-0.04, 1), xlabel="share of tasks in the training rows")
+    axis.set_ylabel("share that first tokens tell")
+    axis.set_aspect("equal")
+    legend_above(figure, axis)
     return figure
 
 

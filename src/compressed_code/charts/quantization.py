@@ -39,6 +39,28 @@ def divergence_by_bits(
     return figure
 
 
+def group_sizes(table: pd.DataFrame, ladder: pd.DataFrame) -> Figure:
+    """Divergence by what groups of several sizes take, beside a ladder of whole bits in groups of one size.
+
+    Args:
+        table: columns `bits_quantized`, `value`, `low`, `high` and `size`, which is written beside its point.
+        ladder: columns `bits_quantized`, `value`.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH * 0.72, 3.0))
+    steps = ladder.sort_values("bits_quantized")
+    axis.plot(steps["bits_quantized"], steps["value"], "-", color="#999999", label="whole bits, groups of 32", zorder=1)
+    axis.vlines(table["bits_quantized"], table["low"], table["high"], color="#0072B2")
+    axis.plot(
+        table["bits_quantized"], table["value"], "o", color="#0072B2", markersize=4.5, label="three bits, by group"
+    )
+    for row in table.itertuples():
+        beside = {"xytext": (-5, -2), "textcoords": "offset points", "ha": "right", "va": "top"}
+        axis.annotate(row.size, (row.bits_quantized, row.value), **beside, fontsize=7.5)
+    axis.set(yscale="log", xlabel="effective bits per quantized weight", ylabel="KL (nats per token)")
+    legend_above(figure, axis)
+    return figure
+
+
 def trend_panels(
     table: pd.DataFrame,
     fits: pd.DataFrame,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize_scalar
 
 
 def mixture_divergence(tokens: pd.DataFrame, shares: pd.Series) -> float:
@@ -56,6 +57,39 @@ def mixture_tokens(tokens: pd.DataFrame, shares: pd.Series) -> pd.DataFrame:
         `tokens` with the shares as `probability`, 0 for what no row begins with.
     """
     return tokens.assign(probability=tokens["token_id"].map(shares).fillna(0.0).to_numpy(float))
+
+
+def likeliest_share(tokens: pd.DataFrame, without: pd.Series, mixed: pd.Series, share: float) -> float:
+    """Share of one part of the training rows that explains best what a model gives first (maximum likelihood).
+
+    Mixtures of both parts are `without` + s / `share` · (`mixed` − `without`). The s is sought under which first tokens
+    drawn from the model would be most likely; the likelihood is concave in s. Tokens that no row begins with say
+    nothing of s and are left out.
+
+    Args:
+        tokens: `metrics.first_tokens` of a model.
+        without: probability by token id where the part is absent.
+        mixed: the same where it has the share `share`.
+        share: above 0, at most 1.
+
+    Returns:
+        0 to 1.
+
+    Example:
+        >>> model = pd.DataFrame({"token_id": [0, 1], "probability": [0.7, 0.3]})
+        >>> half = pd.Series({0: 0.5, 1: 0.5})
+        >>> round(likeliest_share(model, pd.Series({0: 1.0}), half, share=0.5), 3)
+        0.3
+    """
+    ids = without.index.union(mixed.index)
+    own = tokens.set_index("token_id")["probability"].reindex(ids).fillna(0.0).to_numpy(float)
+    start, end = (shares.reindex(ids).fillna(0.0).to_numpy(float) for shares in (without, mixed))
+    step = (end - start) / share
+
+    def surprise(part: float) -> float:
+        return -float(own @ np.log(np.maximum(start + part * step, np.finfo(float).tiny)))
+
+    return float(minimize_scalar(surprise, bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-6}).x)
 
 
 def counting_floor(shares: pd.Series, rows: int) -> float:

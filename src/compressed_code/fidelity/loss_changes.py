@@ -3,7 +3,8 @@
 import pandas as pd
 from scipy import stats
 
-from compressed_code.statistics.intervals_and_tests import holm, ratio_interval
+from compressed_code.statistics.cluster_intervals import cluster_ratio_interval
+from compressed_code.statistics.intervals_and_tests import holm
 
 
 def document_losses(tokens: pd.DataFrame) -> pd.DataFrame:
@@ -22,11 +23,11 @@ def document_losses(tokens: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def loss_changes(losses: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+def loss_changes(losses: pd.DataFrame) -> pd.DataFrame:
     """Change of the loss per token for every pair, with its interval and test.
 
-    The interval resamples whole clusters (percentile bootstrap): a program with its translations, whose changes go
-    together. The test is Wilcoxon's signed-rank test on the clusters' mean changes per token, two-sided; `p_holm` is
+    The interval is Student's over clusters (`cluster_ratio_interval`): a program with its translations, whose changes
+    go together. The test is Wilcoxon's signed-rank test on the clusters' mean changes per token, two-sided; `p_holm` is
     adjusted over all pairs of the table (Holm 1979).
 
     Args:
@@ -39,7 +40,7 @@ def loss_changes(losses: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     for pair, table in losses.groupby("pair", sort=False):
         clusters = table.groupby("cluster", sort=False, observed=True)[["tokens", "base_nats", "candidate_nats"]].sum()
         change = clusters["candidate_nats"] - clusters["base_nats"]
-        interval = ratio_interval(change, clusters["tokens"], seed=seed)
+        interval = cluster_ratio_interval(change, clusters["tokens"])
         per_token = change / clusters["tokens"]
         p_value = float(stats.wilcoxon(per_token).pvalue) if per_token.any() else 1.0
         rows.append((pair, *interval, len(table), len(clusters), p_value))

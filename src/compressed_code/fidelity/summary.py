@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from compressed_code.statistics.cluster_intervals import cluster_intervals
+
 # What compression does to the most probable token; "right" is the actual next token.
 FLIPS = ("none", "right to wrong", "wrong to right", "wrong to wrong")
 
@@ -36,9 +38,7 @@ _MEANS: Mapping[str, str] = {
 }
 
 
-def fidelity_summary(
-    tokens: pd.DataFrame, by: Sequence[str] = (), *, seed: int = 0, resamples: int = 1000, level: float = 0.95
-) -> pd.DataFrame:
+def fidelity_summary(tokens: pd.DataFrame, by: Sequence[str] = (), *, level: float = 0.95) -> pd.DataFrame:
     """Every statistic of fidelity, overall or by group.
 
     ===============================  ==============================================================================
@@ -71,15 +71,13 @@ def fidelity_summary(
     `standard_error` is over tokens, by the formulas of llama.cpp (tools/perplexity/perplexity.cpp, `kl_divergence`):
     √((mean x² − mean² x) / (n − 1)), and for functions of means the delta method: the variance of f(mean) is about
     f′(mean)² times that of the mean. Tokens of one text, and texts of one cluster (`pair.EncodedText`), are not
-    independent, so it is too small. `low` and `high` come from a cluster bootstrap (Cameron, Gelbach and Miller 2008,
-    Bootstrap-based improvements for inference with clustered errors, Review of Economics and Statistics 90): whole
-    clusters are drawn with replacement, every statistic is computed from the tokens of those drawn, and the bounds are
-    percentiles of what comes out; missing for fewer than two clusters.
+    independent, so it is too small. `low` and `high` are Student's interval over clusters
+    (`cluster_intervals.cluster_intervals`); missing for fewer than two clusters.
 
     Args:
         tokens: `fidelity.token_fidelity`, several stacked if `by` tells them apart.
         by: columns that name a group.
-        seed, resamples, level: of the bootstrap.
+        level: coverage of the intervals.
 
     Returns:
         Columns `by`, `statistic`, `value`, `standard_error`, `low`, `high`, `tokens`, `documents`, `clusters`; groups
@@ -93,7 +91,7 @@ def fidelity_summary(
     groups = tokens.groupby(list(by), sort=False, observed=True) if by else [((), tokens)]
     tables = []
     for names, rows in groups:
-        table = _summary(rows, np.random.default_rng(seed), resamples, level)
+        table = _summary(rows, level)
         for place, (column, name) in enumerate(zip(by, names, strict=True)):
             table.insert(place, column, name)
         tables.append(table)
@@ -149,7 +147,7 @@ def bits_per_byte(pieces: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _summary(rows: pd.DataFrame, rng: np.random.Generator, resamples: int, level: float) -> pd.DataFrame:
+def _summary(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     tokens = _token_values(rows)
     values = _of_means(tokens.mean())
     points = {
@@ -158,7 +156,8 @@ def _summary(rows: pd.DataFrame, rng: np.random.Generator, resamples: int, level
         "ln_perplexity_correlation": _correlation(tokens["loss_base"], tokens["loss_candidate"]),
     }
     errors = _standard_errors(tokens, values)
-    intervals = _intervals(tokens, rows["cluster"], rng, resamples, level)
+    sums = tokens.assign(count=1.0).groupby(rows["cluster"].to_numpy(), observed=True).sum()
+    intervals = cluster_intervals(sums, lambda totals: _of_means(totals.div(totals["count"], axis=0)), level)
     table = pd.DataFrame({"value": pd.Series({**values, **points}, dtype=float)})
     table["standard_error"] = pd.Series(errors, dtype=float)
     table[["low", "high"]] = intervals.reindex(table.index)
@@ -225,22 +224,6 @@ def _standard_errors(tokens: pd.DataFrame, values: Mapping[str, float]) -> dict[
     rms = values["delta_p_rms"]
     slopes["delta_p_rms"] = tokens["squared_delta_p"] / (2 * rms) if rms > 0 else tokens["squared_delta_p"]
     return {name: slope.std(ddof=0) / np.sqrt(len(slope) - 1) for name, slope in slopes.items() if len(slope) > 1}
-
-
-def _intervals(
-    tokens: pd.DataFrame, clusters: pd.Series, rng: np.random.Generator, resamples: int, level: float
-) -> pd.DataFrame:
-    """Bounds of every statistic of `_of_means`, columns 0 and 1; empty for fewer than two clusters."""
-    sums = tokens.assign(count=1.0).groupby(clusters.to_numpy(), observed=True).sum()
-    if len(sums) < 2:
-        return pd.DataFrame(columns=[0, 1], dtype=float)
-    drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=resamples)
-    totals = np.zeros((resamples, sums.shape[1]))
-    for times, values in zip(drawn.T, sums.to_numpy(), strict=True):  # no product of a library, which adds in any order
-        totals += times[:, None] * values
-    totals = pd.DataFrame(totals, columns=sums.columns)
-    resampled = pd.DataFrame(_of_means(totals.div(totals["count"], axis=0)))
-    return resampled.quantile([(1 - level) / 2, (1 + level) / 2]).reset_index(drop=True).T
 
 
 def _points(name: str, unit: str, values: pd.Series, points: Mapping[str, float]) -> dict[str, float]:

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from compressed_code.benchmarks.tasks import Task, benchmark_files, load_benchmark
 from compressed_code.checkpoints.model_files import fingerprint
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
+from compressed_code.fidelity.equal_uncertainty import changes_at_equal_uncertainty
 from compressed_code.fidelity.footprint import footprint as measure_footprint
 from compressed_code.fidelity.footprint import sizes
 from compressed_code.fidelity.loss_changes import document_losses
 from compressed_code.fidelity.summary import fidelity_summary
 from compressed_code.measurements.subjects.models import ModelSubject
 from compressed_code.measurements.subjects.pairs import Pair, PairSubject
-from compressed_code.measurements.tables import measure, measurement
+from compressed_code.measurements.tables import Measurement, measure, measurement
 from compressed_code.models.precision import Precision, precision_of
 from compressed_code.models.start_contexts import start_ids
 from compressed_code.quantization.record import read_record
@@ -30,6 +32,7 @@ from compressed_code.registry.languages import (
     select_languages,
 )
 from compressed_code.registry.lookup import Registry
+from compressed_code.tokenizers.fertility import token_spans
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
@@ -70,21 +73,30 @@ def fidelity(pair: Pair, translations: int = 3) -> pd.DataFrame:
     Args:
         translations: in how many of the twelve languages each program is read.
     """
-    from compressed_code.fidelity.pair import require_same_vocabulary, token_fidelity
-    from compressed_code.models.load import load_model
+    return _compared(pair, lambda vocabulary: _programs(vocabulary, translations), f"{translations} translations")
 
-    precision = precision_of(pair.base, pair.candidate)
-    reading = _read_by(pair.base, translations, precision)
-    require_same_vocabulary(reading.vocabulary, _tokenizer(pair.candidate))
-    tokens = token_fidelity(
-        reading.runner,
-        load_model(pair.candidate, dtype=precision),
-        reading.documents,
-        reading.start_ids,
-        keyword_ids=reading.keyword_ids,
-        entries=len(reading.vocabulary),
-    )
-    return tokens.assign(precision=pd.Categorical([precision]).repeat(len(tokens)))
+
+@measurement(
+    version=1,
+    subject=PairSubject(),
+    inputs=lambda benchmark="zoo", **_: [*benchmark_files(benchmark), KEYWORDS_FILE],
+    packages=["torch", "transformers", "pygments"],
+)
+def task_fidelity(pair: Pair, benchmark: str = "zoo-standard", tasks: int = 160) -> pd.DataFrame:
+    """As `fidelity`, on the canonical solutions of benchmark tasks, each read after its prompt.
+
+    Tokens that begin in a prompt are read and not counted. A document, and a cluster, is a task.
+
+    Args:
+        benchmark: as `benchmarks.load_benchmark`.
+        tasks: how many of them, spread evenly over the benchmark.
+    """
+    chosen = _spread(load_benchmark(benchmark), tasks)
+    tokens = _compared(pair, lambda vocabulary: _solutions(vocabulary, chosen), f"{tasks} tasks of {benchmark}")
+    vocabulary = _tokenizer(pair.base)
+    first = {task.task_id: _first_token_behind(vocabulary, task.prompt, task.canonical_solution) for task in chosen}
+    counted = tokens["position"] >= tokens["document"].astype(str).map(first)
+    return tokens[counted].reset_index(drop=True)
 
 
 @measurement(version=2, subject=ModelSubject(), packages=[])
@@ -138,6 +150,7 @@ def fidelity_by(
     pairs: str | Iterable[str],
     by: Iterable[str] = (),
     *,
+    on: Measurement = fidelity,
     registry: Registry | None = None,
     directory: Path = RESULTS,
     **summary: Any,
@@ -147,6 +160,7 @@ def fidelity_by(
     Args:
         pairs: names of `PairSubject`.
         by: columns of `fidelity`, for example `["token_class"]`.
+        on: `fidelity` on parallel programs, or `task_fidelity`.
         registry: by default data/models.yml.
         directory: where tables are stored.
         summary: further arguments of `fidelity_summary`.
@@ -155,7 +169,14 @@ def fidelity_by(
         Column `pair` and those of `fidelity_summary`. A pair that cannot be had here is named and left out.
     """
     where = {"registry": registry, "directory": directory}
-    return _of_pairs(pairs, lambda tokens: fidelity_summary(tokens, list(by), **summary), where)
+    return _of_pairs(pairs, lambda tokens: fidelity_summary(tokens, list(by), **summary), where, on)
+
+
+def changes_by(
+    pairs: str | Iterable[str], by: str = "token_class", *, comparisons: int = 1, **where: Any
+) -> pd.DataFrame:
+    """`changes_at_equal_uncertainty` of several pairs, stacked, with a column `pair`; `where` as of `measure`."""
+    return _of_pairs(pairs, lambda tokens: changes_at_equal_uncertainty(tokens, by, comparisons=comparisons), where)
 
 
 _LAST: dict[tuple[Any, ...], Reading] = {}
@@ -176,33 +197,81 @@ def texts_read(translations: int) -> list[tuple[Language, str, str]]:
     ]
 
 
-def _read_by(base: Path, translations: int, precision: Precision) -> Reading:
+def _programs(vocabulary: Vocabulary, translations: int) -> "list[EncodedText]":
+    from compressed_code.fidelity.pair import encode_document
+
+    return [
+        encode_document(vocabulary, language, text, f"{language.key}/{program}", program)
+        for language, program, text in texts_read(translations)
+    ]
+
+
+def _solutions(vocabulary: Vocabulary, tasks: Iterable[Task]) -> "list[EncodedText]":
+    from compressed_code.fidelity.pair import encode_document
+
+    (python,) = select_languages(["python"])
+    return [encode_document(vocabulary, python, task.prompt + task.canonical_solution, task.task_id) for task in tasks]
+
+
+def _spread(tasks: Sequence[Task], count: int) -> list[Task]:
+    if not 1 <= count <= len(tasks):
+        raise InputError(f"tasks: must be 1 to {len(tasks)}, found {count}")
+    return [tasks[number * len(tasks) // count] for number in range(count)]
+
+
+def _first_token_behind(vocabulary: Vocabulary, prompt: str, solution: str) -> int:
+    """Place of the first token of prompt and solution that begins behind the prompt."""
+    starts = token_spans(vocabulary, prompt + solution)[:, 0]
+    return int(np.searchsorted(starts, len(prompt.encode())))
+
+
+def _compared(pair: Pair, texts: "Callable[[Vocabulary], list[EncodedText]]", name: str) -> pd.DataFrame:
+    """`token_fidelity` on some texts, with the precision of both models."""
+    from compressed_code.fidelity.pair import require_same_vocabulary, token_fidelity
+    from compressed_code.models.load import load_model
+
+    precision = precision_of(pair.base, pair.candidate)
+    reading = _read_by(pair.base, texts, name, precision)
+    require_same_vocabulary(reading.vocabulary, _tokenizer(pair.candidate))
+    tokens = token_fidelity(
+        reading.runner,
+        load_model(pair.candidate, dtype=precision),
+        reading.documents,
+        reading.start_ids,
+        keyword_ids=reading.keyword_ids,
+        entries=len(reading.vocabulary),
+    )
+    return tokens.assign(precision=pd.Categorical([precision]).repeat(len(tokens)))
+
+
+def _read_by(
+    base: Path, texts: "Callable[[Vocabulary], list[EncodedText]]", name: str, precision: Precision
+) -> Reading:
     """The reading of a base: the last one where it is the same, for variants of one model are compared in a row."""
-    from compressed_code.fidelity.pair import encode_document, keyword_ids
+    from compressed_code.fidelity.pair import keyword_ids
     from compressed_code.fidelity.teacher_forcing import KeepingRunner
     from compressed_code.models.load import load_model
 
-    key = (translations, precision, str(base), *fingerprint(base).values())
+    key = (name, precision, str(base), *fingerprint(base).values())
     if key not in _LAST:
         _LAST.clear()  # before the next base is loaded: two large ones may not fit side by side
         vocabulary, start = _tokenizer(base), start_ids(base, "document")
-        documents = [
-            encode_document(vocabulary, language, text, f"{language.key}/{program}", program)
-            for language, program, text in texts_read(translations)
-        ]
         runner = KeepingRunner(load_model(base, dtype=precision), start)
-        _LAST[key] = Reading(vocabulary, documents, start, keyword_ids(vocabulary), runner)
+        _LAST[key] = Reading(vocabulary, texts(vocabulary), start, keyword_ids(vocabulary), runner)
     return _LAST[key]
 
 
 def _of_pairs(
-    pairs: str | Iterable[str], summarise: Callable[[pd.DataFrame], pd.DataFrame], where: Mapping[str, Any]
+    pairs: str | Iterable[str],
+    summarise: Callable[[pd.DataFrame], pd.DataFrame],
+    where: Mapping[str, Any],
+    on: Measurement = fidelity,
 ) -> pd.DataFrame:
     """Apply a function to one pair's tokens at a time; a pair that cannot be had here is named and left out."""
     tables = []
     for pair in as_names(pairs):
         try:
-            tokens = measure(fidelity, pair, **where)
+            tokens = measure(on, pair, **where)
         except Unavailable:
             continue  # measure has named it
         tables.append(summarise(tokens))

@@ -1,7 +1,7 @@
 """The model that is quantized: its weight matrices, and the rest of its folder that a variant takes over."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,15 @@ from compressed_code.checkpoints.model_files import (
     require_whole_model,
 )
 from compressed_code.core.errors import InputError, Unavailable
-from compressed_code.registry.quantizations import Quantization
+from compressed_code.registry.quantizations import Module, Quantization
 
 _LINEAR = re.compile(r"(.+\.)?layers\.\d+\..+\.weight")
+# As Llama's relatives name the matrices of a module; where query, key and value are one matrix, none is named so.
+_MODULES: Mapping[Module, str] = {
+    "query-key": r".+\.[qk]_proj\.weight",
+    "value-output": r".+\.[vo]_proj\.weight",
+    "feed-forward": r".+\.mlp\..+\.weight",
+}
 _EMBEDDINGS = re.compile(r"(.+\.)?(embed_tokens|lm_head)\.weight")
 
 
@@ -77,9 +83,9 @@ class BaseCheckpoint:
 
         Raises:
             InputError: one is no matrix of floats.
-            Unavailable: the rows of one do not divide into groups.
+            Unavailable: the rows of one do not divide into groups, or a module that is asked for has no matrix here.
         """
-        matrices = {**self.linear, **(self.embeddings if quantization.embeddings else {})}
+        matrices = self._of_modules(quantization)
         size = quantization.group_size
         for tensor in matrices.values():
             if tensor.kind not in FLOAT_KINDS:
@@ -93,6 +99,19 @@ class BaseCheckpoint:
                 remedy = f"choose {', '.join(fitting)} or whole rows" if fitting else "choose whole rows"
                 raise Unavailable(f"{tensor}: {columns} columns are not divisible by group size {size}; {remedy}")
         return matrices
+
+    def _of_modules(self, quantization: Quantization) -> dict[str, StoredTensor]:
+        if not quantization.modules:
+            return {**self.linear, **(self.embeddings if quantization.embeddings else {})}
+        chosen: dict[str, StoredTensor] = {}
+        for module in quantization.modules:
+            own = self.embeddings if module == "embeddings" else self.linear
+            pattern = _MODULES.get(module, ".+")
+            found = {name: tensor for name, tensor in own.items() if re.fullmatch(pattern, name)}
+            if not found:
+                raise Unavailable(f"{self.path}: has no matrix of {module} alone; quantize all modules")
+            chosen |= found
+        return chosen
 
     def read(self, name: str) -> np.ndarray:
         """A matrix as float32 [rows, columns].

@@ -127,8 +127,9 @@ def _path_of(
 
 
 def _deciding_fields(quantization: Quantization) -> dict[str, Any]:
-    """Names do not decide, and of calibration only the ids do."""
-    return quantization.model_dump(exclude={"key", "label", "note", "calibration", "calibration_rows"})
+    """Names do not decide, and of calibration only the ids do; modules only where some are chosen."""
+    unimportant = {"key", "label", "note", "calibration", "calibration_rows"}
+    return quantization.model_dump(exclude=unimportant if quantization.modules else {*unimportant, "modules"})
 
 
 def _check_calibration(quantization: Quantization, calibration: TokenRows | None) -> None:

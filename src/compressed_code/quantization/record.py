@@ -107,6 +107,7 @@ def provenance_of(
         "format": FORMAT_VERSION,
         "base": {"name": provenance.base, "sha256": dict(base)},
         **quantization.model_dump(include={"method", "type", "bits", "group_size", "symmetric", "embeddings", "seed"}),
+        **({"modules": quantization.modules} if quantization.modules else {}),
         **versions_of(quantization.method),
         "kernel": library.kernel,
         "calibration": None,

@@ -48,7 +48,7 @@ def write_folder(
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    linear = [weights[name] for name in base.linear]
+    linear = [weights[name] for name in base.linear if name in weights]
     reason = _reason_to_decode(linear, quantization)
     packed = reason is None
     tensors: dict[str, torch.Tensor] = {}
@@ -86,6 +86,8 @@ def _element(values: "torch.Tensor", kind: str) -> "torch.dtype":
 
 
 def _reason_to_decode(linear: Sequence[QuantizedWeight], quantization: Quantization) -> str | None:
+    if quantization.modules:
+        return "only some modules are quantized"
     if not all(isinstance(weight, QuantizedMatrix) for weight in linear):
         return f"only {quantization.method} itself reads what it packs"
     if not all(gptq_format.fits(weight) for weight in linear):

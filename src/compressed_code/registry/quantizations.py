@@ -18,6 +18,7 @@ from compressed_code.core.yaml_rows import Record, kept_while_unchanged, parse_r
 QUANTIZATIONS_FILE = DATA / "quantizations.yml"
 
 Method = Literal["rtn", "gptq", "gptqmodel", "auto-gptq", "gguf", "hqq", "torchao", "bitsandbytes"]
+Module = Literal["query-key", "value-output", "feed-forward", "embeddings"]
 CalibrationSource = Literal["corpus", "tasks", "random", "self"]
 
 CALIBRATED = ("gptq", "gptqmodel", "auto-gptq")
@@ -42,6 +43,7 @@ class Quantization(Record):
         group_size: weights of a row that share scale and zero; `None` is the whole row (per channel).
         symmetric: the zero lies in the middle of the codes.
         embeddings: embedding and output matrix are quantized as well.
+        modules: only matrices of these modules are quantized; by default all of the decoder's layers.
         type: name of a type of fixed width: "Q4_K_M", "nf4".
         calibration: text a calibrated method sees: held-in corpus code, benchmark-like tasks, random tokens, or what
             the model itself writes.
@@ -57,6 +59,7 @@ class Quantization(Record):
     group_size: int | None = Field(default=None, ge=8)
     symmetric: bool = False
     embeddings: bool = False
+    modules: list[Module] = Field(default_factory=list)
     type: str | None = None
     calibration: CalibrationSource | None = None
     calibration_rows: int = Field(default=64, ge=1)
@@ -71,6 +74,8 @@ class Quantization(Record):
             raise ValueError("bits is needed unless the method has named types")
         if (self.calibration is not None) != (self.method in CALIBRATED):
             raise ValueError(f"calibration goes with the methods {', '.join(CALIBRATED)}, and they need it")
+        if self.modules and (self.method != "rtn" or self.embeddings):
+            raise ValueError("modules goes with the method rtn, and names embeddings itself")
         ignored = list(IGNORED.get(self.method, ()))
         if self.method not in CALIBRATED:
             ignored += ["calibration_rows", "seed"]

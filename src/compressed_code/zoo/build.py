@@ -66,9 +66,10 @@ def build_zoo(only: str | None = None) -> list[str]:
 
 
 def build_study(only: str | None = None) -> list[str]:
-    """Train the models of the study that are not there yet, into build/study, and sum up the cold starts of all.
+    """Train the models of the study that are not there yet, into build/study, and sum up cold starts and scores of all.
 
-    The models of the zoo must be there. What stands is summed up, too, where a training ends early.
+    The models of the zoo must be there; some of them are compressed and measured for notebook 07, too. What stands is
+    summed up where a training ends early.
 
     Returns:
         Keys of the models that were trained.
@@ -78,7 +79,8 @@ def build_study(only: str | None = None) -> list[str]:
     """
     from compressed_code.core.reference_files import declare
     from compressed_code.zoo.materials import load_materials
-    from compressed_code.zoo.study import STUDY_FILE, write_study_cold_starts
+    from compressed_code.zoo.study import STUDY_FILE, STUDY_SCORES_FILE, write_study
+    from compressed_code.zoo.study_variants import VARIANTS_FILE, write_study_variants
 
     study = load_study()
     if only and only not in study:
@@ -90,8 +92,12 @@ def build_study(only: str | None = None) -> list[str]:
     finally:
         there = [key for key, recipe in study.items() if is_current(key, recipe, digest, STUDY_DIRECTORY)]
         if there:
-            write_study_cold_starts(there)
-            declare(STUDY_FILE, "recomputed", "make study")
+            write_study(there)
+            for file in (STUDY_FILE, STUDY_SCORES_FILE):
+                declare(file, "recomputed", "make study")
+    if not only:
+        write_study_variants()
+        declare(VARIANTS_FILE, "recomputed", "make study")
     return stale
 
 
@@ -106,21 +112,21 @@ def train_one(key: str, position: int = 0) -> None:
     logging.disable_progress_bar()  # loading a megabyte needs none
     (sizes, recipes), study, materials = load_recipes(), load_study(), load_materials()
     recipe = {**recipes, **study}[key]
-    directory = STUDY_DIRECTORY if key in study else ZOO_DIRECTORY
+    folders = {known: ZOO_DIRECTORY / known for known in recipes} | {known: STUDY_DIRECTORY / known for known in study}
     tokenizer = AutoTokenizer.from_pretrained(materials.tokenizer_folder)
     special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
     model = training.build_model(sizes[recipe.size], len(tokenizer), special, recipe.seed)
     if recipe.start:
-        model.load_state_dict(AutoModelForCausalLM.from_pretrained(ZOO_DIRECTORY / recipe.start).float().state_dict())
-    teacher = AutoModelForCausalLM.from_pretrained(ZOO_DIRECTORY / recipe.teacher).float() if recipe.teacher else None
+        model.load_state_dict(AutoModelForCausalLM.from_pretrained(folders[recipe.start]).float().state_dict())
+    teacher = AutoModelForCausalLM.from_pretrained(folders[recipe.teacher]).float() if recipe.teacher else None
     state = STATES / f"{key}-{materials.digest[:8]}.pt"
     losses = training.train(model, materials.dataset, recipe, state, teacher=teacher, position=position)
     digests = {"materials": materials.digest, "corpus": materials.corpus, "weights": training.weight_hash(model)}
-    directory.mkdir(parents=True, exist_ok=True)
+    folders[key].parent.mkdir(parents=True, exist_ok=True)
     export_model(
         model,
         materials.tokenizer_folder,
-        directory / key,
+        folders[key],
         recipe=recipe,
         size=sizes[recipe.size],
         losses=losses,

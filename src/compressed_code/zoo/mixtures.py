@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from compressed_code.cold_start.null_model import likeliest_share
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.paths import DATA
 from compressed_code.zoo.dataset import MIXTURES, OPENING_SHARE, Dataset, TokenPool
@@ -57,6 +58,16 @@ def load_first_tokens(mixture: str, path: Path = FIRST_TOKENS_FILE) -> pd.Series
     """The stored distribution of a mixture: probability by token id, of tokens that come first at all."""
     table = pd.read_csv(path)
     return table[table["mixture"] == mixture].set_index("token_id")["probability"]
+
+
+def tasks_share(tokens: pd.DataFrame) -> float:
+    """Share of tasks in the training rows, as the first tokens of a model tell it (`null_model.likeliest_share`).
+
+    Args:
+        tokens: `metrics.first_tokens` of a model with the zoo's tokenizer.
+    """
+    mixed = "tasks-85"
+    return likeliest_share(tokens, load_first_tokens("tasks-0"), load_first_tokens(mixed), MIXTURES[mixed])
 
 
 def _first_of_pool(pool: TokenPool, width: int) -> np.ndarray:

@@ -1,37 +1,48 @@
-"""Cold starts of the models that are trained for their measurements only: a summary that notebooks can load.
+"""Cold starts and scores of the models that are trained for their measurements only: summaries that notebooks load.
 
-The models themselves, megabytes each, stay in build/study; what notebook 02 needs of them is a row.
+The models themselves, megabytes each, stay in build/study.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from compressed_code.checkpoints.model_files import TRAINING_RECORD
-from compressed_code.cold_start.metrics import load_english_words, metric_table
+from compressed_code.cold_start.metrics import divergence, load_english_words, metric_table
 from compressed_code.cold_start.null_model import mixture_divergence
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.paths import DATA
 from compressed_code.measurements.cold_start import cold_starts, with_tokens
+from compressed_code.measurements.fidelity import fidelity_by
+from compressed_code.measurements.subjects.pairs import AGAINST
 from compressed_code.registry.languages import select_languages
 from compressed_code.zoo.dataset import MIXTURES
-from compressed_code.zoo.mixtures import load_first_tokens
+from compressed_code.zoo.mixtures import load_first_tokens, tasks_share
 from compressed_code.zoo.recipes import STUDY_DIRECTORY, Recipe, load_study
+from compressed_code.zoo.scores import zoo_scores
 
 STUDY_FILE = DATA / "reference" / "study-cold-starts.csv"
+STUDY_SCORES_FILE = DATA / "reference" / "study-scores.csv"
 METRICS = ("pkp", "stp", "nlp", "entropy_nats")
 RECIPE = ("size", "mixture", "tokens", "seed", "start", "teacher", "learning_rate")
+TEACHER_STATISTICS = (
+    "kl_mean_nats",
+    "same_top_fraction",
+    "keyword_rank_correlation_mean",
+    "perplexity_candidate",
+)
 DIVERGENCES = tuple(f"kl_{mixture}" for mixture in MIXTURES)
-COLUMNS = ("model", *RECIPE, "weights", *DIVERGENCES, *METRICS)
+COLUMNS = ("model", *RECIPE, "weights", *DIVERGENCES, "tasks_share", *METRICS)
 
 
 def study_cold_start(key: str, recipe: Recipe, directory: Path = STUDY_DIRECTORY) -> pd.DataFrame:
     """One row: what the model was trained on, the hash of its weights, and its cold start after the document start.
 
     Returns:
-        Columns `COLUMNS`: `kl_…` is KL(mixture‖model) in nats for every mixture, whatever the model was trained on.
+        Columns `COLUMNS`: `kl_…` is KL(mixture‖model) in nats for every mixture, whatever the model was trained on;
+        `tasks_share` the share of tasks that its first tokens tell.
     """
     folder = directory / key
     record = json.loads((folder / TRAINING_RECORD).read_text(encoding="utf-8"))
@@ -39,41 +50,72 @@ def study_cold_start(key: str, recipe: Recipe, directory: Path = STUDY_DIRECTORY
     metrics = metric_table(tokens, select_languages(None), load_english_words()).set_index("metric")["value"]
     row = {"model": key, **{name: getattr(recipe, name) for name in RECIPE}, "weights": record["weights"]}
     row |= {f"kl_{mixture}": mixture_divergence(tokens, load_first_tokens(mixture)) for mixture in MIXTURES}
+    row["tasks_share"] = tasks_share(tokens)
     return pd.DataFrame([row | metrics[list(METRICS)].to_dict()], columns=list(COLUMNS))
 
 
-def write_study_cold_starts(
-    keys: Collection[str], path: Path = STUDY_FILE, directory: Path = STUDY_DIRECTORY
-) -> pd.DataFrame:
-    """Measure models of the study and put them in the table.
+def study_scores(key: str, recipe: Recipe, directory: Path = STUDY_DIRECTORY) -> pd.DataFrame:
+    """What the model can do (`scores.zoo_scores`), and how far it is from the teacher that its size learns from.
+
+    Returns:
+        Columns of `scores.zoo_scores`, `model` being the key. Further quantities, for models of a size that is
+        distilled in the study: "teacher_…", the statistics `TEACHER_STATISTICS` of `fidelity.summary` over parallel
+        programs with the teacher as base (95 % over programs, n in tokens), and "teacher_first_token_kl",
+        KL(teacher‖model) in nats after the document start (n = 1, exact).
+    """
+    name = str(directory / key)
+    parts = [zoo_scores([name])]
+    teacher = _teachers().get(recipe.size)
+    if teacher is not None:
+        pair = fidelity_by([f"{name}{AGAINST}{teacher}"]).set_index("statistic").loc[list(TEACHER_STATISTICS)]
+        pair = pair.reset_index(names="quantity").rename(columns={"tokens": "n"})
+        pair["quantity"] = "teacher_" + pair["quantity"]
+        base, own = (with_tokens(cold_starts(model)).set_index("token_id")["probability"] for model in (teacher, name))
+        apart = divergence(base, own)
+        first = {"quantity": "teacher_first_token_kl", "value": apart, "low": apart, "high": apart, "n": 1}
+        parts += [pair[["quantity", "value", "low", "high", "n"]], pd.DataFrame([first])]
+    return pd.concat(parts, ignore_index=True).assign(model=key)
+
+
+def write_study(keys: Collection[str], folder: Path = STUDY_FILE.parent, directory: Path = STUDY_DIRECTORY) -> None:
+    """Measure models of the study and put them in both tables.
 
     Rows of other models stay, as long as data/zoo.yml has the same recipe; so trainings can come one by one, and from
     several machines.
 
     Args:
         keys: models whose folders hold the result of their recipe.
-
-    Returns:
-        The whole table, in the order of data/zoo.yml.
+        folder: where the tables lie.
     """
     study = load_study()
-    earlier = {row["model"].item(): row for _, row in load_study_cold_starts(path).groupby("model")}
-    rows = [
-        study_cold_start(key, recipe, directory) if key in keys else earlier[key]
-        for key, recipe in study.items()
-        if key in keys or (key in earlier and _same_recipe(earlier[key], recipe))
-    ]
-    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(COLUMNS))
-    with written_whole(path) as part:
-        table.to_csv(part, index=False, float_format="%.9g", lineterminator="\n")
-    return table
+    starts, scores = folder / STUDY_FILE.name, folder / STUDY_SCORES_FILE.name
+    earlier = {row["model"].item(): row for _, row in load_study_cold_starts(starts).groupby("model")}
+    known = dict(iter(load_study_scores(scores).groupby("model", sort=False)))
+    kept = [key for key in study if key in keys or (key in earlier and _same_recipe(earlier[key], study[key]))]
+    of_starts = [study_cold_start(key, study[key], directory) if key in keys else earlier[key] for key in kept]
+    of_scores = [study_scores(key, study[key], directory) if key in keys else known[key] for key in kept]
+    for path, rows in ((starts, of_starts), (scores, of_scores)):
+        with written_whole(path) as part:
+            pd.concat(rows, ignore_index=True).to_csv(part, index=False, float_format="%.9g", lineterminator="\n")
 
 
 def load_study_cold_starts(path: Path = STUDY_FILE) -> pd.DataFrame:
     """The stored summary; without a row where none was written."""
     if path.is_file():
         return pd.read_csv(path)
-    return pd.DataFrame(columns=list(COLUMNS)).astype(dict.fromkeys([*DIVERGENCES, *METRICS], float))
+    return pd.DataFrame(columns=list(COLUMNS)).astype(dict.fromkeys([*DIVERGENCES, "tasks_share", *METRICS], float))
+
+
+def load_study_scores(path: Path = STUDY_SCORES_FILE) -> pd.DataFrame:
+    """The stored scores; without a row where none were written."""
+    if path.is_file():
+        return pd.read_csv(path)
+    return pd.DataFrame(columns=["model", "quantity", "value", "low", "high", "n"])
+
+
+def _teachers() -> Mapping[str, str]:
+    """Size → the model that students of this size learn from."""
+    return {recipe.size: recipe.teacher for recipe in load_study().values() if recipe.teacher}
 
 
 def _same_recipe(row: pd.DataFrame, recipe: Recipe) -> bool:

@@ -1,0 +1,94 @@
+"""How well one number predicts another: rank correlation given a third, and error on what was left out."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+from scipy.special import expit, logit
+
+
+def partial_rank_correlation(one: ArrayLike, other: ArrayLike, given: ArrayLike) -> float:
+    """Spearman's ρ of two numbers given a third: what one says of the other beyond the third.
+
+    (ρ₁₂ − ρ₁₃ ρ₂₃) / √((1 − ρ₁₃²)(1 − ρ₂₃²)) with rank correlations (Kendall and Stuart, The Advanced Theory of
+    Statistics, vol. 2, 27.3).
+
+    Returns:
+        −1 … 1; NaN where one of them follows the third exactly.
+    """
+    ranks = [stats.rankdata(values) for values in (one, other, given)]
+    (_, both, first), (_, _, second), _ = np.corrcoef(ranks)
+    rest = (1 - first**2) * (1 - second**2)
+    return float((both - first * second) / np.sqrt(rest)) if rest > 1e-12 else float("nan")
+
+
+def rank_correlations(
+    table: pd.DataFrame, predictors: list[str], outcome: str, given: str, *, seed: int = 0, resamples: int = 2000
+) -> pd.DataFrame:
+    """Spearman's ρ of each predictor with the outcome, alone and given another column, with bootstrap intervals.
+
+    Rows are drawn with replacement, the same draws for all predictors (percentile, 95 %).
+
+    Returns:
+        Columns `predictor`, `quantity` ("alone" or "given"), `value`, `low`, `high`, `rows`; numbers are missing for
+        fewer than four rows.
+    """
+    if len(table) < 4:
+        kinds = [(name, kind) for name in predictors for kind in ("alone", "given") if (name, kind) != (given, "given")]
+        return pd.DataFrame(kinds, columns=["predictor", "quantity"]).assign(
+            value=np.nan, low=np.nan, high=np.nan, rows=len(table)
+        )
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(0, len(table), (resamples, len(table)))
+    numbers = {name: table[name].to_numpy(float) for name in {*predictors, outcome, given}}
+    rows = []
+    for name in predictors:
+        kinds = {"alone": _alone} if name == given else {"alone": _alone, "given": partial_rank_correlation}
+        for kind, function in kinds.items():
+            triple = (numbers[name], numbers[outcome], numbers[given])
+            drawn = np.array([function(*(values[draw] for values in triple)) for draw in draws])
+            low, high = np.nanquantile(drawn, [0.025, 0.975])
+            rows.append((name, kind, function(*triple), low, high, len(table)))
+    return pd.DataFrame(rows, columns=["predictor", "quantity", "value", "low", "high", "rows"])
+
+
+def left_out_errors(table: pd.DataFrame, predictors: list[str], by: str, *, lost: str, kept: str) -> pd.DataFrame:
+    """Error of predicting shares of a group of rows from all other groups.
+
+    The log-odds of (lost + ½) / (lost + kept + 1) are fitted by a straight line in the logarithm of the predictor (of
+    bits, in bits) to all rows but the group's, and predicted for the group's.
+
+    Args:
+        table: one row per variant; predictors that are 0 are set to the smallest positive value.
+        by: the column whose groups are left out in turn, a method or a model.
+        lost, kept: columns of counts.
+
+    Returns:
+        Columns `predictor`, the one that `by` names, `rows`, `error` (mean absolute error of the share, in points of
+        100) and `bias` (mean of predicted minus measured).
+    """
+    share = (table[lost] + 0.5) / (table[lost] + table[kept] + 1)
+    odds = logit(share)
+    rows = []
+    for name in predictors:
+        numbers = _scaled(table[name], name)
+        for group in table[by].drop_duplicates():
+            inside = table[by] == group
+            if inside.all():
+                continue
+            line = stats.linregress(numbers[~inside], odds[~inside])
+            apart = 100 * (expit(line.intercept + line.slope * numbers[inside]) - share[inside])
+            rows.append((name, group, int(inside.sum()), apart.abs().mean(), apart.mean()))
+    return pd.DataFrame(rows, columns=["predictor", by, "rows", "error", "bias"])
+
+
+def _alone(one: np.ndarray, other: np.ndarray, _: np.ndarray) -> float:
+    ranks = [stats.rankdata(values) for values in (one, other)]
+    return float(np.corrcoef(ranks)[0, 1]) if all(np.ptp(rank) > 0 for rank in ranks) else float("nan")
+
+
+def _scaled(values: pd.Series, name: str) -> pd.Series:
+    if name == "bits":
+        return values.astype(float)
+    smallest = values[values > 0].min()
+    return np.log(values.clip(lower=smallest))
