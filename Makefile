@@ -8,6 +8,7 @@ JOBS   ?= 2
 
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+SITE_TOOLS := $(VENV)/.installed-site
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]-*.ipynb))
 # Those that take longest begin, so that none of them is left for the end.
 FIRST     := $(wildcard notebooks/06-*.ipynb notebooks/03-*.ipynb notebooks/07-*.ipynb)
@@ -16,7 +17,7 @@ EXECUTED  := $(patsubst notebooks/%,build/notebooks/%,$(FIRST) $(filter-out $(FI
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: figures/README.md
-.PHONY: help env figures notebook verify robustness lab test test-all lint format lock bench zoo study benchmarks clean FORCE
+.PHONY: help env figures notebook verify robustness site lab test test-all lint format lock release bench zoo study benchmarks clean FORCE
 
 help: ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -45,10 +46,16 @@ verify: $(INSTALLED) ## compute everything anew and compare it with what is comm
 robustness: $(INSTALLED) ## repeat what the figures rest on as other machines would (SHORT=1 for the short form)
 	@$(BIN)/python -m helpers robustness $(if $(SHORT),--short)
 
+site: export PYTHONPATH := docs:$(PYTHONPATH)
+site: $(SITE_TOOLS) ## build the site of what `make figures` left, build/site/index.html, which opens without a network
+	@$(BIN)/python -m site_pages build/site-sources
+	@$(BIN)/python -m sphinx --quiet --jobs auto -c docs -d build/site-doctrees build/site-sources build/site
+	@echo "make site: build/site/index.html"
+
 lab: $(INSTALLED) ## open JupyterLab with the kernel ready
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
-test: $(INSTALLED) ## run the test suite, all but its long tests
+test: $(SITE_TOOLS) ## run the test suite, all but its long tests
 	$(BIN)/python -m pytest -m "not long"
 
 test-all: test ## run the test suite, then its long tests
@@ -65,14 +72,29 @@ format: $(INSTALLED) ## format code and strip notebooks
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout --keep-id $(NOTEBOOKS)
 
-lock: $(INSTALLED) ## resolve requirements.lock and environment.yml anew from pyproject.toml
+lock: $(INSTALLED) ## resolve every locked list of packages anew, and environment.yml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header \
 	  --upgrade pyproject.toml | awk '/^[^ ]/ {drop = /^(torch=|triton=|cuda-|nvidia-)/} !drop' > requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra site --generate-hashes --no-annotate --no-header \
+	  --constraints requirements.lock pyproject.toml | awk 'NR == FNR {have[$$1]; next} \
+	  /^[^ ]/ {drop = ($$1 in have) || /^(torch=|triton=|cuda-|nvidia-)/} !drop' requirements.lock - > docs/requirements.lock
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-annotate --no-header \
+	  --constraints requirements.lock binder/requirements.in > binder/requirements.txt
 	@{ printf 'name: compressed-code\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'; \
 	   printf '      - "%s"\n' "$$(sed -nE 's/.*"(torch==[^"]+)".*/\1/p' pyproject.toml)"; \
 	   sed -nE 's/^([a-z0-9][^\\]*[^ \\]) *\\?$$/      - "\1"/p' requirements.lock; \
 	   printf '      - "--editable=."\n'; } > environment.yml
+
+TODAY := $(shell date -u +%Y-%m-%d)
+release: ## write version and date into pyproject.toml, CITATION.cff and CHANGELOG.md: make release VERSION=1.2.3
+	@echo '$(VERSION)' | grep -qxE '[0-9]+\.[0-9]+\.[0-9]+(rc[0-9]+)?' || \
+	  { echo "make release: VERSION=1.2.3 is needed" >&2; exit 2; }
+	@! grep -qF '## $(VERSION) (' CHANGELOG.md || { echo "make release: $(VERSION) is in CHANGELOG.md already" >&2; exit 2; }
+	@sed -i -E 's/^version = ".*"/version = "$(VERSION)"/' pyproject.toml
+	@sed -i -E 's/^version: .*/version: $(VERSION)/; s/^date-released: .*/date-released: "$(TODAY)"/' CITATION.cff
+	@sed -i -E '0,/^## Unreleased$$/s//## Unreleased\n\n## $(VERSION) ($(TODAY))/' CHANGELOG.md
+	@echo "make release: $(VERSION), $(TODAY); CONTRIBUTING.md says what comes next"
 
 bench: $(INSTALLED) ## measure speed side by side with what one would otherwise run
 	$(BIN)/python tests/speed/vocabularies.py
@@ -100,6 +122,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
+	@touch $@
+
+# What only the site needs, beside the environment of everything else.
+$(SITE_TOOLS): docs/requirements.lock | $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r docs/requirements.lock
 	@touch $@
 
 missing = $(if $(filter-out $(wildcard $1),$1),FORCE)

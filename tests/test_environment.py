@@ -1,12 +1,13 @@
 """The environment files agree, the import layers hold, and importing the package stays light."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
+from collections.abc import Iterable
 
 import pytest
 import yaml
@@ -15,11 +16,22 @@ from compressed_code.core.paths import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PINS = re.findall(r"^([a-z0-9][^ =]*==[^\\\n]*?) *\\?$", LOCK, flags=re.MULTILINE)
+
+
+def pins_of(lock: str) -> list[str]:
+    """What a locked list pins, markers included, without hashes."""
+    return re.findall(r"^([a-z0-9][^ =]*==[^\\\n]*?) *\\?$", lock, flags=re.MULTILINE)
 
 
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def names_of(requirements: Iterable[str]) -> set[str]:
+    return {normal(re.match(r"[A-Za-z0-9._-]+", requirement)[0]) for requirement in requirements}
+
+
+PINS = pins_of(LOCK)
 
 
 def test_conda_and_pip_pin_the_same_versions():
@@ -32,12 +44,60 @@ def test_conda_and_pip_pin_the_same_versions():
 
 def test_every_declared_dependency_is_locked():
     declared = PYPROJECT["project"]["dependencies"] + PYPROJECT["project"]["optional-dependencies"]["dev"]
-    names = {normal(re.match(r"[A-Za-z0-9._-]+", requirement)[0]) for requirement in declared}
-    locked = {normal(pin.split("==")[0]) for pin in PINS}
-    assert names - locked == {"torch"}  # its build depends on the machine; pyproject.toml pins its version
+    # torch's build depends on the machine; pyproject.toml pins its version
+    assert names_of(declared) - names_of(PINS) == {"torch"}
     for requirement in declared:
         if "==" in requirement and not requirement.startswith("torch"):
             assert requirement.split(";")[0].strip() in [pin.split(" ;")[0] for pin in PINS]
+
+
+def test_the_lock_of_the_site_has_what_the_environment_lacks_and_no_more():
+    lock = (ROOT / "docs" / "requirements.lock").read_text()
+    pins = pins_of(lock)
+    declared = names_of(PYPROJECT["project"]["optional-dependencies"]["site"])
+    assert declared - names_of(PINS) <= names_of(pins)
+    assert not names_of(pins) & {*names_of(PINS), "torch", "triton"}
+    assert lock.count("--hash=sha256:") >= len(pins) > 0
+    assert not re.search(r"https?://|file:|--index|--find-links", lock)
+
+
+def test_binder_gets_the_locked_versions_and_no_torch():
+    wanted = (ROOT / "binder" / "requirements.in").read_text()
+    given = pins_of((ROOT / "binder" / "requirements.txt").read_text())
+    assert names_of(line for line in wanted.splitlines() if not line.startswith("#")) <= names_of(given)
+    assert {pin.split(" ;")[0] for pin in given} <= {pin.split(" ;")[0] for pin in PINS}
+    heavy = {"torch", "transformers", "accelerate", "gptqmodel", "optimum", "peft", "hqq", "auto-gptq"}
+    declared = names_of(PYPROJECT["project"]["dependencies"])
+    assert declared - names_of(given) == heavy, "a new dependency goes to binder/requirements.in, or to this list"
+    assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
+
+
+@pytest.mark.parametrize("name", [".devcontainer/devcontainer.json", ".github/workflows/pages.yml"])
+def test_what_other_services_run_is_there(name):
+    """Every `make` target that a container or a workflow names; both files are what their services parse."""
+    text = (ROOT / name).read_text()
+    assert json.loads(text) if name.endswith("json") else yaml.safe_load(text)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = re.findall(r"\bmake ([a-z-]+)", text)
+    assert named and set(named) <= targets
+
+
+@pytest.mark.long
+def test_the_pip_section_of_the_conda_environment_resolves_in_a_fresh_python(tmp_path):
+    """conda itself cannot be had everywhere; its file is read as conda reads it, and pip is asked for the rest."""
+    python = shutil.which("python3.11")
+    if not python:
+        pytest.skip("python3.11, which environment.yml names, is not installed")
+    subprocess.run([python, "-m", "venv", tmp_path / "fresh"], check=True)
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    (tmp_path / "requirements.txt").write_text("\n".join(pip[:-1]))
+    command = [tmp_path / "fresh" / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    install = ["install", "--dry-run", "-r", tmp_path / "requirements.txt"]
+    done = subprocess.run([*command, *install], capture_output=True, text=True)
+    if "(from versions: none)" in done.stderr:
+        pytest.skip("no package index is in reach")
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_lock_has_hashes_and_no_addresses():
@@ -74,6 +134,26 @@ def test_measuring_tokenizers_needs_no_torch():
     assert finished.stdout.strip() == "False"
 
 
+WITHOUT_TORCH = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "transformers", "accelerate", "gptqmodel", "optimum", "peft", "hqq", "auto_gptq"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def test_what_opens_on_binder_needs_nothing_that_binder_lacks():
+    """Everything that the notebook of tokenizers imports, and the commands' own frame."""
+    cells = json.loads((ROOT / "notebooks" / "01-tokenizer-analysis.ipynb").read_text())["cells"]
+    lines = [line for cell in cells if cell["cell_type"] == "code" for line in "".join(cell["source"]).splitlines()]
+    imports = [line for line in lines if re.match(r"(import|from) ", line)]
+    code = "\n".join([WITHOUT_TORCH, *imports, "import compressed_code.__main__"])
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert imports and done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "data/README.md"])
 def test_links_of_the_documents_lead_somewhere(name):
     path = ROOT / name
@@ -86,31 +166,3 @@ def test_the_readme_names_every_folder():
     tracked = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=True).stdout.split()
     folders = {path.split("/")[0] for path in tracked if "/" in path}
     assert {folder for folder in folders if not folder.startswith(".")} <= set(re.findall(r"`([a-z]+)/", text))
-
-
-@pytest.mark.slow
-def test_a_wheel_finds_its_files_and_writes_nothing_beside_itself(tmp_path):
-    """Installed from a wheel, the library reads what the build copied into it, and keeps tables in the user's cache."""
-    source, place = tmp_path / "source", tmp_path / "place"
-    for name in ("src", "data"):  # a copy, since a build leaves folders of its own in the source
-        ignored = shutil.ignore_patterns("results", "*.egg-info", "__pycache__")
-        shutil.copytree(ROOT / name, source / name, ignore=ignored)
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy2(ROOT / name, source)
-    build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(tmp_path)]
-    subprocess.run([sys.executable, "-m", *build, str(source)], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(place)
-    before = sorted(place.rglob("*"))
-    environment = {**os.environ, "PYTHONPATH": str(place), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    code = (
-        "import compressed_code as cc; print(cc.__file__);"
-        "print(cc.cold_start_probabilities('zoo-xs', top=1)['bytes'].tolist())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    module, token = done.stdout.splitlines()
-    assert module.startswith(str(place)) and token.startswith("[b'")
-    assert sorted(place.rglob("*")) == before
-    assert list((tmp_path / "cache" / "compressed-code" / "data" / "results").glob("cold_start/*.parquet"))

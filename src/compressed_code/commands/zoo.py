@@ -19,8 +19,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Build the zoo, score it, or do one worker's share."""
+    from compressed_code.core.paths import require_checkout
     from compressed_code.zoo.build import build_study, build_zoo, train_one, write_scores
 
+    if not options.scores:
+        require_checkout("training the zoo")
     if options.scores:
         write_scores(options.scores)
     elif options.train:

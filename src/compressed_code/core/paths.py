@@ -10,10 +10,29 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from compressed_code.core.errors import InputError
+
 _CHECKOUT = Path(__file__).resolve().parents[3]
 _SHIPPED = Path(__file__).resolve().parents[1] / "_shipped"
 ROOT = _SHIPPED if _SHIPPED.is_dir() else _CHECKOUT  # what paths of rows start from
 _WRITTEN = user_cache_path("compressed-code") if _SHIPPED.is_dir() else _CHECKOUT
+
+
+def require_checkout(what: str) -> None:
+    """Say that something works in a checkout of the repository only; it writes or runs files that a wheel has not.
+
+    Args:
+        what: the command or thing, as the user names it.
+
+    Raises:
+        InputError: this is no checkout.
+    """
+    if _SHIPPED.is_dir():
+        raise InputError(
+            f"{what}: needs a checkout of the repository, and this is an installed package ({_SHIPPED.parent}); "
+            "clone the repository and run it there"
+        )
+
 
 DATA = ROOT / "data"
 FIGURES = _WRITTEN / "figures"

@@ -61,7 +61,8 @@ def fidelity_summary(tokens: pd.DataFrame, by: Sequence[str] = (), *, level: flo
     same_top_fraction                both have the same most probable token
     flip_fraction                    they have not
     flip_right_to_wrong_fraction,    ... and the base model's was the actual token, the candidate's was, or neither was
-    _wrong_to_right_, _wrong_to_wrong_
+    _wrong_to_right_fraction,
+    _wrong_to_wrong_fraction
     top_right_base_fraction,         the most probable token is the actual one
     top_right_candidate_fraction
     keyword_rank_correlation_mean    mean of Spearman's ρ of the keyword tokens over the positions that have one
