@@ -120,5 +120,21 @@ def test_extra_tests_that_check_nothing_leave_the_base_to_decide(tmp_path):
     texts = ["def one():\n    return 1\n", "def one():\n    return 2\n"]
     table = pd.DataFrame({"task_id": ["1", "1", "2", "3"], "completion": [*texts, texts[0], texts[0]]})
     scores = score(table, str(path), [1])
-    assert scores.excluded == {"2": "its solution fails (wrong answer) (in its extra tests)"} and scores.void == ["1"]
-    assert scores.outcomes["passed"].tolist() == scores.extra_outcomes["passed"].tolist() == [True, False, True]
+    assert scores.excluded == {} and scores.void == ["1"]
+    assert scores.outcomes["passed"].tolist() == [True, False, True, True]
+
+
+def test_extra_tests_that_their_own_solution_fails_are_left_out_and_the_base_tests_stay(tmp_path):
+    """As HumanEval/32's in HumanEval's form, which unpack a number. No program could pass them."""
+    row = {"task_id": 1, "text": "One.", "code": "def one():\n    return 1", "test_list": ["assert one() == 1"]}
+    rows = [row | {"test": "assert one() + 1 == 2\n"}, row | {"task_id": 2, "test": "assert [*one()] == [1]\n"}]
+    path = tmp_path / "tasks.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    texts = ["def one():\n    return 1\n", "def one():\n    return 1.0 or 2\n"]
+    table = pd.DataFrame({"task_id": ["1", "2", "2"], "completion": [*texts, texts[1].replace("1.0", "0")]})
+    scores = score(table, str(path), [1])
+    assert scores.excluded == {} and scores.extra_excluded == {"2": "its solution fails (TypeError)"}
+    assert scores.outcomes["passed"].tolist() == [True, True, False]
+    assert scores.extra_outcomes[["task_id", "passed"]].to_numpy().tolist() == [["1", True]]
+    assert (scores.pass_rates["value"].item(), scores.extra_pass_rates["value"].item()) == (0.75, 1.0)
+    assert scores.summary()["excluded_extra_tests"] == {"2": "its solution fails (TypeError)"}

@@ -113,6 +113,16 @@ def test_verdicts_of_another_judge_are_not_taken(tmp_path, monkeypatch):
     assert VerdictStore(tmp_path, Described()).known([TRIAL]) == {}
 
 
+@pytest.mark.parametrize("field", ["limits", "packages", "isolation", "source", "python"])
+def test_verdicts_whose_provenance_is_another_are_not_taken(tmp_path, capsys, field):
+    """They stand under the right name, as a copied or edited file may."""
+    store = VerdictStore(tmp_path, Described())
+    store._judge[field] = ["another"]
+    store.keep({TRIAL: PASSED})
+    assert VerdictStore(tmp_path, Described()).known([TRIAL]) == {}
+    assert "is another table" in capsys.readouterr().err and not list((tmp_path / FOLDER).iterdir())
+
+
 @pytest.mark.parametrize("part", ["program", "setup", "test", "entry_point"])
 def test_every_part_of_a_trial_decides_its_key(tmp_path, part):
     store = VerdictStore(tmp_path, Described())

@@ -8,8 +8,11 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,14 +33,54 @@ from compressed_code.core.table_store import (
 )
 
 TABLE = pd.DataFrame({"name": ["a", "b", None], "value": [1.5, 2.5, float("nan")], "bytes": [b"x", b"\xff", b""]})
+MADE_OF = {
+    "measurement": "m",
+    "version": 3,
+    "parameters": {"samples": 2, "shares": [0.1, 1.0]},
+    "subject": {"fingerprint": "0" * 64},
+    "inputs": {"input.txt": "f" * 64},
+}
+KEY, OTHER_KEY = table_key(MADE_OF), "j" * 64
+PROVENANCE = {**MADE_OF, "seconds": 1.25}
 
 
 def test_what_is_written_is_read_back_with_its_provenance(tmp_path):
-    path = write_table(tmp_path, "m", "k" * 64, TABLE, {"seconds": 1.25, "version": 3})
-    assert find_table(tmp_path, "m", "k" * 64) == path
-    pd.testing.assert_frame_equal(read_table(path), TABLE)
-    assert read_provenance(path) == {"seconds": 1.25, "version": 3}
-    assert find_table(tmp_path, "m", "j" * 64) is None
+    path = write_table(tmp_path, "m", KEY, TABLE, PROVENANCE)
+    assert find_table(tmp_path, "m", KEY) == path
+    pd.testing.assert_frame_equal(read_table(path, MADE_OF), TABLE)
+    assert read_provenance(path) == PROVENANCE
+    assert find_table(tmp_path, "m", OTHER_KEY) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"measurement": "n"},
+        {"version": 4},
+        {"parameters": {"samples": 3, "shares": [0.1, 1.0]}},
+        {"parameters": {"samples": 2, "shares": [0.1, 1.0], "seed": 0}},
+        {"subject": {"fingerprint": "1" * 64}},
+        {"inputs": {"input.txt": "e" * 64}},
+        {"inputs": {"another.txt": "f" * 64}},
+    ],
+)
+def test_a_table_whose_provenance_is_another_is_not_taken(tmp_path, changed):
+    """Its name and its bytes are right; what it was made of does not give its key."""
+    path = write_table(tmp_path, "m", KEY, TABLE, {**PROVENANCE, **changed})
+    with pytest.raises(DamagedTable, match=rf"{path.name}: is another table \(its provenance gives the key "):
+        read_table(path, MADE_OF)
+
+
+@pytest.mark.parametrize("name", MADE_OF)
+def test_a_table_that_does_not_say_what_it_is_made_of_is_not_taken(tmp_path, name):
+    path = write_table(tmp_path, "m", KEY, TABLE, {one: value for one, value in PROVENANCE.items() if one != name})
+    with pytest.raises(DamagedTable, match=path.name):
+        read_table(path, MADE_OF)
+
+
+def test_how_a_table_was_made_decides_nothing(tmp_path):
+    path = write_table(tmp_path, "m", KEY, TABLE, {**PROVENANCE, "seconds": 2.5, "commit": "another"})
+    pd.testing.assert_frame_equal(read_table(path, MADE_OF), TABLE)
 
 
 json_values = st.recursive(
@@ -86,55 +129,58 @@ def test_a_session_notes_each_table_once_in_the_order_of_reading(monkeypatch):
 
 
 def test_every_flipped_byte_is_detected_and_named(tmp_path):
-    path = write_table(tmp_path, "m", "k" * 64, TABLE, {})
+    path = write_table(tmp_path, "m", KEY, TABLE, PROVENANCE)
     content = path.read_bytes()
     for position in random.Random(0).sample(range(len(content)), 60):
         path.write_bytes(content[:position] + bytes([content[position] ^ 0x10]) + content[position + 1 :])
         with pytest.raises(DamagedTable, match=path.name):
-            read_table(path)
+            read_table(path, MADE_OF)
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(DamagedTable):
-        read_table(path)
+        read_table(path, MADE_OF)
 
 
 def test_a_table_under_the_name_of_another_is_not_taken_for_it(tmp_path):
     """Its bytes are whole; its key is not the one that was asked for."""
-    path = write_table(tmp_path, "m", "k" * 64, TABLE, {})
-    other = path.rename(path.with_name(path.name.replace("k", "j")))
-    assert find_table(tmp_path, "m", "j" * 64) == other
-    with pytest.raises(DamagedTable, match="holds the table of another key, kkkk"):
-        read_table(other)
+    path = write_table(tmp_path, "m", KEY, TABLE, PROVENANCE)
+    other = path.rename(path.with_name(path.name.replace(KEY, OTHER_KEY)))
+    assert find_table(tmp_path, "m", OTHER_KEY) == other
+    with pytest.raises(DamagedTable, match=f"is another table .its provenance gives the key {KEY[:16]}"):
+        read_table(other, MADE_OF)
+
+
+def put(folder, content):
+    """Some bytes under the name of a table, with their digest."""
+    path = folder / f"{KEY}.{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+    path.write_bytes(content)
+    return path
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 garbage PAR1", b"\x00" * 100])
 def test_garbage_with_a_digest_of_its_own_is_no_table(tmp_path, content):
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    path = tmp_path / f"{'k' * 64}.{digest}.parquet"
-    path.write_bytes(content)
     with pytest.raises(DamagedTable, match="is no stored table"):
-        read_table(path)
+        read_table(put(tmp_path, content), MADE_OF)
 
 
-def test_a_table_from_elsewhere_is_no_stored_table(tmp_path):
-    TABLE.drop(columns="bytes").to_parquet(tmp_path / "t")
-    content = (tmp_path / "t").read_bytes()
-    path = tmp_path / f"{'k' * 64}.{hashlib.sha256(content).hexdigest()[:16]}.parquet"
-    path.write_bytes(content)
-    with pytest.raises(DamagedTable, match="is no stored table"):
-        read_table(path)
+@pytest.mark.parametrize("provenance", [None, b"", b"{", b"7", b"null", b'"version"', b'{"version": NaN}', b"\xff"])
+def test_a_table_from_elsewhere_is_no_stored_table(tmp_path, provenance):
+    arrow = pa.Table.from_pandas(TABLE, preserve_index=False)
+    pq.write_table(arrow.replace_schema_metadata(provenance and {b"provenance": provenance}), tmp_path / "t")
+    with pytest.raises(DamagedTable, match=r"is no stored table|is another table"):
+        read_table(put(tmp_path, (tmp_path / "t").read_bytes()), MADE_OF)
 
 
 def test_what_is_no_file_is_passed_over(tmp_path):
     """Reading a named pipe would wait for ever."""
     (tmp_path / "m").mkdir()
-    os.mkfifo(tmp_path / "m" / f"{'k' * 64}.{'0' * 16}.parquet")
-    (tmp_path / "m" / f"{'k' * 64}.{'1' * 16}.parquet").mkdir()
-    assert find_table(tmp_path, "m", "k" * 64) is None
+    os.mkfifo(tmp_path / "m" / f"{KEY}.{'0' * 16}.parquet")
+    (tmp_path / "m" / f"{KEY}.{'1' * 16}.parquet").mkdir()
+    assert find_table(tmp_path, "m", KEY) is None
 
 
 def odd_files(folder):
     """Everything that can lie under a table's name besides a table: name of the kind → its path."""
-    names = [f"{'k' * 64}.{digit * 16}.parquet" for digit in "01234567"]
+    names = [f"{KEY}.{digit * 16}.parquet" for digit in "01234567"]
     kinds = ["pipe", "folder", "dangling", "circle", "garbage", "empty", "other", "unreadable"]
     paths = dict(zip(kinds, (folder / name for name in names), strict=True))
     os.mkfifo(paths["pipe"])
@@ -143,8 +189,8 @@ def odd_files(folder):
     paths["circle"].symlink_to(paths["circle"])
     paths["garbage"].write_bytes(b"garbage")
     paths["empty"].touch()
-    other = write_table(folder.parent, folder.name, "j" * 64, TABLE, {})
-    paths["other"] = folder / other.name.replace("j" * 64, "k" * 64)  # its digest is right
+    other = write_table(folder.parent, folder.name, OTHER_KEY, TABLE, {**PROVENANCE, "version": 4})
+    paths["other"] = folder / other.name.replace(OTHER_KEY, KEY)  # its digest is right
     other.rename(paths["other"])
     paths["unreadable"].write_bytes(b"secret")
     paths["unreadable"].chmod(0)
@@ -155,8 +201,8 @@ def test_whole_tables_are_read_among_all_that_is_none(tmp_path, capsys):
     folder = tmp_path / "m"
     folder.mkdir()
     paths = odd_files(folder)
-    write_table(tmp_path, "m", "k" * 64, TABLE, {})
-    (table,) = store.read_tables(tmp_path, "m", "k" * 64)
+    write_table(tmp_path, "m", KEY, TABLE, PROVENANCE)
+    (table,) = store.read_tables(tmp_path, "m", KEY, partial(read_table, ingredients=MADE_OF))
     pd.testing.assert_frame_equal(table, TABLE)
     said = capsys.readouterr().err
     for kind in ("garbage", "empty", "other", "unreadable"):
@@ -169,22 +215,23 @@ def test_a_folder_that_cannot_be_written_is_told_once(tmp_path, capsys):
     (tmp_path / "m").write_text("a file where the folder should be")
     for _ in range(2):
         try:
-            write_table(tmp_path, "m", "k" * 64, TABLE, {})
+            write_table(tmp_path, "m", KEY, TABLE, PROVENANCE)
         except OSError as error:
             store.tell_unstored(tmp_path, error)
     assert capsys.readouterr().err.count(f"{tmp_path}: tables cannot be stored here (") == 1
-    assert list(store.read_tables(tmp_path, "m", "k" * 64)) == []
-    assert find_table(tmp_path, "m", "k" * 64) is None
+    assert list(store.read_tables(tmp_path, "m", KEY, partial(read_table, ingredients=MADE_OF))) == []
+    assert find_table(tmp_path, "m", KEY) is None
 
 
 READER = textwrap.dedent("""
     import os, sys
     from pathlib import Path
-    from compressed_code.core.table_store import find_table, read_tables, tell_unstored, write_table
+    from compressed_code.core.table_store import find_table, read_table, read_tables, tell_unstored, write_table
     import pandas as pd
     os.setgid(65534), os.setuid(65534)
     directory = Path(sys.argv[1])
-    print(len(list(read_tables(directory, "m", "k"))), find_table(directory, "m", "j"))
+    read = lambda path: read_table(path, [])
+    print(len(list(read_tables(directory, "m", "k", read))), find_table(directory, "m", "j"))
     try:
         write_table(directory, "m", "k", pd.DataFrame({"a": [1]}), {})
     except OSError as error:
@@ -220,12 +267,12 @@ def test_where_nothing_can_be_stored_nothing_is_held(tmp_path):
 WRITER = textwrap.dedent("""
     import sys, pandas as pd
     from pathlib import Path
-    from compressed_code.core.table_store import locked, write_table
+    from compressed_code.core.table_store import locked, table_key, write_table
     directory = Path(sys.argv[1])
     table = pd.DataFrame({"value": range(200_000)})
     print("ready", flush=True)
     for number in range(10_000):
-        key = f"{number:064d}"
+        key = table_key({"number": number})
         with locked(directory, "m", key):
             write_table(directory, "m", key, table, {"number": number})
 """)
@@ -244,7 +291,7 @@ def test_kill_at_random_moments_leaves_only_whole_tables(tmp_path):
         writer.stdout.close()
     stored = list((tmp_path / "m").glob("*.parquet"))
     assert stored
-    assert all(len(read_table(path)) == 200_000 for path in stored)
+    assert all(len(read_table(path, ["number"])) == 200_000 for path in stored)
     leftovers = [path for path in (tmp_path / "m").iterdir() if path.suffix != ".parquet"]
     for leftover in leftovers:  # hidden, never taken for a table, and swept by the next holder of the same key
         assert leftover.name.startswith(".")
@@ -268,5 +315,5 @@ def test_a_dead_holder_does_not_keep_its_lock(tmp_path):
 
 def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(Exception, match=r".+"):
-        write_table(tmp_path, "m", "k" * 64, pd.DataFrame({"mixed": [1, object()]}), {})
+        write_table(tmp_path, "m", KEY, pd.DataFrame({"mixed": [1, object()]}), {})
     assert list((tmp_path / "m").iterdir()) == []

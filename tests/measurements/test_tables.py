@@ -1,5 +1,6 @@
 """measure(): stored once, found again, and only what changed is computed."""
 
+import hashlib
 import subprocess
 import sys
 import textwrap
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from compressed_code.core import table_store as store
@@ -107,6 +109,43 @@ def test_a_damaged_table_is_named_and_measured_again(counted, calls, tokenizer_j
     pd.testing.assert_frame_equal(first, again)
     assert calls == [1, 1]
     assert path.name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "field", ["measurement", "version", "parameters", "subject", "inputs", "packages", "seconds", "commit"]
+)
+def test_a_table_is_taken_by_what_its_provenance_says_it_is_made_of(
+    counted, calls, tokenizer_json, tmp_path, capsys, field
+):
+    """A table with the right name whose provenance was altered in one field; the last three decide no number."""
+    registry = registry_with(tokenizer_json)
+    first = measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry)
+    (path,) = (tmp_path / "r" / "sizes").glob("*.parquet")
+    key, provenance = path.name.split(".")[0], read_provenance(path)
+    path.unlink()
+    altered = store.write_table(
+        tmp_path / "r", "sizes", key, pd.DataFrame({"size": [0]}), {**provenance, field: ["another", provenance[field]]}
+    )
+    again = measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry)
+    decides = field not in ("packages", "seconds", "commit")
+    assert (again["size"].tolist() == first["size"].tolist(), calls) == (decides, [1] * (1 + decides))
+    said = capsys.readouterr().err
+    assert said.count("\n") == decides and (altered.name in said) == decides
+
+
+def test_tables_of_the_store_as_it_was_are_found(counted, calls, tokenizer_json, tmp_path):
+    """Without the key that a file once held beside its provenance, and with it."""
+    registry = registry_with(tokenizer_json)
+    for metadata in ({}, {b"key": b"anything"}):
+        measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry)
+        (path,) = (tmp_path / "r" / "sizes").glob("*.parquet")
+        arrow = pq.read_table(path)
+        pq.write_table(arrow.replace_schema_metadata({**arrow.schema.metadata, **metadata}), tmp_path / "t")
+        path.unlink()
+        digest = hashlib.sha256((tmp_path / "t").read_bytes()).hexdigest()[:16]
+        (tmp_path / "t").rename(path.with_name(f"{path.name.split('.')[0]}.{digest}.parquet"))
+    measure(counted, ["tiny"], directory=tmp_path / "r", registry=registry)
+    assert calls == [1]
 
 
 def test_provenance_says_how_a_table_was_made(counted, tokenizer_json, tmp_path):

@@ -1,7 +1,8 @@
 """Run samples against the tests of their tasks: samples in, one outcome row per sample out."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
@@ -49,7 +50,21 @@ def execute_samples(
     store: VerdictStore | None = None,
     progress: str = "score",
 ) -> pd.DataFrame:
-    """Outcome of every sample, in the order given.
+    """Outcome of every sample, in the order given: the rows of `outcome_rows` as a table."""
+    rows = outcome_rows(tasks, samples, sandbox, solution_seconds=solution_seconds, store=store, progress=progress)
+    return pd.DataFrame(list(rows), columns=OUTCOME_COLUMNS)
+
+
+def outcome_rows(
+    tasks: Sequence[Task],
+    samples: Sequence[Sample],
+    sandbox: Sandbox,
+    *,
+    solution_seconds: Mapping[str, float] | None = None,
+    store: VerdictStore | None = None,
+    progress: str = "",
+) -> Iterator[dict[str, Any]]:
+    """Outcome of every sample, in the order given and each as soon as it stands.
 
     A program that several samples of a task share runs once: the sandbox seeds the random numbers, so the verdict
     follows from program and tests. Where a program reads the clock, one run is as fair a draw as another, and no
@@ -65,7 +80,7 @@ def execute_samples(
         store: where the verdicts of programs that ran before are, and new ones go; without it all of them run.
         progress: label of the progress bar (shown on a terminal only); empty for none.
 
-    Returns:
+    Yields:
         Columns `task_id`, `sample`, `passed` (judged apart from its test), `outcome` (see `sandbox.Verdict`),
         `exception` (name of its type; empty where there is none), `reason` (of a disputed one), `seconds` (CPU time of
         program and test when it ran; the same for samples that share a program), `isolation` (what kept it apart).
@@ -77,21 +92,17 @@ def execute_samples(
         _trial(task, sample_program(task, sample), shares.get(task.task_id, 1.0))
         for task, sample in ((by_id[sample.task_id], sample) for sample in samples)
     ]
-    verdicts = _judge(trials, sandbox, progress, store)
-    rows = [
-        (
-            sample.task_id,
-            sample.sample,
-            verdicts[trial].outcome == "passed",
-            verdicts[trial].outcome,
-            verdicts[trial].exception or "",
-            verdicts[trial].reason,
-            verdicts[trial].cpu_seconds,
-            sandbox.isolation,
-        )
-        for sample, trial in zip(samples, trials, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=OUTCOME_COLUMNS)
+    for sample, verdict in zip(samples, _verdicts(trials, sandbox, progress, store), strict=True):
+        yield {
+            "task_id": sample.task_id,
+            "sample": sample.sample,
+            "passed": verdict.passed,
+            "outcome": verdict.outcome,
+            "exception": verdict.exception,
+            "reason": verdict.reason,
+            "seconds": verdict.cpu_seconds,
+            "isolation": sandbox.isolation,
+        }
 
 
 def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None = None) -> VerifiedTasks:
@@ -102,10 +113,10 @@ def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | 
     """
     trials = [_trial(task, task.prompt + task.canonical_solution) for task in tasks]
     try:
-        verdicts = _judge(trials, sandbox, "canonical solutions", store)
+        verdicts = list(_verdicts(trials, sandbox, "canonical solutions", store))
     except InputError:  # the tests or the setup of some task cannot run here: find out which
-        verdicts = {trial: _alone(trial, sandbox) for trial in trials}
-    results = {task.task_id: verdicts[trial] for task, trial in zip(tasks, trials, strict=True)}
+        verdicts = [_alone(trial, sandbox) for trial in trials]
+    results = {task.task_id: verdict for task, verdict in zip(tasks, verdicts, strict=True)}
     failing = {
         name: f"its solution fails ({verdict.exception if verdict.outcome == 'exception' else verdict.outcome})"
         for name, verdict in results.items()
@@ -126,8 +137,8 @@ def _fooled(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None)
     for answer in STUBS:
         programs = [f"def {task.entry_point}(*_, **__):\n    return {answer}\n" for task in tasks]
         trials = [_trial(task, program) for task, program in zip(tasks, programs, strict=True)]
-        verdicts = _judge(trials, sandbox, f"the answer {answer}", store)
-        tasks = [task for task, trial in zip(tasks, trials, strict=True) if verdicts[trial].passed_plain]
+        verdicts = _verdicts(trials, sandbox, f"the answer {answer}", store)
+        tasks = [task for task, verdict in zip(tasks, verdicts, strict=True) if verdict.passed_plain]
     return [task.task_id for task in tasks]
 
 
@@ -144,15 +155,19 @@ def _trial(task: Task, program: str, share: float = 1.0) -> Trial:
     return Trial(program=program, setup=task.setup, test=task.test, entry_point=task.entry_point, share=share)
 
 
-def _judge(
+def _verdicts(
     trials: Sequence[Trial], sandbox: Sandbox, progress: str, store: VerdictStore | None
-) -> Mapping[Trial, Verdict]:
+) -> Iterator[Verdict]:
+    """One verdict a trial, in their order and as they come; equal trials share one."""
     distinct = list(dict.fromkeys(trials))
-    known = store.known(distinct) if store else {}
-    unknown = [trial for trial in distinct if trial not in known]
+    found = dict(store.known(distinct)) if store else {}
+    unknown = [trial for trial in distinct if trial not in found]
     shown = None if progress else True  # None: on a terminal only
-    verdicts = tqdm(sandbox.judge(unknown), desc=progress, total=len(unknown), unit="program", disable=shown)
-    new = dict(zip(unknown, verdicts, strict=True))
+    with closing(sandbox.judge(unknown)) as judged:
+        bar = iter(tqdm(judged, desc=progress, total=len(unknown), unit="program", disable=shown))
+        for trial in trials:
+            if trial not in found:
+                found[trial] = next(bar)
+            yield found[trial]
     if store:
-        store.keep(new)
-    return {**known, **new}
+        store.keep({trial: found[trial] for trial in unknown})

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from tqdm import tqdm
 from compressed_code.benchmarks.task_record import Calls, Task
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.paths import RESULTS
-from compressed_code.core.table_store import read_tables, table_key, tell_unstored, write_table
+from compressed_code.core.table_store import read_table, read_tables, table_key, tell_unstored, write_table
 from compressed_code.sandbox.inside import answers as answers_module
 from compressed_code.sandbox.inside import launch
 from compressed_code.sandbox.isolators import Isolation, answers_command
@@ -114,7 +114,7 @@ def _found(
     judge = {"limits": LIMITS, "source": _source(), "python": [sys.version, sys.base_prefix]}
     key = table_key(judge)
     stored: dict[str, str] = {}
-    for table in read_tables(directory, FOLDER, key):
+    for table in read_tables(directory, FOLDER, key, partial(read_table, ingredients=judge)):
         stored |= dict(zip(table["request"], table["answers"], strict=True))
     digests = {name: sha256_of(request.encode()) for name, request in requests.items()}
     found = {name: json.loads(stored[digest]) for name, digest in digests.items() if digest in stored}

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from compressed_code.benchmarks.outcome_rows import check_row
+from compressed_code.benchmarks.outcome_checks import check_row
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError
 from compressed_code.core.json_lines import read_rows, write_rows

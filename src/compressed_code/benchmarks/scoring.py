@@ -48,6 +48,7 @@ class Scores:
         refused: task → how many of its inputs its contract refuses; they are no tests.
         heavy: tasks whose base tests need more than the usual limits; they got larger ones (`stepwise.HEAVY`), which
             extra tests always have.
+        extra_excluded: task → why its extra tests cannot be scored here; only its base tests count.
         void: tasks whose extra tests let every answer pass, so that their base tests alone decide.
         unscored: samples that an interruption left.
     """
@@ -65,6 +66,7 @@ class Scores:
     extra_outcomes: pd.DataFrame | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
     heavy: Sequence[str] = ()
+    extra_excluded: Mapping[str, str] = field(default_factory=dict)
     void: Sequence[str] = ()
     unscored: int = 0
 
@@ -91,6 +93,7 @@ class Scores:
             "plain": {f"pass@{row.k}": row.value for row in self.plain_rates.itertuples()},
             "refused_inputs": dict(self.refused),
             "larger_limits": list(self.heavy),
+            "excluded_extra_tests": dict(self.extra_excluded),
             "void_extra_tests": list(self.void),
             "unscored": self.unscored,
         }
@@ -172,7 +175,7 @@ def score(
     with Sandbox(isolation, workers, limits, allowed) as sandbox:
         expected = {"workers": workers, "packages": sandbox.packages, "directory": directory}
         ready = with_expected_outputs(answered, sandbox.isolation, **expected)
-        with kept.opened(_settings(ready.tasks, answers, sandbox)), larger_sandbox(sandbox, workers) as larger:
+        with kept.opened(_settings(ready.tasks, answers, sandbox)), larger_sandbox(sandbox) as larger:
             if _VERIFIED not in kept.notes:
                 kept.note(_VERIFIED, asdict(verify(ready.tasks, sandbox, larger)))
             try:
@@ -189,6 +192,7 @@ def score(
             scored = [sample for sample in answers if sample.task_id not in failing]
             facts = {"refused": ready.refused, "heavy": verified.heavy, "void": verified.void}
             facts |= {"missing": missing, "excluded": failing, "disputed_tasks": verified.disputed}
+            facts |= {"extra_excluded": verified.failing_extra}
             try:
                 score_stepwise(sound, scored, verified, sandbox, larger, kept)
                 kept.put_in_order((sample.task_id, sample.sample) for sample in scored)

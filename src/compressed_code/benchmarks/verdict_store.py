@@ -12,7 +12,7 @@ import hashlib
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -52,7 +52,8 @@ class VerdictStore:
     def known(self, trials: Iterable[Trial]) -> dict[Trial, Verdict]:
         """The stored verdicts of those trials that have one."""
         stored: dict[str, Verdict] = {}
-        for verdicts in read_tables(self._directory, FOLDER, self._key, _verdicts):
+        read = partial(_verdicts, ingredients=tuple(self._judge))
+        for verdicts in read_tables(self._directory, FOLDER, self._key, read):
             stored |= verdicts
         return {trial: stored[key] for trial in trials if (key := _trial_key(trial)) in stored}
 
@@ -76,9 +77,9 @@ class VerdictStore:
 
 
 @lru_cache(maxsize=4096)
-def _verdicts(path: Path) -> Mapping[str, Verdict]:
+def _verdicts(path: Path, ingredients: tuple[str, ...]) -> Mapping[str, Verdict]:
     """One table of verdicts by the key of the trial; the name of its file says its content."""
-    table = read_table(path)
+    table = read_table(path, ingredients)
     verdicts = table.drop(columns="trial").itertuples(index=False)
     return {trial: Verdict(*row) for trial, row in zip(table["trial"], verdicts, strict=True)}
 

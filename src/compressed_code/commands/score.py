@@ -155,6 +155,9 @@ def _table(summary: dict[str, Any]) -> str:
         lines.append(f"inputs that a task's contract refuses are no tests: {counts}")
     if summary["larger_limits"]:
         lines.append(f"scored with larger limits, which their solutions need: {named(summary['larger_limits'])}")
+    if summary["excluded_extra_tests"]:
+        problems = named([f"{task_id}: {problem}" for task_id, problem in summary["excluded_extra_tests"].items()])
+        lines.append(f"extra tests that the task's own solution fails do not count, its base tests do: {problems}")
     if summary["void_extra_tests"]:
         lines.append(f"extra tests let every answer pass, the base tests decide: {named(summary['void_extra_tests'])}")
     return "\n".join(map(printable, lines))

@@ -1,9 +1,11 @@
 """Measured tables on disk, content-addressed.
 
 A table is one parquet file `<directory>/<measurement>/<key>.<digest>.parquet`. The key says what was measured, the
-digest is the sha256 of the file's own bytes: a flipped byte anywhere in the file is seen before it is read, and so is
-a table under the name of another, for its key stands in the file, too. Files are written under a temporary name and
-renamed, so a killed run leaves no half table; a lock per key lets two processes that want the same table end with one.
+digest is the sha256 of the file's own bytes: a flipped byte anywhere in the file is seen before it is read. The
+provenance beside a table holds what its key was made of; the key is made of it once more whenever a table is read, so
+that one of another measurement, version, subject or parameters is no answer, whatever its name. Files are written under
+a temporary name and renamed, so a killed run leaves no half table; a lock per key lets two processes that want the same
+table end with one.
 
 Which tables a session (a process: a kernel, a script) has read is noted, so that a figure can say what it rests on.
 """
@@ -25,7 +27,7 @@ from filelock import FileLock
 
 from compressed_code.core.errors import in_one_line
 
-PROVENANCE_FIELD, KEY_FIELD = b"provenance", b"key"
+PROVENANCE_FIELD = b"provenance"
 Content = TypeVar("Content")
 _DIGEST_LENGTH = 16
 _SHORT_KEY_LENGTH = 8
@@ -84,8 +86,11 @@ def find_table(directory: Path, measurement: str, key: str) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A stored table, after checking every byte of its file.
+def read_table(path: Path, ingredients: Iterable[str]) -> pd.DataFrame:
+    """A stored table, after checking every byte of its file and what its provenance says that it is.
+
+    Args:
+        ingredients: names of what its key is made of (`table_key`); the provenance says more.
 
     Raises:
         DamagedTable: the bytes are not the ones that were written, are no table, are another one's, or cannot be read.
@@ -99,25 +104,24 @@ def read_table(path: Path) -> pd.DataFrame:
         raise DamagedTable(f"{path}: the stored table is damaged (its bytes do not match its name)")
     try:
         arrow = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
-        stored = (arrow.schema.metadata or {})[KEY_FIELD].decode()
+        provenance = json.loads((arrow.schema.metadata or {})[PROVENANCE_FIELD])
+        made_of = table_key({name: provenance[name] for name in ingredients if name in provenance})
         table = arrow.to_pandas()
     except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise DamagedTable(f"{path}: is no stored table ({in_one_line(error)})") from None
-    if stored != key:
-        raise DamagedTable(f"{path}: holds the table of another key, {stored[:_DIGEST_LENGTH]}…")
+    if made_of != key:
+        raise DamagedTable(f"{path}: is another table (its provenance gives the key {made_of[:_DIGEST_LENGTH]}…)")
     return table
 
 
-def read_tables(
-    directory: Path, measurement: str, key: str, read: Callable[[Path], Content] = read_table
-) -> Iterator[Content]:
+def read_tables(directory: Path, measurement: str, key: str, read: Callable[[Path], Content]) -> Iterator[Content]:
     """Every whole table of a key that several calls have added to.
 
     One that is damaged or another's is named on standard error and removed where it can be, and what is no regular file
     is passed over: what it held is found again.
 
     Args:
-        read: what is made of a file; raises as `read_table`.
+        read: what is made of a file, as `read_table` or by it; raises as that does.
     """
     for path in sorted((directory / measurement).glob(f"{key}.*.parquet")):
         if path.is_file():
@@ -157,12 +161,15 @@ def read_provenance(path: Path) -> dict[str, Any]:
 def write_table(
     directory: Path, measurement: str, key: str, table: pd.DataFrame, provenance: Mapping[str, Any]
 ) -> Path:
-    """Store a table with its provenance in the schema metadata; it appears whole or not at all."""
+    """Store a table with its provenance in the schema metadata; it appears whole or not at all.
+
+    Args:
+        key: of some of the provenance's fields (`table_key`), by whose names the table is read again.
+    """
     folder = directory / measurement
     folder.mkdir(parents=True, exist_ok=True)
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     metadata = {**(arrow.schema.metadata or {}), PROVENANCE_FIELD: json.dumps(provenance).encode()}
-    metadata[KEY_FIELD] = key.encode()
     temporary = folder / f".{key}.{os.getpid()}.part"
     try:
         pq.write_table(arrow.replace_schema_metadata(metadata), temporary, compression="zstd", write_page_checksum=True)

@@ -94,10 +94,10 @@ def stored_table(
             for used in what.uses
         }
     key = table_key(ingredients)
-    table = _read_stored(directory, what.name, key)
+    table = _read_stored(directory, what.name, key, ingredients)
     if table is None:
         with locked(directory, what.name, key):
-            table = _read_stored(directory, what.name, key)  # another process may have been first
+            table = _read_stored(directory, what.name, key, ingredients)  # another process may have been first
             if table is None:
                 table = _compute(what, name, spec, registry, key, ingredients, directory)
     if not _INSIDE.get():
@@ -125,20 +125,20 @@ def _compute(
     seconds = round(time.perf_counter() - started, 3)
     provenance = _provenance(ingredients, what.packages, seconds)
     try:
-        return read_table(write_table(directory, what.name, key, table, provenance))
+        return read_table(write_table(directory, what.name, key, table, provenance), ingredients)
     except OSError as error:
         tell_unstored(directory, error)
         return table
 
 
-def _read_stored(directory: Path, name: str, key: str) -> pd.DataFrame | None:
+def _read_stored(directory: Path, name: str, key: str, ingredients: Iterable[str]) -> pd.DataFrame | None:
     path = find_table(directory, name, key)
     if path is None:
         return None
     try:
-        return read_table(path)
+        return read_table(path, ingredients)
     except DamagedTable as damage:
-        return _read_stored(directory, name, key) if tell_damaged(path, damage) else None
+        return _read_stored(directory, name, key, ingredients) if tell_damaged(path, damage) else None
 
 
 def _provenance(ingredients: Mapping[str, Any], packages: Iterable[str], seconds: float) -> dict[str, Any]:

@@ -1,27 +1,18 @@
 """Many trials over several jails: parallel, in order, and fair to programs on a busy machine."""
 
-import ast
 import os
-import select
-import time
-import warnings
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import lru_cache
+from copy import copy
+from itertools import chain, islice
 from types import TracebackType
 from typing import Literal, Self
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.sandbox.isolators import ISOLATORS, REMEDY, Isolation
-from compressed_code.sandbox.jail import Dead
+from compressed_code.sandbox.series import Series
 from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
 from compressed_code.sandbox.user_limits import check_room
-from compressed_code.sandbox.worker import Assignment, Result, Worker
-
-_QUEUE = 2  # a worker that has answered finds its next trial waiting
-_WINDOW = 512  # trials judged ahead of one that waits to be repeated
-_LOST = Verdict("crashed", "", 0.0, 0.0)
+from compressed_code.sandbox.worker import Worker
 
 
 class Sandbox:
@@ -78,6 +69,17 @@ class Sandbox:
                 reasons.append(f"{name}: {error}")
         raise Unavailable(f"programs cannot be isolated here ({'; '.join(reasons)}); {REMEDY}")
 
+    def with_limits(self, limits: Limits) -> Self:
+        """A sandbox of the same kind whose trials get other limits; its jails start when it judges.
+
+        Raises:
+            InputError: the user may have too few processes or open files for both.
+        """
+        check_room(self._count, limits.processes)
+        other = copy(self)
+        other.limits, other._workers, other._judging = limits, [], False
+        return other
+
     def __enter__(self) -> Self:
         return self
 
@@ -112,10 +114,14 @@ class Sandbox:
         """
         if self._judging:
             raise InputError("a sandbox judges one series of trials at a time; open another one")
+        trials = iter(trials)
+        first = list(islice(trials, 1))
+        if not first:
+            return
         self._judging = True
         try:
             self._fill()
-            yield from _Series(self._workers, trials, stages, self.limits).verdicts()
+            yield from Series(self._workers, chain(first, trials), stages, self.limits).verdicts()
         finally:
             self._judging = False
             for worker in [worker for worker in self._workers if worker.tasks]:  # the caller did not want the rest
@@ -146,109 +152,3 @@ def available_isolators() -> tuple[Isolation, ...]:
         except Unavailable:
             continue
     return tuple(found)
-
-
-class _Series:
-    """One call of `Sandbox.judge`."""
-
-    def __init__(self, workers: list[Worker], trials: Iterable[Trial], stages: Sequence[Stage], limits: Limits) -> None:
-        self.workers = workers
-        self.trials = iter(trials)
-        self.stages, self.limits = stages, limits
-        self.exhausted = False
-        self.taken = 0
-        self.given = 0
-        self.done: dict[int, Verdict] = {}
-        self.again: deque[Assignment] = deque()
-
-    def verdicts(self) -> Iterator[Verdict]:
-        while True:
-            self.hand_out()
-            busy = [worker for worker in self.workers if worker.tasks]
-            if busy:
-                self.collect(busy)
-            elif self.again:
-                self.repeat(self.again.popleft())
-            else:
-                return
-            while self.given in self.done:
-                yield self.done.pop(self.given)
-                self.given += 1
-
-    def hand_out(self) -> None:
-        for length in range(_QUEUE):
-            for worker in self.workers:
-                if len(worker.tasks) == length and not self.exhausted and self.taken < self.given + _WINDOW:
-                    self.give_next(worker)
-
-    def give_next(self, worker: Worker) -> None:
-        trial = next(self.trials, None)
-        if trial is None:
-            self.exhausted = True
-            return
-        problem = _problem(trial.setup, trial.test, trial.entry_point)
-        if problem:
-            raise InputError(f"trial {self.taken + 1}: {problem}")
-        worker.send(Assignment(self.taken, trial, self.stages))
-        self.taken += 1
-
-    def collect(self, busy: list[Worker]) -> None:
-        """Wait for the next answers; a worker that ended or hangs is replaced and its trials are repeated."""
-        first = min(worker.deadline for worker in busy)
-        waiting = select.poll()
-        places = {jail.socket.fileno(): (worker, role) for worker in busy for role, jail in worker.jails.items()}
-        for file in places:
-            waiting.register(file, select.POLLIN)
-        ready = [places[file] for file, _ in waiting.poll(1000 * max(0.0, first - time.monotonic()))]
-        for worker in busy:
-            try:
-                for role in [role for each, role in ready if each is worker]:
-                    worker.collect(role)
-                while worker.ready():
-                    self.settle(worker.receive(), final=False)
-                if worker.tasks and worker.deadline <= time.monotonic():
-                    raise Dead
-            except Dead:
-                self.again += worker.tasks
-                worker.restart()
-
-    def repeat(self, task: Assignment) -> None:
-        """Judge a trial with nothing else running; this verdict counts."""
-        worker = self.workers[0]
-        worker.send(task)
-        try:
-            self.settle(worker.receive(), final=True)
-        except Dead:
-            worker.restart()
-            self.done[task.place] = _LOST
-
-    def settle(self, found: Result, final: bool) -> None:
-        """Let a verdict stand, or try once more."""
-        verdict, task = found.verdict, found.task
-        late = found.own_seconds > task.trial.share * self.limits.cpu_seconds and verdict.outcome == "passed"
-        lost_apart = verdict.outcome == "timeout" and found.stage == "apart"
-        # A process that something else than its server killed: for memory that it took, or that another one did.
-        killed = verdict.outcome == "memory" and not verdict.exception
-        if (late or lost_apart or killed) and not final:
-            self.again.append(task)
-            return
-        if late:
-            verdict = replace(verdict, outcome="timeout")
-        elif found.stage == "apart" and "plain" in self.stages and not verdict.passed:
-            reason = verdict.reason or f"{verdict.outcome} {verdict.exception}".strip()
-            verdict = replace(verdict, outcome="disputed", exception="", reason=reason)
-        self.done[task.place] = verdict if verdict.outcome == "disputed" else replace(verdict, reason="")
-
-
-@lru_cache(maxsize=4096)
-def _problem(setup: str, test: str, entry_point: str | None) -> str:
-    """What makes a trial impossible to judge, empty where nothing does."""
-    for name, source in (("setup", setup), ("test", test)):
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                tree = ast.parse(source)
-        except (SyntaxError, ValueError) as error:
-            return f"its {name} does not compile ({type(error).__name__}: {error})"
-    if entry_point is None and any(getattr(node, "name", "") == "check" for node in tree.body):
-        return "its test defines check(candidate), so it needs an entry point"
-    return "" if tree.body else "its test is empty"

@@ -69,19 +69,18 @@ def load_corpus(
     """
     sources = load_sources(path)
     forbidden = forbidden_texts(benchmarks, programs)
-    key = table_key(
-        {
-            "version": CORPUS_VERSION,
-            "sources": sha256_of(path.read_bytes()),
-            "forbidden": sha256_of("\0".join(sorted(forbidden)).encode()),
-        }
-    )
+    ingredients = {
+        "version": CORPUS_VERSION,
+        "sources": sha256_of(path.read_bytes()),
+        "forbidden": sha256_of("\0".join(sorted(forbidden)).encode()),
+    }
+    key = table_key(ingredients)
     with locked(directory, _TABLE, key):
-        stored = _read_stored(directory, key)
+        stored = _read_stored(directory, key, ingredients)
         if stored is not None:
             return stored
         documents = build_corpus(sources, directory, forbidden)
-        provenance = {"version": CORPUS_VERSION, "digest": corpus_digest(documents)}
+        provenance = {**ingredients, "digest": corpus_digest(documents)}
         write_table(directory, _TABLE, key, pd.DataFrame(map(asdict, documents)), provenance)
     return documents
 
@@ -142,12 +141,12 @@ def corpus_digest(documents: Iterable[Document]) -> str:
     return digest.hexdigest()
 
 
-def _read_stored(directory: Path, key: str) -> list[Document] | None:
+def _read_stored(directory: Path, key: str, ingredients: Iterable[str]) -> list[Document] | None:
     path = find_table(directory, _TABLE, key)
     if path is None:
         return None
     try:
-        table = read_table(path)
+        table = read_table(path, ingredients)
     except DamagedTable as damage:
         print(f"{damage}; building it again", file=sys.stderr)  # noqa: T201
         path.unlink(missing_ok=True)
