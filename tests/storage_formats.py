@@ -1,5 +1,6 @@
 """Tensors stored as other programs store them, in the plainest way, each beside the numbers it stands for."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -239,3 +240,40 @@ def to_float4(weight: torch.Tensor, group: int = 32) -> tuple[torch.Tensor, torc
     pairs = codes.reshape(*codes.shape[:-1], group // 2, 2)
     packed = (pairs[..., 0] | pairs[..., 1] << 4).to(torch.uint8)
     return packed, (exponents + 127).to(torch.uint8), restored.reshape(weight.shape)
+
+
+def to_hqq(weight: torch.Tensor, bits: int = 4, group: int = 32, axis: int = 1) -> Stored:
+    """A layer as HQQ packs it: a table of groups, its slabs of rows in one byte, or ten in a word of 32 bits."""
+    values, highest = weight.float().numpy(), (1 << bits) - 1
+    table = values.reshape(-1, group) if axis == 1 else values.reshape(group, -1)
+    low, high = (part(axis=axis, keepdims=True) for part in (table.min, table.max))
+    scales = np.maximum((high - low) / highest, 1e-6).astype(np.float16).astype(np.float32)
+    zeros = (-low / scales).astype(np.float16).astype(np.float32)
+    codes = np.clip(np.rint(table / scales + zeros), 0, highest).astype(int)
+    in_one = 10 if bits == 3 else 8 // bits
+    slabs = np.zeros((in_one, -(-len(codes) // in_one), codes.shape[1]), int)
+    slabs.reshape(-1, codes.shape[1])[: len(codes)] = codes
+    packed = sum(slab << (bits * (in_one - 1 - place)) for place, slab in enumerate(slabs))
+    name = "3bit_32" if bits == 3 else f"{bits}bit_u8"
+    settings = {"nbits": bits, "group_size": group, "axis": axis}
+    parts = {key: torch.tensor(value, dtype=torch.int32) for key, value in settings.items()}
+    parts |= {"shape": torch.tensor(weight.shape), "packing": torch.tensor(list(name.encode()), dtype=torch.uint8)}
+    parts |= {"W_q": torch.from_numpy(packed).to(torch.int32 if bits == 3 else torch.uint8)}
+    parts |= {"scale": torch.from_numpy(scales).half(), "zero": torch.from_numpy(zeros).half()}
+    return parts, torch.from_numpy(((codes - zeros) * scales).reshape(values.shape))
+
+
+def to_torchao_int4(weight: torch.Tensor, group: int = 32) -> tuple[Stored, str]:
+    """A layer in torchao's plain int4, and what the header says of it: offsets are weights, groups come first."""
+    by_group = weight.float().reshape(len(weight), -1, group)
+    low, high = by_group.amin(-1), by_group.amax(-1)
+    scales = ((high - low) / 15).clamp(min=1e-6)
+    numbers = ((by_group - low[..., None]) / scales[..., None]).round().clamp(0, 15).int() - 8
+    offsets = low + 8 * scales
+    flat = numbers.reshape(weight.shape)
+    packed = ((flat[:, 0::2] & 15) | (flat[:, 1::2] & 15) << 4).to(torch.uint8).view(torch.int8)
+    parts = {"_weight_qdata": packed, "_weight_scale": scales.T.contiguous()}
+    parts |= {"_weight_zero_point": offsets.T.contiguous()}
+    restored = (numbers * scales[..., None] + offsets[..., None]).reshape(weight.shape)
+    note = {"_type": "Int4Tensor", "_data": {"block_size": [1, group], "shape": list(weight.shape)}}
+    return (parts, restored), json.dumps(note)

@@ -304,8 +304,8 @@ def test_codes_along_rows(data):
 # --- words -----------------------------------------------------------------------------------------------------------
 
 REFUSED = {
-    "hqq": ({"quant_method": "hqq"}, "'hqq' is not supported", "gptq"),
-    "torchao": ({"quant_method": "torchao"}, "'torchao' is not supported", "use the model it was made from"),
+    "quanto": ({"quant_method": "quanto"}, "'quanto' is not supported", "gptq"),
+    "aqlm": ({"quant_method": "aqlm"}, "'aqlm' is not supported", "use the model it was made from"),
     "a text": ("gptq", "no JSON object", "config.json"),
     "AWQ of another layout": (described("awq", bits=4, version="marlin"), "layout 'marlin'", "gemm"),
     "AWQ of 8 bits": (described("awq", bits=8), "8 bits", "4 are"),
