@@ -13,7 +13,7 @@ from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.cold_start.distribution import cold_start
 from compressed_code.core.errors import InputError
 from compressed_code.models.load import load_model
-from storage_formats import to_hqq, to_torchao_int4
+from storage_formats import to_hqq, to_torchao
 from tiny_models import save_contents, save_tiny
 
 SIZES = {"vocab_size": 64, "hidden_size": 64, "intermediate_size": 96, "num_key_value_heads": 4}
@@ -171,7 +171,7 @@ def _is_packed(parameter: torch.Tensor) -> bool:
 
 def _int4(folder: Path, weight: torch.Tensor, group: int = 32, **fields) -> tuple[Path, np.ndarray, dict]:
     """One layer in plain int4, with entries of its note replaced."""
-    (parts, restored), note = to_torchao_int4(weight, group)
+    parts, restored, note = to_torchao(weight, group=group)
     stored = {f"m.{name}": value for name, value in parts.items()}
     save_contents(folder, stored, TORCHAO)
     note = json.dumps(json.loads(note) | fields)
@@ -212,7 +212,7 @@ def test_torchao_that_is_not_read_is_named(tmp_path, note, said):
 
 
 def test_torchao_without_its_header_is_named(tmp_path):
-    (parts, _), _ = to_torchao_int4(torch.randn(32, 64))
+    parts, _, _ = to_torchao(torch.randn(32, 64))
     folder = save_contents(tmp_path, {f"m.{name}": value for name, value in parts.items()}, TORCHAO)
     with pytest.raises(InputError, match=r"the header says nothing of m\.weight"):
         open_checkpoint(folder).weight("m.weight")

@@ -1,0 +1,205 @@
+"""The matrix of proof: architecture × stored form × command, on tiny random checkpoints against transformers.
+
+    python tests/proof_matrix.py [--only NAME]     run all of it (minutes) and write its tables into docs/formats.md
+
+Every architecture goes through every command in float32 and bfloat16, every form on `EVERY_FORM`, and of the rest a
+draw with a fixed seed. What is refused is declared in `REFUSED`; anything else that is not equal is a fault.
+"""
+
+import argparse
+import random
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from compressed_code.checkpoints.checkpoint import open_checkpoint
+from compressed_code.code_generation.engine import write_programs
+from compressed_code.code_generation.requests import Request, Settings
+from compressed_code.cold_start.distribution import cold_start
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import ROOT
+from compressed_code.fidelity.pair import EncodedText, token_fidelity
+from compressed_code.models.load import load_model
+from compressed_code.quantization.decoded_base import decode, plain_base
+from compressed_code.quantization.engine import write_variant
+from compressed_code.registry.quantizations import Quantization
+from compressed_code.tokenizers.text_classes import TEXT_CLASSES
+from compressed_code.tokenizers.vocabulary import Vocabulary
+from proof_architectures import ARCHITECTURES, write_architecture
+from proof_forms import FORMS, DoesNotApply, write_form
+
+PAGE = ROOT / "docs" / "formats.md"
+BEGIN, END = "<!-- matrix of proof: begin -->", "<!-- matrix of proof: end -->"
+EVERY_FORM = ("llama", "qwen3_moe", "gemma2")
+PLAIN = ("float32", "bfloat16")
+SEED = 14
+IDS = (3, 7, 1, 40)
+TEXT = (3, 7, 1, 40, 5, 22, 9, 9, 61, 13, 2, 80)
+WIDTH = 96
+VOCABULARY = Vocabulary(tuple(bytes([33 + place]) for place in range(WIDTH)), frozenset(), {}, lambda text: [])
+CLOSE = 1e-4  # nats, between two orders of float32 sums
+ROUGH = 1.0  # nats, what 8 bits may change
+
+
+class Subject:
+    """A stored model, and what transformers says of the numbers it stands for."""
+
+    def __init__(self, stored: Path, restored: Path, scratch: Path) -> None:
+        self.stored, self.restored, self.scratch = stored, restored, scratch
+
+    @cached_property
+    def reference(self) -> PreTrainedModel:
+        return AutoModelForCausalLM.from_pretrained(self.restored, dtype=torch.float32).eval()
+
+    @cached_property
+    def expected(self) -> np.ndarray:
+        """[ids, vocabulary] log-probabilities after each of `IDS`."""
+        with torch.inference_mode():
+            return self.reference(torch.tensor([IDS])).logits[0].double().log_softmax(-1).numpy()
+
+    @cached_property
+    def loaded(self) -> PreTrainedModel:
+        return load_model(self.stored)
+
+
+def check_cold_start(subject: Subject) -> None:
+    """With one id and several, whichever engine takes it."""
+    for count in (1, len(IDS)):
+        found = cold_start(subject.stored, IDS[:count]).log_probabilities
+        np.testing.assert_allclose(found, subject.expected[count - 1], atol=CLOSE)
+
+
+def check_fidelity(subject: Subject) -> None:
+    """A stored model and a folder of its own decoded numbers differ by exactly nothing."""
+    decoded = subject.scratch / "decoded"
+    decoded.mkdir()
+    decode(subject.stored, decoded)
+    classes = pd.Categorical.from_codes(np.zeros(len(TEXT), int), categories=TEXT_CLASSES)
+    document = EncodedText("text", "python", np.array(TEXT), classes)
+    tokens = token_fidelity(subject.loaded, load_model(decoded), [document], [0])
+    assert tokens["kl_nats"].max() == 0 and tokens["same_top"].all()
+    np.testing.assert_array_equal(tokens["log_probability_base"], tokens["log_probability_candidate"])
+
+
+def check_generate(subject: Subject) -> None:
+    """Greedy ids of transformers, from a prompt with nothing before it."""
+    settings = Settings(max_tokens=8, batch=2)
+    requests = [Request("long", 0, IDS), Request("short", 0, IDS[:2])]
+    written = {
+        done.task_id: done for batch in write_programs(subject.loaded, VOCABULARY, requests, settings) for done in batch
+    }
+    for request in requests:
+        ids = torch.tensor([request.input_ids])
+        with torch.inference_mode():
+            options = {"do_sample": False, "max_new_tokens": 8, "pad_token_id": 0, "eos_token_id": None}
+            whole = subject.reference.generate(ids, attention_mask=torch.ones_like(ids), **options)
+        if not written[request.task_id].near_ties:
+            assert written[request.task_id].token_ids == tuple(whole[0, ids.shape[1] :].tolist())
+
+
+def check_quantize(subject: Subject) -> None:
+    """Eight bits a row, written, and read again by both ways."""
+    row = Quantization(key="rtn", label="rtn", method="rtn", bits=8)
+    with plain_base(subject.stored) as base:
+        variant = write_variant(base, row, subject.scratch / "variant")
+    assert open_checkpoint(variant).names
+    with torch.inference_mode():
+        loaded = load_model(variant)(torch.tensor([IDS])).logits[0].double().log_softmax(-1).numpy()
+    found = cold_start(variant, IDS).log_probabilities
+    np.testing.assert_allclose(found, loaded[-1], atol=CLOSE)
+    assert 0 < np.abs(loaded - subject.expected).max() < ROUGH
+
+
+COMMANDS: Mapping[str, Callable[[Subject], None]] = {
+    "cold start": check_cold_start,
+    "fidelity": check_fidelity,
+    "generate": check_generate,
+    "quantize": check_quantize,
+}
+
+# (architecture, form, command), "*" for any → what the refusal says, and the way out in the page's words.
+REFUSED: Mapping[tuple[str, str, str], tuple[str, str]] = {}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One stored model and the commands it goes through."""
+
+    architecture: str
+    form: str
+    commands: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.architecture}, {self.form}"
+
+
+def all_cases() -> list[Case]:
+    """The whole matrix, each model once."""
+    every = tuple(COMMANDS)
+    chosen = {(name, form): every for name in ARCHITECTURES for form in PLAIN}
+    chosen |= {(name, form): every for form in FORMS for name in _fitting(form)}
+    draw = random.Random(SEED)
+    for name in ARCHITECTURES:
+        for form in draw.sample(sorted(FORMS), 3):
+            chosen.setdefault((name, form), tuple(draw.sample(every, 2)))
+    return [Case(*pair, commands) for pair, commands in chosen.items()]
+
+
+def sampled_cases(count: int) -> list[Case]:
+    """Some of them, the same every time; one command each."""
+    draw = random.Random(SEED)
+    picked = draw.sample(all_cases(), count)
+    return [Case(case.architecture, case.form, (draw.choice(case.commands),)) for case in picked]
+
+
+def _fitting(form: str) -> Sequence[str]:
+    return ("gpt_oss",) if form == "MXFP4 of gpt-oss" else EVERY_FORM
+
+
+def declared(architecture: str, form: str, command: str) -> tuple[str, str] | None:
+    """What `REFUSED` says of a cell."""
+    for names, said in REFUSED.items():
+        if all(name in ("*", own) for name, own in zip(names, (architecture, form, command), strict=True)):
+            return said
+    return None
+
+
+def run_case(case: Case, folder: Path) -> dict[str, str]:
+    """Command → "yes", or why the form has no meaning here; a fault raises.
+
+    Raises:
+        AssertionError: a result that is not the reference's, or a refusal that is not declared, or the other way round.
+    """
+    plain = write_architecture(folder / "plain", case.architecture, torch.float32, FORMS[case.form].width)
+    try:
+        stored, restored = write_form(plain, folder / "form", case.form)
+    except DoesNotApply as reason:
+        return dict.fromkeys(case.commands, f"no: {reason}")
+    found = {}
+    for command in case.commands:
+        scratch = folder / command.replace(" ", "-")
+        scratch.mkdir()
+        found[command] = _outcome(case, command, Subject(stored, restored, scratch))
+    return found
+
+
+def _outcome(case: Case, command: str, subject: Subject) -> str:
+    expected = declared(case.architecture, case.form, command)
+    try:
+        COMMANDS[command](subject)
+    except InputError as error:
+        assert "\n" not in str(error) and str(subject.stored.parent) in str(error), f"no message for a user: {error}"
+        assert expected, f"{case}, {command}: refused, which is not declared: {error}"
+        assert re.search(expected[0], str(error)), f"{case}, {command}: {error}"
+        return "refused"
+    assert expected is None, f"{case}, {command}: is declared as refused, and works"
+    return "yes"
