@@ -36,11 +36,8 @@ from storage_formats import (
 from tiny_models import contents, save_contents
 
 Description = Mapping[str, object]
+_WITHOUT_LINEAR_LAYERS = ("gpt2",)  # its matrices are stored the other way round
 _EXPERT = re.compile(r"\.experts\.\d+\..*weight$")
-
-
-class DoesNotApply(Exception):
-    """A form has no meaning for an architecture; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,12 @@ class Form:
 
     Attributes:
         write: from a plain folder and an empty one to the stored model, and a folder of the numbers it stands for.
+        applies: whether it has a meaning for an architecture.
         width: columns that the matrices must have a multiple of.
     """
 
     write: Callable[[Path, Path], tuple[Path, Path]]
+    applies: Callable[[str], bool] = lambda architecture: True
     width: int = 32
 
 
@@ -90,8 +89,7 @@ def _layers(store: Callable[[torch.Tensor], Stored], description: Description) -
     def write(plain: Path, folder: Path) -> tuple[Path, Path]:
         tensors, config = contents(plain)
         names = linear_names(plain, tensors)
-        if not names:
-            raise DoesNotApply("it has no linear layers of such sides")
+        assert names, "no linear layers of such sides"
         stored, restored, notes = dict(tensors), dict(tensors), {}
         for name in names:
             parts, restored[name], *note = store(stored.pop(name).float())
@@ -103,7 +101,7 @@ def _layers(store: Callable[[torch.Tensor], Stored], description: Description) -
             save_file(stored, folder / "stored" / "model.safetensors", {"format": "pt", **notes})
         return folder / "stored", save_contents(folder / "restored", restored, config)
 
-    return Form(write)
+    return Form(write, lambda architecture: architecture not in _WITHOUT_LINEAR_LAYERS)
 
 
 def _plain(dtype: torch.dtype, shards: str | None = None) -> Form:
@@ -112,7 +110,7 @@ def _plain(dtype: torch.dtype, shards: str | None = None) -> Form:
         model.save_pretrained(folder / "stored", **({"max_shard_size": shards} if shards else {}))
         return folder / "stored", folder / "stored"
 
-    return Form(write, 1)
+    return Form(write)
 
 
 def _torch_file(plain: Path, folder: Path) -> tuple[Path, Path]:
@@ -127,8 +125,6 @@ def _mxfp4(plain: Path, folder: Path) -> tuple[Path, Path]:
     """gpt-oss as it is published: experts in one tensor, output by input."""
     tensors, config = contents(plain)
     names = [name for name in tensors if name.endswith(("experts.gate_up_proj", "experts.down_proj"))]
-    if config["model_type"] != "gpt_oss":
-        raise DoesNotApply("only gpt-oss is published so")
     stored, restored = dict(tensors), dict(tensors)
     for name in names:
         blocks, scales, values = to_float4(stored.pop(name).transpose(1, 2))
@@ -182,10 +178,6 @@ def _gguf(kind: Kind, parts: int = 1) -> Form:
     def write(plain: Path, folder: Path) -> tuple[Path, Path]:
         tensors, config = contents(plain)
         family = config["model_type"]
-        if family not in GGUF_NAMES:
-            raise DoesNotApply("its GGUF architecture is not read, or there is none")
-        if block > 1 and family in _TURNED:
-            raise DoesNotApply("its converter turns matrices, so rounded ones are no reference")
         restored = {}
         for name, tensor in tensors.items():
             rounded = tensor.ndim > 1 and not name.endswith("shared_expert_gate.weight")
@@ -199,7 +191,12 @@ def _gguf(kind: Kind, parts: int = 1) -> Form:
         found = path if path.is_file() else sorted(folder.glob("m-*.gguf"))[0]
         return found, save_contents(folder / "restored", restored, config)
 
-    return Form(write, block)
+    def applies(architecture: str) -> bool:
+        if block > 32:  # needs wider models
+            return architecture in ("llama", "qwen3_moe", "gemma2")
+        return architecture in GGUF_NAMES and (block == 1 or architecture not in _TURNED)
+
+    return Form(write, applies, block)
 
 
 def _hqq(bits: int, axis: int) -> Form:
@@ -217,7 +214,7 @@ FORMS: dict[str, Form] = {
     "float16": _plain(torch.float16),
     "bfloat16": _plain(torch.bfloat16),
     "safetensors in shards": _plain(torch.bfloat16, "20KB"),
-    "pytorch_model.bin": Form(_torch_file, 1),
+    "pytorch_model.bin": Form(_torch_file),
     **{
         f"GPTQ, {bits} bits": _layers(partial(to_gptq, bits=bits), _described("gptq", bits=bits, group_size=32))
         for bits in (2, 3, 4, 8)
@@ -252,7 +249,7 @@ FORMS: dict[str, Form] = {
     "float8 of FBGEMM": _layers(partial(to_static_float8, by_row=True), _described("fbgemm_fp8")),
     "ModelOpt float8": _layers(to_static_float8, _described("modelopt", quant_algo="FP8")),
     "ModelOpt NVFP4": _layers(_nvfp4_modelopt, _described("modelopt", quant_algo="NVFP4")),
-    "MXFP4 of gpt-oss": Form(_mxfp4),
+    "MXFP4 of gpt-oss": Form(_mxfp4, lambda architecture: architecture == "gpt_oss"),
     "bitsandbytes int8": _layers(partial(to_int8, name="SCB"), _described("bitsandbytes", load_in_8bit=True)),
     "bitsandbytes nf4": _layers(to_bitsandbytes, _described("bitsandbytes", load_in_4bit=True)),
     "bitsandbytes nf4, nested": _layers(
@@ -270,10 +267,6 @@ FORMS: dict[str, Form] = {
 
 
 def write_form(plain: Path, folder: Path, form: str) -> tuple[Path, Path]:
-    """A plain folder stored in a form, and a folder of the float32 numbers that it stands for.
-
-    Raises:
-        DoesNotApply: the form has no meaning for this architecture.
-    """
+    """A plain folder stored in a form that applies to it, and a folder of the float32 numbers that it stands for."""
     folder.mkdir(parents=True, exist_ok=True)
     return FORMS[form].write(plain, folder)

@@ -11,7 +11,8 @@ import random
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,13 +36,14 @@ from compressed_code.registry.quantizations import Quantization
 from compressed_code.tokenizers.text_classes import TEXT_CLASSES
 from compressed_code.tokenizers.vocabulary import Vocabulary
 from proof_architectures import ARCHITECTURES, write_architecture
-from proof_forms import FORMS, DoesNotApply, write_form
+from proof_forms import FORMS, write_form
 
 PAGE = ROOT / "docs" / "formats.md"
 BEGIN, END = "<!-- matrix of proof: begin -->", "<!-- matrix of proof: end -->"
 EVERY_FORM = ("llama", "qwen3_moe", "gemma2")
 PLAIN = ("float32", "bfloat16")
 SEED = 14
+DRAWN = 3  # further forms of each architecture
 IDS = (3, 7, 1, 40)
 TEXT = (3, 7, 1, 40, 5, 22, 9, 9, 61, 13, 2, 80)
 WIDTH = 96
@@ -146,22 +148,24 @@ def all_cases() -> list[Case]:
     """The whole matrix, each model once."""
     every = tuple(COMMANDS)
     chosen = {(name, form): every for name in ARCHITECTURES for form in PLAIN}
-    chosen |= {(name, form): every for form in FORMS for name in _fitting(form)}
+    chosen |= {(name, form): every for form in FORMS for name in tried_with(form)}
     draw = random.Random(SEED)
     for name in ARCHITECTURES:
-        for form in draw.sample(sorted(FORMS), 3):
+        fitting = [form for form in FORMS if FORMS[form].applies(name)]
+        for form in draw.sample(fitting, DRAWN):
             chosen.setdefault((name, form), tuple(draw.sample(every, 2)))
     return [Case(*pair, commands) for pair, commands in chosen.items()]
 
 
 def sampled_cases(count: int) -> list[Case]:
-    """Some of them, the same every time; one command each."""
-    draw = random.Random(SEED)
-    picked = draw.sample(all_cases(), count)
-    return [Case(case.architecture, case.form, (draw.choice(case.commands),)) for case in picked]
+    """Some of them, the same every time; one command each, all commands equally often."""
+    picked = random.Random(SEED).sample([case for case in all_cases() if len(case.commands) == len(COMMANDS)], count)
+    commands = tuple(COMMANDS)
+    return [Case(case.architecture, case.form, (commands[place % len(commands)],)) for place, case in enumerate(picked)]
 
 
-def _fitting(form: str) -> Sequence[str]:
+def tried_with(form: str) -> tuple[str, ...]:
+    """The architectures that a form goes through every command with."""
     return ("gpt_oss",) if form == "MXFP4 of gpt-oss" else EVERY_FORM
 
 
@@ -174,16 +178,13 @@ def declared(architecture: str, form: str, command: str) -> tuple[str, str] | No
 
 
 def run_case(case: Case, folder: Path) -> dict[str, str]:
-    """Command → "yes", or why the form has no meaning here; a fault raises.
+    """Command → "yes", or "refused" where `REFUSED` says so.
 
     Raises:
         AssertionError: a result that is not the reference's, or a refusal that is not declared, or the other way round.
     """
-    plain = write_architecture(folder / "plain", case.architecture, torch.float32, FORMS[case.form].width)
-    try:
-        stored, restored = write_form(plain, folder / "form", case.form)
-    except DoesNotApply as reason:
-        return dict.fromkeys(case.commands, f"no: {reason}")
+    plain = write_architecture(folder / "plain", case.architecture, width=FORMS[case.form].width)
+    stored, restored = write_form(plain, folder / "form", case.form)
     found = {}
     for command in case.commands:
         scratch = folder / command.replace(" ", "-")
@@ -197,9 +198,82 @@ def _outcome(case: Case, command: str, subject: Subject) -> str:
     try:
         COMMANDS[command](subject)
     except InputError as error:
-        assert "\n" not in str(error) and str(subject.stored.parent) in str(error), f"no message for a user: {error}"
+        assert "\n" not in str(error), f"{case}, {command}: more than one line: {error}"
         assert expected, f"{case}, {command}: refused, which is not declared: {error}"
         assert re.search(expected[0], str(error)), f"{case}, {command}: {error}"
         return "refused"
     assert expected is None, f"{case}, {command}: is declared as refused, and works"
     return "yes"
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+def page_block(outcome: Callable[[str, str, str], str]) -> str:
+    """The tables of docs/formats.md.
+
+    Args:
+        outcome: of an architecture, a form and a command: "yes" or "refused".
+    """
+    notes: list[str] = []
+
+    def cell(architecture: str, forms: tuple[str, ...], command: str) -> str:
+        if all(outcome(architecture, form, command) == "yes" for form in forms):
+            return "yes"
+        reason = next(filter(None, (declared(architecture, form, command) for form in forms)))[1]
+        if reason not in notes:
+            notes.append(reason)
+        return f"no ({notes.index(reason) + 1})"
+
+    head = f"| architecture | {' | '.join(COMMANDS)} |"
+    lines = [head, "|---" * (1 + len(COMMANDS)) + "|"]
+    for name in ARCHITECTURES:
+        lines.append(f"| {name} | {' | '.join(cell(name, PLAIN, command) for command in COMMANDS)} |")
+    lines += ["", head.replace("architecture", "stored form"), lines[1]]
+    for form in FORMS:
+        cells = []
+        for command in COMMANDS:
+            found = {cell(name, (form,), command) for name in tried_with(form)}
+            cells.append(", ".join(sorted(found)))
+        lines.append(f"| {form} | {' | '.join(cells)} |")
+    further = sum(len(case.commands) < len(COMMANDS) for case in all_cases())
+    counts = (
+        f"{len(ARCHITECTURES)} architectures, {len(FORMS)} stored forms, {further} further pairs drawn with a seed."
+    )
+    remarks = [f"{place}. {note}" for place, note in enumerate(notes, 1)]
+    return "\n".join([BEGIN, "", counts, "", *lines, "", *remarks, *([""] if remarks else []), END])
+
+
+def declared_outcome(architecture: str, form: str, command: str) -> str:
+    """What should be found."""
+    return "refused" if declared(architecture, form, command) else "yes"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--only", metavar="NAME", help="cases whose name holds this; the page is left alone")
+    only = options.parse_args().only
+    found, faults, began = {}, 0, time.process_time()
+    for case in all_cases():
+        if only and only not in str(case):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            for command in case.commands:
+                place = Path(folder) / command.replace(" ", "-")
+                try:
+                    alone = Case(case.architecture, case.form, (command,))
+                    found[case.architecture, case.form, command] = run_case(alone, place)[command]
+                except Exception as error:
+                    faults += 1
+                    text = " ".join(str(error).split())[:300]
+                    print(f"{case}, {command}: {type(error).__name__}: {text}", flush=True)
+    print(f"{len(found)} cells as declared, {faults} faults, {time.process_time() - began:.0f} s of processor time")
+    if faults or only:
+        sys.exit(bool(faults))
+    text = PAGE.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    PAGE.write_text(before + page_block(lambda *cell: found[cell]) + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
