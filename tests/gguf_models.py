@@ -4,6 +4,7 @@ Names come from the gguf package's own table; what converters do to numbers and 
 once more, independently of the reader (llama.cpp, conversion/*.py).
 """
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,6 +45,7 @@ CASES: dict[str, tuple[str, str, dict]] = {
         {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}},
     ),
     "llama, YaRN": ("llama", "llama", {"rope_parameters": YARN}),
+    "llama, YaRN, attention": ("llama", "llama", {"rope_parameters": YARN | {"attention_factor": 1.7}}),
     "llama 3.1": ("llama", "llama", {"rope_parameters": LLAMA3 | {"original_max_position_embeddings": 32}}),
     "mistral": ("llama", "mistral", {"sliding_window": None}),
     "mixtral": ("llama", "mixtral", {"num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": None}),
@@ -432,6 +434,8 @@ def _rotary(architecture: str, config: dict, size: int) -> dict[str, object]:
         found |= {"rope.scaling.type": kind, "rope.scaling.factor": float(rope["factor"])}
     if kind == "yarn":
         found |= {"rope.scaling.original_context_length": rope["original_max_position_embeddings"]}
+        if "attention_factor" in rope:
+            found |= {"rope.scaling.attn_factor": rope["attention_factor"] / (0.1 * math.log(rope["factor"]) + 1)}
         if "mscale_all_dim" in rope:
             share = 0.1 if architecture == "deepseek2" else 1.0
             found |= {"rope.scaling.yarn_log_multiplier": share * rope["mscale_all_dim"]}

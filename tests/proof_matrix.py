@@ -129,7 +129,17 @@ COMMANDS: Mapping[str, Callable[[Subject], None]] = {
 }
 
 # (architecture, form, command), "*" for any → what the refusal says, and the way out in the page's words.
-REFUSED: Mapping[tuple[str, str, str], tuple[str, str]] = {}
+_FUSED = (
+    "holds all experts at once, which cannot be quantized here; start from a checkpoint that stores them apart",
+    "all experts lie in one tensor, which no method here takes apart; start from a checkpoint that stores them apart",
+)
+REFUSED: Mapping[tuple[str, str, str], tuple[str, str]] = {
+    **{(name, "*", "quantize"): _FUSED for name in ("gpt_oss", "granitemoe", "llama4_text")},
+    ("gpt2", "*", "quantize"): (
+        "no linear layers in a decoder; this architecture cannot be quantized",
+        "its layers are convolutions of width 1 in transformers, which no method here takes for linear layers",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -198,7 +208,8 @@ def _outcome(case: Case, command: str, subject: Subject) -> str:
     try:
         COMMANDS[command](subject)
     except InputError as error:
-        assert "\n" not in str(error), f"{case}, {command}: more than one line: {error}"
+        named = str(subject.stored) in str(error) and "\n" not in str(error)
+        assert named, f"{case}, {command}: no line that names the model: {error}"
         assert expected, f"{case}, {command}: refused, which is not declared: {error}"
         assert re.search(expected[0], str(error)), f"{case}, {command}: {error}"
         return "refused"

@@ -195,6 +195,8 @@ class Runner:
         """Whether logits are hidden states times the output matrix, tried on the start ids, or on the first id."""
         import torch
 
+        if self.model.base_model is self.model:  # transformers knows no part below the output matrix (Llama 4's text)
+            return False
         inputs = torch.tensor([self._start or (0,)], device=self.device)
         with torch.inference_mode():
             expected = self.model(input_ids=inputs, use_cache=False).logits[0]

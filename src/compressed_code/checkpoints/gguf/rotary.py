@@ -3,6 +3,7 @@
 Sources: GGUF specification, "RoPE"; llama.cpp, src/llama-model.cpp; transformers, modeling_rope_utils.py.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -39,7 +40,7 @@ def rotary_fields(
         read |= {"rope.scaling.factor", "rope.scale_linear"}
     elif kind == "yarn":
         rope |= _yarn(path, own, log_multiplier)
-        read |= {"rope.scaling.factor", "rope.scaling.yarn_log_multiplier"}
+        read |= {"rope.scaling.factor", "rope.scaling.yarn_log_multiplier", "rope.scaling.attn_factor"}
         read |= {f"rope.scaling.yarn_{part}" for part in ("ext_factor", "attn_factor", "beta_fast", "beta_slow")}
     elif kind not in ("none", "longrope"):
         raise InputError(f"{path}: rotary scaling {kind!r} is not supported; use the original model")
@@ -80,6 +81,8 @@ def _yarn(path: PurePath, own: Mapping[str, Any], log_multiplier: float | None) 
         "beta_fast": own.get("rope.scaling.yarn_beta_fast", 32.0),
         "beta_slow": own.get("rope.scaling.yarn_beta_slow", 1.0),
     }
+    if "rope.scaling.attn_factor" in own:  # beside YaRN's own factor for attention
+        rope["attention_factor"] = own["rope.scaling.attn_factor"] * (0.1 * math.log(max(rope["factor"], 1.0)) + 1)
     if "rope.scaling.yarn_log_multiplier" in own:
         if log_multiplier is None:
             raise InputError(f"{path}: metadata rope.scaling.yarn_log_multiplier is not supported; use the original")
