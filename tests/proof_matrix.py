@@ -49,7 +49,7 @@ TEXT = (3, 7, 1, 40, 5, 22, 9, 9, 61, 13, 2, 80)
 WIDTH = 96
 VOCABULARY = Vocabulary(tuple(bytes([33 + place]) for place in range(WIDTH)), frozenset(), {}, lambda text: [])
 CLOSE = 1e-4  # nats, between two orders of float32 sums
-ROUGH = 1.0  # nats, what 8 bits may change
+ROUGH = 0.2  # nats, what 8 bits may change in most places; a router may choose another expert in a few
 
 
 class Subject:
@@ -118,7 +118,8 @@ def check_quantize(subject: Subject) -> None:
         loaded = load_model(variant)(torch.tensor([IDS])).logits[0].double().log_softmax(-1).numpy()
     found = cold_start(variant, IDS).log_probabilities
     np.testing.assert_allclose(found, loaded[-1], atol=CLOSE)
-    assert 0 < np.abs(loaded - subject.expected).max() < ROUGH
+    change = np.abs(loaded - subject.expected)
+    assert change.max() > 0 and np.median(change) < ROUGH, f"8 bits change a distribution by {change.max()} nats"
 
 
 COMMANDS: Mapping[str, Callable[[Subject], None]] = {
@@ -255,6 +256,13 @@ def page_block(outcome: Callable[[str, str, str], str]) -> str:
     return "\n".join([BEGIN, "", counts, "", *lines, "", *remarks, *([""] if remarks else []), END])
 
 
+def write_page(outcome: Callable[[str, str, str], str]) -> None:
+    """Put the tables in their place in the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    PAGE.write_text(before + page_block(outcome) + after, encoding="utf-8")
+
+
 def declared_outcome(architecture: str, form: str, command: str) -> str:
     """What should be found."""
     return "refused" if declared(architecture, form, command) else "yes"
@@ -281,9 +289,7 @@ def main() -> None:
     print(f"{len(found)} cells as declared, {faults} faults, {time.process_time() - began:.0f} s of processor time")
     if faults or only:
         sys.exit(bool(faults))
-    text = PAGE.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    PAGE.write_text(before + page_block(lambda *cell: found[cell]) + after, encoding="utf-8")
+    write_page(lambda *cell: found[cell])
 
 
 if __name__ == "__main__":

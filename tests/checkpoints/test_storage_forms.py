@@ -345,3 +345,16 @@ def test_a_missing_part_is_named(tmp_path, form, part):
     save_contents(stored, tensors, config)
     with pytest.raises(InputError, match=rf"v_proj.*: {part} is missing"):
         cold_start(stored, [3])
+
+
+@pytest.mark.parametrize("part", ["weight_scale", "weight_scale_inv", "input_scale"])
+def test_a_scale_without_its_weight_is_told(tmp_path, part):
+    """It stands beside nothing, so it is a tensor without a place; a scale of the cache belongs to no weight."""
+    stored, restored = build(tmp_path, "float8 of rows")
+    tensors, config = contents(stored)
+    save_contents(stored, tensors | {"model.layers.0.self_attn.k_scale": torch.ones(1)}, config)
+    np.testing.assert_allclose(cold_start(stored, [3]).log_probabilities, distribution(logits(restored))[0], atol=1e-4)
+    save_contents(stored, tensors | {f"model.layers.0.mlp.extra_proj.{part}": torch.ones(1)}, config)
+    for opened in (load_model, lambda folder: cold_start(folder, [3])):
+        with pytest.raises(InputError, match=rf"extra_proj\.{part} has no place"):
+            opened(stored)
