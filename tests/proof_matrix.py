@@ -138,7 +138,7 @@ REFUSED: Mapping[tuple[str, str, str], tuple[str, str]] = {
     **{(name, "*", "quantize"): _FUSED for name in ("gpt_oss", "granitemoe", "llama4_text")},
     ("gpt2", "*", "quantize"): (
         "no linear layers in a decoder; this architecture cannot be quantized",
-        "its layers are convolutions of width 1 in transformers, which no method here takes for linear layers",
+        "its layers are convolutions of width 1, which no method here takes for linear layers; name a GGUF file of it",
     ),
 }
 

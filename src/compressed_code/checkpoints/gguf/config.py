@@ -10,99 +10,21 @@ from typing import Any
 
 from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.gguf.families import FAMILIES, GgufFamily
+from compressed_code.checkpoints.gguf.fields import FIELDS, SIZES
 from compressed_code.checkpoints.gguf.rotary import rotary_fields
 from compressed_code.core.errors import InputError
 
-_SIZES = {
-    "embedding_length": "hidden_size",
-    "block_count": "num_hidden_layers",
-    "feed_forward_length": "intermediate_size",
-    "attention.head_count": "num_attention_heads",
-    "attention.head_count_kv": "num_key_value_heads",
-    "context_length": "max_position_embeddings",
-}
 _IDLE = ("vocab_size", "pooling_type", "tensor_data_layout", "hidden_act", "attention.causal")
-# Metadata → field, as they are, where a family reads them.
-_FIELDS: Mapping[str, Mapping[str, str]] = {
-    "granite": {
-        "attention.scale": "attention_multiplier",
-        "embedding_scale": "embedding_multiplier",
-        "residual_scale": "residual_multiplier",
-        "logit_scale": "logits_scaling",
-    },
-    "granitemoe": {
-        "attention.scale": "attention_multiplier",
-        "embedding_scale": "embedding_multiplier",
-        "residual_scale": "residual_multiplier",
-        "logit_scale": "logits_scaling",
-        "expert_count": "num_local_experts",
-        "expert_used_count": "num_experts_per_tok",
-    },
-    "glm4moe": {
-        "expert_count": "n_routed_experts",
-        "expert_used_count": "num_experts_per_tok",
-        "expert_feed_forward_length": "moe_intermediate_size",
-        "expert_shared_count": "n_shared_experts",
-        "expert_weights_scale": "routed_scaling_factor",
-        "expert_weights_norm": "norm_topk_prob",
-        "expert_group_count": "n_group",
-        "expert_group_used_count": "topk_group",
-        "leading_dense_block_count": "first_k_dense_replace",
-    },
-    "gemma2": {
-        "attn_logit_softcapping": "attn_logit_softcapping",
-        "final_logit_softcapping": "final_logit_softcapping",
-    },
-    "gemma3": {"final_logit_softcapping": "final_logit_softcapping"},
-    "olmo": {"attention.clamp_kqv": "clip_qkv"},
-    "gptneox": {"use_parallel_residual": "use_parallel_residual"},
-    "stablelm": {"use_parallel_residual": "use_parallel_residual"},
-    "mixtral": {"expert_count": "num_local_experts", "expert_used_count": "num_experts_per_tok"},
-    "qwen2moe": {
-        "expert_count": "num_experts",
-        "expert_used_count": "num_experts_per_tok",
-        "expert_feed_forward_length": "moe_intermediate_size",
-        "expert_shared_feed_forward_length": "shared_expert_intermediate_size",
-    },
-    "qwen3moe": {
-        "expert_count": "num_experts",
-        "expert_used_count": "num_experts_per_tok",
-        "expert_feed_forward_length": "moe_intermediate_size",
-    },
-    "olmoe": {"expert_count": "num_experts", "expert_used_count": "num_experts_per_tok"},
-    "gpt-oss": {
-        "expert_count": "num_local_experts",
-        "expert_used_count": "num_experts_per_tok",
-        "expert_feed_forward_length": "intermediate_size",
-    },
-    "deepseek2": {
-        "expert_count": "n_routed_experts",
-        "expert_used_count": "num_experts_per_tok",
-        "expert_feed_forward_length": "moe_intermediate_size",
-        "expert_shared_count": "n_shared_experts",
-        "expert_weights_scale": "routed_scaling_factor",
-        "expert_weights_norm": "norm_topk_prob",
-        "expert_group_count": "n_group",
-        "expert_group_used_count": "topk_group",
-        "leading_dense_block_count": "first_k_dense_replace",
-        "attention.q_lora_rank": "q_lora_rank",
-        "attention.kv_lora_rank": "kv_lora_rank",
-    },
-}
 # Layers between two with full attention, that one included, where the file does not say it.
 _PERIODS = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "olmo2": 4}
 # Softmax scales that llama.cpp takes from the number of layers (Gemma 27B).
 _SCALED_BY_WIDTH = {"gemma2": 46, "gemma3": 62}
 _ROTARY_SHARE = ("phi2", "phi3", "stablelm", "glm4", "glm4moe", "chatglm", "gptneox")
+# Whose configs say whether attention has biases.
+_BIASED = ("llama", "qwen3", "granite", "granitemoe", "deepseek2", "gpt-oss", "chatglm", "glm4", "glm4moe", "smollm3")
 # What converters multiply `mscale_all_dim` of YaRN by, where they write it.
 _LOG_MULTIPLIERS = {"deepseek2": 0.1, "mistral3": 1.0}
 _SOFTMAX, _SIGMOID = 1, 2  # gguf.ExpertGatingFuncType
-
-
-# Whose configs say whether attention has biases.
-_BIASED = (
-    *("llama", "qwen3", "granite", "granitemoe", "deepseek2", "gpt-oss", "chatglm", "glm4", "glm4moe", "smollm3"),
-)
 
 
 class GgufConfig:
@@ -148,9 +70,9 @@ class GgufConfig:
             InputError: a value that is not supported, or one that is missing.
         """
         config: dict[str, Any] = {"model_type": self.family.model_type, **self.family.defaults}
-        config |= {field: self._one(name) for name, field in _SIZES.items() if name in self._own}
+        config |= {field: self._one(name) for name, field in SIZES.items() if name in self._own}
         config.setdefault("num_key_value_heads", config.get("num_attention_heads"))
-        config |= {field: self._value(name) for name, field in _FIELDS.get(self.name, {}).items() if name in self._own}
+        config |= {field: self._value(name) for name, field in FIELDS.get(self.name, {}).items() if name in self._own}
         config |= self._from_tensors()
         config |= self._epsilon()
         head_size = self._head_size(config)
