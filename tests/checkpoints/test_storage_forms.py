@@ -19,6 +19,7 @@ from storage_formats import (
     FLOAT8,
     store_layers,
     to_awq,
+    to_bitsandbytes,
     to_float4,
     to_float8,
     to_gptq,
@@ -274,6 +275,17 @@ def test_four_bits_of_bitsandbytes_by_hand(tmp_path):
     found = weight_of(tmp_path / "m", parts, described("bitsandbytes", load_in_4bit=True))
     expected = torch.stack([table[[1, 15, 8, 0]] * 2, table[[15, 0, 0, 8]] * 10])
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-6)
+
+
+def test_a_bias_beside_four_bits_of_bitsandbytes(tmp_path):
+    """Qwen2's attention has biases: they lie beside the state of the codes and are plain numbers."""
+    parts, restored = to_bitsandbytes(torch.randn(32, 64))
+    stored = {f"m.{name}": value for name, value in parts.items()} | {"m.bias": torch.arange(32.0)}
+    description = {"quantization_config": described("bitsandbytes", load_in_4bit=True)}
+    checkpoint = open_checkpoint(save_contents(tmp_path, stored, description))
+    np.testing.assert_array_equal(checkpoint.weight("m.bias"), np.arange(32.0))
+    np.testing.assert_array_equal(checkpoint.vector("m.bias", 32), np.arange(32.0))
+    np.testing.assert_allclose(checkpoint.weight("m.weight"), restored.numpy(), rtol=1e-6, atol=1e-7)
 
 
 def test_float4_of_modelopt_and_of_compressed_tensors(tmp_path):
