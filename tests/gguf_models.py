@@ -4,6 +4,7 @@ Names come from the gguf package's own table; what converters do to numbers and 
 once more, independently of the reader (llama.cpp, conversion/*.py).
 """
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 from storage_formats import finish
 from tiny_models import contents, save_tiny
 
+Encoder = Callable[[np.ndarray], tuple[np.ndarray, "gguf.GGMLQuantizationType | None"]]
 SIZES = {
     **{"vocab_size": 96, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3},
     **{"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64},
@@ -43,6 +45,7 @@ CASES: dict[str, tuple[str, str, dict]] = {
         {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}},
     ),
     "llama, YaRN": ("llama", "llama", {"rope_parameters": YARN}),
+    "llama, YaRN, attention": ("llama", "llama", {"rope_parameters": YARN | {"attention_factor": 1.7}}),
     "llama 3.1": ("llama", "llama", {"rope_parameters": LLAMA3 | {"original_max_position_embeddings": 32}}),
     "mistral": ("llama", "mistral", {"sliding_window": None}),
     "mixtral": ("llama", "mixtral", {"num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": None}),
@@ -53,6 +56,28 @@ CASES: dict[str, tuple[str, str, dict]] = {
         {
             **{"attention_multiplier": 0.3, "logits_scaling": 2.0},
             **{"residual_multiplier": 0.7, "embedding_multiplier": 3.0},
+        },
+    ),
+    "granite mixture": (
+        "granitemoe",
+        "granitemoe",
+        {
+            **{"num_local_experts": 4, "num_experts_per_tok": 2, "attention_multiplier": 0.3, "logits_scaling": 2.0},
+            **{"residual_multiplier": 0.7, "embedding_multiplier": 3.0},
+        },
+    ),
+    "mistral 3": (
+        "mistral3",
+        "ministral3",
+        {
+            **{"head_dim": 32, "pad_token_id": 0},
+            "rope_parameters": YARN
+            | {
+                "mscale": 1.0,
+                "mscale_all_dim": 1.0,
+                "llama_4_scaling_beta": 0.1,
+                "original_max_position_embeddings": 4,
+            },
         },
     ),
     "qwen2": ("qwen2", "qwen2", {}),
@@ -131,10 +156,19 @@ CASES: dict[str, tuple[str, str, dict]] = {
     "olmo 2": ("olmo2", "olmo2", {}),
     "olmo 3": ("olmo2", "olmo3", {"sliding_window": 4, "num_hidden_layers": 5}),
     "glm 4": ("glm4", "glm4", {"head_dim": 32, "attention_bias": True, "pad_token_id": 0}),
+    "glm 4 mixture": (
+        "glm4moe",
+        "glm4_moe",
+        {
+            **{"head_dim": 16, "attention_bias": True, "pad_token_id": 0, "n_routed_experts": 4, "n_shared_experts": 1},
+            **{"num_experts_per_tok": 2, "moe_intermediate_size": 32, "first_k_dense_replace": 1},
+            **{"routed_scaling_factor": 1.7, "norm_topk_prob": True, "use_qk_norm": True},
+        },
+    ),
     "glm": ("chatglm", "glm", {"head_dim": 16, "attention_bias": True, "pad_token_id": 0}),
 }
 
-_PERMUTED = ("llama", "granite", "smollm3", "olmo")
+_PERMUTED = ("llama", "granite", "granitemoe", "mistral3", "smollm3", "olmo")
 # Parts of names that the package's table does not know in transformers' newer spelling.
 _SPELLINGS = {
     "mlp.experts.gate_proj": "ffn_gate_exps",
@@ -163,8 +197,13 @@ def write_case(folder: Path, name: str, *, dtype: torch.dtype = torch.float32, p
     return plain, path
 
 
-def write(path: Path, architecture: str, plain: Path, *, parts: int = 1) -> None:
-    """A folder as a GGUF file of F32 numbers."""
+def write(path: Path, architecture: str, plain: Path, *, parts: int = 1, encode: "Encoder | None" = None) -> None:
+    """A folder as a GGUF file.
+
+    Args:
+        parts: into how many files it is cut.
+        encode: a matrix as the bytes and type it is stored in; by default F32, as vectors are.
+    """
     tensors, config = contents(plain)
     options = {"split_max_tensors": -(-len(tensors) // parts)} if parts > 1 else {}
     writer = gguf.GGUFWriter(path, architecture, **options)
@@ -176,7 +215,9 @@ def write(path: Path, architecture: str, plain: Path, *, parts: int = 1) -> None
     for name, values in _factors(config):
         writer.add_tensor(name, values)
     for name, tensor in _converted(architecture, tensors, config):
-        writer.add_tensor(_spelt(names, name), np.ascontiguousarray(tensor.float().numpy()))
+        values = np.ascontiguousarray(tensor.float().numpy())
+        data, kind = encode(values) if encode and tensor.ndim > 1 else (values, None)
+        writer.add_tensor(_spelt(names, name), data, raw_dtype=kind)
     finish(writer)
 
 
@@ -232,6 +273,9 @@ def _one(architecture: str, name: str, tensor: torch.Tensor, config: dict) -> It
         keys, values = both.split([config["qk_nope_head_dim"], config["v_head_dim"]], dim=1)
         yield name.replace("kv_b_proj", "k_b_proj"), keys.transpose(1, 2)
         yield name.replace("kv_b_proj", "v_b_proj"), values
+    elif name.endswith("block_sparse_moe.input_linear.weight"):
+        for part, half in zip(("gate", "up"), tensor.chunk(2, dim=1), strict=True):
+            yield name.replace("block_sparse_moe.input_linear", f"mlp.experts.{part}_proj"), half
     elif architecture == "gpt-oss" and "experts" in name:
         yield from _gpt_oss_experts(name, tensor)
     elif name.endswith("shared_expert_gate.weight"):
@@ -306,6 +350,21 @@ def _metadata(architecture: str, config: dict) -> dict[str, object]:
             "residual_scale": config["residual_multiplier"],
             "logit_scale": config["logits_scaling"],
         },
+        "granitemoe": lambda: {
+            "attention.scale": config["attention_multiplier"],
+            "embedding_scale": config["embedding_multiplier"],
+            "residual_scale": config["residual_multiplier"],
+            "logit_scale": config["logits_scaling"],
+        },
+        "mistral3": lambda: {"attention.temperature_scale": config["rope_parameters"]["llama_4_scaling_beta"]},
+        "glm4moe": lambda: {
+            "expert_feed_forward_length": config["moe_intermediate_size"],
+            "expert_shared_count": config["n_shared_experts"],
+            "leading_dense_block_count": config["first_k_dense_replace"],
+            "expert_weights_scale": config["routed_scaling_factor"],
+            "expert_weights_norm": config["norm_topk_prob"],
+            "expert_gating_func": 2,
+        },
         "qwen2moe": lambda: {
             "expert_feed_forward_length": config["moe_intermediate_size"],
             "expert_shared_feed_forward_length": config["shared_expert_intermediate_size"],
@@ -375,8 +434,11 @@ def _rotary(architecture: str, config: dict, size: int) -> dict[str, object]:
         found |= {"rope.scaling.type": kind, "rope.scaling.factor": float(rope["factor"])}
     if kind == "yarn":
         found |= {"rope.scaling.original_context_length": rope["original_max_position_embeddings"]}
+        if "attention_factor" in rope:
+            found |= {"rope.scaling.attn_factor": rope["attention_factor"] / (0.1 * math.log(rope["factor"]) + 1)}
         if "mscale_all_dim" in rope:
-            found |= {"rope.scaling.yarn_log_multiplier": 0.1 * rope["mscale_all_dim"]}
+            share = 0.1 if architecture == "deepseek2" else 1.0
+            found |= {"rope.scaling.yarn_log_multiplier": share * rope["mscale_all_dim"]}
     if architecture == "phi3":
         original = rope.get("original_max_position_embeddings") or config["original_max_position_embeddings"]
         found |= {"rope.scaling.original_context_length": original}

@@ -1,5 +1,6 @@
 """Tensors stored as other programs store them, in the plainest way, each beside the numbers it stands for."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -239,3 +240,85 @@ def to_float4(weight: torch.Tensor, group: int = 32) -> tuple[torch.Tensor, torc
     pairs = codes.reshape(*codes.shape[:-1], group // 2, 2)
     packed = (pairs[..., 0] | pairs[..., 1] << 4).to(torch.uint8)
     return packed, (exponents + 127).to(torch.uint8), restored.reshape(weight.shape)
+
+
+def to_hqq(weight: torch.Tensor, bits: int = 4, group: int = 32, axis: int = 1) -> Stored:
+    """A layer as HQQ packs it: a table of groups, its slabs of rows in one byte, or ten in a word of 32 bits."""
+    values, highest = weight.float().numpy(), (1 << bits) - 1
+    table = values.reshape(-1, group) if axis == 1 else values.reshape(group, -1)
+    low, high = (part(axis=axis, keepdims=True) for part in (table.min, table.max))
+    scales = np.maximum((high - low) / highest, 1e-6).astype(np.float16).astype(np.float32)
+    zeros = (-low / scales).astype(np.float16).astype(np.float32)
+    codes = np.clip(np.rint(table / scales + zeros), 0, highest).astype(int)
+    in_one = 10 if bits == 3 else 8 // bits
+    slabs = np.zeros((in_one, -(-len(codes) // in_one), codes.shape[1]), int)
+    slabs.reshape(-1, codes.shape[1])[: len(codes)] = codes
+    packed = sum(slab << (bits * (in_one - 1 - place)) for place, slab in enumerate(slabs))
+    name = "3bit_32" if bits == 3 else f"{bits}bit_u8"
+    settings = {"nbits": bits, "group_size": group, "axis": axis}
+    parts = {key: torch.tensor(value, dtype=torch.int32) for key, value in settings.items()}
+    parts |= {"shape": torch.tensor(weight.shape), "packing": torch.tensor(list(name.encode()), dtype=torch.uint8)}
+    parts |= {"W_q": torch.from_numpy(packed).to(torch.int32 if bits == 3 else torch.uint8)}
+    parts |= {"scale": torch.from_numpy(scales).half(), "zero": torch.from_numpy(zeros).half()}
+    return parts, torch.from_numpy(((codes - zeros) * scales).reshape(values.shape))
+
+
+def to_torchao(weight: torch.Tensor, kind: str = "int4", group: int = 32) -> tuple[dict, torch.Tensor, str]:
+    """A layer in one of torchao's plain layouts, and what the header says of it.
+
+    Args:
+        kind: "int8" and "float8" with a scale a row, "intx" of 4 bits with zero points, or "int4", two numbers a byte
+            with offsets that are weights, its groups first.
+    """
+    values, (rows, columns) = weight.float(), weight.shape
+    by_group = values.reshape(rows, -1, group)
+    low, high = by_group.amin(-1, keepdim=True), by_group.amax(-1, keepdim=True)
+    scales = ((high - low) / 15).clamp(min=1e-6)
+    if kind == "int8":
+        parts, restored = to_int8(weight)
+        found, name, block = {"qdata": parts["weight"], "scale": parts["weight_scale"]}, "Int8Tensor", [1, columns]
+    elif kind == "float8":
+        parts, restored = to_static_float8(weight, by_row=True)
+        found, name, block = {"qdata": parts["weight"], "scale": parts["weight_scale"]}, "Float8Tensor", [1, columns]
+    elif kind == "intx":
+        zeros = (-8 - low / scales).round().clamp(-8, 7)
+        numbers = (by_group / scales + zeros).round().clamp(-8, 7)
+        restored = ((numbers - zeros) * scales).reshape(rows, columns)
+        found = {"qdata": numbers.reshape(rows, columns).to(torch.int8), "scale": scales[..., 0]}
+        found |= {"zero_point": zeros[..., 0].to(torch.int8)}
+        name, block = "IntxUnpackedToInt8Tensor", [1, group]
+    else:
+        numbers, offsets = ((by_group - low) / scales).round().clamp(0, 15).int() - 8, low + 8 * scales
+        restored = (numbers * scales + offsets).reshape(rows, columns)
+        flat = numbers.reshape(rows, columns)
+        packed = ((flat[:, 0::2] & 15) | (flat[:, 1::2] & 15) << 4).to(torch.uint8).view(torch.int8)
+        found = {"qdata": packed, "scale": scales[..., 0].T, "zero_point": offsets[..., 0].T}
+        name, block = "Int4Tensor", [1, group]
+    note = json.dumps({"_type": name, "_data": {"block_size": block}})
+    return {f"_weight_{part}": value.contiguous() for part, value in found.items()}, restored, note
+
+
+def to_bitsandbytes(weight: torch.Tensor, block: int = 64, *, nested: bool = False) -> Stored:
+    """A layer in bitsandbytes' 4 bits: blocks along the rows, the first of two codes in the upper half of a byte."""
+    table = torch.linspace(-1, 1, 16).sign() * torch.linspace(-1, 1, 16).abs() ** 1.5
+    blocks = weight.float().reshape(-1, block)
+    largest = blocks.abs().amax(1)
+    parts = {"weight.quant_map": table}
+    state = {"quant_type": "nf4", "blocksize": block, "shape": list(weight.shape), "dtype": "float32"}
+    if nested:
+        levels, offset, size = torch.linspace(-1, 1, 256), largest.mean(), 16
+        padded = torch.nn.functional.pad(largest - offset, (0, -len(largest) % size)).reshape(-1, size)
+        over = padded.abs().amax(1)
+        codes = ((padded / over[:, None])[..., None] - levels).abs().argmin(-1).reshape(-1)[: len(largest)]
+        largest = levels[codes] * over.repeat_interleave(size)[: len(largest)] + offset
+        parts |= {"weight.absmax": codes.to(torch.uint8), "weight.nested_absmax": over}
+        parts |= {"weight.nested_quant_map": levels}
+        state |= {"nested_blocksize": size, "nested_offset": float(offset)}
+    else:
+        parts |= {"weight.absmax": largest}
+    codes = ((blocks / largest[:, None])[..., None] - table).abs().argmin(-1)
+    restored = (table[codes] * largest[:, None]).reshape(weight.shape)
+    pairs = codes.reshape(-1, 2)
+    parts |= {"weight": (pairs[:, :1] << 4 | pairs[:, 1:]).to(torch.uint8)}
+    described = torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8)
+    return parts | {"weight.quant_state.bitsandbytes__nf4": described}, restored

@@ -19,6 +19,7 @@ from storage_formats import (
     FLOAT8,
     store_layers,
     to_awq,
+    to_bitsandbytes,
     to_float4,
     to_float8,
     to_gptq,
@@ -276,6 +277,17 @@ def test_four_bits_of_bitsandbytes_by_hand(tmp_path):
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-6)
 
 
+def test_a_bias_beside_four_bits_of_bitsandbytes(tmp_path):
+    """Qwen2's attention has biases: they lie beside the state of the codes and are plain numbers."""
+    parts, restored = to_bitsandbytes(torch.randn(32, 64))
+    stored = {f"m.{name}": value for name, value in parts.items()} | {"m.bias": torch.arange(32.0)}
+    description = {"quantization_config": described("bitsandbytes", load_in_4bit=True)}
+    checkpoint = open_checkpoint(save_contents(tmp_path, stored, description))
+    np.testing.assert_array_equal(checkpoint.weight("m.bias"), np.arange(32.0))
+    np.testing.assert_array_equal(checkpoint.vector("m.bias", 32), np.arange(32.0))
+    np.testing.assert_allclose(checkpoint.weight("m.weight"), restored.numpy(), rtol=1e-6, atol=1e-7)
+
+
 def test_float4_of_modelopt_and_of_compressed_tensors(tmp_path):
     """Groups of 16 with float8 scales and one factor, groups of 32 with powers of two."""
     weight = torch.randn(32, 64) * 0.1
@@ -304,8 +316,8 @@ def test_codes_along_rows(data):
 # --- words -----------------------------------------------------------------------------------------------------------
 
 REFUSED = {
-    "hqq": ({"quant_method": "hqq"}, "'hqq' is not supported", "gptq"),
-    "torchao": ({"quant_method": "torchao"}, "'torchao' is not supported", "use the model it was made from"),
+    "quanto": ({"quant_method": "quanto"}, "'quanto' is not supported", "gptq"),
+    "aqlm": ({"quant_method": "aqlm"}, "'aqlm' is not supported", "use the model it was made from"),
     "a text": ("gptq", "no JSON object", "config.json"),
     "AWQ of another layout": (described("awq", bits=4, version="marlin"), "layout 'marlin'", "gemm"),
     "AWQ of 8 bits": (described("awq", bits=8), "8 bits", "4 are"),
@@ -345,3 +357,16 @@ def test_a_missing_part_is_named(tmp_path, form, part):
     save_contents(stored, tensors, config)
     with pytest.raises(InputError, match=rf"v_proj.*: {part} is missing"):
         cold_start(stored, [3])
+
+
+@pytest.mark.parametrize("part", ["weight_scale", "weight_scale_inv", "input_scale"])
+def test_a_scale_without_its_weight_is_told(tmp_path, part):
+    """It stands beside nothing, so it is a tensor without a place; a scale of the cache belongs to no weight."""
+    stored, restored = build(tmp_path, "float8 of rows")
+    tensors, config = contents(stored)
+    save_contents(stored, tensors | {"model.layers.0.self_attn.k_scale": torch.ones(1)}, config)
+    np.testing.assert_allclose(cold_start(stored, [3]).log_probabilities, distribution(logits(restored))[0], atol=1e-4)
+    save_contents(stored, tensors | {f"model.layers.0.mlp.extra_proj.{part}": torch.ones(1)}, config)
+    for opened in (load_model, lambda folder: cold_start(folder, [3])):
+        with pytest.raises(InputError, match=rf"extra_proj\.{part} has no place"):
+            opened(stored)

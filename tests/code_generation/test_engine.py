@@ -527,6 +527,25 @@ def test_the_command_writes_samples(model_folder, benchmark_file, tmp_path):
         command_line(*arguments)
 
 
+def test_what_stands_before_a_prompt_is_named_and_can_be_chosen(model_folder, benchmark_file, tmp_path, capsys):
+    """By default what the tokenizer adds, here nothing; the document start only where it is asked for."""
+    prompts, origins = {}, {}
+    for context in (None, "none", "document"):
+        out = tmp_path / f"{context}.jsonl"
+        chosen = [] if context is None else ["--context", context]
+        arguments = [model_folder, "--benchmark", benchmark_file, "--out", out, "--max-tokens", 2, *chosen]
+        command_line(*arguments)
+        said = capsys.readouterr().err
+        recorded = json.loads(out.with_name(f"{out.name}.settings.json").read_text())
+        prompts[context], origins[context] = recorded["prompts"], recorded["origin"]
+        ids = recorded["start_ids"]
+        assert recorded["context"] == (context or "tokenizer") and (ids == []) == (context != "document")
+        named = f"ids {' '.join(map(str, ids))}" if ids else "no id"
+        assert f"before each prompt: {named} ({recorded['origin']})" in said
+    assert prompts[None] == prompts["none"] != prompts["document"]
+    assert "adds nothing" in origins[None]
+
+
 def test_completions_that_are_all_empty_are_reported_and_kept(model_folder, benchmark_file, tmp_path):
     model = AutoModelForCausalLM.from_pretrained(model_folder)
     with torch.no_grad():

@@ -162,6 +162,7 @@ def test_a_truncated_gguf_file_is_one_line(capsys, tmp_path):
         (["zoo-xs", "--format", "parquet"], "name the file with --out"),
         (["zoo-xs", "--context", "bos", "--input-ids", "1"], "exclude each other"),
         (["zoo-xs", "--input-ids", "99999"], "99999"),
+        (["zoo-xs", "--context", "none"], "--context none: a first token follows at least one id"),
     ],
 )
 def test_bad_input_is_one_line(capsys, arguments, message):

@@ -135,6 +135,20 @@ def test_different_tokenizers_are_refused_by_id_and_done_by_bytes(base, candidat
     assert "bits_per_byte_candidate" in capsys.readouterr().out
 
 
+def test_nothing_before_a_text(base, candidate, programs, capsys):
+    """Each text's first token is read and not predicted; where bytes are compared that cannot be."""
+    run(base, candidate, "--text", *programs, "--format", "json")
+    usual = json.loads(capsys.readouterr().out)
+    run(base, candidate, "--text", *programs, "--context", "none", "--format", "json")
+    result = json.loads(capsys.readouterr().out)
+    assert result["context"] == {"name": "none", "input_ids": [], "origin": "nothing, as was asked for"}
+    assert result["tokens"] == usual["tokens"] - len(programs)
+    run(base, base, "--text", *programs, "--context", "none")
+    said = capsys.readouterr().out
+    assert "each text follows no id (nothing, as was asked for)" in said
+    assert "--bytes counts it" in fails(base, candidate, "--text", *programs, "--context", "none", "--bytes")
+
+
 def test_bad_input_is_one_line(base, candidate, tmp_path, programs):
     def text(name: str, content: bytes) -> Path:
         (tmp_path / name).write_bytes(content)

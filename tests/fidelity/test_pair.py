@@ -531,6 +531,23 @@ def test_real_text_is_encoded_and_classified():
         encode_document(bytes_only, load_languages()["python"], "", "f.py")
 
 
+@pytest.mark.parametrize("length", [1024, 4])
+def test_without_start_ids_a_text_begins_with_its_own_first_token(length):
+    """The same numbers as with that token as the start; a window cut out of a text follows the token before it."""
+    base, candidate = random_model(seed=1), random_model(seed=2)
+    ids = [[3, 7, 1, 9, 22, 4, 4, 31, 12, 40], [5, 6], [8]]
+    found = token_fidelity(base, candidate, [document(part, name=str(part[0])) for part in ids], [], length=length)
+    assert found["token_id"].tolist() == [token for part in ids for token in part[1:]]
+    assert found["position"].tolist() == [place for part in ids for place in range(1, len(part))]
+    if length > len(ids[0]):
+        alone = [token_fidelity(base, candidate, [document(part[1:])], part[:1]) for part in ids if len(part) > 1]
+        for column in ("kl_nats", "log_probability_base", "log_probability_candidate"):
+            np.testing.assert_allclose(found[column], pd.concat(alone)[column], rtol=1e-5, atol=1e-7)
+        return
+    second = token_fidelity(base, candidate, [document(ids[0][5:9])], ids[0][4:5])
+    np.testing.assert_allclose(found["kl_nats"][4:8], second["kl_nats"], rtol=1e-5, atol=1e-7)
+
+
 # --- what cannot be compared -----------------------------------------------------------------------------------------
 
 
@@ -543,7 +560,7 @@ def test_bad_input_is_one_line():
         (model, [document([1, 7])], [0], "input id 7"),
         (model, [document([1, -1])], [0], "input id -1"),
         (model, [document([1])], [3], "input id 3"),
-        (model, [document([1])], [], "no start ids"),
+        (model, [document([1])], [], "no token"),
         (broken, [document([1, 2])], [0], "not finite"),
     ]
     for candidate, documents, start, message in cases:

@@ -125,10 +125,14 @@ def test_a_field_that_nothing_reads_changes_nothing(tmp_path):
     np.testing.assert_array_equal(after.log_probabilities, before.log_probabilities)
 
 
-@pytest.mark.parametrize("family", ["deepseek_v3", "gpt2", "gemma2", "mamba"])
+@pytest.mark.parametrize("family", ["deepseek_v3", "gpt2", "gemma2", "mamba", "opt", "biogpt"])
 def test_streamed_models_are_those_that_are_loaded(tmp_path, family):
-    """Buffers of a checkpoint (DeepSeek's router), tables of positions, soft caps, convolutions read by a parent."""
+    """Buffers of a checkpoint (DeepSeek's router), tables of positions, soft caps, convolutions read by a parent.
+
+    The position tables of the last two are handed an attention mask and look up what they count.
+    """
     fields = {"deepseek_v3": EXPERTS | EXPERT_GROUPS, "gpt2": {"n_embd": 64}, "gemma2": {"head_dim": 16}}
+    fields |= {"opt": {"ffn_dim": 48, "word_embed_proj_dim": 32, "pad_token_id": 1}, "biogpt": {"pad_token_id": 1}}
     folder = save_tiny(tmp_path, family, gain=1.6, **fields.get(family, {}))
     _assert_one_model(folder, _reference(folder))
 

@@ -39,7 +39,7 @@ def folder(tmp_path):
 
 def test_every_context_of_a_tokenizer_that_adds_bos(folder):
     path = folder()
-    assert [start_ids(path, name) for name in CONTEXTS] == [(0,), (0,), (1,), (4,), (5,)]
+    assert [start_ids(path, name) for name in CONTEXTS] == [(0,), (0,), (1,), (4,), (5,), (0,), ()]
     assert tuple(AutoTokenizer.from_pretrained(path)("")["input_ids"]) == start_ids(path, "document")
     assert "adds" in start_context(path, "document").origin
 
@@ -64,6 +64,21 @@ def test_add_bos_token_decides_where_it_is_written(folder):
     assert "no BOS" in start_context(path, "document").origin
     path = folder(adds_bos=False, settings={"bos_token": "<s>", "eos_token": "</s>", "add_bos_token": True})
     assert start_context(path, "document").ids == (0,)
+
+
+def test_what_the_tokenizer_adds_is_what_transformers_adds(folder):
+    """Nothing where it adds nothing, and all of it where that is more than one id (GLM)."""
+    path = folder(adds_bos=False, config={"bos_token_id": 2})
+    assert start_ids(path, "tokenizer") == () and start_ids(path, "document") == (2,)
+    assert "adds nothing" in start_context(path, "tokenizer").origin
+    path = folder(adds_bos=True)
+    tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+    special = [("<s>", 0), ("<pad>", 2), ("</s>", 1)]
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> <pad> $A </s>", special_tokens=special)
+    tokenizer.save(str(path / "tokenizer.json"))
+    assert AutoTokenizer.from_pretrained(path)("b")["input_ids"] == [*start_ids(path, "tokenizer"), 6, 1]
+    assert start_ids(path, "tokenizer") == (0, 2)
+    assert start_ids(path, "none") == ()
 
 
 def test_what_is_not_there_is_named(folder):
@@ -101,6 +116,7 @@ def test_gguf_metadata(tmp_path, adds, said):
     path = _write_gguf(tmp_path / "model.gguf", adds)
     assert start_ids(path, "document") == start_ids(path, "bos") == (1,)
     assert start_ids(path, "eos") == (2,)
+    assert start_ids(path, "tokenizer") == ((1,) if adds else ())
     assert said in start_context(path, "document").origin
 
 

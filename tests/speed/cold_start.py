@@ -99,12 +99,12 @@ from compressed_code.registry.languages import select_languages
 from compressed_code.measurements.tables import for_each
 from compressed_code.measurements.cold_start import cold_starts, with_tokens
 from compressed_code.registry.lookup import load_registry
-from compressed_code.models.start_contexts import CONTEXTS
 from compressed_code.zoo.recipes import ZOO_DIRECTORY
 models = [key for key, row in load_registry().models.items() if row.path and row.location.parent == ZOO_DIRECTORY]
-tokens = with_tokens(cold_starts(models, CONTEXTS))
+contexts = ("document", "bos", "eos", "newline", "space")
+tokens = with_tokens(cold_starts(models, contexts))
 metrics = for_each(tokens, ["model", "context"], metric_table, select_languages(None), load_english_words())
-print(len(models), len(CONTEXTS), len(metrics))
+print(len(models), len(contexts), len(metrics))
 """
 ZOO_AIM = 20  # seconds
 # Private memory only: the page cache belongs to the kernel, which takes it back when it is short.

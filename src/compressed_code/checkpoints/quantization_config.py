@@ -12,6 +12,8 @@ from compressed_code.checkpoints.storage_forms.compressed_tensors import compres
 from compressed_code.checkpoints.storage_forms.float8_and_fp4 import float8_form, modelopt_form, mxfp4_form
 from compressed_code.checkpoints.storage_forms.form import PLAIN, StorageForm
 from compressed_code.checkpoints.storage_forms.gptq_and_awq import auto_round_form, awq_form, gptq_form
+from compressed_code.checkpoints.storage_forms.hqq import hqq_form
+from compressed_code.checkpoints.storage_forms.torchao import torchao_form
 from compressed_code.core.errors import InputError
 
 __all__ = ["GPTQ_BITS", "quantization_of", "read_form"]
@@ -27,6 +29,8 @@ FORMS: Mapping[str, Callable[[Path, Mapping[str, Any]], StorageForm]] = MappingP
         "modelopt": modelopt_form,
         "mxfp4": mxfp4_form,
         "bitsandbytes": bitsandbytes_form,
+        "hqq": hqq_form,
+        "torchao": torchao_form,
     }
 )
 # Files of older writers beside a config that says nothing, and the method that they belong to.

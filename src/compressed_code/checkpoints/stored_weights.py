@@ -78,6 +78,8 @@ class StoredWeights:
     def count(self, name: str) -> int:
         """How many numbers a weight has, by the header."""
         tensor = self.codes(name)
+        if self._form.count is not None:
+            return self._form.count(self._parts(name))
         for ending, by_byte in self._form.weights_per_byte.items():
             if _ends(tensor.name, ending) and tensor.kind not in ("F32", "F16", "BF16"):
                 return int(tensor.length * by_byte)
@@ -89,13 +91,16 @@ class StoredWeights:
         Raises:
             InputError: a tensor of it is missing or broken, or of a type that the form does not have.
         """
+        return self._form.matrix(self._parts(name))
+
+    def _parts(self, name: str) -> Parts:
         module = name[: name.rfind(".") + 1]
 
         def find(ending: str) -> StoredTensor | None:
             beside = module + ending
             return self._files.find(beside) if beside in self._files.names else None
 
-        return self._form.matrix(Parts(name, self.codes(name), find))
+        return Parts(name, self.codes(name), find)
 
     @cached_property
     def _places(self) -> dict[str, str]:
@@ -131,7 +136,9 @@ class StoredWeights:
         """What stands in a module beside which a tensor with this ending has no weights of its own."""
         yield from self._form.codes
         yield "weight"
-        yield ending.removesuffix("_scale_inv").removesuffix("_activation_scale")
+        owner = ending.removesuffix("_scale_inv").removesuffix("_activation_scale")
+        if owner != ending:  # a scale is no owner of itself: one that stands alone is told as a weight without a place
+            yield owner
 
 
 def _ends(name: str, ending: str) -> bool:

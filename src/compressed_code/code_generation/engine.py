@@ -252,7 +252,7 @@ def _check(model: "PreTrainedModel", requests: Sequence[Request], settings: Sett
         if (request.task_id, request.sample) in seen:
             raise InputError(f"{name}: asked for twice")
         if not length:
-            raise InputError(f"{name}: the prompt has no token; give it a start context")
+            raise InputError(f"{name}: the prompt has no token; choose what stands before it (--context document)")
         if length >= window:
             raise InputError(f"{name}: the prompt has {length} tokens, but the model's window is {window}")
         outside = [token for token in request.input_ids if not 0 <= token < entries]

@@ -101,6 +101,8 @@ def _refuse_wrong_tokenizers(distributions: "pd.DataFrame") -> None:
 def _check(options: argparse.Namespace) -> None:
     if options.context and options.input_ids:
         raise InputError("--context and --input-ids exclude each other")
+    if options.context == "none":
+        raise InputError("--context none: a first token follows at least one id; name another context, or --input-ids")
     if options.format == "parquet" and not options.out:
         raise InputError("parquet is no text: name the file with --out")
     if options.top < 1:

@@ -54,7 +54,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument("candidate", metavar="CANDIDATE", help="the compressed model, named in the same way")
     command.add_argument("--text", nargs="+", action="extend", type=Path, metavar="FILE", help=TEXT_HELP)
     command.add_argument("--language", metavar="NAME", help=LANGUAGE_HELP)
-    command.add_argument("--context", choices=CONTEXTS, default="document", help="what each text follows")
+    command.add_argument(
+        "--context", choices=CONTEXTS, default="document", help="what each text follows; default: document"
+    )
     command.add_argument("--tokenizer", metavar="NAME", help=TOKENIZER_HELP)
     command.add_argument("--bytes", action="store_true", help=BYTES_HELP)
     command.add_argument("--format", choices=("json", "table"), default="table", help="json holds every statistic")
@@ -71,6 +73,8 @@ def run(options: argparse.Namespace) -> None:
     if options.figure and options.bytes:
         raise InputError("--figure shows token classes, which a comparison by bytes does not have; leave it out")
     check_figure(options.figure, options.text or (), force=options.force)
+    if options.bytes and options.context == "none":
+        raise InputError("--context none: a first token has no probability then, and --bytes counts it; name another")
     texts = _read_texts(options.text, options.language)
     registry, names = load_registry(), (options.base, options.candidate)
     paths = [ModelSubject().open(find_model(name, registry), registry) for name in names]
@@ -145,15 +149,17 @@ def _compare_bytes(
     from compressed_code.fidelity.pair import Reader, byte_fidelity
     from compressed_code.fidelity.summary import bits_per_byte
     from compressed_code.models.load import load_model
-    from compressed_code.models.start_contexts import start_ids
+    from compressed_code.models.start_contexts import start_context
 
+    starts = [start_context(path, context) for path in paths]
     readers = [
-        Reader(load_model(path), vocabulary, start_ids(path, context))
-        for path, vocabulary in zip(paths, vocabularies, strict=True)
+        Reader(load_model(path), vocabulary, start.ids)
+        for path, vocabulary, start in zip(paths, vocabularies, starts, strict=True)
     ]
     pieces = byte_fidelity(*readers, [text.content for text in texts])
     size = int((pieces["end"] - pieces["start"]).sum())
-    return {"bytes": size, "documents": len(texts), "overall": bits_per_byte(pieces)}
+    contexts = [{"name": start.name, "input_ids": list(start.ids), "origin": start.origin} for start in starts]
+    return {"contexts": contexts, "bytes": size, "documents": len(texts), "overall": bits_per_byte(pieces)}
 
 
 def _read_texts(files: Sequence[Path] | None, language: str | None) -> "list[Text]":
@@ -279,5 +285,8 @@ def _print_result(result: dict[str, Any]) -> None:
                 (group, values["tokens"], *(values[name] for name in SHOWN)) for group, values in result[part].items()
             ]
             print("\n" + text_table(pd.DataFrame(rows, columns=[part, "tokens", *SHOWN.values()])))
+    for start in result.get("contexts") or [result["context"]]:
+        ids = " ".join(map(str, start["input_ids"]))
+        print(f"\neach text follows {f'ids {ids}' if ids else 'no id'} ({start['origin']})", end="")
     size = f"{result['tokens']:,} tokens" if "tokens" in result else f"{result['bytes']:,} bytes"
     print(f"\n{size} of {result['documents']} texts; low and high: 95 % bootstrap over texts")

@@ -3,7 +3,9 @@
 import argparse
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from compressed_code.commands.parsers import declare
 from compressed_code.core.errors import InputError
@@ -51,7 +53,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         help="ask through the tokenizer's own chat template; a row of data/models.yml can say so, too",
     )
     command.add_argument(
-        "--context", choices=CONTEXTS, default="document", help="what stands before a prompt; default: document"
+        "--context",
+        choices=CONTEXTS,
+        default="tokenizer",
+        help="what stands before a prompt, none for nothing; default: what the tokenizer adds; a chat brings its own",
     )
     command.set_defaults(run=run)
 
@@ -94,6 +99,8 @@ def run(options: argparse.Namespace) -> None:
         seed=options.seed,
         batch=options.batch,
     )
+    start = {"context": "the chat template's"} if chat else _start(writer.path, options.context)
+    print(f"{writer.spec.key}: before each prompt: {_in_words(start)}", file=sys.stderr)
     files = ModelSubject().key_fields(writer.spec, registry)
     with tqdm(total=len(ready.requests), desc=writer.spec.key, disable=None, leave=False) as bar:
         lines = generate_to_file(
@@ -102,7 +109,7 @@ def run(options: argparse.Namespace) -> None:
             ready.vocabulary,
             ready.requests,
             ready.settings,
-            identity={"files": dict(files), "chat": chat},
+            identity={"files": dict(files), "chat": chat, **start},
             code=lambda completion: written_code(completion.text, tasks[completion.task_id], chat=chat),
             progress=bar.update,
         )
@@ -112,6 +119,21 @@ def run(options: argparse.Namespace) -> None:
             f"{options.model}: every completion is empty: the model ends the text at once; the file is kept;"
             " try another --context or --chat"
         )
+
+
+def _start(model: Path, context: str) -> dict[str, Any]:
+    """What stands before a prompt, as the settings beside a sample file name it."""
+    from compressed_code.models.start_contexts import start_context
+
+    start = start_context(model, context)
+    return {"context": start.name, "start_ids": list(start.ids), "origin": start.origin}
+
+
+def _in_words(start: Mapping[str, Any]) -> str:
+    if "origin" not in start:
+        return str(start["context"])
+    ids = " ".join(map(str, start["start_ids"]))
+    return f"{f'ids {ids}' if ids else 'no id'} ({start['origin']})"
 
 
 def _unescaped(text: str) -> str:

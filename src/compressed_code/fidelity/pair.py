@@ -22,6 +22,7 @@ from compressed_code.fidelity.teacher_forcing import (
     cut_windows,
     largest_length,
     log_probabilities,
+    unpredicted,
 )
 from compressed_code.registry.languages import Language, keyword_union, select_languages
 from compressed_code.tokenizers.fertility import token_spans
@@ -127,7 +128,8 @@ def token_fidelity(
             candidates a `teacher_forcing.KeepingRunner` with these start ids saves reading the texts again; a runner
             may read otherwise than its model (`noise_floor.RoundedRunner`).
         documents: with at least one token.
-        start_ids: what every document follows (`compressed_code.models.start_contexts.start_ids`).
+        start_ids: what every document follows (`compressed_code.models.start_contexts.start_ids`); where there are
+            none, the first token of a document is read and not predicted.
         keyword_ids: tokens whose order is compared, at least two; else `keyword_rank_correlation` is missing.
         entries: entries of the tokenizer; output layers of different width must both have so many rows.
         length: a longer document is cut into windows of so many tokens, each after the start ids.
@@ -150,21 +152,23 @@ def token_fidelity(
         InputError: no token, an id outside of an embedding, output layers that do not fit, or a result that is not
             finite.
     """
-    count = sum(len(document.ids) for document in documents)
+    skipped = unpredicted(start_ids)
+    count = sum(max(0, len(document.ids) - skipped) for document in documents)
     if not count:
         raise InputError("the texts hold no token; give longer ones")
     runners = [model if isinstance(model, Runner) else Runner(model, start_ids) for model in (base, candidate)]
     compare = LogitComparison(runners, _common_width(runners, entries), keyword_ids, count)
-    longest = largest_length([runner.model for runner in runners], len(start_ids), length)
-    windows = cut_windows([document.ids for document in documents], longest)
+    before = max(1, len(start_ids))
+    longest = largest_length([runner.model for runner in runners], before, length)
+    windows = cut_windows([document.ids for document in documents], longest, start_ids)
     blocks, order = [], []
     with tqdm(total=count, desc=progress, unit=" tokens", disable=None if progress else True, leave=False) as bar:
-        for batch in batches(windows, len(start_ids), min(runner.batch_tokens for runner in runners)):
+        for batch in batches(windows, before, min(runner.batch_tokens for runner in runners)):
             blocks += compare.batch(batch)
             order += batch
             bar.update(sum(len(window.tokens) for window in batch))
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-    return _in_order(columns, order, documents)
+    return _in_order(columns, order, documents, skipped)
 
 
 def byte_fidelity(base: "Reader", candidate: "Reader", texts: Sequence[str], length: int = WINDOW) -> pd.DataFrame:
@@ -222,14 +226,18 @@ def _common_width(runners: Sequence[Runner], entries: int) -> int:
 
 
 def _in_order(
-    columns: dict[str, np.ndarray], windows: Sequence[Window], documents: Sequence[EncodedText]
+    columns: dict[str, np.ndarray], windows: Sequence[Window], documents: Sequence[EncodedText], skipped: int
 ) -> pd.DataFrame:
-    """Rows of windows, as they were computed, back in the order of the texts, with what is known of their tokens."""
+    """Rows of windows, as they were computed, back in the order of the texts, with what is known of their tokens.
+
+    Args:
+        skipped: tokens at the beginning of each text that have no row.
+    """
     lengths = [len(window.tokens) for window in windows]
     number = np.repeat([window.document for window in windows], lengths)
     position = np.concatenate([np.arange(window.first, window.first + len(window.tokens)) for window in windows])
     order = np.lexsort((position, number))
-    sizes = [len(document.ids) for document in documents]
+    sizes = [max(0, len(document.ids) - skipped) for document in documents]
     table = pd.DataFrame(
         {
             "document": _repeat([document.name for document in documents], sizes),
@@ -237,7 +245,7 @@ def _in_order(
             "language": _repeat([document.language for document in documents], sizes),
             "position": position[order].astype(np.int32),
             "token_class": pd.Categorical.from_codes(
-                np.concatenate([document.classes.codes for document in documents]), categories=TEXT_CLASSES
+                np.concatenate([document.classes.codes[skipped:] for document in documents]), categories=TEXT_CLASSES
             ),
             **{name: column[order] for name, column in columns.items()},
         }

@@ -1,6 +1,7 @@
 """Run models over given texts, many documents at a time, and hand out hidden states and logits block by block.
 
-Each document stands alone after the model's start ids, never after another document. Padding follows a document's last
+Each document stands alone after the model's start ids, never after another document; without start ids its first token
+is read and not predicted. Padding follows a document's last
 token, where a causal model cannot see it. Logits exist for a block of positions at a time only.
 """
 
@@ -39,20 +40,31 @@ class Window:
     Attributes:
         document: place among the documents.
         first: place of its first token in the document.
-        tokens: [tokens] ids, without the start ids.
+        tokens: [tokens] ids that are predicted.
+        before: [at least 1] ids that they follow: the start ids, or without them the token before.
     """
 
     document: int
     first: int
     tokens: np.ndarray
+    before: np.ndarray
 
 
-def cut_windows(documents: Sequence[np.ndarray], length: int) -> list[Window]:
-    """Cut documents into windows of at most `length` tokens, every one to be read after the start ids."""
+def unpredicted(start_ids: Sequence[int]) -> int:
+    """How many tokens at the beginning of a document have nothing that predicts them."""
+    return 0 if len(start_ids) else 1
+
+
+def cut_windows(documents: Sequence[np.ndarray], length: int, start_ids: Sequence[int]) -> list[Window]:
+    """Cut documents into windows of at most `length` tokens, every one to be read after the start ids.
+
+    Without start ids a window follows the token before it, so that the first token of each document is not predicted.
+    """
+    start = np.asarray(start_ids, np.int64)
     return [
-        Window(number, first, tokens[first : first + length])
+        Window(number, first, tokens[first : first + length], start if len(start) else tokens[first - 1 : first])
         for number, tokens in enumerate(documents)
-        for first in range(0, len(tokens), length)
+        for first in range(unpredicted(start_ids), len(tokens), length)
     ]
 
 
@@ -60,7 +72,7 @@ def batches(windows: Sequence[Window], start: int, batch_tokens: int) -> Iterato
     """Windows of about equal length together, the longest first.
 
     Args:
-        start: number of start ids.
+        start: number of ids before each.
         batch_tokens: input tokens of a batch, padding included; one window may be longer.
     """
     waiting = sorted(windows, key=lambda window: -len(window.tokens))
@@ -71,7 +83,7 @@ def batches(windows: Sequence[Window], start: int, batch_tokens: int) -> Iterato
 
 
 def largest_length(models: Sequence["PreTrainedModel"], start: int, wanted: int) -> int:
-    """Tokens of a window: `wanted`, or what every model was made for less the start ids."""
+    """Tokens of a window: `wanted`, or what every model was made for less the ids before it."""
     limits = [getattr(model.config, "max_position_embeddings", None) or wanted + start for model in models]
     return max(1, min(wanted, min(limits) - start))
 
@@ -91,15 +103,13 @@ class Runner:
         """Look at the model.
 
         Raises:
-            InputError: no start id, or one outside of the embedding.
+            InputError: a start id outside of the embedding.
         """
         self.model, self._start = model, tuple(start_ids)
         self._head = model.get_output_embeddings()
         self._entries = model.get_input_embeddings().weight.shape[0]
         self.rows = self._head.weight.shape[0]
-        if not self._start:
-            raise InputError("no start ids; give at least one")
-        self._check_ids(np.array(self._start))
+        self._check_ids(np.array(self._start, np.int64))
         self.is_plain = self._is_plain()
         plain_tokens = BATCH_TOKENS if self._head.weight.itemsize < 8 else min(BATCH_TOKENS, BATCH_TOKENS_FLOAT64)
         self.batch_tokens = plain_tokens if self.is_plain else 1
@@ -123,10 +133,11 @@ class Runner:
         lengths = [len(window.tokens) for window in batch]
         for window in batch:
             self._check_ids(window.tokens)
-        first = len(self._start) - 1
-        ids = np.full((len(batch), first + max(lengths)), self._start[0], np.int64)
-        ids[:, : first + 1] = self._start
+            self._check_ids(window.before)
+        first = len(batch[0].before) - 1
+        ids = np.full((len(batch), first + max(lengths)), batch[0].before[0], np.int64)
         for row, window in zip(ids, batch, strict=True):
+            row[: first + 1] = window.before
             row[first + 1 : first + len(window.tokens)] = window.tokens[:-1]
         with torch.inference_mode():
             inputs = torch.from_numpy(ids).to(self.device)
@@ -181,10 +192,12 @@ class Runner:
             raise InputError(f"input id {outside[0]} lies outside of the embedding ({self._entries} rows)")
 
     def _is_plain(self) -> bool:
-        """Whether logits are hidden states times the output matrix, tried on the start ids."""
+        """Whether logits are hidden states times the output matrix, tried on the start ids, or on the first id."""
         import torch
 
-        inputs = torch.tensor([self._start], device=self.device)
+        if self.model.base_model is self.model:  # transformers knows no part below the output matrix (Llama 4's text)
+            return False
+        inputs = torch.tensor([self._start or (0,)], device=self.device)
         with torch.inference_mode():
             expected = self.model(input_ids=inputs, use_cache=False).logits[0]
             states = self.model.base_model(input_ids=inputs, use_cache=False).last_hidden_state[0]
@@ -233,22 +246,24 @@ def log_probabilities(
 
     Args:
         documents: ids of each, [tokens], without start ids.
-        start_ids: what each document follows.
+        start_ids: what each document follows, at least one id.
         length: longer documents are cut into windows of so many tokens, each after the start ids.
 
     Returns:
         [tokens] float32 for each document.
 
     Raises:
-        InputError: an id outside of the embedding.
+        InputError: no start id, or an id outside of the embedding.
     """
     import torch
 
+    if not len(start_ids):
+        raise InputError("no start ids; give at least one")
     runner = Runner(model, start_ids)
     found = [np.empty(len(tokens), np.float32) for tokens in documents]
     rows = block_rows(runner.rows)
     buffer, spare = (torch.empty(rows, runner.rows, dtype=torch.float64, device=runner.device) for _ in range(2))
-    windows = cut_windows(documents, largest_length([model], len(start_ids), length))
+    windows = cut_windows(documents, largest_length([model], len(start_ids), length), start_ids)
     for batch in batches(windows, len(start_ids), runner.batch_tokens):
         states = runner.states(batch)
         tokens = torch.from_numpy(np.concatenate([window.tokens for window in batch]).astype(np.int64))

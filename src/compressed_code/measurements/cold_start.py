@@ -48,6 +48,8 @@ def cold_start(
         start = StartContext(context, tuple(input_ids), "given by hand")
     else:
         start = start_context(remote.settings() if remote else model, context)
+    if not start.ids:
+        raise Unavailable(f"{model}: a first token follows at least one id, but the context is {start.origin}")
     precision = precision_of(remote.checkpoint if remote else model)
     if remote:
         result = engine.cold_start_from(remote.checkpoint, start.ids, precision)

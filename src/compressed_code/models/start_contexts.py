@@ -4,13 +4,15 @@
   token its configuration names as BOS (Qwen's end-of-document token), else its end-of-text token
 - `bos`, `eos`: that token alone, whether or not the tokenizer adds it
 - `newline`, `space`: the token of that one character alone
+- `tokenizer`: what the tokenizer itself puts before a text, which may be nothing
+- `none`: nothing, whatever the tokenizer says
 
 Nothing is substituted: a context that a model does not have is `Unavailable`, and `origin` says where ids come from.
 """
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from compressed_code.checkpoints.files.gguf_files import GgufFiles, is_gguf
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.tokenizers.files import open_tokenizer
 
-CONTEXTS = ("document", "bos", "eos", "newline", "space")
+CONTEXTS = ("document", "bos", "eos", "newline", "space", "tokenizer", "none")
 _TEXT_OF = {"newline": b"\n", "space": b" "}
 
 
@@ -32,12 +34,14 @@ class SpecialTokens:
         eos: id of its end token.
         adds_bos: encoding a text puts `bos` before it.
         configured_bos: what the model's configuration calls BOS, which may be the end-of-document token.
+        before: all ids that encoding a text puts before it.
     """
 
     bos: int | None
     eos: int | None
     adds_bos: bool
     configured_bos: int | None
+    before: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class StartContext:
 
     Attributes:
         name: one of `CONTEXTS`.
-        ids: what the model is given.
+        ids: what the model is given before anything else; none where the context is empty.
         origin: what decided the ids, in words.
     """
 
@@ -70,9 +74,14 @@ def start_context(path: Path, name: str) -> StartContext:
         raise InputError(f"start context {name!r} is not known; there are {', '.join(CONTEXTS)}")
     if name in _TEXT_OF:
         return StartContext(name, (_token_of(path, _TEXT_OF[name], name),), f"the {name} token")
+    if name == "none":
+        return StartContext(name, (), "nothing, as was asked for")
     special = special_tokens(path)
     if name == "document":
         return _document_start(path, special)
+    if name == "tokenizer":
+        origin = "what the tokenizer adds" if special.before else "nothing, as the tokenizer adds nothing"
+        return StartContext(name, special.before, origin)
     token = special.bos if name == "bos" else special.eos
     if token is None:
         raise Unavailable(f"{path}: the tokenizer has no {name.upper()} token, so there is no start context {name!r}")
@@ -127,13 +136,14 @@ def _of_folder(folder: Path) -> SpecialTokens:
         raise InputError(f"{folder / 'tokenizer.json'}: no valid tokenizer ({error})") from None
     ids = {part: _id_of(settings.get(f"{part}_token"), tokenizer) for part in ("bos", "eos")}
     added = tokenizer.encode("").ids[:1]
+    before = _before(tokenizer.encode("a").ids, tokenizer.encode("a", add_special_tokens=False).ids)
     if settings.get("add_bos_token") is False:
-        added = []
+        added, before = [], ()
     elif settings.get("add_bos_token") and ids["bos"] is not None:
-        added = [ids["bos"]]
+        added, before = [ids["bos"]], (ids["bos"],)
     bos = ids["bos"] if ids["bos"] is not None else next(iter(added), None)
     eos = ids["eos"] if ids["eos"] is not None else _first(config.get("eos_token_id"))
-    return SpecialTokens(bos, eos, bool(added) and added == [bos], _first(config.get("bos_token_id")))
+    return SpecialTokens(bos, eos, bool(added) and added == [bos], _first(config.get("bos_token_id")), before)
 
 
 def _of_gguf(path: Path) -> SpecialTokens:
@@ -143,7 +153,8 @@ def _of_gguf(path: Path) -> SpecialTokens:
     # llama.cpp's own default: SentencePiece vocabularies add BOS, byte-level ones do not.
     adds = fields.get("tokenizer.ggml.add_bos_token", fields.get("tokenizer.ggml.model") == "llama")
     bos = fields.get("tokenizer.ggml.bos_token_id")
-    return SpecialTokens(bos, fields.get("tokenizer.ggml.eos_token_id"), bool(adds), bos)
+    before = (bos,) if adds and bos is not None else ()
+    return SpecialTokens(bos, fields.get("tokenizer.ggml.eos_token_id"), bool(adds), bos, before)
 
 
 def _through_transformers(folder: Path, config: Mapping[str, Any]) -> SpecialTokens:
@@ -154,10 +165,16 @@ def _through_transformers(folder: Path, config: Mapping[str, Any]) -> SpecialTok
     except Exception as error:
         raise InputError(f"{folder}: no tokenizer can be opened there ({in_one_line(error)})") from None
     added = tokenizer("")["input_ids"][:1]
+    before = _before(tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"])
     bos = tokenizer.bos_token_id
-    return SpecialTokens(
-        bos, tokenizer.eos_token_id, bool(added) and added == [bos], _first(config.get("bos_token_id"))
-    )
+    adds_bos = bool(added) and added == [bos]
+    return SpecialTokens(bos, tokenizer.eos_token_id, adds_bos, _first(config.get("bos_token_id")), before)
+
+
+def _before(encoded: Sequence[int], bare: Sequence[int]) -> tuple[int, ...]:
+    """What stands before the ids of a text that was encoded with everything its tokenizer adds."""
+    places = range(len(encoded) - len(bare) + 1)
+    return tuple(next((encoded[:place] for place in places if encoded[place : place + len(bare)] == bare), ()))
 
 
 def _id_of(token: Any, tokenizer: Any) -> int | None:

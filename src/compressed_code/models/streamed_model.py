@@ -96,6 +96,8 @@ def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torc
     """Have a module read its own parameters when it runs, or when somebody else asks for one."""
     import torch
 
+    from compressed_code.models.embedding_rows import EmbeddingRows
+
     shapes = {name: parameter.shape for name, parameter in module.named_parameters(recurse=False)}
     if not shapes:
         return
@@ -115,7 +117,11 @@ def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torc
 
     def before(module: "torch.nn.Module", arguments: tuple, _: dict) -> None:
         for name, parameter in own.items():
-            value = _needed_part(module, parameter, shapes[name], arguments, sources)
+            matrix = sources.matrix(parameter) if isinstance(module, torch.nn.Embedding) else None
+            if matrix is not None:
+                module._parameters[name] = EmbeddingRows.of(matrix, dtype)
+                continue
+            value = _needed_part(parameter, shapes[name], arguments, sources)
             module._parameters[name] = torch.nn.Parameter(value.to(dtype), requires_grad=False)
 
     def after(module: "torch.nn.Module", *_: Any) -> None:
@@ -138,19 +144,10 @@ def _asking(kind: type) -> type:
     return type(kind.__name__, (kind,), {"__getattr__": __getattr__})
 
 
-def _needed_part(
-    module: "torch.nn.Module", name: str, shape: "torch.Size", arguments: tuple, sources: Sources
-) -> "torch.Tensor":
-    """A parameter; of an embedding or of experts as far as it is needed, other memory is never touched."""
+def _needed_part(name: str, shape: "torch.Size", arguments: tuple, sources: Sources) -> "torch.Tensor":
+    """A parameter; of experts as far as it is needed, other memory is never touched."""
     import torch
 
-    if isinstance(module, torch.nn.Embedding) and arguments and (matrix := sources.matrix(name)) is not None:
-        rows = np.zeros(tuple(shape), np.float32)
-        for row in torch.unique(arguments[0]).tolist():
-            rows[row] = matrix.row(row)
-            if not np.isfinite(rows[row]).all():
-                raise InputError(f"{matrix.tensor}: row {row} holds NaN or infinity")
-        return torch.from_numpy(rows)
     picked = arguments[1] if len(arguments) > 1 else None
     if len(shape) == 3 and isinstance(picked, torch.Tensor) and not picked.is_floating_point():
         found = sources.experts(name, torch.unique(picked).tolist())

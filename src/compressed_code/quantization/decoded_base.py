@@ -31,7 +31,10 @@ def plain_base(model: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         decode(model, Path(folder))
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        except InputError as error:  # names the folder that nobody knows
+            raise type(error)(str(error).replace(folder, str(model))) from None
 
 
 def decode(model: Path, folder: Path) -> None:

@@ -7,8 +7,9 @@ Only headers are read here, and only of shards that hold a tensor somebody asks 
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 
 from compressed_code.checkpoints.files.stored import StoredTensor, TensorFile
 from compressed_code.core.errors import InputError
@@ -113,9 +114,9 @@ def _read_header(file: TensorFile) -> dict[str, StoredTensor]:
     try:
         header = json.loads(file.view(8, length).tobytes())
         file.release(0, 8 + length)
-        header.pop("__metadata__", None)
+        metadata = MappingProxyType(dict(header.pop("__metadata__", None) or {}))
         data = 8 + length
-        tensors = {name: _stored(file, name, entry, data) for name, entry in header.items()}
+        tensors = {name: _stored(file, name, entry, data, metadata) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file.path}: broken header ({type(error).__name__}: {error})") from None
     _require_order(tensors.values(), file, data)
@@ -137,10 +138,10 @@ def _require_order(tensors: Iterable[StoredTensor], file: TensorFile, data: int)
         raise InputError(f"{file.path}: {file.size - data:,} bytes belong to no tensor; fetch or write the file again")
 
 
-def _stored(file: TensorFile, name: str, entry: dict, data: int) -> StoredTensor:
+def _stored(file: TensorFile, name: str, entry: dict, data: int, metadata: Mapping[str, str]) -> StoredTensor:
     start, stop = entry["data_offsets"]
     shape = tuple(int(size) for size in entry["shape"])
     element = ELEMENT_BYTES.get(entry["dtype"])
     if start < 0 or stop < start or (element is not None and math.prod(shape) * element != stop - start):
         raise InputError(f"{file.path}: tensor {name}: {stop - start:,} bytes do not fit its shape and type")
-    return StoredTensor(name, file, entry["dtype"], shape, data + start, stop - start)
+    return StoredTensor(name, file, entry["dtype"], shape, data + start, stop - start, metadata)

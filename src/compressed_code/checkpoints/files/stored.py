@@ -1,8 +1,9 @@
 """What a checkpoint file says about one tensor, and the interface of the files that hold tensors."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -57,6 +58,7 @@ class StoredTensor:
         shape: outermost dimension first.
         offset: of its first byte in the file.
         length: in bytes.
+        metadata: what the header of its file says beside the tensors.
     """
 
     name: str
@@ -65,6 +67,7 @@ class StoredTensor:
     shape: tuple[int, ...]
     offset: int
     length: int
+    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.file.path}: tensor {self.name}"

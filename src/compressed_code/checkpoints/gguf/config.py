@@ -10,71 +10,20 @@ from typing import Any
 
 from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.gguf.families import FAMILIES, GgufFamily
+from compressed_code.checkpoints.gguf.fields import FIELDS, SIZES
 from compressed_code.checkpoints.gguf.rotary import rotary_fields
 from compressed_code.core.errors import InputError
 
-_SIZES = {
-    "embedding_length": "hidden_size",
-    "block_count": "num_hidden_layers",
-    "feed_forward_length": "intermediate_size",
-    "attention.head_count": "num_attention_heads",
-    "attention.head_count_kv": "num_key_value_heads",
-    "context_length": "max_position_embeddings",
-}
 _IDLE = ("vocab_size", "pooling_type", "tensor_data_layout", "hidden_act", "attention.causal")
-# Metadata → field, as they are, where a family reads them.
-_FIELDS: Mapping[str, Mapping[str, str]] = {
-    "granite": {
-        "attention.scale": "attention_multiplier",
-        "embedding_scale": "embedding_multiplier",
-        "residual_scale": "residual_multiplier",
-        "logit_scale": "logits_scaling",
-    },
-    "gemma2": {
-        "attn_logit_softcapping": "attn_logit_softcapping",
-        "final_logit_softcapping": "final_logit_softcapping",
-    },
-    "gemma3": {"final_logit_softcapping": "final_logit_softcapping"},
-    "olmo": {"attention.clamp_kqv": "clip_qkv"},
-    "gptneox": {"use_parallel_residual": "use_parallel_residual"},
-    "stablelm": {"use_parallel_residual": "use_parallel_residual"},
-    "mixtral": {"expert_count": "num_local_experts", "expert_used_count": "num_experts_per_tok"},
-    "qwen2moe": {
-        "expert_count": "num_experts",
-        "expert_used_count": "num_experts_per_tok",
-        "expert_feed_forward_length": "moe_intermediate_size",
-        "expert_shared_feed_forward_length": "shared_expert_intermediate_size",
-    },
-    "qwen3moe": {
-        "expert_count": "num_experts",
-        "expert_used_count": "num_experts_per_tok",
-        "expert_feed_forward_length": "moe_intermediate_size",
-    },
-    "olmoe": {"expert_count": "num_experts", "expert_used_count": "num_experts_per_tok"},
-    "gpt-oss": {
-        "expert_count": "num_local_experts",
-        "expert_used_count": "num_experts_per_tok",
-        "expert_feed_forward_length": "intermediate_size",
-    },
-    "deepseek2": {
-        "expert_count": "n_routed_experts",
-        "expert_used_count": "num_experts_per_tok",
-        "expert_feed_forward_length": "moe_intermediate_size",
-        "expert_shared_count": "n_shared_experts",
-        "expert_weights_scale": "routed_scaling_factor",
-        "expert_weights_norm": "norm_topk_prob",
-        "expert_group_count": "n_group",
-        "expert_group_used_count": "topk_group",
-        "leading_dense_block_count": "first_k_dense_replace",
-        "attention.q_lora_rank": "q_lora_rank",
-        "attention.kv_lora_rank": "kv_lora_rank",
-    },
-}
 # Layers between two with full attention, that one included, where the file does not say it.
 _PERIODS = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2, "olmo2": 4}
 # Softmax scales that llama.cpp takes from the number of layers (Gemma 27B).
 _SCALED_BY_WIDTH = {"gemma2": 46, "gemma3": 62}
-_ROTARY_SHARE = ("phi2", "phi3", "stablelm", "glm4", "chatglm", "gptneox")
+_ROTARY_SHARE = ("phi2", "phi3", "stablelm", "glm4", "glm4moe", "chatglm", "gptneox")
+# Whose configs say whether attention has biases.
+_BIASED = ("llama", "qwen3", "granite", "granitemoe", "deepseek2", "gpt-oss", "chatglm", "glm4", "glm4moe", "smollm3")
+# What converters multiply `mscale_all_dim` of YaRN by, where they write it.
+_LOG_MULTIPLIERS = {"deepseek2": 0.1, "mistral3": 1.0}
 _SOFTMAX, _SIGMOID = 1, 2  # gguf.ExpertGatingFuncType
 
 
@@ -121,14 +70,14 @@ class GgufConfig:
             InputError: a value that is not supported, or one that is missing.
         """
         config: dict[str, Any] = {"model_type": self.family.model_type, **self.family.defaults}
-        config |= {field: self._size(name) for name, field in _SIZES.items() if name in self._own}
+        config |= {field: self._size(name) for name, field in SIZES.items() if name in self._own}
         config.setdefault("num_key_value_heads", config.get("num_attention_heads"))
-        config |= {field: self._value(name) for name, field in _FIELDS.get(self.name, {}).items() if name in self._own}
+        config |= {field: self._value(name) for name, field in FIELDS.get(self.name, {}).items() if name in self._own}
         config |= self._from_tensors()
         config |= self._epsilon()
         head_size = self._head_size(config)
         config |= self._attention(config, head_size)
-        config |= self._positions(head_size, deepseek=self.name == "deepseek2")
+        config |= self._positions(head_size)
         config |= self._experts(config)
         config = {self.family.sizes.get(name, name): value for name, value in config.items() if value is not None}
         if self._own.get("attention.causal") is False:
@@ -175,7 +124,9 @@ class GgufConfig:
         fields: dict[str, Any] = {"tie_word_embeddings": "output.weight" not in self._tensors}
         if "token_embd.weight" in self._tensors:
             fields["vocab_size"] = self._tensors["token_embd.weight"].shape[0]
-        if self.name in ("llama", "qwen3", "granite", "deepseek2", "gpt-oss", "chatglm", "glm4", "smollm3"):
+        if self.name == "glm4moe":
+            fields["use_qk_norm"] = self._has("attn_q_norm", "weight")
+        if self.name in _BIASED:
             fields["attention_bias"] = self._has("attn_v") or self._has("attn_output") or self._has("attn_q")
         if self.name in ("llama", "granite", "smollm3"):
             fields["mlp_bias"] = self._has("ffn_down")
@@ -253,8 +204,9 @@ class GgufConfig:
         # A class default would be another model's rank.
         return {**fields, "num_key_value_heads": heads, "head_dim": rotary}
 
-    def _positions(self, head_size: int, *, deepseek: bool) -> dict[str, Any]:
-        rope, read = rotary_fields(self._path, self._own, self._factors, deepseek=deepseek)
+    def _positions(self, head_size: int) -> dict[str, Any]:
+        multiplier = _LOG_MULTIPLIERS.get(self.name)
+        rope, read = rotary_fields(self._path, self._own, self._factors, log_multiplier=multiplier)
         self._read |= read
         rotary = self._value("rope.dimension_count")
         if self.name in ("gpt2", "starcoder"):
@@ -265,6 +217,10 @@ class GgufConfig:
             raise InputError(
                 f"{self._path}: rope.dimension_count is {rotary}, but a head has {head_size} values; not supported"
             )
+        if self.name == "mistral3":
+            if rope["rope_type"] != "yarn":
+                raise InputError(f"{self._path}: mistral3 without YaRN is not supported; use the original model")
+            rope["llama_4_scaling_beta"] = self._value("attention.temperature_scale") or 0.0
         if self.name == "gpt-oss" and rope["rope_type"] == "yarn":
             rope["truncate"] = False  # as it is published; a GGUF file has no place for it
         local = self._value("rope.freq_base_swa")
@@ -281,6 +237,8 @@ class GgufConfig:
         gating = self._value("expert_gating_func")
         if self.name == "deepseek2":
             return self._deepseek_experts(config, gating)
+        if self.name == "glm4moe":
+            return self._glm_experts(config, gating)
         if gating not in (None, 0, _SOFTMAX) and self.name != "gpt-oss":
             self._read.discard("expert_gating_func")
         if self._own.get("expert_weights_scale") in (0, 1):
@@ -290,6 +248,17 @@ class GgufConfig:
         if self.name in ("qwen2moe", "qwen3moe") and "intermediate_size" not in config:
             return {"intermediate_size": config.get("moe_intermediate_size")}
         return {}
+
+    def _glm_experts(self, config: Mapping[str, Any], gating: int | None) -> dict[str, Any]:
+        """Scores are sigmoids; layers behind the others predict further tokens and are not read."""
+        if gating not in (None, 0, _SIGMOID):
+            self._read.discard("expert_gating_func")
+        further = self._value("nextn_predict_layers") or 0
+        return {
+            **{"norm_topk_prob": bool(config.get("norm_topk_prob")), "num_nextn_predict_layers": 0},
+            **{"n_group": config.get("n_group", 1), "topk_group": config.get("topk_group", 1)},
+            "num_hidden_layers": config["num_hidden_layers"] - further,
+        }
 
     def _deepseek_experts(self, config: Mapping[str, Any], gating: int | None) -> dict[str, Any]:
         """Files of DeepSeek V2 say nothing of scores and take the best experts of all groups."""

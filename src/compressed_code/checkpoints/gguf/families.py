@@ -99,6 +99,11 @@ _GLM_NORMS = _fixed(
     post_attention_norm="post_self_attn_layernorm",
     post_ffw_norm="post_mlp_layernorm",
 )
+_SHARED = _fixed(
+    ffn_gate_shexp="mlp.shared_experts.gate_proj",
+    ffn_up_shexp="mlp.shared_experts.up_proj",
+    ffn_down_shexp="mlp.shared_experts.down_proj",
+)
 _GLM_FEED_FORWARD = _fixed(ffn_up="mlp.gate_up_proj", ffn_down="mlp.down_proj")
 
 FAMILIES: Mapping[str, GgufFamily] = MappingProxyType(
@@ -114,6 +119,21 @@ FAMILIES: Mapping[str, GgufFamily] = MappingProxyType(
         ),
         "smollm3": GgufFamily("smollm3", _PLAIN, permuted=True, defaults=_SILU),
         "granite": GgufFamily("granite", _PLAIN, permuted=True, defaults=_SILU),
+        "granitemoe": GgufFamily(
+            "granitemoe",
+            MappingProxyType(
+                {
+                    **_ATTENTION,
+                    **_NORMS,
+                    "ffn_gate_inp": "block_sparse_moe.router.layer",
+                    "ffn_down_exps": "block_sparse_moe.output_linear",
+                    "ffn_gate_up_exps": "block_sparse_moe.input_linear",
+                }
+            ),
+            permuted=True,
+            defaults=_SILU,
+        ),
+        "mistral3": GgufFamily("ministral3", _PLAIN, permuted=True, defaults=_SILU),
         "qwen2": GgufFamily("qwen2", _PLAIN, defaults=_SILU),
         "qwen3": GgufFamily("qwen3", _PLAIN, defaults=_SILU),
         "qwen2moe": GgufFamily(
@@ -154,9 +174,7 @@ FAMILIES: Mapping[str, GgufFamily] = MappingProxyType(
                     "attn_kv_a_mqa": "self_attn.kv_a_proj_with_mqa",
                     "attn_kv_a_norm": "self_attn.kv_a_layernorm",
                     "attn_kv_b": "self_attn.kv_b_proj",
-                    "ffn_gate_shexp": "mlp.shared_experts.gate_proj",
-                    "ffn_up_shexp": "mlp.shared_experts.up_proj",
-                    "ffn_down_shexp": "mlp.shared_experts.down_proj",
+                    **_SHARED,
                 }
             ),
             experts="mlp.experts.{expert}.{part}",
@@ -265,6 +283,21 @@ FAMILIES: Mapping[str, GgufFamily] = MappingProxyType(
             defaults=_SILU,
         ),
         "glm4": GgufFamily("glm4", MappingProxyType({**_ATTENTION, **_GLM_NORMS, **_GLM_FEED_FORWARD}), defaults=_SILU),
+        "glm4moe": GgufFamily(
+            "glm4_moe",
+            MappingProxyType(
+                {
+                    **_ATTENTION,
+                    **_FEED_FORWARD,
+                    **_SHARED,
+                    "attn_norm": "input_layernorm",
+                    "post_attention_norm": "post_attention_layernorm",
+                    "ffn_gate_inp": "mlp.gate",
+                }
+            ),
+            experts="mlp.experts.{expert}.{part}",
+            defaults=_SILU,
+        ),
         "chatglm": GgufFamily("glm", MappingProxyType({**_ATTENTION, **_NORMS, **_GLM_FEED_FORWARD}), defaults=_SILU),
     }
 )

@@ -3,6 +3,7 @@
 Sources: GGUF specification, "RoPE"; llama.cpp, src/llama-model.cpp; transformers, modeling_rope_utils.py.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +15,11 @@ _IDLE = ("rope.scaling.finetuned", "rope.scaling.original_context_length")
 
 
 def rotary_fields(
-    path: PurePath, own: Mapping[str, Any], factors: Mapping[str, Sequence[float]], *, deepseek: bool = False
+    path: PurePath,
+    own: Mapping[str, Any],
+    factors: Mapping[str, Sequence[float]],
+    *,
+    log_multiplier: float | None = None,
 ) -> tuple[dict[str, Any], set[str]]:
     """The parameters of positions, and which metadata they were drawn from.
 
@@ -22,7 +27,7 @@ def rotary_fields(
         own: metadata below the architecture's name.
         factors: what rotary frequencies are divided by, where the file holds them: "freqs" (at any length), or "short"
             and "long".
-        deepseek: the file's logarithmic factor is DeepSeek's.
+        log_multiplier: what converters of this architecture multiply `mscale_all_dim` by; `None` where they write none.
 
     Raises:
         InputError: a kind of scaling, or a part of one, that is not supported.
@@ -34,8 +39,8 @@ def rotary_fields(
         rope |= {"rope_type": "linear", "factor": own.get("rope.scaling.factor", own.get("rope.scale_linear"))}
         read |= {"rope.scaling.factor", "rope.scale_linear"}
     elif kind == "yarn":
-        rope |= _yarn(path, own, deepseek)
-        read |= {"rope.scaling.factor", "rope.scaling.yarn_log_multiplier"}
+        rope |= _yarn(path, own, log_multiplier)
+        read |= {"rope.scaling.factor", "rope.scaling.yarn_log_multiplier", "rope.scaling.attn_factor"}
         read |= {f"rope.scaling.yarn_{part}" for part in ("ext_factor", "attn_factor", "beta_fast", "beta_slow")}
     elif kind not in ("none", "longrope"):
         raise InputError(f"{path}: rotary scaling {kind!r} is not supported; use the original model")
@@ -62,7 +67,7 @@ def rotary_fields(
     return rope, read & own.keys()
 
 
-def _yarn(path: PurePath, own: Mapping[str, Any], deepseek: bool) -> dict[str, Any]:
+def _yarn(path: PurePath, own: Mapping[str, Any], log_multiplier: float | None) -> dict[str, Any]:
     original = own.get("rope.scaling.original_context_length")
     if not original or "rope.scaling.factor" not in own:
         raise InputError(f"{path}: YaRN without factor or original_context_length; fetch or convert it again")
@@ -76,9 +81,11 @@ def _yarn(path: PurePath, own: Mapping[str, Any], deepseek: bool) -> dict[str, A
         "beta_fast": own.get("rope.scaling.yarn_beta_fast", 32.0),
         "beta_slow": own.get("rope.scaling.yarn_beta_slow", 1.0),
     }
+    if "rope.scaling.attn_factor" in own:  # beside YaRN's own factor for attention
+        rope["attention_factor"] = own["rope.scaling.attn_factor"] * (0.1 * math.log(max(rope["factor"], 1.0)) + 1)
     if "rope.scaling.yarn_log_multiplier" in own:
-        if not deepseek:
+        if log_multiplier is None:
             raise InputError(f"{path}: metadata rope.scaling.yarn_log_multiplier is not supported; use the original")
-        share = own["rope.scaling.yarn_log_multiplier"] / 0.1  # converters multiply DeepSeek's mscale_all_dim by 0.1
+        share = own["rope.scaling.yarn_log_multiplier"] / log_multiplier
         rope |= {"mscale": share, "mscale_all_dim": share}
     return rope

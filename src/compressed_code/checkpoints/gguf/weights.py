@@ -14,6 +14,7 @@ from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.gguf.config import GgufConfig
 from compressed_code.checkpoints.matrices.arranged import (
     Alternating,
+    Assembled,
     Reshaped,
     Shifted,
     Transposed,
@@ -103,9 +104,15 @@ class GgufWeights:
     def _entries(self) -> dict[str, _Entry]:
         entries = {}
         for name, tensor in self._tensors.items():
-            if name not in _FACTORS:
+            if name not in _FACTORS and not self._is_prediction(name):
                 entries |= dict(self._weights_of(name, tensor))
         return entries
+
+    def _is_prediction(self, name: str) -> bool:
+        """Whether a tensor belongs to the layers behind the others that predict further tokens, which are not read."""
+        block = re.match(r"blk\.(\d+)\.", name)
+        layers = self.config.get("num_hidden_layers")
+        return self._name == "glm4moe" and block is not None and int(block[1]) >= layers
 
     def _weights_of(self, name: str, tensor: StoredTensor) -> Iterator[tuple[str, _Entry]]:
         """The weights that a tensor holds, or begins."""
@@ -118,6 +125,8 @@ class GgufWeights:
         layer, module, part = f"{self._family.layers}.{block['layer']}", block["module"], block["part"]
         if block["expert"]:
             yield from self._single_expert(layer, block, name, tensor)
+        elif self._name == "granitemoe" and module in ("ffn_gate_exps", "ffn_up_exps"):
+            yield from self._granite(layer, block, tensor)
         elif self._name == "gpt-oss" and module in ("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps", "attn_sinks"):
             yield from self._gpt_oss(layer, block, tensor)
         elif _STACKED.fullmatch(module) and self._family.experts and part == "weight":
@@ -130,7 +139,7 @@ class GgufWeights:
             yield from self._split_attention(layer, part, tensor)
         elif module in ("attn_k_b", "attn_v_b") and self._name == "deepseek2":
             yield from self._latent(layer, block, tensor)
-        elif module == "exp_probs_b" and self._name == "deepseek2":
+        elif module == "exp_probs_b" and self._name in ("deepseek2", "glm4moe"):
             yield f"{layer}.mlp.gate.e_score_correction_bias", self._plain(module, tensor)
         elif module in self._family.modules:
             yield f"{layer}.{self._family.modules[module]}.{part}", self._plain(module, tensor)
@@ -234,6 +243,22 @@ class GgufWeights:
             return chosen_rows(one_after_the_other(both), np.concatenate(order))
 
         yield f"{layer}.self_attn.kv_b_proj.weight", _Entry(tensor, heads * (key + value) * rank, matrix)
+
+    def _granite(self, layer: str, block: re.Match, tensor: StoredTensor) -> Iterator[tuple[str, _Entry]]:
+        """Granite keeps gate and up of all experts in one parameter, of each expert one below the other."""
+        if block["module"] == "ffn_up_exps":
+            return
+        up = self._tensors.get(f"blk.{block['layer']}.ffn_up_exps.weight")
+        if up is None or up.shape != tensor.shape or len(tensor.shape) != 3:
+            raise InputError(f"{tensor}: ffn_up_exps is missing beside it; fetch or convert the file again")
+        experts, height, columns = tensor.shape
+
+        def matrix() -> Matrix:
+            rows = np.arange(experts * height).reshape(experts, 1, height).repeat(2, axis=1).reshape(-1)
+            sources = np.tile(np.repeat([0, 1], height), experts)
+            return Assembled([_open(tensor), _open(up)], rows, sources, (experts, 2 * height, columns))
+
+        yield f"{layer}.block_sparse_moe.input_linear.weight", _Entry(tensor, 2 * math.prod(tensor.shape), matrix)
 
     def _gpt_oss(self, layer: str, block: re.Match, tensor: StoredTensor) -> Iterator[tuple[str, _Entry]]:
         """gpt-oss keeps all experts in one parameter, input by output, gate and up in turns."""

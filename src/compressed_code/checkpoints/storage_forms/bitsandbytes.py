@@ -21,7 +21,8 @@ def bitsandbytes_form(source: Path, described: Mapping[str, Any]) -> StorageForm
     """Both widths; outliers of LLM.int8 concern activations, which stay float32."""
 
     def matrix(parts: Parts) -> Matrix:
-        if any(parts.find(state) is not None for state in STATES):
+        # The bias of such a layer lies beside the same state; codes may be stored as floats, so the name tells.
+        if parts.name.endswith("weight") and any(parts.find(state) is not None for state in STATES):
             return FourBitMatrix(parts.codes, parts.find)
         if parts.codes.kind in FLOAT_KINDS:
             return plain_matrix(parts)

@@ -13,13 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.matrices.fp4 import Fp4Matrix
-from compressed_code.checkpoints.matrices.gptq import read_words
 from compressed_code.checkpoints.matrices.matrix import FLOAT_KINDS, Matrix
 from compressed_code.checkpoints.matrices.packed import PackedMatrix
 from compressed_code.checkpoints.matrices.scaled import ScaledMatrix
-from compressed_code.checkpoints.storage_forms.form import Parts, StorageForm, plain_matrix, read_scales
+from compressed_code.checkpoints.storage_forms.form import (
+    Parts,
+    StorageForm,
+    plain_matrix,
+    read_numbers,
+    read_scales,
+)
 from compressed_code.core.errors import InputError
 
 FORMATS = (
@@ -67,7 +71,7 @@ def compressed_tensors_form(source: Path, described: Mapping[str, Any]) -> Stora
             parts.codes,
             read_scales(parts.needed("weight_scale")),
             tuple(block) if block else None,
-            None if zeros is None else _whole_numbers(zeros),
+            None if zeros is None else read_numbers(zeros),
         )
 
     bits = min((_bits(group) for group in groups.values()), default=8)
@@ -87,7 +91,7 @@ def _packed(source: Path, groups: Mapping[str, Any], parts: Parts) -> Matrix:
     if not isinstance(bits, int) or not 1 <= bits <= 8:
         raise InputError(f"{source}: config_groups say no num_bits for {parts.name}; fetch config.json again")
     shape = parts.needed("weight_shape")
-    dimensions = tuple(int(size) for size in _whole_numbers(shape).reshape(-1))
+    dimensions = tuple(int(size) for size in read_numbers(shape).reshape(-1))
     if len(dimensions) != 2:
         raise InputError(f"{shape}: {len(dimensions)} dimensions are not supported; 2 are")
     return PackedMatrix(codes, scales, dimensions, bits, parts.find("weight_zero_point"), parts.find("weight_g_idx"))
@@ -109,13 +113,3 @@ def _weights_of(groups: Mapping[str, Any], parts: Parts) -> Mapping[str, Any]:
 def _bits(group: Mapping[str, Any]) -> int:
     bits = (group.get("weights") or {}).get("num_bits", 8)
     return bits if isinstance(bits, int) and bits > 0 else 8
-
-
-def _whole_numbers(tensor: StoredTensor) -> np.ndarray:
-    """A small tensor of whole numbers, in its own shape; a floating-point one is taken as it is."""
-    kinds = {"I8": np.int8, "U8": np.uint8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
-    if tensor.kind == "I32":
-        return read_words(tensor).view(np.int32)
-    if tensor.kind in kinds:
-        return np.array(tensor.bytes(0, tensor.length).view(kinds[tensor.kind])).reshape(tensor.shape)
-    return read_scales(tensor)

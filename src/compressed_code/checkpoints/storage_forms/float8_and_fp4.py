@@ -48,7 +48,7 @@ def float8_form(source: Path, described: Mapping[str, Any]) -> StorageForm:
     experts = tuple(
         f"{name}_{part}" for name in ("gate_up_proj", "down_proj") for part in ("scale_inv", "activation_scale")
     )
-    return StorageForm("float8", matrix, beside=(*_SCALES, *_ACTIVATIONS, *experts))
+    return StorageForm("float8", matrix, beside=(*_SCALES, *_ACTIVATIONS, *_CACHE, *experts))
 
 
 def modelopt_form(source: Path, described: Mapping[str, Any]) -> StorageForm:

@@ -49,6 +49,7 @@ class StorageForm:
             needs no entry.
         beside: endings of the tensors that stand beside the codes of a weight and hold no weights of their own.
         weights_per_byte: weights that a byte of codes holds, by the ending of their name; by default one an element.
+        count: how many numbers a weight has, where neither element types nor `weights_per_byte` tell it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class StorageForm:
     codes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     beside: tuple[str, ...] = ()
     weights_per_byte: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    count: Callable[[Parts], int] | None = None
 
 
 def plain_matrix(parts: Parts) -> Matrix:
@@ -84,3 +86,11 @@ def read_scales(tensor: StoredTensor) -> np.ndarray:
     if tensor.kind in ("U8", "F8_E8M0"):
         return powers_of_two(tensor.bytes(0, tensor.length)).reshape(tensor.shape)
     return read_vector(tensor)
+
+
+def read_numbers(tensor: StoredTensor) -> np.ndarray:
+    """A small tensor of whole numbers, in its own shape; a floating-point one is read as `read_scales` does."""
+    kinds = {"I8": np.int8, "U8": np.uint8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
+    if tensor.kind not in kinds:
+        return read_scales(tensor)
+    return np.array(tensor.bytes(0, tensor.length)).view(kinds[tensor.kind]).reshape(tensor.shape)
