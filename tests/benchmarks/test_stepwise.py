@@ -7,7 +7,16 @@ import pytest
 
 from compressed_code.benchmarks.stepwise import Verified
 
-NOTE = asdict(Verified({"x/0": 0.5}, ["x/0"], {"x/1": "its solution fails"}, ["x/0"], {"x/0": "an object decides"}))
+NOTE = asdict(
+    Verified(
+        {"x/0": 0.5},
+        ["x/0"],
+        {"x/1": "its solution fails"},
+        {"x/2": "its solution fails"},
+        ["x/0"],
+        {"x/0": "an object decides"},
+    )
+)
 
 
 def test_a_note_is_read_as_it_was_written():

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from compressed_code.core.errors import InputError, Unavailable
-from compressed_code.sandbox import STAGES, Limits, Sandbox, Trial, available_isolators, isolators, jail, sandbox
+from compressed_code.sandbox import STAGES, Limits, Sandbox, Trial, available_isolators, isolators, jail
 from compressed_code.sandbox.inside import syscall_filter
+from compressed_code.sandbox.series import Series
 
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=20.0)
 GOOD = Trial("def two():\n    return 2\n", "", "assert two() == 2\n", "two")
@@ -262,13 +263,13 @@ def test_a_broken_jail_is_replaced_and_its_trials_are_judged_again(opened):
 
 def test_what_took_more_than_its_limit_is_repeated_once_with_nothing_else_running(monkeypatch):
     """Up to twice its limit the machine may have been busy; a sleeper, or what never ends, is not repeated."""
-    idle, repeat = [], sandbox._Series.repeat
+    idle, repeat = [], Series.repeat
 
     def watched(series, task):
         idle.append(all(not worker.tasks for worker in series.workers))
         return repeat(series, task)
 
-    monkeypatch.setattr(sandbox._Series, "repeat", watched)
+    monkeypatch.setattr(Series, "repeat", watched)
     wait = "import time\nwhile time.process_time() < {}:\n    pass\ndef two(): return 2\n"
     programs = [wait.format(0.75), wait.format(100), "import time\ntime.sleep(100)\n"]
     isolation = available_isolators()[0] if available_isolators() else "none"
