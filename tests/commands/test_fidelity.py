@@ -109,7 +109,7 @@ def test_table_and_language_by_hand(base, candidate, tmp_path, capsys):
     assert any(line.startswith("kl_p99_9_nats") for line in lines)
     assert any(line.startswith("keyword ") for line in lines)
     assert max(map(len, lines)) <= 80
-    assert lines[-1].endswith("of 1 texts; low and high: 95 % bootstrap over texts")
+    assert lines[-1].endswith("of 1 texts; low and high: 95 % (Student) over texts")
 
 
 def other_tokenizer(candidate: Path) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from compressed_code.commands.figures import add_figure, check_figure, write_figure
 from compressed_code.commands.parsers import declare
-from compressed_code.commands.tables import text_table
 from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.text_tables import text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -289,4 +289,4 @@ def _print_result(result: dict[str, Any]) -> None:
         ids = " ".join(map(str, start["input_ids"]))
         print(f"\neach text follows {f'ids {ids}' if ids else 'no id'} ({start['origin']})", end="")
     size = f"{result['tokens']:,} tokens" if "tokens" in result else f"{result['bytes']:,} bytes"
-    print(f"\n{size} of {result['documents']} texts; low and high: 95 % bootstrap over texts")
+    print(f"\n{size} of {result['documents']} texts; low and high: 95 % (Student) over texts")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from compressed_code.core.provenance import instruction_sets
+from compressed_code.core.text_tables import WIDE, text_table
 from compressed_code.reproduction.figure_comparison import Comparison
 from compressed_code.reproduction.settings import Setting
-from compressed_code.reproduction.text_tables import as_text
 
 REFERENCE = "reference"  # the run that the others are compared with
 COLUMNS = ["kind", "notebook", "name", "setting", "value", "verdict"]
@@ -115,10 +115,10 @@ def not_robust(table: pd.DataFrame, machines: Sequence[str]) -> list[str]:
 
 def report(found: Robustness, faults: Iterable[str] = ()) -> str:
     """What was found, as text; faults are lines of `not_robust`."""
-    parts = [f"Settings in which each claim holds:\n\n{as_text(claims_by_setting(found.table))}"]
+    parts = [f"Settings in which each claim holds:\n\n{text_table(claims_by_setting(found.table), WIDE)}"]
     for kind, title in (("column", "Largest relative change, of columns that move"), ("file", "Files, by their bytes")):
         changes = changes_by_setting(found.table, kind)
-        parts.append(f"{title}:\n\n{as_text(changes.fillna(''))}" if len(changes) else f"{title}: none")
+        parts.append(f"{title}:\n\n{text_table(changes.fillna(''), WIDE)}" if len(changes) else f"{title}: none")
     lines = [*found.left_out, *(f"{name}: failed: {words}" for name, words in found.failed.items())]
     lines += [f"not robust: {fault}" for fault in faults]
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])

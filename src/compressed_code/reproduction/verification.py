@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from compressed_code.core.text_tables import WIDE, text_table
 from compressed_code.reproduction.figure_comparison import VERDICTS, Comparison
-from compressed_code.reproduction.text_tables import as_text
 
 _LARGEST = 15  # deviations that are shown
 
@@ -60,19 +60,19 @@ def report(found: Verification) -> str:
     """What a verification found, as text that ends with its verdict."""
     comparison, claims = found.comparison, found.claims
     tables = by_file(comparison)
-    parts = ["Committed figures against those computed now (cells):", as_text(tables)]
+    parts = ["Committed figures against those computed now (cells):", text_table(tables, WIDE)]
     different = comparison.deviations.assign(order=comparison.deviations["verdict"].ne("different"))
     if len(different):
         largest = different.sort_values(["order", "relative"], ascending=[True, False]).head(_LARGEST)
-        parts += [f"Largest deviations, of {len(different):,}:", as_text(largest.drop(columns="order"))]
-    parts += ["Files, by their bytes:", as_text(_by_bytes(comparison))]
+        parts += [f"Largest deviations, of {len(different):,}:", text_table(largest.drop(columns="order"), WIDE)]
+    parts += ["Files, by their bytes:", text_table(_by_bytes(comparison), WIDE)]
     refuted = claims[claims["verdict"] == "does not hold"]
     held = claims["verdict"].value_counts()
     parts.append("Claims: " + (", ".join(f"{count} {verdict}" for verdict, count in held.items()) or "none"))
     if len(refuted):
-        parts.append(as_text(refuted[["notebook", "statement", "number", "bound"]]))
+        parts.append(text_table(refuted[["notebook", "statement", "number", "bound"]], WIDE))
     parts += [f"Numbers beside a rounding boundary (1e-9): {found.beside_boundary}"]
-    parts += ["What the authors recorded:", as_text(_by_verdict(found.recorded))]
+    parts += ["What the authors recorded:", text_table(_by_verdict(found.recorded), WIDE)]
     parts += [f"{notebook}: failed: {words}" for notebook, words in found.failed.items()]
     parts += list(found.references)
     counts = ", ".join(f"{int(tables[verdict].sum()):,} {verdict.replace('_', ' ')}" for verdict in VERDICTS)

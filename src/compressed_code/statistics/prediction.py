@@ -1,10 +1,14 @@
 """How well one number predicts another: rank correlation given a third, and error on what was left out."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.special import expit, logit
+
+from compressed_code.statistics.intervals_and_tests import draws_with_replacement, percentile_interval
 
 
 def partial_rank_correlation(one: ArrayLike, other: ArrayLike, given: ArrayLike) -> float:
@@ -38,8 +42,7 @@ def rank_correlations(
         return pd.DataFrame(kinds, columns=["predictor", "quantity"]).assign(
             value=np.nan, low=np.nan, high=np.nan, rows=len(table)
         )
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(0, len(table), (resamples, len(table)))
+    draws = draws_with_replacement(len(table), seed=seed, resamples=resamples)
     numbers = {name: table[name].to_numpy(float) for name in {*predictors, outcome, given}}
     rows = []
     for name in predictors:
@@ -47,21 +50,24 @@ def rank_correlations(
         for kind, function in kinds.items():
             triple = (numbers[name], numbers[outcome], numbers[given])
             drawn = np.array([function(*(values[draw] for values in triple)) for draw in draws])
-            low, high = np.nanquantile(drawn, [0.025, 0.975])
+            low, high = percentile_interval(drawn)
             rows.append((name, kind, function(*triple), low, high, len(table)))
     return pd.DataFrame(rows, columns=["predictor", "quantity", "value", "low", "high", "rows"])
 
 
-def left_out_errors(table: pd.DataFrame, predictors: list[str], by: str, *, lost: str, kept: str) -> pd.DataFrame:
+def left_out_errors(
+    table: pd.DataFrame, predictors: list[str], by: str, *, lost: str, kept: str, linear: Collection[str] = ()
+) -> pd.DataFrame:
     """Error of predicting shares of a group of rows from all other groups.
 
-    The log-odds of (lost + ½) / (lost + kept + 1) are fitted by a straight line in the logarithm of the predictor (of
-    bits, in bits) to all rows but the group's, and predicted for the group's.
+    The log-odds of (lost + ½) / (lost + kept + 1) are fitted by a straight line in the logarithm of the predictor to
+    all rows but the group's, and predicted for the group's.
 
     Args:
         table: one row per variant; predictors that are 0 are set to the smallest positive value.
         by: the column whose groups are left out in turn, a method or a model.
         lost, kept: columns of counts.
+        linear: predictors that are taken as they are, without a logarithm.
 
     Returns:
         Columns `predictor`, the one that `by` names, `rows`, `error` (mean absolute error of the share, in points of
@@ -71,7 +77,7 @@ def left_out_errors(table: pd.DataFrame, predictors: list[str], by: str, *, lost
     odds = logit(share)
     rows = []
     for name in predictors:
-        numbers = _scaled(table[name], name)
+        numbers = _logarithm(table[name]) if name not in linear else table[name]
         for group in table[by].drop_duplicates():
             inside = table[by] == group
             if inside.all():
@@ -87,8 +93,6 @@ def _alone(one: np.ndarray, other: np.ndarray, _: np.ndarray) -> float:
     return float(np.corrcoef(ranks)[0, 1]) if all(np.ptp(rank) > 0 for rank in ranks) else float("nan")
 
 
-def _scaled(values: pd.Series, name: str) -> pd.Series:
-    if name == "bits":
-        return values.astype(float)
+def _logarithm(values: pd.Series) -> pd.Series:
     smallest = values[values > 0].min()
     return np.log(values.clip(lower=smallest))
