@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from compressed_code.charts.parts import interval_panels
-from compressed_code.charts.quantization import divergence_by_bits, group_sizes, trend_panels
-from drawn_charts import assert_shown, bands, intervals, legend, points, series
+from compressed_code.charts.quantization import divergence_by_bits, group_sizes
+from drawn_charts import assert_shown, intervals, legend, series
 
 POINTS = pd.DataFrame(
     {
@@ -70,15 +70,6 @@ def test_where_an_end_is_missing_no_interval_is_drawn():
     assert [segment[0][1] for segment in lines.get_segments()] == [0, 0, 0, 1]
 
 
-def test_one_trend_alone_needs_no_panel():
-    table = pd.DataFrame({"parameters": [1e5, 1e6], "value": [3.0, 2.0], "low": [2.9, 1.9], "high": [3.1, 2.1]})
-    alone = trend_panels(table, table, {"loss": "loss"}, pd.Series([2.5]), 1e5)
-    named = table.assign(quantity="loss")
-    same = trend_panels(named, named, {"loss": "loss"}, pd.Series([2.5]), 1e5, panel="quantity")
-    drawn = [[line.get_ydata().tolist() for line in figure.axes[0].lines] for figure in (alone, same)]
-    assert drawn[0] == drawn[1] == [[3.0, 2.0], [3.0, 2.0], [2.5]]
-
-
 @pytest.mark.parametrize(("reference", "drawn"), [(1.5, True), (np.nan, False)])
 def test_a_reference_that_was_not_measured_is_not_drawn(reference, drawn):
     table = pd.DataFrame({"method": ["rtn"], "bits": [4.0], "value": [0.1], "low": [0.09], "high": [0.11]})
@@ -86,27 +77,6 @@ def test_a_reference_that_was_not_measured_is_not_drawn(reference, drawn):
     texts = [text.get_text() for text in axis.texts]
     assert texts == (["another seed"] if drawn else [])
     assert len(axis.lines) == 1 + drawn
-
-
-def test_a_trend_runs_through_its_points_and_repeats_stand_at_their_size():
-    sizes = [1e5, 1e6, 1e7]
-    table = pd.DataFrame({"parameters": sizes, "value": [0.3, 0.2, 0.1]}).eval(
-        "low = value - 0.05\nhigh = value + 0.05"
-    )
-    fits = pd.DataFrame({"parameters": sizes, "value": [0.31, 0.2, 0.09], "low": 0.05, "high": 0.4})
-    panels = {"kl": "KL (nats per token)", "bits": "bits"}
-    table, fits = (pd.concat([rows.assign(panel=panel) for panel in panels]) for rows in (table, fits))
-    figure = trend_panels(table, fits, panels, pd.Series([0.19, 0.22]), 1e6)
-    assert [axis.get_ylabel() for axis in figure.axes] == list(panels.values())
-    for axis in figure.axes:
-        assert (axis.get_xlabel(), axis.get_xscale()) == ("parameters", "log")
-        trend, measured, *repeats = (points(line) for line in axis.lines)
-        assert trend == [(1e5, 0.31), (1e6, 0.2), (1e7, 0.09)]
-        assert measured == [(1e5, 0.3), (1e6, 0.2), (1e7, 0.1)]
-        assert repeats == ([[(1e6, 0.19), (1e6, 0.22)]] if axis is figure.axes[0] else [])
-        assert intervals(axis, "y") == [(0.25, 0.35), (0.15, 0.25), (0.05, 0.15)]
-        assert bands(axis, "y") == [(0.05, 0.4)]
-    assert_shown(figure)
 
 
 def test_groups_stand_at_their_bits_beside_the_ladder_of_whole_bits():

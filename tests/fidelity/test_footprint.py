@@ -9,7 +9,7 @@ import torch
 from gguf import GGMLQuantizationType as Kind
 
 from compressed_code.core.errors import InputError
-from compressed_code.fidelity.footprint import RATIOS, footprint, sizes
+from compressed_code.fidelity.footprint import RATIOS, embedding_weights, footprint, sizes
 from storage_formats import finish, to_gptq
 from tiny_models import save_contents, save_tiny
 
@@ -35,6 +35,12 @@ def test_sizes_of_shards(tmp_path):
     save_tiny(tmp_path, shards="10KB", **SIZES)
     assert len(list(tmp_path.glob("*.safetensors"))) > 2
     assert sizes(tmp_path)["weight_bytes"] == PARAMETERS * 4
+
+
+@pytest.mark.parametrize(("family", "tied", "matrices"), [("llama", True, 1), ("llama", False, 2), ("gpt2", True, 1)])
+def test_weights_of_the_vocabulary_are_counted_as_they_are_stored(tmp_path, family, tied, matrices):
+    save_tiny(tmp_path, family, vocab_size=60, tie_word_embeddings=tied)
+    assert embedding_weights(tmp_path) == matrices * 60 * 32
 
 
 def test_sizes_of_gptq(tmp_path):

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from compressed_code.statistics.seed_noise import repeated_recipes, seed_noise
+from compressed_code.statistics.seed_noise import detectable_difference, repeated_recipes, seed_means, seed_noise
 
 
 def test_by_hand():
@@ -54,3 +55,28 @@ def test_no_family_with_several_seeds_has_no_noise():
     table = pd.DataFrame({"model": ["a", "b"], "value": [1.0, 2.0], "metric": "x"})
     noise = seed_noise(table, {"a": "a", "b": "b"}, ["metric"])
     assert noise.empty and list(noise) == ["metric", "deviation", "freedom", "difference"]
+
+
+def test_the_smallest_difference_that_is_seen_is_cohens():
+    # Cohen 1988, table 2.4.1: at the two-sided level .05 and power .80, n = 64 each see d = .50, n = 26 see .80; and at
+    # power .95, n = 105 see .50. Tables round n up.
+    assert detectable_difference((64, 64)) == pytest.approx(0.50, abs=0.005)
+    assert detectable_difference((26, 26)) == pytest.approx(0.80, abs=0.01)
+    assert detectable_difference((105, 105), power=0.95) == pytest.approx(0.50, abs=0.005)
+
+
+def test_what_is_seen_is_seen_as_often_as_said():
+    counts, power = (10, 4), 0.8
+    shift = detectable_difference(counts, power=power)
+    rng = np.random.default_rng(0)
+    one, other = (rng.normal(centre, 1, (20_000, count)) for centre, count in zip((shift, 0), counts, strict=True))
+    seen = stats.ttest_ind(one, other, axis=1).pvalue < 0.05
+    assert seen.mean() == pytest.approx(power, abs=0.01)  # standard error 0.003
+
+
+def test_means_over_seeds_by_hand():
+    table = pd.DataFrame({"family": ["a", "a", "a", "b"], "quantity": "q", "value": [1.0, 2.0, 3.0, 7.0]})
+    means = seed_means(table, ["family", "quantity"]).set_index("family")
+    half = 4.302653 / 3**0.5  # t(0.975) at 2 degrees of freedom, deviation 1
+    assert means.loc["a", ["value", "low", "high"]].tolist() == pytest.approx([2, 2 - half, 2 + half])
+    assert means.loc["b", ["low", "high"]].isna().all() and means["trainings"].tolist() == [3, 1]

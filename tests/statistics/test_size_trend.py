@@ -22,7 +22,7 @@ def losses(noise: float, seed: int = 0) -> tuple[pd.DataFrame, dict[str, float]]
 
 
 def test_an_exact_line_is_found():
-    values, line = size_trend(*losses(0.0), resamples=50)
+    values, line = size_trend(*losses(0.0))
     assert values["value"].tolist() == pytest.approx([3.0, 2.6, 2.2])
     assert line["slope"].iloc[0] == pytest.approx(-0.4)
     assert line["slope_low"].iloc[0] == pytest.approx(-0.4) and line["slope_high"].iloc[0] == pytest.approx(-0.4)

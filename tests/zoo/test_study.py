@@ -52,15 +52,53 @@ def test_scores_are_those_of_the_zoo_and_the_distance_from_the_teacher(trained):
     for key, model in zip(keys, ("zoo-xs", "zoo-s"), strict=True):
         scores = study.study_scores(key, load_study()[key], directory)
         assert set(scores["model"]) == {key}
-        of_teacher = scores["quantity"].str.startswith("teacher_")
-        own = scores[~of_teacher].drop(columns="model").reset_index(drop=True)
+        of_teacher, of_family = (scores["quantity"].str.startswith(start) for start in ("teacher_", "pass_ood_"))
+        own = scores[~of_teacher & ~of_family].drop(columns="model").reset_index(drop=True)
         known = of_zoo[of_zoo["model"] == model].drop(columns="model").reset_index(drop=True)
         pd.testing.assert_frame_equal(own, known, check_dtype=False, rtol=1e-4, atol=1e-6)
-        assert of_teacher.sum() == (0 if model == "zoo-xs" else len(study.TEACHER_STATISTICS) + 1)
+        assert of_teacher.sum() == (0 if model == "zoo-xs" else len(study.BESIDE) + 1)
+        passed = scores["value"] * scores["n"]
+        assert scores.loc[of_family, "n"].sum() == 320
+        assert passed[of_family].sum() == pytest.approx(passed[scores["quantity"] == "pass_ood"].item())
     values = scores.set_index("quantity")["value"]
     teacher, student = (cold_start_probabilities(name)["probability"] for name in ("zoo-m", "zoo-s"))
     assert values["teacher_first_token_kl"] == pytest.approx(entropy(teacher, student), rel=1e-5)
     assert 0 < values["teacher_same_top_fraction"] < 1
+
+
+@pytest.mark.slow
+def test_a_model_that_starts_from_another_is_compared_with_it(trained):
+    keys, directory, _ = trained
+    recipe = load_study()[keys[0]].model_copy(update={"start": "zoo-xs"})  # whose copy it is
+    scores = study.study_scores(keys[0], recipe, directory).set_index("quantity")["value"]
+    assert scores[["start_kl_mean_nats", "start_ln_perplexity_ratio", "start_first_token_kl"]].abs().max() < 1e-12
+    assert scores["start_same_top_fraction"] == 1
+
+
+def test_changes_are_those_from_the_model_that_a_training_started_from():
+    rows = [
+        ("a", "pass_ood", 0.3),
+        ("a2", "pass_ood", 0.5),
+        ("a2", "start_first_token_kl", 0.01),
+        ("b2", "pass_ood", 1.0),
+    ]
+    scores = pd.DataFrame(rows, columns=["model", "quantity", "value"])
+    found = study.changes_from_start(scores, {"a2": "a", "b2": "b"})  # b was not measured
+    assert found.set_index(["model", "quantity"])["value"].to_dict() == pytest.approx(
+        {("a2", "pass_ood"): 0.2, ("a2", "first_token_kl"): 0.01}
+    )
+
+
+def test_further_trainings_are_those_of_the_same_recipe_and_teacher(monkeypatch):
+    stored = pd.DataFrame(
+        {"model": ["zoo-s-seed3", "zoo-s-distilled-seed3", "zoo-m-seed1"], "quantity": "pkp", "value": 0.5}
+    )
+    monkeypatch.setattr(study, "load_study_scores", stored.copy)
+    called = {"zoo-s": "alone", "zoo-s-seed1": "alone", "zoo-s-distilled": "distilled"}
+    found = study.further_trainings(called, teacher="zoo-m").set_index("model")["family"]
+    assert found.to_dict() == {"zoo-s-seed3": "alone", "zoo-s-distilled-seed3": "distilled"}
+    assert study.further_trainings(called, teacher="zoo-l").empty
+    assert study.further_trainings({"zoo-s-seed3": "alone"}).empty  # it is not further than itself
 
 
 @pytest.mark.slow

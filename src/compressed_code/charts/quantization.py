@@ -59,35 +59,3 @@ def group_sizes(table: pd.DataFrame, ladder: pd.DataFrame) -> Figure:
     axis.set(yscale="log", xlabel="effective bits per quantized weight", ylabel="KL (nats per token)")
     legend_above(figure, axis)
     return figure
-
-
-def trend_panels(
-    table: pd.DataFrame,
-    fits: pd.DataFrame,
-    panels: Mapping[str, str],
-    repeats: pd.Series,
-    size: float,
-    *,
-    panel: str = "panel",
-) -> Figure:
-    """Quantities against model size with a fitted trend and its interval, a panel per quantity.
-
-    Args:
-        table: columns `parameters`, `value`, `low`, `high`, and the one that `panel` names.
-        fits: the same columns: the trend along a grid.
-        panels: name → axis label.
-        repeats: values of the first panel's quantity for trainings of one size with several seeds.
-        size: their number of parameters.
-        panel: column that says the panel; not needed where there is one panel.
-    """
-    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 2.8), squeeze=False)
-    for axis, (quantity, title) in zip(axes[0], panels.items(), strict=True):
-        trend = fits[fits[panel] == quantity] if panel in fits or len(panels) > 1 else fits
-        axis.fill_between(trend["parameters"], trend["low"], trend["high"], color="#0072B2", alpha=0.15, linewidth=0)
-        axis.plot(trend["parameters"], trend["value"], color="#0072B2", linewidth=0.9)
-        rows = table[table[panel] == quantity] if panel in table or len(panels) > 1 else table
-        axis.vlines(rows["parameters"], rows["low"], rows["high"], color="#D55E00")
-        axis.plot(rows["parameters"], rows["value"], "o", color="#D55E00", markersize=4.5, markerfacecolor="none")
-        axis.set(xscale="log", xlabel="parameters", ylabel=title)
-    axes[0][0].plot([size] * len(repeats), repeats, "x", color="#000000", markersize=5)
-    return figure

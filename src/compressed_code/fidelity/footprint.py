@@ -83,6 +83,21 @@ def sizes(path: Path) -> dict[str, Any]:
     }
 
 
+def embedding_weights(path: Path) -> int:
+    """How many weights of a model belong to its vocabulary: rows of tokens in its embedding and output matrices.
+
+    A matrix that both share counts once, as it is stored. In small models they are most of the weights, so that sizes
+    are compared without them (Kaplan et al. 2020, Scaling laws for neural language models, section 1.3).
+
+    Raises:
+        InputError: no checkpoint of safetensors or GGUF files lies there.
+    """
+    checkpoint = open_checkpoint(path)
+    vocabulary = checkpoint.config.get("vocab_size")
+    shapes = {name: checkpoint.dimensions(name) for name in checkpoint.names}
+    return sum(checkpoint.count(name) for name, shape in shapes.items() if len(shape) == 2 and shape[0] == vocabulary)
+
+
 def _timed(path: Path, documents: Sequence[np.ndarray], start_ids: Sequence[int]) -> tuple[float, float]:
     """Seconds to load a model, and to score the documents with it."""
     started = time.perf_counter()

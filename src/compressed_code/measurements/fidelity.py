@@ -12,8 +12,8 @@ from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.fidelity.equal_uncertainty import changes_at_equal_uncertainty
+from compressed_code.fidelity.footprint import embedding_weights, sizes
 from compressed_code.fidelity.footprint import footprint as measure_footprint
-from compressed_code.fidelity.footprint import sizes
 from compressed_code.fidelity.loss_changes import document_losses
 from compressed_code.fidelity.summary import fidelity_summary
 from compressed_code.measurements.readings import TRANSLATIONS, Text, programs_read, reading_of
@@ -179,10 +179,14 @@ def variant_record(model: Path) -> pd.DataFrame:
     return pd.DataFrame([row | {"weights_sha256": record["weights_sha256"]}])
 
 
-@measurement(version=1, subject=ModelSubject(), packages=[])
+@measurement(version=2, subject=ModelSubject(), packages=[])
 def stored_size(model: Path) -> pd.DataFrame:
-    """What a checkpoint takes on disk and in memory (`footprint.sizes`), one row."""
-    return pd.DataFrame([sizes(model)])
+    """What a checkpoint takes on disk and in memory, one row.
+
+    Returns:
+        Columns of `footprint.sizes`, and `embedding_parameters` (`footprint.embedding_weights`).
+    """
+    return pd.DataFrame([sizes(model) | {"embedding_parameters": embedding_weights(model)}])
 
 
 @measurement(version=2, subject=PairSubject(), inputs=[PROGRAMS_DIRECTORY], packages=["torch", "transformers"])

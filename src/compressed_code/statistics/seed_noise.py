@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import optimize, stats
 
 from compressed_code.core.errors import Unavailable
 
@@ -66,7 +66,8 @@ def seed_effects(
         level: coverage of the interval.
 
     Returns:
-        Columns `by`, `value` (treated minus control, of the means), `low`, `high`, `p_value` (Welch's t-test).
+        Columns `by`, `value` (treated minus control, of the means), `low`, `high`, `p_value` (Welch's t-test),
+        `deviation` (of a training, pooled over both recipes), `treated`, `control` (trainings of each).
 
     Raises:
         Unavailable: a recipe has fewer than two seeds.
@@ -78,5 +79,52 @@ def seed_effects(
             raise Unavailable(f"{treated} against {control}: an effect over seeds needs at least two seeds of each")
         test = stats.ttest_ind(one, other, equal_var=False)
         interval = test.confidence_interval(level)
-        rows.append((*names, one.mean() - other.mean(), interval.low, interval.high, test.pvalue))
-    return pd.DataFrame(rows, columns=[*by, "value", "low", "high", "p_value"])
+        squares = sum(((values - values.mean()) ** 2).sum() for values in (one, other))
+        deviation = (squares / (len(one) + len(other) - 2)) ** 0.5
+        measured = (one.mean() - other.mean(), interval.low, interval.high, test.pvalue, deviation)
+        rows.append((*names, *measured, len(one), len(other)))
+    columns = [*by, "value", "low", "high", "p_value", "deviation", "treated", "control"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def seed_means(table: pd.DataFrame, by: Sequence[str], level: float = 0.95) -> pd.DataFrame:
+    """Mean over the seeds of each recipe, with Student's interval.
+
+    Args:
+        table: columns `by` (among them the recipe), `value`: one row per training.
+        by: columns that tell groups apart.
+        level: coverage of the interval.
+
+    Returns:
+        Columns `by`, `value`, `low`, `high` (missing for a single training), `trainings`.
+    """
+    grouped = table.groupby(list(by), sort=False)["value"]
+    means = grouped.agg(value="mean", deviation="std", trainings="size").reset_index()
+    freedom = (means["trainings"] - 1).where(means["trainings"] > 1)
+    half = stats.t.ppf((1 + level) / 2, freedom) * means["deviation"] / means["trainings"] ** 0.5
+    return means.assign(low=means["value"] - half, high=means["value"] + half)[
+        [*by, "value", "low", "high", "trainings"]
+    ]
+
+
+def detectable_difference(counts: tuple[int, int], *, power: float = 0.8, level: float = 0.05) -> float:
+    """Smallest true difference of two recipes that so many trainings tell from none with this power.
+
+    In standard deviations of a training, which both recipes share: the effect at which the noncentral t distribution
+    leaves Student's two-sided bounds with the given probability (Cohen, Statistical Power Analysis, 1988, chapter 2).
+
+    Args:
+        counts: trainings of each recipe, at least two.
+
+    Example:
+        >>> round(detectable_difference((3, 3)), 1), round(detectable_difference((15, 15)), 1)
+        (3.1, 1.1)
+    """
+    freedom, scale = sum(counts) - 2, sum(1 / count for count in counts) ** 0.5
+    bound = stats.t.ppf(1 - level / 2, freedom)
+
+    def missing(difference: float) -> float:
+        # The bound on the wrong side adds less than 1e-5 at any useful power.
+        return float(stats.nct.sf(bound, freedom, difference / scale)) - power
+
+    return float(optimize.brentq(missing, 0, 2 * bound * scale))

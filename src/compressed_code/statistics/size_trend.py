@@ -9,20 +9,21 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from compressed_code.core.errors import Unavailable
-from compressed_code.statistics.intervals_and_tests import draws_with_replacement, percentile_interval
+from compressed_code.statistics.cluster_intervals import cluster_intervals
 
 
 def size_trend(
-    losses: pd.DataFrame, parameters: Mapping[str, float], *, seed: int = 0, resamples: int = 1000, points: int = 40
+    losses: pd.DataFrame, parameters: Mapping[str, float], *, level: float = 0.95, points: int = 40
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Loss per token against size: a value per model, and the least-squares line a + b · ln(parameters).
 
-    Intervals resample whole clusters (`pair.EncodedText`), the same ones for every model (percentile bootstrap, 95 %):
-    they hold for other texts of the kind, not for other trainings.
+    Intervals are Student's over clusters (`pair.EncodedText`), by the jackknife, which leaves out the same cluster of
+    every model (`cluster_intervals`): they hold for other texts of the kind, not for other trainings.
 
     Args:
         losses: columns `model`, `cluster`, `nats`, `tokens`; every model has the same texts.
-        parameters: model → number of weights.
+        parameters: model → number of weights, however they are counted.
+        level: coverage of the intervals.
         points: of the line.
 
     Returns:
@@ -37,28 +38,36 @@ def size_trend(
     models = list(parameters)
     if len(models) < 2:
         raise Unavailable(f"a trend along size needs at least two sizes, and {len(models)} was measured")
-    sums = losses.groupby(["cluster", "model"], sort=False, observed=True)[["nats", "tokens"]].sum().unstack("model")
-    nats, tokens = sums["nats"][models].to_numpy(), sums["tokens"][models].to_numpy()
-    sizes = np.log(np.array([parameters[model] for model in models], dtype=float))
+    sizes = np.log10([parameters[model] for model in models])
     grid = np.linspace(sizes.min(), sizes.max(), points)
-    drawn = draws_with_replacement(len(nats), seed=seed, resamples=resamples)
-    measured = nats.sum(axis=0) / tokens.sum(axis=0)
-    repeated = nats[drawn].sum(axis=1) / tokens[drawn].sum(axis=1)
-    slope, start = np.polyfit(sizes, measured, 1)
-    lines = np.array([np.polyfit(sizes, values, 1) for values in repeated])
-    predicted = lines[:, :1] * grid + lines[:, 1:]
-    low, high = percentile_interval(repeated)
-    values = pd.DataFrame({"model": models, "parameters": np.exp(sizes), "value": measured, "low": low, "high": high})
-    low, high = percentile_interval(predicted)
-    line = pd.DataFrame({"parameters": np.exp(grid), "value": slope * grid + start, "low": low, "high": high})
-    tenfold = np.log10(np.exp(np.diff(sizes)))
-    steps = np.diff(np.vstack([measured, repeated])) / tenfold
-    for name, numbers in zip(("step", "step_low", "step_high"), _with_bounds(steps), strict=True):
-        values[name] = [np.nan, *numbers]
-    slopes = np.log(10) * np.concatenate([[slope], lines[:, 0]])
-    line = line.assign(**dict(zip(("slope", "slope_low", "slope_high"), _with_bounds(slopes), strict=True)))
-    bends = steps[:, -1] - steps[:, 0]
-    return values, line.assign(**dict(zip(("bend", "bend_low", "bend_high"), _with_bounds(bends), strict=True)))
+    fit = np.linalg.pinv(np.column_stack([sizes, np.ones(len(sizes))]))  # losses to slope and start
+
+    def statistics(sums: pd.DataFrame) -> dict[str, np.ndarray]:
+        measured = sums["nats"][models].to_numpy() / sums["tokens"][models].to_numpy()
+        steps = np.diff(measured, axis=1) / np.diff(sizes)
+        slope, start = fit @ measured.T
+        named = {"value": measured, "step": steps, "line": np.outer(slope, grid) + start[:, None]}
+        found = {f"{name} {place}": row for name, part in named.items() for place, row in enumerate(part.T)}
+        return found | {"slope": slope, "bend": steps[:, -1] - steps[:, 0]}
+
+    sums = losses.groupby(["cluster", "model"], sort=False, observed=True)[["nats", "tokens"]].sum().unstack("model")
+    ends = cluster_intervals(sums, statistics, level)
+    ends.insert(0, "value", pd.DataFrame(statistics(sums.sum().to_frame().T)).iloc[0])
+
+    def bounds(name: str, count: int) -> pd.DataFrame:
+        return ends.loc[[f"{name} {place}" for place in range(count)]].reset_index(drop=True)
+
+    values = bounds("value", len(models))
+    values.insert(0, "parameters", 10**sizes)
+    values.insert(0, "model", models)
+    steps = bounds("step", len(models) - 1)
+    for column, end in (("step", "value"), ("step_low", "low"), ("step_high", "high")):
+        values[column] = [np.nan, *steps[end]]
+    line = bounds("line", points)
+    line.insert(0, "parameters", 10**grid)
+    for name in ("slope", "bend"):
+        line[[name, f"{name}_low", f"{name}_high"]] = ends.loc[name].to_list()
+    return values, line
 
 
 def tenfold_change(parameters: ArrayLike, values: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
@@ -80,8 +89,3 @@ def tenfold_change(parameters: ArrayLike, values: ArrayLike, level: float = 0.95
     line = stats.linregress(sizes, numbers)
     half = stats.t.ppf((1 + level) / 2, len(sizes) - 2) * line.stderr
     return float(line.slope), float(line.slope - half), float(line.slope + half)
-
-
-def _with_bounds(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What was measured (the first row) and its 95 % bounds over the resamples (the others)."""
-    return drawn[0], *percentile_interval(drawn[1:])

@@ -140,6 +140,16 @@ def write_benchmarks(directory: Path = BENCHMARKS_DIRECTORY) -> list[Path]:
     return paths
 
 
+def task_families(tier: Tier, directory: Path = BENCHMARKS_DIRECTORY) -> dict[str, str]:
+    """Task of a held-out file → its family, what its program is given: "characters", "words" …
+
+    Tasks of one family are alike, so that a mean over a tier can hide that a model has learned one of them.
+    """
+    lines = (directory / f"zoo-{tier}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = map(json.loads, lines)
+    return {row["task_id"]: row["composition"].partition("|")[0] for row in rows}
+
+
 def _make_task(
     task_id: str, composition: Composition, tier: Tier, rng: random.Random, with_tests: bool
 ) -> GeneratedTask:

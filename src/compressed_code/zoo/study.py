@@ -14,23 +14,28 @@ from compressed_code.cold_start.metrics import divergence, load_english_words, m
 from compressed_code.cold_start.null_model import mixture_divergence
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.paths import DATA
+from compressed_code.measurements.code_generation import executions
 from compressed_code.measurements.cold_start import cold_starts, with_tokens
 from compressed_code.measurements.fidelity import fidelity_by
 from compressed_code.measurements.subjects.pairs import AGAINST
+from compressed_code.measurements.tables import measure
 from compressed_code.registry.languages import select_languages
+from compressed_code.statistics.intervals_and_tests import wilson_interval
+from compressed_code.training_data.tasks import task_families
 from compressed_code.zoo.dataset import MIXTURES
 from compressed_code.zoo.mixtures import load_first_tokens, tasks_share
-from compressed_code.zoo.recipes import STUDY_DIRECTORY, Recipe, load_study
+from compressed_code.zoo.recipes import STUDY_DIRECTORY, Recipe, load_recipes, load_study, seed_families
 from compressed_code.zoo.scores import zoo_scores
 
 STUDY_FILE = DATA / "reference" / "study-cold-starts.csv"
 STUDY_SCORES_FILE = DATA / "reference" / "study-scores.csv"
 METRICS = ("pkp", "stp", "nlp", "entropy_nats")
 RECIPE = ("size", "mixture", "tokens", "seed", "start", "teacher", "learning_rate")
-TEACHER_STATISTICS = (
+BESIDE = (
     "kl_mean_nats",
     "same_top_fraction",
     "keyword_rank_correlation_mean",
+    "ln_perplexity_ratio",
     "perplexity_candidate",
 )
 DIVERGENCES = tuple(f"kl_{mixture}" for mixture in MIXTURES)
@@ -55,26 +60,43 @@ def study_cold_start(key: str, recipe: Recipe, directory: Path = STUDY_DIRECTORY
 
 
 def study_scores(key: str, recipe: Recipe, directory: Path = STUDY_DIRECTORY) -> pd.DataFrame:
-    """What the model can do (`scores.zoo_scores`), and how far it is from the teacher that its size learns from.
+    """What the model can do (`scores.zoo_scores`), and how far it is from the models that it is compared with.
 
     Returns:
-        Columns of `scores.zoo_scores`, `model` being the key. Further quantities, for models of a size that is
-        distilled in the study: "teacher_…", the statistics `TEACHER_STATISTICS` of `fidelity.summary` over parallel
-        programs with the teacher as base (95 % over programs, n in tokens), and "teacher_first_token_kl",
-        KL(teacher‖model) in nats after the document start (n = 1, exact).
+        Columns of `scores.zoo_scores`, `model` being the key. Further quantities: "pass_ood_…", greedy pass@1 of each
+        family of tasks out of distribution (95 % Wilson); of a size that is distilled in the study "teacher_…", and of
+        a model that starts from another one "start_…", with the teacher and the start as base model: the statistics
+        `BESIDE` of `fidelity.summary` over parallel programs (95 % over programs, n in tokens), and
+        "…first_token_kl", KL(base‖model) in nats after the document start (n = 1, exact).
     """
     name = str(directory / key)
-    parts = [zoo_scores([name])]
-    teacher = _teachers().get(recipe.size)
-    if teacher is not None:
-        pair = fidelity_by([f"{name}{AGAINST}{teacher}"]).set_index("statistic").loc[list(TEACHER_STATISTICS)]
-        pair = pair.reset_index(names="quantity").rename(columns={"tokens": "n"})
-        pair["quantity"] = "teacher_" + pair["quantity"]
-        base, own = (with_tokens(cold_starts(model)).set_index("token_id")["probability"] for model in (teacher, name))
-        apart = divergence(base, own)
-        first = {"quantity": "teacher_first_token_kl", "value": apart, "low": apart, "high": apart, "n": 1}
-        parts += [pair[["quantity", "value", "low", "high", "n"]], pd.DataFrame([first])]
+    parts = [zoo_scores([name]), _passed_by_family(name)]
+    beside = {"teacher": _teachers().get(recipe.size), "start": recipe.start}
+    for role, base in beside.items():
+        if base is not None:
+            parts.append(_compared(name, base if base in load_recipes()[1] else str(directory / base), role))
     return pd.concat(parts, ignore_index=True).assign(model=key)
+
+
+def _passed_by_family(model: str) -> pd.DataFrame:
+    outcomes = measure(executions, [model], benchmark="zoo-ood")
+    families = outcomes["task_id"].map(task_families("ood"))
+    rows = [
+        (f"pass_ood_{family}", passed.mean(), *wilson_interval(int(passed.sum()), len(passed)), len(passed))
+        for family, passed in outcomes["passed"].groupby(families)
+    ]
+    return pd.DataFrame(rows, columns=["quantity", "value", "low", "high", "n"])
+
+
+def _compared(model: str, base: str, role: str) -> pd.DataFrame:
+    """Statistics of a model beside a base model, their names led by the base's role."""
+    pair = fidelity_by([f"{model}{AGAINST}{base}"]).set_index("statistic").loc[list(BESIDE)]
+    pair = pair.reset_index(names="quantity").rename(columns={"tokens": "n"})
+    of_base, own = (with_tokens(cold_starts(one)).set_index("token_id")["probability"] for one in (base, model))
+    apart = divergence(of_base, own)
+    first = pd.DataFrame([{"quantity": "first_token_kl", "value": apart, "low": apart, "high": apart, "n": 1}])
+    rows = pd.concat([pair[["quantity", "value", "low", "high", "n"]], first], ignore_index=True)
+    return rows.assign(quantity=f"{role}_" + rows["quantity"])
 
 
 def write_study(keys: Collection[str], folder: Path = STUDY_FILE.parent, directory: Path = STUDY_DIRECTORY) -> None:
@@ -111,6 +133,49 @@ def load_study_scores(path: Path = STUDY_SCORES_FILE) -> pd.DataFrame:
     if path.is_file():
         return pd.read_csv(path)
     return pd.DataFrame(columns=["model", "quantity", "value", "low", "high", "n"])
+
+
+def further_trainings(called: Mapping[str, str], teacher: str | None = None) -> pd.DataFrame:
+    """Stored scores of trainings that repeat a recipe with another seed.
+
+    Args:
+        called: model → what its recipe is called; one entry for each recipe suffices.
+        teacher: whose students they are to be; nothing is stored of another one's.
+
+    Returns:
+        Columns of `study_scores` and `family`, what the recipe is called; a model that is an entry itself is left out.
+    """
+    families = seed_families({**load_recipes()[1], **load_study()})
+    names = {families[key]: name for key, name in called.items() if key in families}
+    scores = load_study_scores()
+    scores["family"] = scores["model"].map(families).map(names)
+    kept = scores["family"].notna() & ~scores["model"].isin(list(called))
+    if teacher is not None:
+        study = load_study()
+        taught = {key for key, recipe in study.items() if _teachers().get(recipe.size) == teacher}
+        kept &= scores["model"].isin(taught)
+    return scores[kept].reset_index(drop=True)
+
+
+def changes_from_start(scores: pd.DataFrame, starts: Mapping[str, str]) -> pd.DataFrame:
+    """What training further changed of models that start from another one.
+
+    Args:
+        scores: columns `model`, `quantity`, `value`: "pass_…" of models and of what they start from, and "start_…".
+        starts: model → what it starts from.
+
+    Returns:
+        Columns `model`, `quantity`, `value`: differences of "pass_…" where both were measured, and "start_…" without
+        that beginning.
+    """
+    own = scores[scores["model"].isin(list(starts))]
+    passes = own[own["quantity"].str.startswith("pass_")].assign(start=lambda rows: rows["model"].map(dict(starts)))
+    before = scores.rename(columns={"model": "start", "value": "before"})[["start", "quantity", "before"]]
+    passes = passes.merge(before, on=["start", "quantity"])
+    passes["value"] -= passes["before"]
+    beside = own[own["quantity"].str.startswith("start_")]
+    beside = beside.assign(quantity=beside["quantity"].str.removeprefix("start_"))
+    return pd.concat([passes, beside], ignore_index=True)[["model", "quantity", "value"]]
 
 
 def _teachers() -> Mapping[str, str]:
