@@ -58,21 +58,21 @@ def test_ranks_are_drawn_by_their_quantiles():
 
 
 def test_rank_ratios_stand_in_the_row_of_their_form():
-    rows = [("b", "bare", 2.0, 1.5, 3.0), ("b", "space", 0.5, 0.25, 1.0)]
-    ratios = pd.DataFrame(rows, columns=["tokenizer", "form", "ratio", "low", "high"])
-    figure = rank_ratio_points(ratios, LABELS, "Tokenizer A")
+    rows = [("b", "k", "bare", 2.0, 1.5, 3.0), ("b", "k", "space", 0.5, 0.25, 1.0), ("b", "w", "bare", 4.0, 3.5, 5.0)]
+    ratios = pd.DataFrame(rows, columns=["tokenizer", "words", "form", "ratio", "low", "high"])
+    figure = rank_ratio_points(ratios, LABELS, "Tokenizer A", {"k": "keywords", "w": "common words"})
     (axis,) = figure.axes
     assert "ratio to Tokenizer A" in axis.get_xlabel() and axis.get_xscale() == "log"
-    assert row_labels(axis) == [FORM_TITLES["bare"], FORM_TITLES["space"]]
+    assert row_labels(axis) == ["keywords,\nbare", "keywords,\nspace-led", "common words,\nbare"]
     assert legend(figure) == ["Tokenizer B"]  # the reference is not compared with itself
-    assert in_rows(series(axis)) == {"Tokenizer B": [(2, 0), (0.5, 1)]}
-    assert intervals(axis, "x") == [(1.5, 3), (0.25, 1)]
+    assert in_rows(series(axis)) == {"Tokenizer B": [(2, 0), (0.5, 1), (4, 2)]}
+    assert intervals(axis, "x") == [(1.5, 3), (0.25, 1), (3.5, 5)]
     assert_shown(figure)
 
 
 def test_one_tokenizer_alone_has_no_ratio():
-    nothing = pd.DataFrame(columns=["tokenizer", "form", "ratio", "low", "high", "keywords", "later"])
-    assert not rank_ratio_points(nothing, {"a": "A"}, "A").axes[0].lines[1:]
+    nothing = pd.DataFrame(columns=["tokenizer", "form", "ratio", "low", "high", "keywords", "later", "words"])
+    assert not rank_ratio_points(nothing, {"a": "A"}, "A", {"k": "keywords"}).axes[0].lines[1:]
 
 
 def test_a_vocabulary_is_made_up_of_its_classes():

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from compressed_code.core.errors import Unavailable
 from compressed_code.registry.languages import load_languages, load_programs
 from compressed_code.statistics.intervals_and_tests import ratio_interval
-from compressed_code.tokenizers.fertility import FERTILITY_MEASURES, fertility_table, program_counts, token_spans
+from compressed_code.tokenizers.fertility import (
+    FERTILITY_MEASURES,
+    fertility_table,
+    program_counts,
+    relative_cost,
+    split_text,
+    token_spans,
+)
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
 
@@ -105,12 +112,29 @@ def test_fertility_is_a_ratio_of_sums():
     counts = pd.DataFrame({"tokenizer": "t", "language": "x", "tokens": [10, 30], "lines": [5, 5], "bytes": [40, 80]})
     for column in {name for pair in FERTILITY_MEASURES.values() for name in pair} - set(counts):
         counts[column] = [1, 2]
-    table = fertility_table(counts, ["tokenizer", "language"], resamples=200).set_index("measure")
+    table = fertility_table(counts, ["tokenizer", "language"]).set_index("measure")
     assert list(table.index) == list(FERTILITY_MEASURES)
     assert table.loc["tokens per line", "value"] == 4
     assert table.loc["bytes per token", "value"] == 3
-    assert table.loc["tokens per line", ["low", "high"]].tolist() == [2, 6]
+    # departures (10 − 4·5)/5 and (30 − 4·5)/5: −2 and 2, standard error 2; t(0.975) at one degree of freedom
+    assert table.loc["tokens per line", ["low", "high"]].tolist() == pytest.approx([4 - 12.7062 * 2, 4 + 12.7062 * 2])
     assert (table["programs"] == 2).all()
+
+
+def test_costs_are_compared_on_the_same_programs():
+    rows = [("a", "x", 10), ("b", "x", 20), ("a", "y", 30), ("b", "y", 60), ("b", "z", 7)]  # z: a is missing
+    counts = pd.DataFrame(rows, columns=["tokenizer", "program", "tokens"]).assign(language="go")
+    (row,) = relative_cost(counts, "a", ["language"]).to_dict("records")
+    assert (row["tokenizer"], row["language"], row["programs"]) == ("b", "go", 2)
+    assert (row["value"], row["low"], row["high"]) == (2, 2, 2)  # twice in each program, however long it is
+    (whole,) = relative_cost(counts, "a", []).to_dict("records")
+    assert whole == {"tokenizer": "b", "value": 2, "low": 2, "high": 2, "programs": 2}
+    assert relative_cost(counts, "c", []).empty
+
+
+def test_a_text_is_cut_where_its_tokens_end():
+    vocabulary = Vocabulary((b"de", b"f", b" \xc3", b"\xa9"), frozenset(), {}, lambda text: [0, 1, 2, 3])
+    assert split_text(vocabulary, "def é") == ["de", "f", " �", "�"]
 
 
 def test_interval_covers_the_truth_as_often_as_it_says():

@@ -9,7 +9,7 @@ from compressed_code.registry.languages import Language, keyword_union, load_lan
 from compressed_code.registry.lookup import load_registry
 from compressed_code.tokenizers.authors_counts import authors_list, compare_with_recorded, load_recorded
 from compressed_code.tokenizers.composition import class_counts, dead_tokens, overlap_table, special_character_share
-from compressed_code.tokenizers.keyword_coverage import coverage_table, keyword_ranks, rank_ratios
+from compressed_code.tokenizers.keyword_coverage import coverage_table, keyword_ranks, rank_ratios, word_ranks
 from compressed_code.tokenizers.vocabulary import Vocabulary, vocabulary_table
 
 
@@ -112,11 +112,19 @@ def test_rank_ratio_of_a_known_shift():
         )
     frames.append(frames[0].assign(form="tab").head(5))  # too few to compare
     ranks = pd.concat(frames)
-    (row,) = rank_ratios(ranks, "base", resamples=100).to_dict("records")
+    (row,) = rank_ratios(ranks, "base").to_dict("records")
     assert row["tokenizer"] == "late" and row["form"] == "bare"
     np.testing.assert_allclose([row["ratio"], row["low"], row["high"]], 4)
     assert (row["keywords"], row["later"]) == (20, 1.0)
     assert rank_ratios(ranks, "nobody").empty
+
+
+def test_words_are_found_by_their_bytes_and_never_as_control_tokens():
+    rows = [(0, b"and", "control"), (1, b"and", "word"), (2, b" and", "word"), (3, b" and", "word"), (4, b"or", "word")]
+    table = pd.DataFrame(rows, columns=["token_id", "bytes", "token_class"])
+    found = word_ranks(table.assign(merge_rank=table["token_id"]), ["and", "but"])
+    assert found["keyword"].tolist() == ["and", "and"] and found["form"].tolist() == ["bare", "space"]
+    assert found["token_id"].tolist() == found["merge_rank"].tolist() == [1, 2]
 
 
 def test_python_coverage_of_published_tokenizers_matches_independent_counts(shared_data):

@@ -68,31 +68,40 @@ def rank_ranges(ranks: pd.DataFrame, labels: Mapping[str, str], languages: Mappi
     return figure
 
 
-def rank_ratio_points(ratios: pd.DataFrame, labels: Mapping[str, str], reference: str) -> Figure:
-    """How many times later the same keywords come than in the reference: one point with its interval per form.
+def rank_ratio_points(
+    ratios: pd.DataFrame, labels: Mapping[str, str], reference: str, words: Mapping[str, str]
+) -> Figure:
+    """How many times later the same words come than in the reference: one point with its interval per list and form.
 
     Args:
-        ratios: `rank_ratios` rows.
+        ratios: `rank_ratios` rows with a column `words` that says the list.
         labels: key → label, in drawing order; the reference is skipped.
         reference: label of the reference tokenizer, for the axis.
+        words: list of words → label, in drawing order.
     """
-    forms = [form for form in KEYWORD_FORMS if (ratios["form"] == form).any()]
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.55 * len(forms)))
+    rows = {
+        (kind, form): f"{label},\n{FORM_TITLES[form].partition(':')[0]}"
+        for kind, label in words.items()
+        for form in KEYWORD_FORMS
+        if ((ratios["words"] == kind) & (ratios["form"] == form)).any()
+    }
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.55 * len(rows)))
     offsets = np.linspace(-0.28, 0.28, len(labels))
     for number, (tokenizer, label) in enumerate(labels.items()):
-        rows = ratios[ratios["tokenizer"] == tokenizer].set_index("form").reindex(forms)
-        if rows["ratio"].isna().all():
+        own = ratios[ratios["tokenizer"] == tokenizer].set_index(["words", "form"])
+        own = own.reindex(pd.MultiIndex.from_tuples(rows, names=["words", "form"]) if rows else own.index)
+        if own["ratio"].isna().all():
             continue
-        position = np.arange(len(forms)) + offsets[number]
+        position = np.arange(len(rows)) + offsets[number]
         colour, marker = series_style(number)
-        axis.hlines(position, rows["low"], rows["high"], color=colour, linewidth=1.2)
-        axis.plot(rows["ratio"], position, marker, color=colour, markersize=4.5, label=label)
+        axis.hlines(position, own["low"], own["high"], color=colour, linewidth=1.2)
+        axis.plot(own["ratio"], position, marker, color=colour, markersize=4.5, label=label)
     axis.axvline(1, color="#666666", linewidth=0.8, linestyle="--")
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter("{x:g}")
-    axis.set_yticks(range(len(forms)), [FORM_TITLES[form] for form in forms])
-    axis.set_ylim(max(len(forms), 1) - 0.5, -0.5)  # none where there is nothing to compare with
-    axis.set(xlabel=f"merge rank of the same keyword, ratio to {reference} (1 = same)")
+    axis.set_yticks(range(len(rows)), list(rows.values()))
+    axis.set_ylim(max(len(rows), 1) - 0.5, -0.5)  # none where there is nothing to compare with
+    axis.set(xlabel=f"merge rank of the same word, ratio to {reference} (1 = same)")
     axis.grid(axis="y", visible=False)
     legend_above(figure, axis)
     return figure
@@ -134,8 +143,9 @@ def fertility_panels(
     """Fertility per language and tokenizer with 95 % intervals over programs; one panel per measure.
 
     Args:
-        fertility: `fertility_table` rows with columns `tokenizer` and `language`.
-        measures: which ones, in drawing order.
+        fertility: `fertility_table` rows with columns `tokenizer` and `language`; a tokenizer that has no row of a
+            measure, as the one that others are compared with, has no point there.
+        measures: which ones, in drawing order; each is the label of its axis.
     """
     figure, axes = plt.subplots(1, len(measures), figsize=(WIDTH, 4.3), sharey=True)
     offsets = np.linspace(-0.3, 0.3, len(labels))

@@ -14,7 +14,7 @@ from pygments.token import Comment, Keyword, Literal, Name
 
 from compressed_code.core.errors import Unavailable
 from compressed_code.registry.languages import Language
-from compressed_code.statistics.intervals_and_tests import ratio_interval
+from compressed_code.statistics.cluster_intervals import cluster_ratio_interval
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
 # Measure → (numerator, denominator) in the columns of `program_counts`.
@@ -85,11 +85,20 @@ def program_counts(vocabulary: Vocabulary, language: Language, text: str) -> dic
     return counts
 
 
-def fertility_table(counts: pd.DataFrame, by: list[str], *, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
-    """Ratios of `FERTILITY_MEASURES` with 95 % intervals over programs.
+def split_text(vocabulary: Vocabulary, text: str) -> list[str]:
+    """The pieces that a tokenizer cuts a text into; a part of a character is written as �.
 
-    A ratio is the sum over programs divided by the sum over programs; the interval comes from resampling whole
-    programs, the same ones for every tokenizer (same seed), so that tokenizers are compared on the same items.
+    Raises:
+        Unavailable: the tokens do not spell the text, or no text can be encoded.
+    """
+    content = text.encode()
+    return [content[start:end].decode(errors="replace") for start, end in token_spans(vocabulary, text)]
+
+
+def fertility_table(counts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Ratios of `FERTILITY_MEASURES` with Student's 95 % intervals over programs.
+
+    A ratio is the sum over programs divided by the sum over programs (`cluster_ratio_interval`).
 
     Args:
         counts: one row per group and program, with the columns of `program_counts`.
@@ -101,9 +110,32 @@ def fertility_table(counts: pd.DataFrame, by: list[str], *, seed: int = 0, resam
     rows = []
     for group, table in counts.groupby(by, sort=False):
         for measure, (numerator, denominator) in FERTILITY_MEASURES.items():
-            interval = ratio_interval(table[numerator], table[denominator], seed=seed, resamples=resamples)
+            interval = cluster_ratio_interval(table[numerator], table[denominator])
             rows.append((*group, measure, *interval, len(table)))
     return pd.DataFrame(rows, columns=[*by, "measure", "value", "low", "high", "programs"])
+
+
+def relative_cost(counts: pd.DataFrame, reference: str, by: list[str]) -> pd.DataFrame:
+    """Tokens of each tokenizer over those of a reference on the same programs, with Student's 95 % interval over them.
+
+    Args:
+        counts: columns `tokenizer`, `program`, `tokens`, and `by`; a row for each program of a group.
+        reference: the tokenizer in the denominator; it has no row of its own.
+        by: columns that name a group of programs, for example `["language"]`; none for all programs together.
+
+    Returns:
+        Columns `tokenizer`, `by`, `value`, `low`, `high`, `programs`; without a row where the reference was not
+        measured.
+    """
+    sums = counts.groupby([*by, "program", "tokenizer"], sort=False)["tokens"].sum().unstack()
+    if reference not in sums:
+        return pd.DataFrame(columns=["tokenizer", *by, "value", "low", "high", "programs"])
+    rows = []
+    for group, table in sums.groupby(by, sort=False) if by else [((), sums)]:
+        for tokenizer in (name for name in dict.fromkeys(counts["tokenizer"]) if name != reference):
+            pairs = table[[tokenizer, reference]].dropna()
+            rows.append((tokenizer, *group, *cluster_ratio_interval(pairs[tokenizer], pairs[reference]), len(pairs)))
+    return pd.DataFrame(rows, columns=["tokenizer", *by, "value", "low", "high", "programs"])
 
 
 def _indentation(content: bytes) -> Iterator[tuple[int, int]]:

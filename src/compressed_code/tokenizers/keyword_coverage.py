@@ -13,7 +13,7 @@ from compressed_code.core.errors import InputError
 from compressed_code.core.names import as_names
 from compressed_code.registry.languages import Language, keyword_union, select_languages
 from compressed_code.registry.lookup import Registry, find_tokenizer, load_registry
-from compressed_code.statistics.intervals_and_tests import ratio_interval
+from compressed_code.statistics.cluster_intervals import cluster_ratio_interval
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS, vocabulary_table
 
@@ -104,16 +104,37 @@ def keyword_ranks(vocabulary: pd.DataFrame, languages: Iterable[Language]) -> pd
     return words.merge(found[["keyword", "form", "token_id", "merge_rank"]], on="keyword")
 
 
-def rank_ratios(ranks: pd.DataFrame, reference: str, *, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+def word_ranks(vocabulary: pd.DataFrame, words: Iterable[str]) -> pd.DataFrame:
+    """Where words that are no keywords stand in the vocabulary: the control for `keyword_ranks`.
+
+    A tokenizer that merged keywords later may have merged everything later, as where its training held more text of
+    other kinds. A word that is not one token in a form has no row for it.
+
+    Args:
+        vocabulary: one row per id, with `bytes`, `token_class`, `token_id` and `merge_rank`.
+        words: no keywords of any language.
+
+    Returns:
+        Columns `keyword` (the word), `form` (of `KEYWORD_FORMS`), `token_id`, `merge_rank`.
+    """
+    spelled = pd.DataFrame(
+        [((lead + word).encode(), word, form) for word in words for form, lead in KEYWORD_FORMS.items()],
+        columns=["bytes", "keyword", "form"],
+    )
+    found = vocabulary[vocabulary["token_class"] != "control"].drop_duplicates("bytes")
+    return spelled.merge(found[["bytes", "token_id", "merge_rank"]], on="bytes").drop(columns="bytes")
+
+
+def rank_ratios(ranks: pd.DataFrame, reference: str) -> pd.DataFrame:
     """How many times later a tokenizer's training made the same keywords than a reference tokenizer's.
 
     Compared are merge ranks, counted from 1, not token ids: ids also count the control and byte tokens that stand
     before the first merge, whose number differs between tokenizers. Ratios are averaged on the log scale over the
-    keywords that both tokenizers hold in a form, each word once however many languages share it, with a 95 %
-    bootstrap interval over keywords.
+    keywords that both tokenizers hold in a form, each word once however many languages share it, with Student's 95 %
+    interval over keywords.
 
     Args:
-        ranks: `keyword_ranks` rows with a `tokenizer` column.
+        ranks: `keyword_ranks` or `word_ranks` rows with a `tokenizer` column.
         reference: the tokenizer in the denominator.
 
     Returns:
@@ -128,6 +149,6 @@ def rank_ratios(ranks: pd.DataFrame, reference: str, *, seed: int = 0, resamples
             if len(pairs) < 10:
                 continue
             logs = np.log(pairs[tokenizer] / pairs[reference])
-            interval = np.exp(ratio_interval(logs, np.ones(len(logs)), seed=seed, resamples=resamples))
+            interval = np.exp(cluster_ratio_interval(logs, np.ones(len(logs))))
             rows.append((tokenizer, form, *interval, len(pairs), float((logs > 0).mean())))
     return pd.DataFrame(rows, columns=["tokenizer", "form", "ratio", "low", "high", "keywords", "later"])
