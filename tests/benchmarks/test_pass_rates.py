@@ -328,10 +328,21 @@ def test_the_interval_of_a_shift_is_a_bootstrap_over_tasks():
     assert row["low"] == pytest.approx(lower, abs=0.004) and row["high"] == pytest.approx(upper, abs=0.004)
 
 
+# Where the tokens of a text begin, and its end.
+STARTS = {"return x + 1": [0, 6, 7, 8, 9, 10, 11, 12], "f(x)": [0, 1, 2, 3, 4]} | dict.fromkeys("xyz", (0, 1))
+
+
+def departures(programs, originals, **options):
+    """As if the model had been equally unsure of every token."""
+    rows = [(task, offset, 1.0) for task, text in originals.items() for offset in STARTS[text]]
+    choices = pd.DataFrame(rows, columns=["task_id", "offset", "entropy_nats"])
+    return first_departures(programs, originals, choices, **options)
+
+
 def test_first_departures_by_hand():
     originals = {"a": "return x + 1", "b": "return x + 1", "c": "f(x)", "d": "f(x)", "e": "x"}
     written = ["return x + 2", "return y + 1", "f(x)", "f(x", "x\n"]
-    table = first_departures(pd.DataFrame({"task_id": [*originals], "completion": written}), originals)
+    table = departures(pd.DataFrame({"task_id": [*originals], "completion": written}), originals)
     shares = table.set_index("token_class")["value"]
     # a leaves at the number, b at the name, d stops before the bracket, e goes on; c is the original
     assert shares[shares > 0].to_dict() == {"number": 0.25, "name": 0.25, "operator": 0.25, "end": 0.25}
@@ -340,15 +351,30 @@ def test_first_departures_by_hand():
     # 8 tokens with the end each for a and b, 5 for d, 2 for e
     assert chance["end"] == pytest.approx((1 / 8 + 1 / 8 + 1 / 5 + 1 / 2) / 4)
     assert chance["number"] == pytest.approx((1 / 8 + 1 / 8) / 4) and chance.sum() == pytest.approx(1)
+    assert table["of_tokens"].tolist() == pytest.approx(table["chance"].tolist())
     excess = table.set_index("token_class")["excess"]
     assert excess["number"] == pytest.approx(0.25 - 0.0625) and excess.sum() == pytest.approx(0)
-    assert first_departures(pd.DataFrame({"task_id": ["c"], "completion": ["f(x)"]}), originals).empty
+    assert departures(pd.DataFrame({"task_id": ["c"], "completion": ["f(x)"]}), originals).empty
+
+
+def test_chance_is_where_the_model_was_unsure():
+    """A choice counts where it begins, whatever further tokens of the lexer it wrote."""
+    rows = [("a", 0, 0.1), ("a", 6, 0.2), ("a", 11, 0.6), ("a", 12, 0.1)]  # "return", " x +", " 1", the end
+    choices = pd.DataFrame(rows, columns=["task_id", "offset", "entropy_nats"])
+    written = pd.DataFrame({"task_id": ["a"], "completion": ["return x + 2"]})
+    table = first_departures(written, {"a": "return x + 1"}, choices).set_index("token_class")
+    chances = table["chance"]
+    assert chances[chances > 0].to_dict() == pytest.approx(
+        {"keyword": 0.1, "whitespace": 0.2, "number": 0.6, "end": 0.1}
+    )
+    assert table.loc["number", "excess"] == pytest.approx(0.4)
+    assert table.loc["number", "of_tokens"] == pytest.approx(1 / 8)
 
 
 def test_an_excess_over_tasks_of_one_program_has_student_s_interval():
     """Three programs of one token and its end: hits minus chance are ½, ½ and −½, mean 1/6, deviation 1/√3."""
     originals = {"a": "x", "b": "y", "c": "z"}
-    table = first_departures(pd.DataFrame({"task_id": list("abc"), "completion": ["1", "1", "z\n"]}), originals)
+    table = departures(pd.DataFrame({"task_id": list("abc"), "completion": ["1", "1", "z\n"]}), originals)
     row = table.set_index("token_class").loc["name"]
     half = 4.302653 * math.sqrt(1 / 3) / math.sqrt(3)  # 97.5 % quantile of t with 2 degrees of freedom
     assert row["excess"] == pytest.approx(1 / 6)
@@ -360,14 +386,14 @@ def test_draws_of_one_task_are_no_further_evidence():
     """The same programs written by four draws widen nothing and narrow nothing; corrected intervals are wider."""
     originals = {str(number): "f(x)" for number in range(30)}
     one = pd.DataFrame({"task_id": list(originals), "completion": ["f(y)", "f[x]", "g(x)"] * 10})
-    once = first_departures(one, originals).set_index("token_class")
-    repeated = first_departures(pd.concat([one] * 4), originals).set_index("token_class")
+    once = departures(one, originals).set_index("token_class")
+    repeated = departures(pd.concat([one] * 4), originals).set_index("token_class")
     columns = ["value", "chance", "excess", "excess_low", "excess_high"]
     pd.testing.assert_frame_equal(once[columns], repeated[columns])
     assert repeated.loc["name", "high"] < once.loc["name", "high"]  # Wilson's takes them for more
-    corrected = first_departures(one, originals, comparisons=20).set_index("token_class")
+    corrected = departures(one, originals, comparisons=20).set_index("token_class")
     assert corrected.loc["name", "excess_low"] < once.loc["name", "excess_low"]
-    alone = first_departures(one.iloc[[0]], originals)
+    alone = departures(one.iloc[[0]], originals)
     assert np.isinf(alone["excess_high"]).all() and (alone["programs"] == 1).all()
 
 

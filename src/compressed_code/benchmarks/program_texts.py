@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
 from scipy import stats
@@ -114,7 +115,11 @@ def broken_programs(outcomes: pd.DataFrame, base: pd.DataFrame, least: int, by: 
 
 
 def first_departures(
-    completions: pd.DataFrame, originals: Mapping[str, str], comparisons: int = 1, level: float = 0.95
+    completions: pd.DataFrame,
+    originals: Mapping[str, str],
+    uncertainty: pd.DataFrame,
+    comparisons: int = 1,
+    level: float = 0.95,
 ) -> pd.DataFrame:
     """Where programs leave others for the same tasks: the class of the first original token that is not written.
 
@@ -122,36 +127,56 @@ def first_departures(
         completions: columns `task_id` and `completion`, several of a task if several models wrote it; a program that
             equals its original is passed over.
         originals: task id → what is departed from, for example the base model's program.
+        uncertainty: columns `task_id`, `offset`, `entropy_nats`: how unsure the base model was at each of its choices
+            (`choice_entropies`).
         comparisons: how many intervals of `excess` are looked at together (Bonferroni).
         level: that together they cover with at least.
 
     Returns:
         One row per class of `WRITTEN_CLASSES`, and `end` where all of the original is written and more follows:
         `token_class`; `value` (share of the programs, with 95 % Wilson interval `low`, `high`, which takes programs as
-        independent); `chance` (what equally likely tokens would give: the class's share of an original's tokens, its
-        end included, mean over programs); `excess` (`value` minus `chance`) with `excess_low`, `excess_high` (Student's
-        t over tasks, each with all its programs); `programs`.
+        independent); `chance` (what errors would give that turn choices in proportion to the base model's uncertainty:
+        the class's share of the entropy of an original, mean over programs); `of_tokens` (what equally likely tokens
+        would give); `excess` (`value` minus `chance`) with `excess_low`, `excess_high` (Student's t over tasks, each
+        with all its programs); `programs`.
     """
-    tasks, hits, shares = [], [], []
+    choices = {task: (rows["offset"], rows["entropy_nats"]) for task, rows in uncertainty.groupby("task_id")}
+    tasks, hits, chances, shares = [], [], [], []
     for task_id, text in zip(completions["task_id"], completions["completion"], strict=True):
         if text == originals[task_id]:
             continue
         original = [*_tokens(originals[task_id]), ("end", "")]
         pairs = zip(original, [*_tokens(text), ("end", "")], strict=False)
         hit = next(theirs[0] for theirs, ours in pairs if theirs != ours)
-        offered = Counter(token_class for token_class, _ in original)
         tasks.append(task_id)
         hits.append([name == hit for name in _PLACES])
-        shares.append([offered[name] / len(original) for name in _PLACES])
-    columns = ["token_class", "value", "low", "high", "chance", "excess", "excess_low", "excess_high", "programs"]
+        chances.append(_entropy_shares(original, *choices[task_id]))
+        shares.append([sum(token_class == name for token_class, _ in original) / len(original) for name in _PLACES])
+    columns = ["token_class", "value", "low", "high", "chance", "of_tokens"]
+    columns += ["excess", "excess_low", "excess_high", "programs"]
     if not tasks:
         return pd.DataFrame(columns=columns)
-    found, chances = np.array(hits), np.array(shares)
+    found, expected = np.array(hits), np.array(chances)
     counts, count = found.sum(axis=0), len(tasks)
     ends = np.array([wilson_interval(int(hit), count) for hit in counts]).T
-    excess, half = _clustered_mean(found - chances, tasks, 1 - (1 - level) / comparisons)
-    values = [_PLACES, counts / count, *ends, chances.mean(axis=0), excess, excess - half, excess + half]
+    excess, half = _clustered_mean(found - expected, tasks, 1 - (1 - level) / comparisons)
+    means = [expected.mean(axis=0), np.mean(shares, axis=0)]
+    values = [_PLACES, counts / count, *ends, *means, excess, excess - half, excess + half]
     return pd.DataFrame(dict(zip(columns, [*values, count], strict=True)))
+
+
+def _entropy_shares(tokens: Sequence[tuple[str, str]], offsets: ArrayLike, entropies: ArrayLike) -> np.ndarray:
+    """Share of each of `_PLACES` in the entropy of the choices that wrote a text; a choice counts where it begins.
+
+    Args:
+        tokens: class and text of each, the end of the text as the last one.
+        offsets, entropies: of the choices, in characters and nats.
+    """
+    ends = np.cumsum([len(piece) for _, piece in tokens])
+    place = np.minimum(np.searchsorted(ends, np.asarray(offsets), side="right"), len(tokens) - 1)
+    number = np.array([_PLACES.index(token_class) for token_class, _ in tokens])[place]
+    weights = np.bincount(number, np.asarray(entropies, dtype=float), len(_PLACES))
+    return weights / weights.sum()
 
 
 def text_shares(programs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

@@ -11,8 +11,10 @@ from compressed_code.benchmarks.execution import VerifiedTasks, execute_samples,
 from compressed_code.benchmarks.samples import Sample, named
 from compressed_code.benchmarks.tasks import benchmark_files, load_benchmark
 from compressed_code.benchmarks.verdict_store import VerdictStore
+from compressed_code.code_generation.choice_entropies import choice_entropies
 from compressed_code.code_generation.engine import write_programs
 from compressed_code.code_generation.preparation import prepare, written_code
+from compressed_code.code_generation.requests import input_ids
 from compressed_code.code_generation.sample_files import batch_differences
 from compressed_code.core.errors import InputError
 from compressed_code.core.names import as_names
@@ -20,6 +22,8 @@ from compressed_code.core.paths import RESULTS
 from compressed_code.measurements.stored_tables import fingerprint
 from compressed_code.measurements.subjects.writers import Writer, WriterSubject
 from compressed_code.measurements.tables import measure, measurement
+from compressed_code.models.load import load_model
+from compressed_code.models.precision import precision_of
 from compressed_code.registry.lookup import Registry, find_model, load_registry
 from compressed_code.sandbox import Sandbox
 from compressed_code.tokenizers.files import open_tokenizer
@@ -117,6 +121,27 @@ def executions(
         outcomes = execute_samples(sound, answers, sandbox, solution_seconds=seconds, store=store)
     kept = ["task_id", "sample", "tier", "completion", "finish_reason", "tokens", "near_ties"]
     return outcomes.drop(columns="reason").merge(written[kept], on=["task_id", "sample"])
+
+
+@measurement(
+    version=2, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=["torch", "transformers"]
+)
+def uncertainty(
+    writer: Writer, generations: pd.DataFrame, benchmark: str = "zoo", *, directory: Path = RESULTS
+) -> pd.DataFrame:
+    """How unsure a model was at each token of its own programs (`choice_entropies.choice_entropies`).
+
+    Args:
+        generations: the programs, a table of that measurement; of several of a task the first is read.
+    """
+    tasks = load_benchmark(benchmark)
+    vocabulary = open_tokenizer(writer.tokenizer)
+    prompts = input_ids(tasks, writer.path, vocabulary.encode, chat=writer.spec.chat, context="document")
+    model = load_model(writer.path, dtype=precision_of(writer.path))
+    first = generations.drop_duplicates("task_id")
+    return choice_entropies(
+        model, vocabulary, ((row.task_id, prompts[row.task_id], row.completion) for row in first.itertuples())
+    )
 
 
 @measurement(version=2, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])

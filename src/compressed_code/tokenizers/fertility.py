@@ -48,7 +48,7 @@ def token_spans(vocabulary: Vocabulary, text: str, ids: Sequence[int] | None = N
     if joined[lead:] != wanted:
         raise Unavailable("this tokenizer rewrites the text it encodes, so its tokens cannot be aligned to it")
     ends = np.maximum(np.cumsum([len(piece) for piece in pieces], dtype=int) - lead, 0)
-    return np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
+    return np.stack([np.concatenate([[0], ends])[:-1], ends], axis=1).astype(int)
 
 
 def program_counts(vocabulary: Vocabulary, language: Language, text: str) -> dict[str, int]:
