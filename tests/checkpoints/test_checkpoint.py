@@ -1,5 +1,6 @@
 """Reading single tensors of a checkpoint: every storage format against an independent reading, and broken files."""
 
+import json
 import struct
 from pathlib import Path
 
