@@ -98,6 +98,7 @@ release: ## write version and date into pyproject.toml, CITATION.cff and CHANGEL
 
 bench: $(INSTALLED) ## measure speed side by side with what one would otherwise run
 	$(BIN)/python tests/speed/vocabularies.py
+	$(BIN)/python tests/speed/starts.py
 	$(BIN)/python tests/speed/cold_start.py --cold
 	$(BIN)/python tests/speed/fidelity.py
 	$(BIN)/python tests/speed/generation.py

@@ -1,5 +1,6 @@
 """Reading single tensors of a checkpoint: every storage format against an independent reading, and broken files."""
 
+import json
 import struct
 from pathlib import Path
 
@@ -370,8 +371,12 @@ def test_broken_shards(tmp_path):
     content = shards[-1].read_bytes()
     shards[-1].write_bytes(content[:-8])
     _fails(tmp_path / "s", shards[-1].name, "tensor", "truncated")
+    held = json.loads((tmp_path / "s" / "model.safetensors.index.json").read_text())["weight_map"]
+    *others, left_out = sorted(name for name, file in held.items() if file == shards[-1].name)
+    save_torch({name: tensors[name] for name in others}, shards[-1])
+    _fails(tmp_path / "s", shards[-1].name, f"tensor {left_out} is missing")
     save_torch({"other": tensors["lm_head.weight"]}, shards[-1])
-    _fails(tmp_path / "s", shards[-1].name, "tensor", "missing")
+    _fails(tmp_path / "s", shards[-1].name, "holds tensor other", "does not name", "fetch")
     shards[-1].unlink()
     _fails(tmp_path / "s", shards[-1].name)
 

@@ -30,8 +30,9 @@ from compressed_code.code_generation.sample_files import batch_differences, gene
 from compressed_code.code_generation.sampling import choose, nucleus, random_stream
 from compressed_code.code_generation.sequence import DecodedSequence
 from compressed_code.commands import generate as command
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.models.kv_cache import fits
+from compressed_code.quantization.gguf import write_gguf
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
@@ -46,6 +47,8 @@ FAMILIES = {
     "gpt2": {},
     "gemma2": {"head_dim": 8, "sliding_window": 8, "query_pre_attn_scalar": 8, "tie_word_embeddings": False},
     "mamba": {"hidden_size": 16, "state_size": 4},
+    "rwkv": {"attention_hidden_size": 32, "context_length": 64},
+    "minimax": {"head_dim": 8, "num_local_experts": 4, "num_experts_per_tok": 2, "block_size": 8},
 }
 
 
@@ -110,7 +113,7 @@ def common_token(answers) -> int:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_greedy_text_is_what_transformers_writes(family):
     model, requests = tiny(family), some_requests()
-    assert fits(model) == (family != "mamba")
+    assert fits(model) == (family not in ("mamba", "rwkv", "minimax"))
     end = common_token(reference(model, requests, 24))
     expected = reference(model, requests, 24, [end])
     lengths = {len(ids) for ids in expected.values()}
@@ -544,6 +547,26 @@ def test_what_stands_before_a_prompt_is_named_and_can_be_chosen(model_folder, be
         assert f"before each prompt: {named} ({recorded['origin']})" in said
     assert prompts[None] == prompts["none"] != prompts["document"]
     assert "adds nothing" in origins[None]
+
+
+def test_a_prompt_that_its_ids_do_not_spell_is_not_asked(model_folder, benchmark_file, tmp_path):
+    """Without the step that turns blanks and line ends into pieces they would be lost without a word."""
+    path = model_folder / "tokenizer.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pre_tokenizer": None}))
+    with pytest.raises(Unavailable, match=r"do not spell the text.*name another tokenizer"):
+        command_line(model_folder, "--benchmark", benchmark_file, "--out", tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_gguf_file_alone_writes_what_its_folder_writes(model_folder, benchmark_file, tmp_path):
+    """With the tokenizer that it holds."""
+    write_gguf(model_folder, tmp_path / "m.gguf", "F32")
+    texts = []
+    for model in (model_folder, tmp_path / "m.gguf"):
+        out = tmp_path / f"{model.name}.jsonl"
+        command_line(model, "--benchmark", benchmark_file, "--out", out, "--max-tokens", 6)
+        texts.append([json.loads(line)["raw"] for line in out.read_text().splitlines()])
+    assert texts[0] == texts[1] and any(texts[0])
 
 
 def test_completions_that_are_all_empty_are_reported_and_kept(model_folder, benchmark_file, tmp_path):

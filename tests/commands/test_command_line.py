@@ -124,6 +124,34 @@ def test_a_tokenizer_named_twice_is_shown_once(capsys, tokenizer_json):
     assert out.count("\n") == 2
 
 
+INTERRUPTED_IMPORT = """
+import sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from compressed_code.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("torch", "generate", "zoo-xs", "--benchmark", "zoo-standard", "--out", "samples.jsonl"),
+        ("pandas", "cold-start", "zoo-xs"),
+        ("torch", "fidelity", "zoo-xs", "zoo-xs"),
+    ],
+)
+def test_an_interruption_while_libraries_load_is_one_line(tmp_path, arguments):
+    """The first seconds of a command are mostly imports."""
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert (finished.returncode, finished.stdout) == (130, "")
+    assert finished.stderr == f"compressed-code {arguments[1]}: interrupted\n" and not list(tmp_path.iterdir())
+
+
 def test_a_reader_that_leaves_early_is_no_error(tokenizer_json):
     command = f"{sys.executable} -m compressed_code coverage {tokenizer_json} --format csv | head -n 1"
     finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

@@ -135,6 +135,19 @@ def test_different_tokenizers_are_refused_by_id_and_done_by_bytes(base, candidat
     assert "bits_per_byte_candidate" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"merges": [["a", "nobody"]]}, {"type": "Nobody"}, {"merges": "a b"}, {"unk_token": 3}, {"vocab": {"a": "1"}}],
+)
+def test_a_tokenizer_that_its_library_refuses_is_one_line(candidate, programs, change):
+    path = candidate / "tokenizer.json"
+    content = json.loads(path.read_text())
+    content["model"] |= change
+    path.write_text(json.dumps(content))
+    said = fails(candidate, candidate, "--text", *programs)
+    assert str(path) in said and "\n" not in said
+
+
 def test_nothing_before_a_text(base, candidate, programs, capsys):
     """Each text's first token is read and not predicted; where bytes are compared that cannot be."""
     run(base, candidate, "--text", *programs, "--format", "json")

@@ -1,8 +1,12 @@
 """A file that is written whole: seen only when it is complete, and the earlier one kept where it is not."""
 
-import pytest
+import os
 
-from compressed_code.core.atomic_files import check_target, written_whole
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from compressed_code.core.atomic_files import check_target, staged, written_whole
 from compressed_code.core.errors import InputError
 
 
@@ -23,6 +27,24 @@ def test_an_interruption_leaves_the_earlier_file_and_nothing_else(tmp_path, erro
         part.write_text("half")
         raise error
     assert path.read_text() == "earlier" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600), (0o002, 0o664)])
+def test_whoever_may_read_other_files_may_read_these(tmp_path, umask, expected):
+    """safetensors writes a file for its owner alone, whatever the umask says."""
+    before = os.umask(umask)
+    try:
+        with staged(tmp_path / "model", tmp_path / "locks") as folder:
+            save_file({"a": np.zeros(2)}, folder / "model.safetensors")
+            (folder / "below").mkdir()
+            (folder / "below" / "config.json").write_text("{}")
+        with written_whole(tmp_path / "table.csv") as part:
+            part.write_text("a,b")
+    finally:
+        os.umask(before)
+    files = [tmp_path / "table.csv", *(file for file in (tmp_path / "model").rglob("*") if file.is_file())]
+    assert len(files) == 3
+    assert {file.stat().st_mode & 0o777 for file in files} == {expected}
 
 
 def test_a_target_is_no_input_no_folder_and_no_device(tmp_path):

@@ -242,8 +242,8 @@ def plain_loop(base, candidate, documents, start, length) -> pd.DataFrame:
 )
 def test_equals_a_plain_loop(monkeypatch, family, fields, start, length):
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BATCH_TOKENS", 64)
-    monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BLOCK_ELEMENTS", 500)
-    monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.LEAST_ROWS", 7)
+    monkeypatch.setattr("compressed_code.fidelity.logit_blocks.BLOCK_ELEMENTS", 500)
+    monkeypatch.setattr("compressed_code.fidelity.logit_blocks.LEAST_ROWS", 7)
     base = random_model(0, family, **fields)
     candidate = random_model(1, near=base)
     documents = random_documents(2)

@@ -9,17 +9,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from compressed_code.checkpoints.checkpoint import open_checkpoint
-from compressed_code.code_generation.requests import end_ids
 from compressed_code.cold_start.distribution import cold_start
 from compressed_code.core.errors import InputError
-from compressed_code.models.linear_layers import linear_weights
 from compressed_code.models.load import load_model
-from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.gguf import write_gguf
-from compressed_code.quantization.quantized import quantize
-from compressed_code.registry.quantizations import Quantization
-from gguf_models import write_case
 from storage_formats import store_layers, to_awq
 from tiny_models import EXPERT_GROUPS, EXPERTS, contents, save_contents, save_tiny, set_config
 
@@ -137,27 +130,6 @@ def test_streamed_models_are_those_that_are_loaded(tmp_path, family):
     _assert_one_model(folder, _reference(folder))
 
 
-def _with_images(folder) -> np.ndarray:
-    """A Gemma 3 that sees, and its log-probabilities."""
-    from transformers import AutoModelForImageTextToText, Gemma3Config
-
-    text = {**SIZES, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
-    vision = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    vision |= {"image_size": 28, "patch_size": 14}
-    torch.manual_seed(0)
-    config = Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, image_token_index=95)
-    AutoModelForImageTextToText.from_config(config).save_pretrained(folder)
-    return _all(AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval())
-
-
-def test_a_model_with_images_is_read_by_its_text(tmp_path):
-    expected = _with_images(tmp_path)
-    _assert_one_model(tmp_path, expected)
-    ends = end_ids(load_model(tmp_path), tmp_path)
-    declared = AutoConfig.from_pretrained(tmp_path).get_text_config().eos_token_id
-    assert declared is not None and set(np.atleast_1d(declared).tolist()) <= ends
-
-
 @pytest.mark.parametrize("ids", [IDS[:1], IDS])
 def test_biases_of_zero_that_some_writers_of_awq_store_change_nothing(tmp_path, ids):
     tensors, config = contents(save_tiny(tmp_path / "plain", gain=1.6, num_key_value_heads=4, **SIZES))
@@ -172,68 +144,6 @@ def test_biases_of_zero_that_some_writers_of_awq_store_change_nothing(tmp_path, 
     save_contents(awq, stored | {name: value + 1 for name, value in bias.items()}, config | described)
     with pytest.raises(InputError, match=r"o_proj\.bias"):
         cold_start(awq, ids)
-
-
-# --- quantize ---------------------------------------------------------------------------------------------------------
-
-
-def test_linear_layers_are_what_modules_say(tmp_path):
-    fields = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "head_dim": 16}
-    names = linear_weights(open_checkpoint(save_tiny(tmp_path / "moe", "qwen3_moe", **SIZES | fields)))
-    attention, experts = 2 * 4, 2 * 4 * 3
-    assert len(names) == attention + experts
-    assert not any("mlp.gate.weight" in name or "norm" in name for name in names)
-    _with_images(tmp_path / "seeing")
-    text = linear_weights(open_checkpoint(tmp_path / "seeing"))
-    assert len(text) == 2 * 7 and not any("vision" in name or "projector" in name for name in text)
-    neox = linear_weights(open_checkpoint(save_tiny(tmp_path / "neox", "gpt_neox", **SIZES)))
-    assert len(neox) == 2 * 4 and all("gpt_neox.layers" in name for name in neox)
-
-
-@pytest.mark.parametrize("family", ["qwen3_moe", "mixtral", "gpt_neox"])
-def test_what_was_quantized_is_read_again(tmp_path, family):
-    fields = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "num_local_experts": 4}
-    base = save_tiny(tmp_path / "base", family, gain=1.6, **SIZES | fields)
-    row = Quantization(key="rtn", label="rtn", method="rtn", bits=8, group_size=32)
-    variant = write_variant(base, row, tmp_path / "variant")
-    before, after = _all(load_model(base)), _all(load_model(variant))
-    assert 0 < np.abs(after - before).max() < 0.5
-    found = cold_start(variant, IDS).log_probabilities
-    np.testing.assert_allclose(found, after[-1], atol=1e-4)
-
-
-def test_a_model_that_others_quantized_is_a_base(tmp_path):
-    """Decoded first: 8 bits of it are close to it, and its tokenizer goes along."""
-    plain, file = write_case(tmp_path / "gguf", "llama")
-    variant = quantize(str(file), "rtn", tmp_path / "of-gguf", bits=8, group_size=32).path
-    assert 0 < np.abs(_all(load_model(variant)) - _reference(plain)).max() < 0.5
-    base = save_tiny(tmp_path / "base", gain=1.6, num_key_value_heads=4, **SIZES)
-    tensors, config = contents(base)
-    stored, restored = store_layers(tensors, to_awq)
-    described = {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 32}}
-    awq = save_contents(tmp_path / "awq", stored, config | described)
-    expected = _reference(save_contents(tmp_path / "restored", restored, config))
-    variant = quantize(str(awq), "rtn", tmp_path / "of-awq", bits=8, group_size=32).path
-    assert 0 < np.abs(_all(load_model(variant)) - expected).max() < 0.5
-
-
-def test_experts_in_one_tensor_are_refused_by_name(tmp_path):
-    base = save_tiny(tmp_path / "base", "gpt_oss", num_local_experts=4, num_experts_per_tok=2, head_dim=16, **SIZES)
-    row = Quantization(key="rtn", label="rtn", method="rtn", bits=8, group_size=32)
-    with pytest.raises(InputError, match="holds all experts at once"):
-        write_variant(base, row, tmp_path / "variant")
-    assert not (tmp_path / "variant").exists()
-
-
-def test_numbers_beyond_float16_stay_finite(tmp_path):
-    base = save_tiny(tmp_path / "base", dtype=torch.bfloat16, **SIZES)
-    tensors, config = contents(base)
-    tensors["model.layers.0.mlp.up_proj.weight"][0, 0] = 1e6
-    save_contents(base, tensors, config)
-    row = Quantization(key="rtn", label="rtn", method="rtn", bits=6, group_size=32)
-    variant = write_variant(base, row, tmp_path / "variant")
-    stored = open_checkpoint(variant).weight("model.layers.0.mlp.up_proj.weight")
-    assert np.isfinite(stored).all() and stored[0, 0] == pytest.approx(1e6, rel=0.01)
 
 
 def test_a_command_that_runs_no_model_loads_neither_torch_nor_transformers():

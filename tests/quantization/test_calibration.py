@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from compressed_code.core.errors import InputError
+from compressed_code.models.load import load_model
 from compressed_code.quantization.calibration import calibration_rows, random_rows, rows_of_documents, sampled_rows
 from tiny_models import save_tiny
 
@@ -82,6 +83,20 @@ def test_cached_steps_continue_the_text(bigram_model):
     with torch.inference_mode():
         while written.shape[1] < 12:
             probabilities = model(written, use_cache=False).logits[:, -1].double().softmax(-1)
+            written = torch.cat([written, torch.multinomial(probabilities, 1, generator=generator)], dim=1)
+    assert rows == written.tolist()
+
+
+@pytest.mark.parametrize("family", ["mamba", "rwkv"])
+def test_states_of_other_kinds_continue_the_text_too(tmp_path, family):
+    """What such a model hands on has another name than keys and values."""
+    folder = save_tiny(tmp_path, family, gain=1.6, state_size=4, attention_hidden_size=32, context_length=64)
+    rows = sampled_rows(folder, [1, 2], rows=2, length=8, seed=5)
+    model = load_model(folder, dtype="float64")
+    generator, written = torch.Generator().manual_seed(5), torch.tensor([[1, 2]] * 2)
+    with torch.inference_mode():
+        while written.shape[1] < 8:
+            probabilities = model(written, use_cache=False).logits[:, -1].softmax(-1)
             written = torch.cat([written, torch.multinomial(probabilities, 1, generator=generator)], dim=1)
     assert rows == written.tolist()
 

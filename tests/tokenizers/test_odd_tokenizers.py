@@ -43,7 +43,10 @@ def test_what_an_earlier_call_left_in_the_file_cuts_and_lengthens_nothing(tokeni
     content["truncation"] = {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}
     content["padding"] = {"strategy": {"Fixed": 512}, "direction": "Left", "pad_to_multiple_of": None}
     content["padding"] |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "<|end|>"}
+    (tokenizer_json.parent / "config.json").write_text("{}")
+    before = start_ids(tokenizer_json.parent, "tokenizer")
     tokenizer_json.write_text(json.dumps(content))
+    assert start_ids(tokenizer_json.parent, "tokenizer") == before == ()  # the padding token is no BOS
     assert len(Tokenizer.from_file(str(tokenizer_json)).encode(TEXT).ids) == 512 != len(expected)
     assert _open(tokenizer_json).encode(TEXT) == expected
 

@@ -1,13 +1,16 @@
 """One program at batch 1, computed as a plain transformers `generate()` computes it. Its answer is the right one."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import DynamicCache
 from transformers.cache_utils import Cache
+from transformers.utils import ModelOutput
+
+from compressed_code.models.kv_cache import handed_on, takes_transformers_cache
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -18,7 +21,8 @@ class BatchOfOne:
 
     def __init__(self, model: "PreTrainedModel", input_ids: Sequence[int]) -> None:
         self._model, self._input_ids = model, input_ids
-        self._cache = DynamicCache(config=model.config)
+        cache = DynamicCache(config=model.config) if takes_transformers_cache(model) else None
+        self._kept: dict[str, Any] = _under_any_name(cache)
         self._seen = self._written = 0
         self._logits: torch.Tensor | None = None
 
@@ -35,10 +39,11 @@ class BatchOfOne:
         before, self._seen = self._seen, self._seen + len(ids)
         ids = torch.tensor([list(ids)], device=self._model.device)
         positions = torch.arange(before, self._seen, device=ids.device)[None]
-        self._logits = forward(self._model, ids, None, positions, self._cache)[0]
+        output = _output(self._model, ids, None, positions, self._kept)
+        self._kept |= handed_on(output)
+        self._logits = output.logits[0, -1].float()
 
 
-@torch.inference_mode()
 def forward(
     model: "PreTrainedModel", ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: Cache
 ) -> torch.Tensor:
@@ -51,11 +56,25 @@ def forward(
     Returns:
         [rows, vocabulary] float32.
     """
+    return _output(model, ids, mask, positions, _under_any_name(cache)).logits[:, -1].float()
+
+
+def _under_any_name(cache: Cache | None) -> dict[str, Any]:
+    return {"past_key_values": cache, "cache_params": cache}
+
+
+@torch.inference_mode()
+def _output(
+    model: "PreTrainedModel",
+    ids: torch.Tensor,
+    mask: torch.Tensor | None,
+    positions: torch.Tensor,
+    kept: Mapping[str, Any],
+) -> ModelOutput:
     known = _arguments(type(model))
-    options = {"position_ids": positions, "logits_to_keep": 1, "past_key_values": cache, "cache_params": cache}
+    options = {"position_ids": positions, "logits_to_keep": 1, **kept}
     options = {name: value for name, value in options.items() if name in known}  # models differ in what they take
-    output = model(input_ids=ids, attention_mask=mask, use_cache=True, **options)
-    return output.logits[:, -1].float()
+    return model(input_ids=ids, attention_mask=mask, use_cache=True, **options)
 
 
 @lru_cache(maxsize=8)

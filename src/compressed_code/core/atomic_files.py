@@ -69,7 +69,8 @@ def check_target(path: Path, inputs: Iterable[str | Path], option: str, force: b
 def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
     """An empty folder that becomes `destination` when the block ends well, and vanishes when it does not.
 
-    One process at a time writes a destination; it also removes what killed writers left behind.
+    One process at a time writes a destination; it also removes what killed writers left behind. Every file gets the
+    permissions that the umask leaves: safetensors writes its own for their owner alone.
 
     Raises:
         InputError: the destination exists already or cannot be written.
@@ -86,8 +87,17 @@ def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
             try:
                 part.mkdir(parents=True)
                 yield part
+                follow_umask(part)
                 part.rename(destination)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise InputError(f"{destination}: cannot be written ({error.strerror or error})") from None
+
+
+def follow_umask(folder: Path) -> None:
+    """Give the files of a folder that was just made the permissions that its own show the umask leaves."""
+    permissions = folder.stat().st_mode & 0o666
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            file.chmod(permissions)

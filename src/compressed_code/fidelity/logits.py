@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compressed_code.core.errors import InputError
-from compressed_code.fidelity.teacher_forcing import Runner, Window, block_rows, blocks, log_softmax
+from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax
+from compressed_code.fidelity.teacher_forcing import Runner
+from compressed_code.fidelity.windows import Window
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from compressed_code.fidelity.teacher_forcing import Runner, Window
+from compressed_code.fidelity.teacher_forcing import Runner
+from compressed_code.fidelity.windows import Window
 
 if TYPE_CHECKING:
     import torch

@@ -15,15 +15,8 @@ from tqdm import tqdm
 from compressed_code.core.errors import InputError
 from compressed_code.fidelity.logits import LogitComparison
 from compressed_code.fidelity.summary import FLIPS, common_pieces
-from compressed_code.fidelity.teacher_forcing import (
-    Runner,
-    Window,
-    batches,
-    cut_windows,
-    largest_length,
-    log_probabilities,
-    unpredicted,
-)
+from compressed_code.fidelity.teacher_forcing import Runner, log_probabilities
+from compressed_code.fidelity.windows import Window, batches, cut_windows, largest_length, unpredicted
 from compressed_code.registry.languages import Language, keyword_union, select_languages
 from compressed_code.tokenizers.fertility import token_spans
 from compressed_code.tokenizers.text_classes import TEXT_CLASSES, token_classes

@@ -1,17 +1,18 @@
 """Run models over given texts, many documents at a time, and hand out hidden states and logits block by block.
 
 Each document stands alone after the model's start ids, never after another document; without start ids its first token
-is read and not predicted. Padding follows a document's last
-token, where a causal model cannot see it. Logits exist for a block of positions at a time only.
+is read and not predicted. Padding follows a document's last token, where a causal model cannot see it. Logits exist
+for a block of positions at a time only (`logit_blocks`).
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from compressed_code.core.errors import InputError
+from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax
+from compressed_code.fidelity.windows import Window, batches, cut_windows, largest_length
 
 if TYPE_CHECKING:
     import torch
@@ -22,70 +23,11 @@ if TYPE_CHECKING:
 # to the system and gets it again page by page: a quarter of the time.
 BATCH_TOKENS = 2048
 BATCH_TOKENS_FLOAT64 = 512
-# Positions whose logits exist at a time: what stays in a core's cache, but at least 32 positions, because the whole
-# output matrix is read for every block (39 MB of float64 logits at 150,000 entries).
-BLOCK_ELEMENTS = 1 << 17
-LEAST_ROWS = 32
 # What a `KeepingRunner` holds at most: 512 MB, 23,000 tokens' float64 log-probabilities of 2,600 entries, or hidden
 # states of 54,000 tokens of a float32 model 2,300 wide.
 KEPT_BYTES = 1 << 29
 
 _Made = TypeVar("_Made")
-
-
-@dataclass(frozen=True)
-class Window:
-    """A document, or the part of a long one that a model sees at once.
-
-    Attributes:
-        document: place among the documents.
-        first: place of its first token in the document.
-        tokens: [tokens] ids that are predicted.
-        before: [at least 1] ids that they follow: the start ids, or without them the token before.
-    """
-
-    document: int
-    first: int
-    tokens: np.ndarray
-    before: np.ndarray
-
-
-def unpredicted(start_ids: Sequence[int]) -> int:
-    """How many tokens at the beginning of a document have nothing that predicts them."""
-    return 0 if len(start_ids) else 1
-
-
-def cut_windows(documents: Sequence[np.ndarray], length: int, start_ids: Sequence[int]) -> list[Window]:
-    """Cut documents into windows of at most `length` tokens, every one to be read after the start ids.
-
-    Without start ids a window follows the token before it, so that the first token of each document is not predicted.
-    """
-    start = np.asarray(start_ids, np.int64)
-    return [
-        Window(number, first, tokens[first : first + length], start if len(start) else tokens[first - 1 : first])
-        for number, tokens in enumerate(documents)
-        for first in range(unpredicted(start_ids), len(tokens), length)
-    ]
-
-
-def batches(windows: Sequence[Window], start: int, batch_tokens: int) -> Iterator[list[Window]]:
-    """Windows of about equal length together, the longest first.
-
-    Args:
-        start: number of ids before each.
-        batch_tokens: input tokens of a batch, padding included; one window may be longer.
-    """
-    waiting = sorted(windows, key=lambda window: -len(window.tokens))
-    while waiting:
-        count = max(1, batch_tokens // (start + len(waiting[0].tokens)))
-        yield waiting[:count]
-        waiting = waiting[count:]
-
-
-def largest_length(models: Sequence["PreTrainedModel"], start: int, wanted: int) -> int:
-    """Tokens of a window: `wanted`, or what every model was made for less the ids before it."""
-    limits = [getattr(model.config, "max_position_embeddings", None) or wanted + start for model in models]
-    return max(1, min(wanted, min(limits) - start))
 
 
 class Runner:
@@ -234,11 +176,6 @@ class KeepingRunner(Runner):
         return size <= self._limit
 
 
-def block_rows(width: int) -> int:
-    """How many positions' logits of a width exist at a time."""
-    return max(LEAST_ROWS, BLOCK_ELEMENTS // width)
-
-
 def log_probabilities(
     model: "PreTrainedModel", documents: Sequence[np.ndarray], start_ids: Sequence[int], length: int = 1024
 ) -> list[np.ndarray]:
@@ -278,43 +215,3 @@ def log_probabilities(
         for window, part in zip(batch, parts, strict=True):
             found[window.document][window.first : window.first + len(part)] = part
     return found
-
-
-@dataclass(frozen=True)
-class Peaks:
-    """What `log_softmax` learns of each row on its way.
-
-    Attributes:
-        top: [rows] id of the most probable token.
-        entropy: [rows] in nats.
-    """
-
-    top: "torch.Tensor"
-    entropy: "torch.Tensor"
-
-
-def log_softmax(logits: "torch.Tensor", spare: "torch.Tensor") -> Peaks:
-    """The logarithm of the softmax of each row, in place.
-
-    A row's largest entry is taken out of the sum, to which it gives 1: ln(1 + rest) keeps all digits of a nearly
-    certain token's log-probability, and of a small entropy.
-
-    Args:
-        logits: [rows, width] float64; overwritten.
-        spare: of the same shape; overwritten.
-    """
-    import torch
-
-    top = logits.argmax(1, keepdim=True)
-    logits -= logits.gather(1, top)
-    others = torch.exp(logits, out=spare).scatter_(1, top, 0.0)
-    rest = others.sum(1)
-    log_total = rest.log1p()
-    logits -= log_total[:, None]
-    entropy = (log_total - torch.linalg.vecdot(others, logits)) / (1 + rest)
-    return Peaks(top[:, 0], entropy)
-
-
-def blocks(tokens: int, rows: int) -> list[slice]:
-    """Positions of a batch, so many at a time."""
-    return [slice(first, min(first + rows, tokens)) for first in range(0, tokens, rows)]

@@ -5,8 +5,8 @@ row is written over a finished one, so nothing is copied for the others. Room is
 cache copies everything for every token, which takes most of the time of a small model.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import DynamicCache
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ROOM = 128  # columns allocated ahead
+# What models call that which goes from one token to the next: keys and values, Mamba's states, RWKV's.
+HANDED_ON = ("past_key_values", "cache_params", "state")
 
 
 class SlotLayer(DynamicLayer):
@@ -105,8 +107,20 @@ class SlotCache(Cache):
 
 def fits(model: "PreTrainedModel") -> bool:
     """Whether a model keeps keys and values of every token and nothing else (no recurrent or convolution state)."""
+    if not takes_transformers_cache(model):
+        return False
     kinds = (DynamicLayer, DynamicSlidingWindowLayer)
     return all(type(layer) in kinds for layer in DynamicCache(config=model.config).layers)
+
+
+def takes_transformers_cache(model: "PreTrainedModel") -> bool:
+    """Whether it can be handed a `DynamicCache`; others (RWKV, MiniMax) make what they hand on themselves."""
+    return model._supports_default_dynamic_cache()
+
+
+def handed_on(output: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's output has for the next token, under the name that its next call takes it by."""
+    return {name: output[name] for name in HANDED_ON if output.get(name) is not None}
 
 
 def _with_room(part: torch.Tensor) -> torch.Tensor:

@@ -142,17 +142,18 @@ def sampled_rows(model: Path, start: Sequence[int], rows: int, length: int, seed
 def _sample(model: "PreTrainedModel", start: Sequence[int], rows: int, length: int, seed: int) -> TokenRows:
     import torch
 
-    from compressed_code.models.kv_cache import fits
+    from compressed_code.models.kv_cache import fits, handed_on, takes_transformers_cache
 
     generator = torch.Generator().manual_seed(seed)
     written = torch.tensor([list(start)] * rows)
-    fresh, past, has_room = written, None, fits(model)
+    fresh, past, has_room = written, {}, fits(model)
+    goes_on = takes_transformers_cache(model)  # transformers' RWKV mixes the rows of a batch in what it hands on
     with torch.inference_mode():
         while written.shape[1] < length:
-            result = model(input_ids=fresh, past_key_values=past, use_cache=True)
+            result = model(input_ids=fresh if goes_on else written, use_cache=goes_on, **past)
             probabilities = result.logits[:, -1].softmax(-1)
             fresh = torch.multinomial(probabilities, 1, generator=generator)
-            past = _roomy(result.past_key_values, rows) if has_room else result.past_key_values
+            past = {"past_key_values": _roomy(result.past_key_values, rows)} if has_room else handed_on(result)
             written = torch.cat([written, fresh], dim=1)
     return written.tolist()
 

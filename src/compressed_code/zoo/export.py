@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from compressed_code.checkpoints.model_files import TRAINING_RECORD
+from compressed_code.core.atomic_files import follow_umask
 from compressed_code.core.errors import InputError
 from compressed_code.zoo.recipes import Recipe, Size
 
@@ -52,6 +53,7 @@ def export_model(
             **digests,
         }
         (part / TRAINING_RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        follow_umask(part)
         if folder.exists():
             shutil.rmtree(retired, ignore_errors=True)
             folder.rename(retired)

@@ -42,6 +42,13 @@ def test_all_other_architectures(tmp_path, name):
     _assert_read(tmp_path, name)
 
 
+def test_yarn_s_factor_of_attention_is_seen(tmp_path):
+    """So that agreement with llama.cpp, below, says something of it."""
+    paths = [write_case(tmp_path / name, name)[1] for name in ("llama, YaRN", "llama, YaRN, attention")]
+    usual, own = (_log_probabilities(load_model(path)) for path in paths)
+    assert np.abs(own - usual).max() > 0.2
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_llama_cpp_computes_the_same(tmp_path, name):

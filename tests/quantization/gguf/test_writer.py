@@ -447,6 +447,8 @@ def _fails(base: Path, destination: Path, type_name: str, *parts: str) -> None:
         ({"hidden_act": "relu"}, ("config.json", "relu", "silu")),
         ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, ("config.json", "quantized already")),
         ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0}}, ("config.json", "yarn", "llama3")),
+        # Which transformers prefers to the default that stands beside it.
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, ("config.json", "yarn", "llama3")),
         ({"rope_parameters": {"rope_type": "linear"}}, ("config.json", "linear", "factor")),
         ({"max_position_embeddings": None}, ("config.json", "max_position_embeddings")),
         ({"num_hidden_layers": 3}, ("model.layers.2", "missing")),

@@ -156,6 +156,8 @@ class _Cursor:
         if kind == _STRING:
             return self.text()
         if kind != _ARRAY:
+            if kind not in _SCALARS:
+                raise ValueError(f"{kind} is no type of a metadata value that is known here")
             return self.numbers(_SCALARS[kind])[0]
         element, count = self.numbers("IQ")
         if count <= _LONGEST_KEPT_ARRAY or self._lists:

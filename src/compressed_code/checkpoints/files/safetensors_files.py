@@ -43,6 +43,7 @@ class SafetensorsFiles:
         self.folder = folder
         self._open_file = open_file
         self._shards: dict[str, tuple[TensorFile, dict[str, StoredTensor]]] = {}
+        self._place: Mapping[str, str] = {}
         single = _single_file(folder, files)
         if single is not None:
             self._place = dict.fromkeys(self._shard(single)[1], single)
@@ -75,8 +76,21 @@ class SafetensorsFiles:
     def _shard(self, file_name: str) -> tuple[TensorFile, dict[str, StoredTensor]]:
         if file_name not in self._shards:
             file = self._open_file(file_name)
-            self._shards[file_name] = (file, _read_header(file))
+            tensors = _read_header(file)
+            self._require_index_of(file_name, tensors)
+            self._shards[file_name] = (file, tensors)
         return self._shards[file_name]
+
+    def _require_index_of(self, file_name: str, tensors: Collection[str]) -> None:
+        """A tensor beside the ones that the index places in a shard would be skipped here and read by others."""
+        for name in tensors if self._place else ():
+            place = self._place.get(name)
+            if place != file_name:
+                said = f"places in {place}" if place else "does not name"
+                raise InputError(
+                    f"{self.folder / file_name}: holds tensor {name}, which {INDEX} {said}; fetch the whole checkpoint"
+                    " again"
+                )
 
 
 def _single_file(folder: PurePath, files: Collection[str]) -> str | None:

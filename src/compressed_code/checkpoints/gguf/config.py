@@ -9,7 +9,8 @@ from pathlib import PurePath
 from typing import Any
 
 from compressed_code.checkpoints.files.stored import StoredTensor
-from compressed_code.checkpoints.gguf.families import FAMILIES, GgufFamily
+from compressed_code.checkpoints.gguf.families import FAMILIES
+from compressed_code.checkpoints.gguf.family import GgufFamily
 from compressed_code.checkpoints.gguf.fields import FIELDS, SIZES
 from compressed_code.checkpoints.gguf.rotary import rotary_fields
 from compressed_code.core.errors import InputError
