@@ -22,8 +22,8 @@ What quantization, distillation and scaling do to the programming-language token
 | notebook | question |
 |---|---|"""
 _BELOW = """
-- **Run** a notebook with ⏩ (Restart and Run All). Change its parameters in the first code cell as you like: figures go
-  to `build/custom`, and those that are committed stay as they are.
+- **Run** a notebook with Run → Restart Kernel and Run All Cells. Change its parameters in the first code cell as you
+  like: figures go to `build/custom`, and those that are committed stay as they are.
 - **Begin your own** with File → New → Notebook, in any folder:
 
   ```python
