@@ -10,10 +10,10 @@ from compressed_code.charts.explorer import moved_points, rank_curves
 from compressed_code.charts.parts import class_bars
 from compressed_code.cold_start.metrics import class_masses, entropy, language_masses, readable, top_tokens
 from compressed_code.comparison.first_tokens import divergences, moved_tokens
-from compressed_code.comparison.page_tables import digits, page_table, signed, whole
-from compressed_code.core.errors import InputError
+from compressed_code.comparison.page_tables import page_table, signed, whole
+from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import RESULTS
-from compressed_code.explorer.markup import answer_page, chart, paragraph, table_markup, told
+from compressed_code.explorer.markup import answer_page, chart, digits, paragraph, table_markup, told
 from compressed_code.measurements.cold_start import cold_start_probabilities
 from compressed_code.registry.languages import load_languages
 from compressed_code.registry.lookup import Registry, load_registry, model_labels
@@ -58,8 +58,11 @@ def answer(asked: FirstTokens, *, registry: Registry | None = None, directory: P
     if asked.view not in VIEWS:
         raise InputError(f"view {asked.view!r}: there are {', '.join(VIEWS)}")
     registry = registry or load_registry()
-    with told() as notices:
-        tokens = cold_start_probabilities(asked.models, [asked.context], registry=registry, directory=directory)
+    try:
+        with told() as notices:
+            tokens = cold_start_probabilities(asked.models, [asked.context], registry=registry, directory=directory)
+    except Unavailable as gap:
+        raise Unavailable("; ".join(notices) or str(gap)) from None
     labels = model_labels([name for name in asked.models if name in set(tokens["model"])], registry)
     shown = {
         "top": _top,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from compressed_code.comparison.page_tables import PageCell, PageTable
 from compressed_code.comparison.pictures import INK, for_a_page
+from compressed_code.comparison.summary import number
 from compressed_code.core.errors import in_one_line
 
 if TYPE_CHECKING:
@@ -36,6 +37,16 @@ STYLE = """<style>
 .cc-answer mark.other { background: #e0a02040; border-bottom: 2px dashed #b7791f; }
 .cc-answer mark.apart { background: #2f7fd140; }
 </style>"""
+
+
+def digits(value: float) -> str:
+    """Three digits, all of them written, so that numbers of one size line up.
+
+    Example:
+        >>> digits(23.0), digits(0.029), digits(100.0), digits(float("nan"))
+        ('23.0', '0.0290', '100', '–')
+    """
+    return number(value, "#.3g").rstrip(".")
 
 
 def answer_page(parts: str, notices: list[str] | None = None) -> str:

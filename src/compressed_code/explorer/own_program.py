@@ -7,14 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from compressed_code.comparison.page import MARKS, shown
-from compressed_code.comparison.page_tables import digits, page_table, percent, whole
+from compressed_code.comparison.page_tables import page_table, percent, whole
 from compressed_code.comparison.passages import MarkedToken, marked_tokens
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import RESULTS
-from compressed_code.explorer.markup import answer_page, paragraph, table_markup, told
+from compressed_code.explorer.markup import answer_page, digits, paragraph, table_markup, told
 from compressed_code.measurements.fidelity import text_fidelity
 from compressed_code.measurements.subjects.pairs import AGAINST
 from compressed_code.measurements.tables import measure
+from compressed_code.registry.languages import select_languages
 from compressed_code.registry.lookup import Registry, find_tokenizer, load_registry, model_labels, tokenizer_name
 from compressed_code.tokenizers.files import open_tokenizer
 
@@ -41,7 +42,7 @@ def answer(asked: OwnProgram, *, registry: Registry | None = None, directory: Pa
     """The program with its changed tokens, and the numbers by class of token, as HTML.
 
     Raises:
-        InputError: there is no program, a model is unknown or broken, both are one, or their vocabularies differ.
+        InputError: there is no program, the language or a model is unknown, a model is broken, both are one, or their vocabularies differ.
         Unavailable: a model cannot be had.
     """
     if not asked.program.strip():
@@ -49,6 +50,7 @@ def answer(asked: OwnProgram, *, registry: Registry | None = None, directory: Pa
     if asked.base == asked.candidate:
         raise InputError("both models are the same; choose another variant")
     registry = registry or load_registry()
+    select_languages([asked.language])
     texts = [[asked.language, NAME, asked.program, ""]]
     pair = f"{asked.candidate}{AGAINST}{asked.base}"
     with told() as notices:

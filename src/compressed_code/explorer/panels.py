@@ -28,7 +28,7 @@ from compressed_code.registry.lookup import Registry, load_registry
 
 Controls = dict[str, Widget]
 
-_WIDE, _TEXT = Layout(width="16rem"), Layout(width="34rem", height="9rem")
+_LIST, _TEXT = Layout(width="15rem"), Layout(width="34rem", height="9rem")
 _DESCRIBED = {"description_width": "5.5rem"}
 
 
@@ -91,6 +91,8 @@ def first_tokens_panel(models: Sequence[str], *, registry: Registry | None = Non
         "form": _dropdown("form", form_options()),
         "view": _dropdown("show", views),
     }
+
+    controls["view"].layout = Layout(width="20rem")
 
     def ask(chosen: Controls) -> str:
         names = _names(chosen)
@@ -185,7 +187,7 @@ def _names(chosen: Controls) -> tuple[str, ...]:
 
 def _dropdown(words: str, options: Sequence[tuple[str, str]], value: str | None = None) -> Dropdown:
     value = options[0][1] if value is None else value
-    return Dropdown(options=options, value=value, description=words, layout=_WIDE, style=_DESCRIBED)
+    return Dropdown(options=options, value=value, description=words, layout=_LIST, style=_DESCRIBED)
 
 
 def _textarea(words: str, value: str, hint: str = "") -> Textarea:
