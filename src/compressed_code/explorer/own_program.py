@@ -42,7 +42,8 @@ def answer(asked: OwnProgram, *, registry: Registry | None = None, directory: Pa
     """The program with its changed tokens, and the numbers by class of token, as HTML.
 
     Raises:
-        InputError: there is no program, the language or a model is unknown, a model is broken, both are one, or their vocabularies differ.
+        InputError: there is no program, the language or a model is unknown, a model is broken, both are one, or their
+            vocabularies differ.
         Unavailable: a model cannot be had.
     """
     if not asked.program.strip():
