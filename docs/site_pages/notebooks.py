@@ -64,7 +64,10 @@ def write_notebooks(copies: Mapping[Path, Path | None], figures: Path, stage: St
         claims = ", ".join(f"{count} {verdict.replace('holds', 'hold')}" for verdict, count in verdicts.items())
         rows.append([link(title_of(path), f"/notebooks/{path.name}"), question(source), claims or "not executed here"])
     listed = [f"notebooks/{path.stem}" for path in copies]
-    text = "Each notebook as it was executed. Code is folded; a click opens it, and a figure grows with a click."
+    text = (
+        "Each notebook as it was executed. Code is folded; a click opens it, and a figure grows with a click. In"
+        f" JupyterLab, where they can be run, {link('an explorer', '/docs/lab.md')} shows models beside each other."
+    )
     stage.write(
         "notebooks/index.md",
         page("# Notebooks", text, table(["notebook", "question", "claims"], rows), contents(listed)),
