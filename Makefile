@@ -57,7 +57,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: $(INSTALLED) ## open JupyterLab on its start page; LAB="..." for further options (LAB="--no-browser --port 9999")
 	@$(BIN)/python -m helpers start >/dev/null
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --ServerApp.root_dir=. $(AS_ROOT) \
-	  --LabApp.default_url='/lab/tree/build/start.md?factory=Markdown%20Preview' $(LAB)
+	  --LabApp.app_settings_dir=docs/jupyterlab --LabApp.default_url='/lab/tree/build/start.md?file-browser-path=/notebooks' $(LAB)
 
 test: $(SITE_TOOLS) ## run the test suite, all but its long tests
 	$(BIN)/python -m pytest -m "not long"

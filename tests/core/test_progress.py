@@ -40,4 +40,7 @@ def test_a_kernel_shows_what_is_left_and_a_headless_one_nothing(tmp_path, write_
     silent, seen = (cell["outputs"] for cell in cells[-2:])
     assert silent == []
     (output,) = seen
-    assert "things" in "".join(output["data"]["text/plain"]) and "application/vnd.jupyter.widget-view+json" in output["data"]
+    assert (
+        "things" in "".join(output["data"]["text/plain"])
+        and "application/vnd.jupyter.widget-view+json" in output["data"]
+    )
