@@ -47,6 +47,17 @@ def test_a_path_that_is_typed_is_a_model(tmp_path, tmp_path_factory):
     assert "Zoo XS (%)" in shown(panel)
 
 
+def test_what_is_given_and_stands_in_no_list_is_offered_too(tmp_path):
+    """A path, and the draw of a calibrated quantization, as a notebook's parameters may have them."""
+    from compressed_code.registry.lookup import load_registry
+
+    path = str(load_registry().models["zoo-xs"].location)
+    panel = panels.first_tokens_panel([path], directory=tmp_path)
+    assert panel.controls["models"].value == (path,) and "zoo-xs (%)" in shown(panel)
+    panel = panels.next_tokens_panel(["zoo-xs"], ["no-such-row"], "x", directory=tmp_path)
+    assert "no-such-row" in shown(panel) and "quantizations.yml" in shown(panel)
+
+
 def test_the_panel_of_a_text(tmp_path):
     panel = panels.next_tokens_panel(["zoo-l"], ["", "rtn-2-g32"], "def f(x):\n    return", directory=tmp_path)
     assert shown(panel).count("next token") == 2

@@ -16,6 +16,7 @@ from compressed_code.core.paths import RESULTS
 from compressed_code.explorer import first_tokens, next_tokens, own_program
 from compressed_code.explorer.choices import (
     AS_IT_IS,
+    Options,
     form_options,
     language_options,
     model_options,
@@ -79,7 +80,7 @@ def first_tokens_panel(models: Sequence[str], *, registry: Registry | None = Non
     """What models want to write first.
 
     Args:
-        models: registry keys that are chosen at the beginning.
+        models: registry keys, paths or Hub ids that are chosen at the beginning.
         registry: by default data/models.yml.
         directory: where tables are stored.
     """
@@ -91,7 +92,6 @@ def first_tokens_panel(models: Sequence[str], *, registry: Registry | None = Non
         "form": _dropdown("form", form_options()),
         "view": _dropdown("show", views),
     }
-
     controls["view"].layout = Layout(width="20rem")
 
     def ask(chosen: Controls) -> str:
@@ -137,7 +137,7 @@ def own_program_panel(
     """A program with every token marked that a base and a candidate do not agree on.
 
     Args:
-        base: registry key.
+        base: registry key, path or Hub id.
         quantization: row of data/quantizations.yml that makes the candidate of it.
         program: the text, chosen at the beginning.
         registry: by default data/models.yml.
@@ -168,12 +168,22 @@ def own_program_panel(
 
 
 def _model_controls(models: Sequence[str], registry: Registry, variants: Sequence[str] = (AS_IT_IS,)) -> Controls:
-    listed = {"rows": 7, "layout": Layout(width="19rem"), "style": _DESCRIBED}
     return {
-        "models": SelectMultiple(options=model_options(registry), value=tuple(models), description="models", **listed),
-        "variants": SelectMultiple(options=variant_options(), value=tuple(variants), description="variants", **listed),
+        "models": _list("models", model_options(registry), models),
+        "variants": _list("variants", variant_options(), variants),
         "typed": _textarea("more models", "", "a path or Hub id a line"),
     }
+
+
+def _offering(options: Options, *values: str) -> Options:
+    """The options, and values that are none of them, under their own names: a path, the draw of a quantization."""
+    known = {value for _, value in options}
+    return [*options, *((value, value) for value in values if value not in known)]
+
+
+def _list(words: str, options: Options, values: Sequence[str]) -> SelectMultiple:
+    shape = {"rows": 7, "layout": Layout(width="19rem"), "style": _DESCRIBED}
+    return SelectMultiple(options=_offering(options, *values), value=tuple(values), description=words, **shape)
 
 
 def _model_row(controls: Controls) -> Box:
@@ -185,9 +195,9 @@ def _names(chosen: Controls) -> tuple[str, ...]:
     return names_of(chosen["models"].value, chosen["typed"].value, chosen["variants"].value)
 
 
-def _dropdown(words: str, options: Sequence[tuple[str, str]], value: str | None = None) -> Dropdown:
+def _dropdown(words: str, options: Options, value: str | None = None) -> Dropdown:
     value = options[0][1] if value is None else value
-    return Dropdown(options=options, value=value, description=words, layout=_LIST, style=_DESCRIBED)
+    return Dropdown(options=_offering(options, value), value=value, description=words, layout=_LIST, style=_DESCRIBED)
 
 
 def _textarea(words: str, value: str, hint: str = "") -> Textarea:
