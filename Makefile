@@ -52,8 +52,12 @@ site: $(SITE_TOOLS) ## build the site of what `make figures` left, build/site/in
 	@$(BIN)/python -m sphinx --quiet --jobs auto -c docs -d build/site-doctrees build/site-sources build/site
 	@echo "make site: build/site/index.html"
 
-lab: $(INSTALLED) ## open JupyterLab with the kernel ready
-	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+# JupyterLab refuses to run as root unless it is told to; in a container there is nobody else.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+lab: $(INSTALLED) ## open JupyterLab on its start page; LAB="..." for further options (LAB="--no-browser --port 9999")
+	@$(BIN)/python -m helpers start >/dev/null
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --ServerApp.root_dir=. $(AS_ROOT) \
+	  --LabApp.app_settings_dir=docs/jupyterlab --LabApp.default_url='/lab/tree/build/start.md?file-browser-path=/notebooks' $(LAB)
 
 test: $(SITE_TOOLS) ## run the test suite, all but its long tests
 	$(BIN)/python -m pytest -m "not long"
@@ -64,13 +68,13 @@ test-all: test ## run the test suite, then its long tests
 lint: $(INSTALLED) ## check style, notebooks and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/nbstripout --keep-id --verify $(NOTEBOOKS)
+	$(BIN)/nbstripout --keep-id --verify notebooks/*.ipynb
 	$(BIN)/lint-imports
 
 format: $(INSTALLED) ## format code and strip notebooks
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
-	$(BIN)/nbstripout --keep-id $(NOTEBOOKS)
+	$(BIN)/nbstripout --keep-id notebooks/*.ipynb
 
 lock: $(INSTALLED) ## resolve every locked list of packages anew, and environment.yml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -12,6 +12,7 @@ import nh3
 
 from compressed_code.core.paths import ROOT
 from compressed_code.reproduction.claims import CLAIM_MIME, read_claims
+from helpers import start_page
 from helpers.figures import read_texts
 from site_pages.markup import contents, escape, link, page, table
 from site_pages.stage import Stage
@@ -38,8 +39,6 @@ _TAGS = {
 }
 _ATTRIBUTES = {"table": {"class"}, "div": {"class"}, "th": {"colspan", "rowspan"}, "td": {"colspan", "rowspan"}}
 _MARKS = {"holds": "✓", "does not hold": "✗", "not checked": "–"}
-_TITLE = re.compile(r"^# (.+)", re.MULTILINE)
-_QUESTION = re.compile(r"\*\*Question\.\*\*\s*(.+)")
 
 
 def executed_copies(notebooks: Path, executed: Path) -> dict[Path, Path | None]:
@@ -65,7 +64,10 @@ def write_notebooks(copies: Mapping[Path, Path | None], figures: Path, stage: St
         claims = ", ".join(f"{count} {verdict.replace('holds', 'hold')}" for verdict, count in verdicts.items())
         rows.append([link(title_of(path), f"/notebooks/{path.name}"), question(source), claims or "not executed here"])
     listed = [f"notebooks/{path.stem}" for path in copies]
-    text = "Each notebook as it was executed. Code is folded; a click opens it, and a figure grows with a click."
+    text = (
+        "Each notebook as it was executed. Code is folded; a click opens it, and a figure grows with a click. In"
+        f" JupyterLab, where they can be run, {link('an explorer', '/docs/lab.md')} shows models beside each other."
+    )
     stage.write(
         "notebooks/index.md",
         page("# Notebooks", text, table(["notebook", "question", "claims"], rows), contents(listed)),
@@ -101,14 +103,12 @@ def staged(shown: Mapping[str, Any], source: Mapping[str, Any], figures: Path) -
 
 def title_of(path: Path) -> str:
     """The first heading of a notebook, or its file's name."""
-    texts = ("".join(cell["source"]) for cell in _read(path)["cells"] if cell["cell_type"] == "markdown")
-    return next((found[1] for text in texts if (found := _TITLE.search(text))), path.stem)
+    return start_page.title_of(_read(path)) or path.stem
 
 
 def question(notebook: Mapping[str, Any]) -> str:
-    """The question that a notebook states, as Markdown; empty where it states none."""
-    texts = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-    return next((found[1].replace("|", "\\|") for text in texts if (found := _QUESTION.search(text))), "")
+    """The question that a notebook states, as Markdown for a cell of a table; empty where it states none."""
+    return start_page.question_of(notebook).replace("|", "\\|")
 
 
 def saved_figure(source: str) -> str | None:

@@ -58,6 +58,8 @@ def _declare(commands: Subcommands) -> None:
     )
     command.add_argument("--short", action="store_true", help="two reduced notebooks under two settings, in minutes")
 
+    add("start", start, "Write the page that JupyterLab opens on, and print where it is.")
+
     command = add("trace", trace, "Print the way back from a figure: key, tables, models, packages, machine, commit.")
     command.add_argument("figure", help="name of a figure or table, or a file of it: figures/03-calibration.svg")
 
@@ -128,6 +130,14 @@ def trace(options: argparse.Namespace) -> None:
     from compressed_code.reproduction.trace import trace
 
     print(trace(options.figure))
+
+
+def start(options: argparse.Namespace) -> None:
+    """Write the page."""
+    from helpers.start_page import START_PAGE, write_start_page
+
+    write_start_page()
+    print(START_PAGE)
 
 
 def _say(line: str) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from compressed_code.checkpoints.checkpoint import Checkpoint
 from compressed_code.comparison.causes import (
@@ -26,6 +25,7 @@ from compressed_code.comparison.causes import (
 from compressed_code.comparison.rescaling import Factors, Rescaled, moved_factors
 from compressed_code.comparison.stored_forms import StoredForms
 from compressed_code.comparison.tensor_errors import TensorError, tensor_error
+from compressed_code.core.progress import progress_bar
 from compressed_code.measurements.subjects.pairs import Pair, PairSubject
 from compressed_code.measurements.tables import measurement
 
@@ -61,7 +61,7 @@ def weight_health(pair: Pair) -> pd.DataFrame:
     base, candidate = StoredForms(pair.base), StoredForms(pair.candidate)
     rows, errors, limits = [], {}, {}
     names, moved = _names(base.checkpoint, candidate.checkpoint), _moved(base.checkpoint, candidate.checkpoint)
-    for name in tqdm(names, desc="weights", unit=" tensors", disable=None, leave=False):
+    for name in progress_bar(names, desc="weights", unit=" tensors"):
         row, error = _compared(base, candidate, name, moved.get(name))
         rows.append(row)
         if error is not None:

@@ -71,17 +71,23 @@ def worst_passages(tokens: pd.DataFrame, vocabulary: Vocabulary, count: int = PA
     pieces = [_piece(vocabulary, token_id) for token_id in numbered["token_id"]]
     breaks = np.array([piece.count(b"\n") for piece in pieces])
     before = pd.Series(breaks, index=numbered.index).groupby(numbered["document"], observed=True).cumsum() - breaks
-    numbered = numbered.assign(piece=pieces, line=before, passage=before // LINES)
+    numbered = numbered.assign(line=before, passage=before // LINES)
     grouped = numbered.groupby(["document", "passage"], observed=True)
     means = grouped["kl_nats"].agg(["mean", "size"])
     means = means[means["size"] >= min(FEWEST_TOKENS, means["size"].max())].sort_values("mean", ascending=False)
     return [_passage(grouped.get_group(key), vocabulary) for key in means.index[:count]]
 
 
-def _passage(rows: pd.DataFrame, vocabulary: Vocabulary) -> Passage:
-    marked = tuple(
+def marked_tokens(rows: pd.DataFrame, vocabulary: Vocabulary) -> tuple[MarkedToken, ...]:
+    """Tokens of one text as they are marked, in the order of the rows.
+
+    Args:
+        rows: of `fidelity.token_fidelity` of one pair.
+        vocabulary: that the text was cut with.
+    """
+    return tuple(
         MarkedToken(
-            text=row.piece.decode("utf-8", "replace"),
+            text=_piece(vocabulary, row.token_id).decode("utf-8", "replace"),
             flip=str(row.flip),
             kl_nats=float(row.kl_nats),
             base=readable(_piece(vocabulary, row.top_base)),
@@ -90,6 +96,10 @@ def _passage(rows: pd.DataFrame, vocabulary: Vocabulary) -> Passage:
         )
         for row in rows.itertuples()
     )
+
+
+def _passage(rows: pd.DataFrame, vocabulary: Vocabulary) -> Passage:
+    marked = marked_tokens(rows, vocabulary)
     flips = sum(token.flip != "none" for token in marked)
     first = int(rows["line"].iloc[0]) + 1
     return Passage(str(rows["document"].iloc[0]), first, float(rows["kl_nats"].mean()), flips, marked)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from compressed_code.core.errors import InputError
+from compressed_code.core.progress import progress_bar
 from compressed_code.fidelity.logits import LogitComparison
 from compressed_code.fidelity.summary import FLIPS, common_pieces
 from compressed_code.fidelity.teacher_forcing import Runner, log_probabilities
@@ -126,7 +126,7 @@ def token_fidelity(
         keyword_ids: tokens whose order is compared, at least two; else `keyword_rank_correlation` is missing.
         entries: entries of the tokenizer; output layers of different width must both have so many rows.
         length: a longer document is cut into windows of so many tokens, each after the start ids.
-        progress: label of the progress bar (shown on a terminal only); empty for none.
+        progress: label of the progress bar (`core.progress`); empty for none.
 
     Returns:
         One row per predicted token, in the order of the texts; numbers are float32, information in nats:
@@ -155,7 +155,7 @@ def token_fidelity(
     longest = largest_length([runner.model for runner in runners], before, length)
     windows = cut_windows([document.ids for document in documents], longest, start_ids)
     blocks, order = [], []
-    with tqdm(total=count, desc=progress, unit=" tokens", disable=None if progress else True, leave=False) as bar:
+    with progress_bar(total=count, desc=progress, unit=" tokens", disable=not progress or None) as bar:
         for batch in batches(windows, before, min(runner.batch_tokens for runner in runners)):
             blocks += compare.batch(batch)
             order += batch

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
-from tqdm import tqdm
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
+from compressed_code.core.progress import progress_bar
 from compressed_code.measurements.stored_tables import stored_table
 from compressed_code.registry.lookup import Registry, load_registry
 
-# Seconds before a progress bar appears; it stays silent where nobody watches (not a terminal).
+# Seconds before a progress bar appears.
 PROGRESS_DELAY = 3.0
 
 
@@ -153,7 +153,7 @@ def measure(
     registry = registry or load_registry()
     names = as_names(subjects)
     tables, gaps = {}, []
-    for name in tqdm(names, desc=what.name, delay=PROGRESS_DELAY, disable=None, leave=False):
+    for name in progress_bar(names, desc=what.name, delay=PROGRESS_DELAY):
         try:
             tables[name] = stored_table(what, name, registry, parameters, directory)
         except Unavailable as gap:

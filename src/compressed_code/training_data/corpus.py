@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from tqdm import tqdm
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of
+from compressed_code.core.progress import progress_bar
 from compressed_code.core.table_store import DamagedTable, find_table, locked, read_table, table_key, write_table
 from compressed_code.registry.languages import PROGRAMS_DIRECTORY, load_languages, load_programs
 from compressed_code.training_data.source_files import SourceFile, read_files
@@ -94,7 +94,7 @@ def build_corpus(sources: Mapping[str, Source], directory: Path, forbidden: Coll
         forbidden: texts in the form of `normalized` that no document may contain.
     """
     files = []
-    for source in tqdm(sources.values(), desc="corpus", unit="archive", disable=None, leave=False):
+    for source in progress_bar(sources.values(), desc="corpus", unit="archive"):
         archive = fetch_archive(source, directory)
         for language in sorted(source.texts):
             files += _choose_files(source, archive, language)
