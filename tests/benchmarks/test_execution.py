@@ -1,6 +1,7 @@
 """Samples through the sandbox, against verdicts that others recorded."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -143,7 +144,12 @@ def test_a_task_that_needs_what_is_not_here_is_named(sandbox):
     prompt = f"import no_such_module\n\n\n{TASK.prompt}"
     missing = Task("t/1", prompt, TASK.entry_point, TASK.canonical_solution, prompt, TASK.test)
     sound, failing, *_ = verify_tasks([TASK, missing], sandbox)
-    assert sound == [TASK] and "ModuleNotFoundError" in failing["t/1"]
+    assert sound == [TASK] and failing["t/1"].startswith("it imports no_such_module, which programs cannot see")
+
+
+def test_a_solution_that_imports_what_no_test_asks_for_fails_as_any_other(sandbox):
+    task = replace(TASK, canonical_solution=f"    import no_such_module\n{TASK.canonical_solution}")
+    assert verify_tasks([task], sandbox).failing == {"t/0": "its solution fails (ModuleNotFoundError)"}
 
 
 @pytest.mark.parametrize("name", REFLEXION)

@@ -8,7 +8,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from compressed_code.benchmarks.samples import Sample, sample_program
-from compressed_code.benchmarks.tasks import Task
+from compressed_code.benchmarks.tasks import Task, foreign_imports
 from compressed_code.benchmarks.verdict_store import VerdictStore
 from compressed_code.core.errors import InputError
 from compressed_code.sandbox import Sandbox, Trial, Verdict
@@ -118,9 +118,9 @@ def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | 
         verdicts = [_alone(trial, sandbox) for trial in trials]
     results = {task.task_id: verdict for task, verdict in zip(tasks, verdicts, strict=True)}
     failing = {
-        name: f"its solution fails ({verdict.exception if verdict.outcome == 'exception' else verdict.outcome})"
-        for name, verdict in results.items()
-        if not verdict.passed_plain
+        task.task_id: _problem(task, results[task.task_id], sandbox.packages)
+        for task in tasks
+        if not results[task.task_id].passed_plain
     }
     failing |= dict.fromkeys(
         _fooled([task for task in tasks if task.task_id not in failing], sandbox, store),
@@ -130,6 +130,15 @@ def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | 
     seconds = {task.task_id: results[task.task_id].cpu_seconds for task in sound}
     disputed = {name: results[name].reason for name in seconds if not results[name].passed}
     return VerifiedTasks(sound, failing, seconds, disputed)
+
+
+def _problem(task: Task, verdict: Verdict, packages: Sequence[str]) -> str:
+    """Why a solution that fails does so, and what to do where packages are missing."""
+    missing = sorted(foreign_imports(task) - {*packages})
+    if verdict.exception == "ModuleNotFoundError" and missing:
+        names = ", ".join(missing)
+        return f"it imports {names}, which programs cannot see here; pip install it (not --editable), allow --packages"
+    return f"its solution fails ({verdict.exception if verdict.outcome == 'exception' else verdict.outcome})"
 
 
 def _fooled(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None) -> list[str]:
