@@ -132,7 +132,7 @@ def score(
             EvalPlus.
         ks: for which pass@k is estimated.
         partial: score the tasks that have samples where others have none.
-        seconds: most seconds of a sample, at work or asleep; it gets fewer, but a third of them at least, where 20 runs
+        seconds: most seconds of a sample, at work or asleep; it gets fewer, but a sixth of them at least, where 20 runs
             of the task's own solution take less.
         workers: programs that run side by side; by default one per usable core.
         packages: installed packages that programs and tests may import besides the standard library; by default those

@@ -24,9 +24,9 @@ from compressed_code.sandbox import Outcome, Sandbox, Trial, Verdict
 
 FOLDER = "verdicts"
 KEPT: tuple[Outcome, ...] = ("passed", "wrong answer", "exception", "syntax error")
-# A verdict is kept when it took at most this part of the limits: a third of them is the least that `execution` grants
+# A verdict is kept when it took at most this part of the limits: a sixth of them is the least that `execution` grants
 # a program, and half of that is far from deciding anything.
-KEPT_SHARE = 1 / 6
+KEPT_SHARE = 1 / 12
 
 
 class VerdictStore:
