@@ -9,7 +9,7 @@ import pytest
 from compressed_code.benchmarks.scoring import score
 from compressed_code.benchmarks.tasks import imported_packages, load_benchmark
 from compressed_code.core.errors import InputError
-from compressed_code.sandbox import available_isolators
+from compressed_code.sandbox import Sandbox, available_isolators
 
 pytestmark = pytest.mark.skipif(not available_isolators(), reason="nothing isolates programs here")
 
@@ -22,6 +22,13 @@ def check(candidate):
 
     assert np.allclose(candidate(2, 0.5), 2.5)
 """
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """Verdicts of canonical solutions are kept apart from the user's."""
+    monkeypatch.setitem(score.__kwdefaults__, "directory", tmp_path / "store")
+    return tmp_path / "store"
 
 
 @pytest.fixture
@@ -52,6 +59,23 @@ def test_packages_that_tests_import_are_there(benchmark):
     assert scores._repr_html_().startswith("<table")
     summary = json.loads(json.dumps(scores.summary()))
     assert (summary["n_tasks"], summary["pass@1"]["value"], summary["missing"]) == (2, 0.5, [])
+
+
+def test_only_a_benchmark_s_own_solutions_are_not_judged_again(benchmark, store, monkeypatch):
+    judged, judge = [], Sandbox.judge
+
+    def counting(sandbox, trials):
+        trials = list(trials)
+        judged.extend(trials)
+        return judge(sandbox, trials)
+
+    monkeypatch.setattr(Sandbox, "judge", counting)
+    found = []
+    for _ in range(2):
+        judged.clear()
+        found.append(score(answers(), benchmark, [1]).outcomes.drop(columns="seconds"))
+    assert [trial.program for trial in judged] == ["def add(a, b):\n    return a + b\n", "def one():\n    return 2\n"]
+    assert found[0].equals(found[1])
 
 
 def test_packages_can_be_forbidden(benchmark):

@@ -5,7 +5,7 @@ isolation and source, and the Python that runs programs. Each call of `keep` add
 
 Only verdicts that follow from the program are kept. One that a limit decided may fall otherwise on a busy machine, and
 so may one that took nearly as long; such programs run every time. The store is trusted as measured tables are: `score`,
-which judges other people's programs, does without it.
+which judges other people's programs, keeps the verdicts on a benchmark's own solutions only.
 """
 
 import hashlib
