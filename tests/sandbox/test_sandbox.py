@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from compressed_code.core.errors import InputError, Unavailable
-from compressed_code.sandbox import STAGES, Limits, Sandbox, Trial, available_isolators, isolators, jail
+from compressed_code.sandbox import STAGES, Limits, Sandbox, Trial, Verdict, available_isolators, isolators, jail
 from compressed_code.sandbox.inside import syscall_filter
 from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
 from compressed_code.sandbox.jail import Dead, Jail
 from compressed_code.sandbox.series import Series
-from compressed_code.sandbox.worker import Assignment
+from compressed_code.sandbox.worker import Assignment, Result
 
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=20.0)
 GOOD = Trial("def two():\n    return 2\n", "", "assert two() == 2\n", "two")
@@ -280,6 +280,17 @@ def test_what_took_more_than_its_limit_is_repeated_once_with_nothing_else_runnin
         found = list(opened.judge([Trial(text, "", GOOD.test, "two") for text in programs] + [GOOD] * 4))
     assert [each.outcome for each in found] == [*["timeout"] * 3, *["passed"] * 4]
     assert idle == [True]
+
+
+@pytest.mark.parametrize(("own_seconds", "repeated"), [(0.4, True), (0.6, False)])
+def test_what_waited_for_a_processor_until_the_wall_limit_is_repeated(own_seconds, repeated):
+    """It was ended after 5 s; within its limit of 0.5 s it is the machine's fault, beyond it its own."""
+    series = Series([], [], STAGES, Limits(cpu_seconds=0.5, wall_seconds=5.0))
+    task, ended = Assignment(0, GOOD), Verdict("timeout", "", 0.3, 5.0)
+    series.settle(Result(task, "plain", ended, own_seconds), final=False)
+    assert (list(series.again), series.done) == (([task], {}) if repeated else ([], {0: ended}))
+    series.settle(Result(task, "plain", ended, own_seconds), final=True)
+    assert series.done == {0: ended}
 
 
 def test_nothing_is_left_after_closing(opened, tmp_path, monkeypatch):
