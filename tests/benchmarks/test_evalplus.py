@@ -275,6 +275,9 @@ def test_all_canonical_solutions_pass_both_sets(shared_data, tmp_path, name, tas
     found = {"extra_excluded": scores.extra_excluded, "disputed_tasks": scores.disputed_tasks}
     assert {kind: reasons for kind, reasons in found.items() if reasons} == UNFIT.get(name, {})
     assert scores.excluded == {} and len(scores.outcomes) == tasks
+    lost = scores.extra_outcomes[~scores.extra_outcomes["passed"]].set_index("task_id")
+    lost = lost.drop(scores.disputed_tasks, errors="ignore")[["outcome", "exception", "reason", "seconds"]]
+    assert lost.to_dict("index") == {}
     assert scores.pass_rates["value"].tolist() == scores.extra_pass_rates["value"].tolist() == [1.0]
 
 

@@ -1,6 +1,7 @@
 """Samples through the sandbox, against verdicts that others recorded."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -133,8 +134,8 @@ def test_a_test_of_truth_alone_is_a_test(sandbox):
 
 @pytest.mark.parametrize(("solution_seconds", "outcome"), [(0.001, "timeout"), (0.15, "passed")])
 def test_a_slow_task_gives_its_samples_more_time(sandbox, solution_seconds, outcome):
-    """A program of 1.5 s has a second where the task's solution is quick, and 20 times the solution's time else."""
-    slow = f"    import time\n    while time.process_time() < 1.5:\n        pass\n{TASK.canonical_solution}"
+    """A program of 0.8 s has half a second where the task's solution is quick, 20 times the solution's time else."""
+    slow = f"    import time\n    while time.process_time() < 0.8:\n        pass\n{TASK.canonical_solution}"
     table = execute_samples([TASK], [Sample("t/0", 0, slow)], sandbox, solution_seconds={"t/0": solution_seconds})
     assert table["outcome"].tolist() == [outcome]
 
@@ -143,7 +144,12 @@ def test_a_task_that_needs_what_is_not_here_is_named(sandbox):
     prompt = f"import no_such_module\n\n\n{TASK.prompt}"
     missing = Task("t/1", prompt, TASK.entry_point, TASK.canonical_solution, prompt, TASK.test)
     sound, failing, *_ = verify_tasks([TASK, missing], sandbox)
-    assert sound == [TASK] and "ModuleNotFoundError" in failing["t/1"]
+    assert sound == [TASK] and failing["t/1"].startswith("it imports no_such_module, which programs cannot see")
+
+
+def test_a_solution_that_imports_what_no_test_asks_for_fails_as_any_other(sandbox):
+    task = replace(TASK, canonical_solution=f"    import no_such_module\n{TASK.canonical_solution}")
+    assert verify_tasks([task], sandbox).failing == {"t/0": "its solution fails (ModuleNotFoundError)"}
 
 
 @pytest.mark.parametrize("name", REFLEXION)

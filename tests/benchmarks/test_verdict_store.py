@@ -139,7 +139,7 @@ def test_every_part_of_a_trial_decides_its_key(tmp_path, part):
         Verdict("memory", "", 0.1, 0.1),
         Verdict("output", "", 0.1, 0.1),
         Verdict("crashed", "", 0.0, 0.0),
-        Verdict("passed", "", 0.9, 0.9),  # with a third of the limit it could as well have been too late
+        Verdict("passed", "", 0.4, 0.4),  # with a sixth of the limit it could as well have been too late
         Verdict("exception", "TimeoutError", 0.1, 9.0),
     ],
 )

@@ -31,8 +31,9 @@ SAMPLES = [
 
 
 @pytest.fixture
-def run(tmp_path, capsys):
+def run(tmp_path, capsys, monkeypatch):
     """Score tasks and samples; returns what is printed."""
+    monkeypatch.setitem(scoring.score.__kwdefaults__, "directory", tmp_path / "store")
 
     def run_command(tasks, samples, *arguments):
         files = []
@@ -90,8 +91,7 @@ PLUS = {
 }
 
 
-def test_benchmarks_with_extra_tests_print_two_numbers(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(scoring.score.__kwdefaults__, "directory", tmp_path / "store")
+def test_benchmarks_with_extra_tests_print_two_numbers(run, tmp_path):
     texts = [PLUS["canonical_solution"], "def shared(a, b):\n    return tuple(x for x in a if x in b)\n"]
     samples = [{"task_id": "Mbpp/2", "solution": text} for text in texts]
     outcomes = tmp_path / "outcomes.jsonl"
@@ -105,8 +105,13 @@ def test_benchmarks_with_extra_tests_print_two_numbers(run, tmp_path, monkeypatc
 
 def test_no_verdict_is_taken_from_what_was_measured_before(run, monkeypatch):
     """Other people's programs are judged anew each time, whatever lies among the results."""
-    every_trial_passes = staticmethod(lambda trials: {trial: Verdict("passed", "", 0.0, 0.0) for trial in trials})
-    monkeypatch.setattr(VerdictStore, "known", every_trial_passes)
+    written = {sample["completion"] for sample in SAMPLES}
+
+    def every_sample_passes(_, trials):
+        samples = [trial for trial in trials if any(trial.program.endswith(text) for text in written)]
+        return dict.fromkeys(samples, Verdict("passed", "", 0.0, 0.0))
+
+    monkeypatch.setattr(VerdictStore, "known", every_sample_passes)
     assert json.loads(run(TASKS, SAMPLES, "--format", "json"))["outcomes"]["wrong answer"] == 3
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from compressed_code.core.errors import InputError, Unavailable
-from compressed_code.sandbox import STAGES, Limits, Sandbox, Trial, available_isolators, isolators, jail
+from compressed_code.sandbox import STAGES, Limits, Sandbox, Trial, Verdict, available_isolators, isolators, jail
 from compressed_code.sandbox.inside import syscall_filter
+from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
+from compressed_code.sandbox.jail import Dead, Jail
 from compressed_code.sandbox.series import Series
+from compressed_code.sandbox.worker import Assignment, Result
 
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=20.0)
 GOOD = Trial("def two():\n    return 2\n", "", "assert two() == 2\n", "two")
@@ -279,6 +282,17 @@ def test_what_took_more_than_its_limit_is_repeated_once_with_nothing_else_runnin
     assert idle == [True]
 
 
+@pytest.mark.parametrize(("own_seconds", "repeated"), [(0.4, True), (0.6, False)])
+def test_what_waited_for_a_processor_until_the_wall_limit_is_repeated(own_seconds, repeated):
+    """It was ended after 5 s; within its limit of 0.5 s it is the machine's fault, beyond it its own."""
+    series = Series([], [], STAGES, Limits(cpu_seconds=0.5, wall_seconds=5.0))
+    task, ended = Assignment(0, GOOD), Verdict("timeout", "", 0.3, 5.0)
+    series.settle(Result(task, "plain", ended, own_seconds), final=False)
+    assert (list(series.again), series.done) == (([task], {}) if repeated else ([], {0: ended}))
+    series.settle(Result(task, "plain", ended, own_seconds), final=True)
+    assert series.done == {0: ended}
+
+
 def test_nothing_is_left_after_closing(opened, tmp_path, monkeypatch):
     monkeypatch.setattr(jail.launch, "ENVIRONMENT", {**jail.launch.ENVIRONMENT, "TMPDIR": str(tmp_path)})
     before = _children()
@@ -430,3 +444,41 @@ def _run_filter(code: bytes, data: bytes) -> int:
         else:
             holds = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: accumulator & value}[operation]
             place += if_true if holds else if_false
+
+
+def test_a_judge_begins_only_where_its_program_passes_in_one_process():
+    """Most programs fail at once; whatever becomes of them, no file stays open here."""
+    asked = []
+    with Sandbox(workers=1, limits=LIMITS) as opened:
+        judges = opened._workers[0].jails["judges"]
+        judges.send = lambda *message: asked.append(message) or Jail.send(judges, *message)
+        before = sorted(Path("/proc/self/fd").iterdir())
+        texts = ["def f():\n    return 1\n", "def f():\n    return 2\n", "def f(:\n", "def f():\n    raise OSError\n"]
+        verdicts = list(opened.judge([Trial(text, "", "assert f() == 1\n", "f") for text in texts]))
+        assert sorted(Path("/proc/self/fd").iterdir()) == before
+    assert [found.outcome for found in verdicts] == ["passed", "wrong answer", "syntax error", "exception"]
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        (STAGES, [PASSED_PLAIN, PASSED_PLAIN]),
+        (STAGES, [PASSED_PLAIN, {"stage": "plain"}]),
+        (STAGES, [{"stage": "apart"}]),
+        (("plain",), [{"stage": "apart"}]),
+        (("apart",), [PASSED_PLAIN]),
+        (("apart",), [{"stage": "plain"}]),
+    ],
+)
+def test_no_trial_gets_another_one_s_verdict_whatever_a_jail_says(stages, said):
+    """A judge that answers without being asked for, or is not asked, would put all later answers one trial further."""
+    with Sandbox(workers=1, limits=LIMITS) as opened:
+        worker = opened._workers[0]
+        worker.send(Assignment(0, Trial("", "", "pass\n", None), stages))
+        answers = iter(said)
+        worker.jails["programs"].receive = lambda: next(answers)
+        for _ in said[:-1]:
+            worker.collect("programs")
+        with pytest.raises(Dead):
+            worker.collect("programs")

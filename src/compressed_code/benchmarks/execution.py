@@ -8,16 +8,17 @@ import pandas as pd
 from tqdm import tqdm
 
 from compressed_code.benchmarks.samples import Sample, sample_program
-from compressed_code.benchmarks.tasks import Task
+from compressed_code.benchmarks.tasks import Task, foreign_imports
 from compressed_code.benchmarks.verdict_store import VerdictStore
 from compressed_code.core.errors import InputError
 from compressed_code.sandbox import Sandbox, Trial, Verdict
 
-# A sample may take as long as so many solutions of its task, and a third of the sandbox's own limit at least, which is
-# a second by default, so that a fast machine and a slow one judge alike; that limit is the most. Of CodeGen-16B's
-# 16,400 recorded samples none that passes takes 0.02 s.
+# A sample may take as long as so many solutions of its task, and a sixth of the sandbox's own limit at least, which is
+# half a second by default, so that a fast machine and a slow one judge alike; that limit is the most. Of CodeGen-16B's
+# 16,400 recorded samples none that passes takes 0.03 s, of the zoo's 448,984 none that ends takes 0.02 s. Endless
+# programs run for twice the least (`server.CONTENTION`): with a second, five took a third of all processor time.
 SOLUTIONS = 20
-LEAST_SHARE = 1 / 3
+LEAST_SHARE = 1 / 6
 # Wrong answers of any task: an object like no other, and nothing.
 STUBS = ("object()", "None")
 OUTCOME_COLUMNS = ["task_id", "sample", "passed", "outcome", "exception", "reason", "seconds", "isolation"]
@@ -118,9 +119,9 @@ def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | 
         verdicts = [_alone(trial, sandbox) for trial in trials]
     results = {task.task_id: verdict for task, verdict in zip(tasks, verdicts, strict=True)}
     failing = {
-        name: f"its solution fails ({verdict.exception if verdict.outcome == 'exception' else verdict.outcome})"
-        for name, verdict in results.items()
-        if not verdict.passed_plain
+        task.task_id: _problem(task, results[task.task_id], sandbox.packages)
+        for task in tasks
+        if not results[task.task_id].passed_plain
     }
     failing |= dict.fromkeys(
         _fooled([task for task in tasks if task.task_id not in failing], sandbox, store),
@@ -130,6 +131,15 @@ def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | 
     seconds = {task.task_id: results[task.task_id].cpu_seconds for task in sound}
     disputed = {name: results[name].reason for name in seconds if not results[name].passed}
     return VerifiedTasks(sound, failing, seconds, disputed)
+
+
+def _problem(task: Task, verdict: Verdict, packages: Sequence[str]) -> str:
+    """Why a solution that fails does so, and what to do where packages are missing."""
+    missing = sorted(foreign_imports(task) - {*packages})
+    if verdict.exception == "ModuleNotFoundError" and missing:
+        names = ", ".join(missing)
+        return f"it imports {names}, which programs cannot see here; pip install it (not --editable), allow --packages"
+    return f"its solution fails ({verdict.exception if verdict.outcome == 'exception' else verdict.outcome})"
 
 
 def _fooled(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None) -> list[str]:

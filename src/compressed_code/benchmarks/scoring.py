@@ -132,7 +132,7 @@ def score(
             EvalPlus.
         ks: for which pass@k is estimated.
         partial: score the tasks that have samples where others have none.
-        seconds: most seconds of a sample, at work or asleep; it gets fewer, but a third of them at least, where 20 runs
+        seconds: most seconds of a sample, at work or asleep; it gets fewer, but a sixth of them at least, where 20 runs
             of the task's own solution take less.
         workers: programs that run side by side; by default one per usable core.
         packages: installed packages that programs and tests may import besides the standard library; by default those
@@ -141,7 +141,7 @@ def score(
         challenge: MBPP's `challenge_test_list` counts, too.
         outcomes: a `.jsonl[.gz]` file that gets one line per sample as they are scored; an equal call goes on where an
             earlier one stopped.
-        directory: where the answers of canonical solutions are kept (EvalPlus's own form).
+        directory: where the verdicts on canonical solutions, and their answers (EvalPlus's own form), are kept.
 
     Raises:
         InputError: a malformed file, an id that no task has, tasks without samples, no task that can be scored, or an
@@ -177,7 +177,7 @@ def score(
         ready = with_expected_outputs(answered, sandbox.isolation, **expected)
         with kept.opened(_settings(ready.tasks, answers, sandbox)), larger_sandbox(sandbox) as larger:
             if _VERIFIED not in kept.notes:
-                kept.note(_VERIFIED, asdict(verify(ready.tasks, sandbox, larger)))
+                kept.note(_VERIFIED, asdict(verify(ready.tasks, sandbox, larger, directory)))
             try:
                 verified = Verified.noted(kept.notes[_VERIFIED])
             except ValueError as error:

@@ -7,6 +7,7 @@ Extra tests are a thousand calls, so they always get the larger limits, which ar
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,7 @@ from compressed_code.benchmarks.outcome_files import OutcomeFile
 from compressed_code.benchmarks.pass_rates import with_disputed
 from compressed_code.benchmarks.samples import Sample, sample_program
 from compressed_code.benchmarks.task_record import Task
+from compressed_code.benchmarks.verdict_store import VerdictStore
 from compressed_code.core.hashing import sha256_of
 from compressed_code.sandbox import Limits, Sandbox
 
@@ -66,19 +68,21 @@ class Verified:
         return cls(**note)
 
 
-def verify(tasks: Sequence[Task], usual: Sandbox, larger: Sandbox) -> Verified:
+def verify(tasks: Sequence[Task], usual: Sandbox, larger: Sandbox, directory: Path) -> Verified:
     """Run the canonical solutions against both sets of tests; a task is sound where its solution passes the base tests.
 
     Args:
         usual, larger: sandboxes with the usual and with larger limits.
+        directory: where their verdicts are kept.
     """
     verified = Verified()
-    first = verify_tasks(tasks, usual)
-    second = verify_tasks([task for task in tasks if task.task_id in first.failing], larger)
+    stores = VerdictStore(directory, usual), VerdictStore(directory, larger)
+    first = verify_tasks(tasks, usual, stores[0])
+    second = verify_tasks([task for task in tasks if task.task_id in first.failing], larger, stores[1])
     verified.seconds = {**first.seconds, **second.seconds}
     verified.heavy, verified.failing = [task.task_id for task in second.sound], dict(second.failing)
     extended = [task for task in with_extra_tests(tasks) if task.task_id not in second.failing]
-    extra = verify_tasks(extended, larger)
+    extra = verify_tasks(extended, larger, stores[1])
     void = _passing([task for task in extended if task.task_id in extra.failing], larger)
     verified.failing_extra = {task_id: why for task_id, why in extra.failing.items() if task_id not in void}
     verified.void = sorted(void)

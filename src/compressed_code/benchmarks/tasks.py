@@ -2,7 +2,6 @@
 
 import ast
 import importlib.metadata
-import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from compressed_code.benchmarks.task_rows import humaneval_task, mbpp_task
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.json_lines import read_rows
 from compressed_code.core.paths import DATA
+from compressed_code.sandbox.packages import is_installed
 
 ZOO_TIERS = ("standard", "hard", "ood")
 BENCHMARKS = DATA / "benchmarks"
@@ -60,17 +60,20 @@ def load_benchmark(benchmark: str | Path, *, challenge: bool = False) -> list[Ta
 
 def imported_packages(tasks: Iterable[Task]) -> list[str]:
     """Installed packages besides the standard library that setups and tests import, by the name they import (numpy)."""
+    return sorted(name for name in set().union(*map(foreign_imports, tasks)) if is_installed(name))
+
+
+def foreign_imports(task: Task) -> set[str]:
+    """What setup and tests of a task import that is no part of Python (`__main__`, which is always there, is none)."""
     names: set[str] = set()
-    for task in tasks:
-        for code in (task.setup, task.test, task.extra_test):
-            with suppress(SyntaxError, ValueError, RecursionError):  # what is no Python is told when it runs
-                for node in ast.walk(ast.parse(code)):
-                    if isinstance(node, ast.Import):
-                        names |= {alias.name.partition(".")[0] for alias in node.names}
-                    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                        names.add(node.module.partition(".")[0])
-    foreign = names - sys.stdlib_module_names
-    return sorted(name for name in foreign if importlib.util.find_spec(name) is not None)
+    for code in (task.setup, task.test, task.extra_test):
+        with suppress(SyntaxError, ValueError, RecursionError):  # what is no Python is told when it runs
+            for node in ast.walk(ast.parse(code)):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    names.add(node.module.partition(".")[0])
+    return names - sys.stdlib_module_names - {"__main__"}
 
 
 def benchmark_files(benchmark: str | Path) -> Sequence[Path]:

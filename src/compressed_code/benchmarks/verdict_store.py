@@ -5,7 +5,7 @@ isolation and source, and the Python that runs programs. Each call of `keep` add
 
 Only verdicts that follow from the program are kept. One that a limit decided may fall otherwise on a busy machine, and
 so may one that took nearly as long; such programs run every time. The store is trusted as measured tables are: `score`,
-which judges other people's programs, does without it.
+which judges other people's programs, keeps the verdicts on a benchmark's own solutions only.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ from compressed_code.sandbox import Outcome, Sandbox, Trial, Verdict
 
 FOLDER = "verdicts"
 KEPT: tuple[Outcome, ...] = ("passed", "wrong answer", "exception", "syntax error")
-# A verdict is kept when it took at most this part of the limits: a third of them is the least that `execution` grants
+# A verdict is kept when it took at most this part of the limits: a sixth of them is the least that `execution` grants
 # a program, and half of that is far from deciding anything.
-KEPT_SHARE = 1 / 6
+KEPT_SHARE = 1 / 12
 
 
 class VerdictStore:

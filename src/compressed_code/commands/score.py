@@ -27,7 +27,7 @@ BENCHMARK_HELP = (
 )
 SAMPLES_HELP = ".jsonl[.gz] file; a line holds task_id and completion (follows the prompt) or solution (whole program)"
 SECONDS_HELP = (
-    "most seconds of a sample, at work or asleep, default 3; it gets fewer, but a third of them at least, where 20 runs"
+    "most seconds of a sample, at work or asleep, default 3; it gets fewer, but a sixth of them at least, where 20 runs"
     " of the task's own solution take less"
 )
 OUTCOMES_HELP = (

@@ -7,12 +7,12 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 from typing import Any, Literal
 
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.errors import Unavailable
 from compressed_code.sandbox.inside import syscall_filter
+from compressed_code.sandbox.packages import SHOWN_AS, package_folders
 from compressed_code.sandbox.trials import Limits
 
 Isolation = Literal["bubblewrap", "namespaces", "none"]
@@ -25,7 +25,6 @@ REMEDY = (
 
 _PACKAGE = Path(__file__).parent
 _SHOWN_AS = "/sandbox"
-_PACKAGES_SHOWN_AS = "/sandbox/packages"
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 _START = "import json, sys; sys.path.insert(0, {1!r}); from inside import {0}; {0}.main(*json.loads(sys.argv[1]))"
 _ZONES = "/usr/share/zoneinfo"
@@ -46,7 +45,7 @@ def command(
         packages: names of installed packages that programs and tests may import besides the standard library.
 
     Raises:
-        InputError: such a package is not installed.
+        InputError: programs cannot be shown such a package.
         Unavailable: the machine cannot do this, as far as that shows before trying.
     """
     if platform.system() != "Linux" or platform.machine() not in syscall_filter.PROCESSORS:
@@ -56,9 +55,9 @@ def command(
         raise Unavailable(
             f"{_interpreter()}, which programs run with, is missing; make the environment anew with a whole Python"
         )
-    shown = _package_folders(packages)
+    shown = package_folders(packages)
     inside = {"descriptor": descriptor, "isolated": isolation != "none", "limits": asdict(limits)}
-    inside |= {"folders": [_PACKAGES_SHOWN_AS] if shown else [], "packages": list(packages)}
+    inside |= {"folders": [SHOWN_AS] if shown else [], "packages": list(packages)}
     if isolation == "none":
         inside["folders"] = sorted({str(Path(source).parent) for source, _ in shown})
         return _python("server", _PACKAGE, [role, inside])
@@ -102,22 +101,6 @@ def _hidden() -> list[str]:
     return [folder for folder in dict.fromkeys(folders) if Path(folder).is_dir()]
 
 
-def _package_folders(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Where the files of packages lie, with what belongs to them (numpy.libs), and where they appear."""
-    known = packages_distributions() if names else {}
-    folders: dict[str, str] = {}
-    for name in names:
-        if name not in known:
-            raise InputError(f"{name}: no such package is installed here; pip install it, or leave it out")
-        for package in known[name]:
-            found = distribution(package)
-            entries = {file.parts[0] for file in found.files or []}
-            for entry in sorted(entries - {"..", "__pycache__"}):
-                if not entry.endswith((".dist-info", ".pth")):
-                    folders[str(found.locate_file(entry))] = f"{_PACKAGES_SHOWN_AS}/{entry}"
-    return list(folders.items())
-
-
 def answers_command(isolation: Isolation, limits: Mapping[str, Any], packages: Sequence[str] = ()) -> list[str]:
     """The command line of a jail that only runs a benchmark's own solutions (`inside.answers`), for what they answer.
 
@@ -127,9 +110,9 @@ def answers_command(isolation: Isolation, limits: Mapping[str, Any], packages: S
         packages: names of installed packages that the solutions may import besides the standard library.
 
     Raises:
-        InputError: such a package is not installed.
+        InputError: programs cannot be shown such a package.
     """
-    shown = _package_folders(packages)
+    shown = package_folders(packages)
     if isolation == "none":
         site = sorted({str(Path(source).parent) for source, _ in shown})
         return _python("answers", _PACKAGE, [dict(limits), False, site])
@@ -140,6 +123,6 @@ def answers_command(isolation: Isolation, limits: Mapping[str, Any], packages: S
         "hidden": _hidden(),
         "writable": True,
         "user": len(_USERS),
-        "command": _python("answers", _SHOWN_AS, [dict(limits), True, [_PACKAGES_SHOWN_AS]]),
+        "command": _python("answers", _SHOWN_AS, [dict(limits), True, [SHOWN_AS]]),
     }
     return _python("launch", _PACKAGE, [plan])

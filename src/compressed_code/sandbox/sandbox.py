@@ -101,8 +101,8 @@ class Sandbox:
 
         A time limit counts a program's own time only, awake and asleep, however busy the machine is. What took more
         than its limit and less than twice of it is repeated once, with nothing else running, and so is what was timed
-        out apart from its test, was killed for lack of memory or lost its jail. Trials are taken from the iterable as
-        workers become free.
+        out apart from its test or while it waited for a processor, was killed for lack of memory or lost its jail.
+        Trials are taken from the iterable as workers become free.
 
         Args:
             trials: programs with their tests.

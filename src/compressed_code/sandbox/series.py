@@ -96,11 +96,13 @@ class Series:
     def settle(self, found: Result, final: bool) -> None:
         """Let a verdict stand, or try once more."""
         verdict, task = found.verdict, found.task
-        late = found.own_seconds > task.trial.share * self.limits.cpu_seconds and verdict.outcome == "passed"
-        lost_apart = verdict.outcome == "timeout" and found.stage == "apart"
+        over = found.own_seconds > task.trial.share * self.limits.cpu_seconds
+        late = over and verdict.outcome == "passed"
+        # One that was ended within its own limit had waited for a processor until it reached that of wall time.
+        lost = verdict.outcome == "timeout" and (found.stage == "apart" or not over)
         # A process that something else than its server killed: for memory that it took, or that another one did.
         killed = verdict.outcome == "memory" and not verdict.exception
-        if (late or lost_apart or killed) and not final:
+        if (late or lost or killed) and not final:
             self.again.append(task)
             return
         if late:

@@ -8,10 +8,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from compressed_code.core.errors import Unavailable
 from compressed_code.sandbox import isolators
+from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
 from compressed_code.sandbox.isolators import Role
 from compressed_code.sandbox.jail import Dead, Jail
 from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
@@ -75,6 +76,18 @@ class Result:
     own_seconds: float
 
 
+class _ForJudge(NamedTuple):
+    """What the judge of a trial gets: a share of the limits, and two open files."""
+
+    share: float
+    material: int
+    channel: int
+
+    def close(self) -> None:
+        os.close(self.material)
+        os.close(self.channel)
+
+
 class Worker:
     """A pair of jails with the trials it was given and has not answered yet, oldest first."""
 
@@ -87,6 +100,8 @@ class Worker:
         """
         self.isolation, self.limits, self.packages = isolation, limits, packages
         self.tasks: deque[Assignment] = deque()
+        # What their judges need, of trials whose programs are not through; nothing where the judge has it.
+        self.unanswered: deque[_ForJudge | None] = deque()
         self.deadline = time.monotonic() + _START_SECONDS
         self.jails = {role: Jail(isolation, role, limits, packages) for role in _ROLES}
 
@@ -125,14 +140,13 @@ class Worker:
         if not self.tasks:
             self._extend_deadline()
         self.tasks.append(task)
-        request = {"share": trial.share, "stages": list(task.stages)}
-        try:
-            self.jails["programs"].send(request, [*files, ends[0]])
-            if "apart" in task.stages:
-                self.jails["judges"].send({"share": trial.share}, [files[1], ends[1]])
-        finally:
-            for file in (*files, *ends):
-                os.close(file)
+        judged = _ForJudge(trial.share, files[1], ends[1])
+        self.jails["programs"].send({"share": trial.share, "stages": list(task.stages)}, [*files, ends[0]])
+        os.close(files[0])
+        os.close(ends[0])
+        if "plain" not in task.stages:
+            self._hand_to_judge(judged)
+        self.unanswered.append(judged if "plain" in task.stages else None)
 
     def ready(self) -> bool:
         """Whether the oldest trial has all its answers."""
@@ -141,10 +155,24 @@ class Worker:
     def collect(self, role: Role) -> None:
         """Take in an answer of a jail that has one.
 
+        That a program passed in one process with its test is none yet: now its judge begins, which most never need.
+
         Raises:
-            Dead: there will be none.
+            Dead: there will be none, or not the one that is due.
         """
-        self.jails[role].answers.append(self.jails[role].receive())
+        answer = self.jails[role].receive()
+        if role == "programs" and self.unanswered:
+            judged, passed = self.unanswered[0], answer == PASSED_PLAIN
+            if passed and judged:
+                self._hand_to_judge(judged)
+                self.unanswered[0] = None
+                return
+            if passed or (answer["stage"] == "apart") != (judged is None):
+                raise Dead  # the judge's answers would be taken for those to other trials
+            self.unanswered.popleft()
+            if judged:
+                judged.close()
+        self.jails[role].answers.append(answer)
 
     def receive(self) -> Result:
         """What came of the oldest trial; waits for it.
@@ -160,11 +188,20 @@ class Worker:
 
     def stop(self) -> None:
         """End the jails and everything in them."""
+        for judged in filter(None, self.unanswered):
+            judged.close()
+        self.unanswered.clear()
         for jail in self.jails.values():
             jail.stop()
 
+    def _hand_to_judge(self, judged: "_ForJudge") -> None:
+        self.jails["judges"].send({"share": judged.share}, [judged.material, judged.channel])
+        judged.close()
+
     def _awaited(self) -> Sequence[Role]:
-        return _ROLES if "apart" in self.tasks[0].stages else _ROLES[:1]
+        """The jails whose answers the oldest trial needs, as far as that is known."""
+        first = next(iter(self.jails["programs"].answers), {})
+        return _ROLES if first.get("stage") == "apart" else _ROLES[:1]
 
     def _wait(self) -> None:
         """Wait for an answer of any jail."""

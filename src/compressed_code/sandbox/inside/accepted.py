@@ -2,6 +2,7 @@
 
 import json
 
+PASSED_PLAIN = "passed plain"  # what the server of programs says before it runs one for a judge
 _PLAIN_OUTCOMES = ("passed", "wrong answer", "exception", "syntax error", "memory")
 _JUDGED_OUTCOMES = (*_PLAIN_OUTCOMES, "crashed", "output")
 _DOUBTS = ("", "own object", "argument")

@@ -37,8 +37,9 @@ def main(role: Role, plan: dict[str, Any]) -> NoReturn:
             `folders`, where packages are found besides the standard library; `packages`, names of those to load now.
 
     A request is JSON with files; `Programs.run` and `Judges.run` say which. The answer is JSON with `outcome`,
-    `exception`, `doubt`, `stage`, `cpu_seconds`, `own_seconds` (awake or asleep) and `wall_seconds`. The first message
-    is the server's own: the version of Python.
+    `exception`, `doubt`, `stage`, `cpu_seconds`, `own_seconds` (awake or asleep) and `wall_seconds`. Before it comes
+    `accepted.PASSED_PLAIN` where a program passed in one process and is judged apart, too. The first message is the
+    server's own: the version of Python.
     """
     connection = socket.socket(fileno=keep_low(plan["descriptor"]))
     sys.path += plan["folders"]
@@ -65,6 +66,9 @@ class Caller(Protocol):
 
     def fileno(self) -> int:
         """Its descriptor."""
+
+    def send(self, message: bytes, /) -> int:
+        """Tell them something."""
 
 
 class Server:
@@ -142,6 +146,7 @@ class Programs(Server):
             answer = self.plain(files, seconds)
             if answer["outcome"] != "passed" or "apart" not in stages:
                 return answer
+            self.connection.send(json.dumps(accepted.PASSED_PLAIN).encode())
         return self.apart(files, seconds) | ({"plain_seconds": answer["own_seconds"]} if answer else {})
 
     def plain(self, files: list[int], seconds: float) -> dict[str, Any]:
