@@ -1,5 +1,5 @@
-"""Tiny random checkpoints laid out as the makers of the paper's models publish them: names, shards and index, the fields
-of every config, blocks of 128 by 128 float8 codes with the layer behind the others, chat templates, GGUF files.
+"""Tiny random checkpoints laid out as the makers of the paper's models publish them: names, shards and index, the
+fields of every config, blocks of 128 by 128 float8 codes with the layer behind the others, chat templates, GGUF files.
 
 What is said here of configs are facts of the published files; numbers are random, sizes reduced.
 """
@@ -101,9 +101,7 @@ def write_paper_model(
     if "auto_map" in config:
         for name in ("configuration_deepseek.py", "modeling_deepseek.py"):
             (folder / name).write_text(OWN_CODE)
-    save_tokenizer(
-        folder, _tokenizer(), chat_template=TEMPLATE, bos_token="<s>", eos_token="</s>", add_bos_token=False
-    )
+    save_tokenizer(folder, _tokenizer(), chat_template=TEMPLATE, bos_token="<s>", eos_token="</s>", add_bos_token=False)
     return folder
 
 

@@ -96,5 +96,3 @@ def test_a_layout_that_lacks_a_field(tmp_path):
     path.write_text(json.dumps({"mine": {"model_type": "llama", "hidden_size": 8}}))
     with pytest.raises(InputError, match=r"layouts\.yml: mine: lacks 'vocab_size'"):
         load_layouts(path)
-
-
