@@ -19,6 +19,7 @@ from compressed_code.checkpoints.hub_access import FIRST_ANSWER, one_line
 from compressed_code.checkpoints.model_files import BESIDE_WEIGHTS, CONFIG, SMALL_FILES
 from compressed_code.checkpoints.quantization_config import read_form
 from compressed_code.checkpoints.stored_weights import StoredWeights
+from compressed_code.checkpoints.verified_files import verify_files
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import BUILD
@@ -101,8 +102,10 @@ def gguf_settings(hub_id: str, revision: str | None = None, file: str | None = N
 def download_model(hub_id: str, revision: str | None = None, file: str | None = None) -> Path:
     """A whole checkpoint in the local cache: its folder, or the GGUF file named or alone in the repository.
 
+    Every file is compared with the hash that the Hub lists for it.
+
     Raises:
-        Unavailable: as `open_remote_model`.
+        Unavailable: as `open_remote_model`, or what came is another file.
     """
     from huggingface_hub import hf_hub_download, snapshot_download
 
@@ -112,9 +115,15 @@ def download_model(hub_id: str, revision: str | None = None, file: str | None = 
     with one_line(repository.path):
         if file is not None:
             folder, parts = PurePosixPath(file).parent, part_names(PurePosixPath(file).name)
-            places = [hf_hub_download(hub_id, str(folder / part), revision=repository.commit) for part in parts]
-            return Path(places[0])
-        return Path(snapshot_download(hub_id, revision=repository.commit, allow_patterns=[weights, *BESIDE_WEIGHTS]))
+            names = [str(folder / part) for part in parts]
+            files = {name: Path(hf_hub_download(hub_id, name, revision=repository.commit)) for name in names}
+            place = files[names[0]]
+        else:
+            patterns = [weights, *BESIDE_WEIGHTS]
+            place = Path(snapshot_download(hub_id, revision=repository.commit, allow_patterns=patterns))
+            files = {name: place / name for name in repository.files if (place / name).is_file()}
+    verify_files(hub_id, repository.commit, files)
+    return place
 
 
 def _kept(place: Path, content: Callable[[], bytes]) -> Path:

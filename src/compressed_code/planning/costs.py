@@ -1,8 +1,8 @@
 """How long a measurement takes on one core, from runs that were measured (data/run-costs.csv).
 
 A cold start takes a time of its own and one for every byte it reads; a token that is written takes one of its own and
-one for every weight it is multiplied by. Both lines are fitted by non-negative least squares of relative errors (Lawson and
-Hanson 1974, as scipy has it), so that small and large runs count alike.
+one for every weight it is multiplied by. Both lines are fitted by non-negative least squares of relative errors (Lawson
+and Hanson 1974, as scipy has it), so that small and large runs count alike.
 """
 
 from pathlib import Path

@@ -57,8 +57,8 @@ def plan(
         Columns `model`, `measurement`, `stored_as`, `fetched_gb` (of cold starts what the ranges come to, else the
         whole checkpoint), `memory_gb` (the whole model in float32; cold starts and what is on disk are streamed),
         `hours` (of computation on one core, from `costs`; fetching comes on top), `revision` (a commit, or "not
-        locked"), `licence`, `missing` (what this machine lacks; empty where it can start). Without a layout there are no
-        numbers.
+        locked"), `licence`, `missing` (what this machine lacks; empty where it can start). A row without
+        layout has no numbers.
 
     Raises:
         InputError: a model or its layout is no row.
