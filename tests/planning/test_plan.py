@@ -64,7 +64,9 @@ def test_costs_of_smaller_models_foretell_the_largest(measurement):
 
 def test_costs_are_found_again_in_runs_made_from_them():
     runs = pd.DataFrame({"measurement": "generations", "weights": [10**5, 10**6, 10**9], "work": [10, 1000, 7]})
-    runs["seconds"] = [generation_seconds((3e-4, 2e-10), *pair) for pair in runs[["weights", "work"]].values.tolist()]
+    runs["seconds"] = [
+        generation_seconds((3e-4, 2e-10), *pair) for pair in runs[["weights", "work"]].to_numpy().tolist()
+    ]
     assert fitted(runs, "generations") == pytest.approx((3e-4, 2e-10))
     with pytest.raises(InputError, match="two sizes"):
         fitted(runs.iloc[:1], "generations")
@@ -150,7 +152,7 @@ def test_a_named_row_is_locked_anew(registry_file):
     lock_models(registry_file, ["qwen2.5-7b"], lambda hub, revision: COMMIT)
     lock_models(registry_file, ["qwen2.5-7b"], lambda hub, revision: COMMIT[::-1])
     assert load_registry(registry_file).models["qwen2.5-7b"].revision == COMMIT[::-1]
-    with pytest.raises(InputError, match="zoo-m: is no row of .* that names a Hub"):
+    with pytest.raises(InputError, match=r"zoo-m: is no row of .* that names a Hub"):
         lock_models(registry_file, ["zoo-m"])
 
 
