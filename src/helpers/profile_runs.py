@@ -7,6 +7,7 @@ from compressed_code.core.paths import BUILD, NOTEBOOKS
 from compressed_code.planning.gaps import find_gaps, told
 from compressed_code.planning.layouts import load_layouts
 from compressed_code.planning.machine import this_machine
+from compressed_code.planning.plan import Machine
 from compressed_code.planning.profiles import PROFILES_FILE, find_profile
 from compressed_code.registry.lookup import load_registry
 from helpers.figures import write_gallery
@@ -22,6 +23,7 @@ def run_profile(
     notebooks: Path = NOTEBOOKS,
     profiles: Path = PROFILES_FILE,
     directory: Path = PROFILE_RUNS,
+    machine: Machine | None = None,
 ) -> list[Path]:
     """Execute a profile's notebooks; models that cannot be had are named once each and left out.
 
@@ -29,6 +31,7 @@ def run_profile(
         say: takes a line for each model left out, and one for each notebook that has run.
         notebooks, profiles: where they are.
         directory: executed copies go to `NAME/notebooks` in it, figures and their gallery to `NAME/figures`.
+        machine: what the models are held against; by default this one.
 
     Returns:
         The executed copies, whether or not they are there.
@@ -37,7 +40,7 @@ def run_profile(
         InputError: no such profile or notebook.
     """
     profile, place = find_profile(name, profiles), directory / name
-    gaps = find_gaps(profile, load_registry(), load_layouts(), this_machine())
+    gaps = find_gaps(profile, load_registry(), load_layouts(), machine or this_machine())
     for line in told(gaps):
         say(line)
     sources = find_notebooks(list(profile.notebooks), notebooks)

@@ -201,9 +201,9 @@ small:
 """)
     places = {"notebooks": tmp_path / "notebooks", "profiles": tmp_path / "profiles.yml", "directory": tmp_path / "out"}
 
-    def run() -> tuple[list[str], list[str]]:
+    def run(machine: Machine | None = None) -> tuple[list[str], list[str]]:
         lines = []
-        (executed,) = run_profile("small", lines.append, **places)
+        (executed,) = run_profile("small", lines.append, machine=machine, **places)
         assert executed.is_file(), lines
         return lines, pd.read_csv(tmp_path / "out" / "small" / "figures" / "08-table.csv")["model"].tolist()
 
@@ -228,7 +228,7 @@ def test_with_a_hub_what_can_be_had_is_taken(profile, hub, tmp_path):
         ("deepseek-ai/DeepSeek-R1", False),
     ):
         hub.repositories[name] = Repository(tmp_path / "notebooks", gated=gated)
-    lines, models = profile()
+    lines, models = profile(Machine(10**11, 10**13))
     assert models == ["zoo-m", "qwen2.5-1.5b"]
     left = {line.partition(":")[0]: line for line in lines if "left out" in line}
     assert "gated; accept its terms" in left["llama-3.1-8b"] and "memory: 2684.1 GB" in left["deepseek-r1"]

@@ -8,6 +8,7 @@ from compressed_code.planning.layouts import Layout
 from compressed_code.planning.plan import Machine, plan
 from compressed_code.planning.profiles import MeasuredName, Profile
 from compressed_code.registry.lookup import Registry
+from compressed_code.registry.specs import ModelSpec
 
 Gaps = Mapping[MeasuredName, Mapping[str, str]]
 
@@ -26,22 +27,16 @@ def find_gaps(
     Args:
         access: raises `Unavailable` where a repository cannot be had.
     """
+    answers: dict[str, str] = {}
     refused: dict[str, str] = {}
     for name in profile.every_model():
         row = registry.models[name]
         if row.hub is None:
             continue
-        if machine.no_hub:
-            refused[name] = f"no Hub answers: {machine.no_hub}; connect, or name its folder as the row's path"
-            continue
-        asked = next((key for key in refused if registry.models[key].hub == row.hub), None)
-        try:
-            if asked is None:
-                access(row.hub, row.revision)
-            else:
-                refused[name] = refused[asked]
-        except Unavailable as gap:
-            refused[name] = str(gap)
+        if row.hub not in answers:
+            answers[row.hub] = _answer(row, machine, access)
+        if answers[row.hub]:
+            refused[name] = answers[row.hub]
     too_large = plan(profile, registry, layouts, None, Machine(machine.memory, machine.disk, token=True))
     gaps: dict[MeasuredName, dict[str, str]] = {}
     for measurement in profile.measured:
@@ -49,6 +44,17 @@ def find_gaps(
         reasons = dict(zip(own["model"], own["missing"], strict=True)) | refused
         gaps[measurement] = {name: reasons[name] for name in profile.models(measurement) if name in reasons}
     return gaps
+
+
+def _answer(row: ModelSpec, machine: Machine, access: Callable[[str, str | None], None]) -> str:
+    """Why a repository cannot be had; empty where it can."""
+    if machine.no_hub:
+        return f"no Hub answers: {machine.no_hub}; connect, or name its folder as the row's path"
+    try:
+        access(row.hub, row.revision)
+    except Unavailable as gap:
+        return str(gap)
+    return ""
 
 
 def told(gaps: Gaps) -> list[str]:
