@@ -174,6 +174,15 @@ def test_locking_without_a_hub_says_so_for_each_row(registry_file):
     assert registry_file.read_text() == text
 
 
+def test_the_command_without_a_hub_changes_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    text = REGISTRY_FILE.read_text()
+    assert main(["lock-models"]) == 2
+    told_of = capsys.readouterr().err.splitlines()
+    assert len(told_of) == 1 and "no Hub answers: http://127.0.0.1:9" in told_of[0]
+    assert REGISTRY_FILE.read_text() == text
+
+
 # --- figures with what there is --------------------------------------------------------------------------------------
 
 READS = """\

@@ -21,10 +21,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print a line for each row: its commit, or why it has none; exit code 2 where one has none."""
+    from compressed_code.checkpoints.hub_access import no_hub
     from compressed_code.planning.locking import lock_models
     from compressed_code.registry.lookup import REGISTRY_FILE, load_registry
 
     require_checkout("lock-models")
+    if reason := no_hub():
+        raise Unavailable(f"no Hub answers: {reason}; nothing was locked, connect and run it again")
     told = lock_models(REGISTRY_FILE, options.models)
     for name, answer in told.items():
         print(f"{name}: {answer}")
