@@ -26,8 +26,13 @@ env: $(INSTALLED) ## create the environment in .venv (VENV=folder for another)
 
 # What -jN was given; it stands in MAKEFLAGS only when a recipe is expanded.
 GIVEN = $(filter -j%,$(MAKEFLAGS))
-figures: $(INSTALLED) ## run every notebook that is not up to date, write the figures, print what the claims came to
+# A profile's notebooks have values of their own; its figures go to build/profiles, and figures/ stays as it is.
+figures: $(INSTALLED) ## run every notebook that is not up to date, write the figures, print what the claims came to (PROFILE=paper: the paper's models)
+ifdef PROFILE
+	@$(BIN)/python -m helpers profile $(PROFILE)
+else
 	@$(MAKE) --no-print-directory $(if $(GIVEN),,-j$(JOBS)) GO_ON=- ALONE=$(filter 1 -j1,$(or $(GIVEN),$(JOBS))) figures/README.md
+endif
 
 CHOSEN := $(if $(N),$(filter notebooks/$(N)-% notebooks/0$(N)-%,$(NOTEBOOKS)))
 notebook: $(INSTALLED) ## run one notebook: make notebook N=01 [P="name=value ..."] (with P, figures go to build/custom)

@@ -3,11 +3,23 @@
 import sys
 from collections.abc import Sequence
 
-from compressed_code.commands import cold_start, compare, coverage, fidelity, generate, keys, quantize, score, zoo
+from compressed_code.commands import (
+    cold_start,
+    compare,
+    coverage,
+    fidelity,
+    generate,
+    keys,
+    lock_models,
+    plan,
+    quantize,
+    score,
+    zoo,
+)
 from compressed_code.core.command_line import run_command
 from compressed_code.core.lean_imports import import_leanly
 
-COMMANDS = (keys, coverage, cold_start, quantize, compare, fidelity, generate, score, zoo)
+COMMANDS = (keys, coverage, cold_start, quantize, compare, fidelity, generate, score, plan, lock_models, zoo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -59,6 +59,8 @@ def _declare(commands: Subcommands) -> None:
     command.add_argument("--short", action="store_true", help="two reduced notebooks under two settings, in minutes")
 
     add("start", start, "Write the page that JupyterLab opens on, and print where it is.")
+    command = add("profile", profile, "Run the notebooks of a profile of data/profiles.yml with its models.")
+    command.add_argument("name")
 
     command = add("trace", trace, "Print the way back from a figure: key, tables, models, packages, machine, commit.")
     command.add_argument("figure", help="name of a figure or table, or a file of it: figures/03-calibration.svg")
@@ -122,6 +124,17 @@ def robustness(options: argparse.Namespace) -> None:
     if not options.short:
         print(f"written: {ROBUSTNESS_FILE}")
     if found.failed or faults:
+        raise SystemExit(FAULT)
+
+
+def profile(options: argparse.Namespace) -> None:
+    """Print a line for each model that is left out, and the closing table; exit code 1 where a notebook failed."""
+    from compressed_code.reproduction.closing_table import closing_table
+    from helpers.profile_runs import run_profile
+
+    text, failures = closing_table(run_profile(options.name, _say))
+    print(text)
+    if failures:
         raise SystemExit(FAULT)
 
 

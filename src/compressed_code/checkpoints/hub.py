@@ -4,8 +4,7 @@ Names, revisions, tokens and addresses are the business of huggingface_hub, so H
 hold here, too. All files of one opening are of one commit; a file that is in the local cache is read from there.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -16,17 +15,16 @@ from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.remote_file import Place, RemoteFile, Transfers
 from compressed_code.checkpoints.files.safetensors_files import SafetensorsFiles
 from compressed_code.checkpoints.files.stored import TensorFile
+from compressed_code.checkpoints.hub_access import FIRST_ANSWER, one_line
 from compressed_code.checkpoints.model_files import BESIDE_WEIGHTS, CONFIG, SMALL_FILES
 from compressed_code.checkpoints.quantization_config import read_form
 from compressed_code.checkpoints.stored_weights import StoredWeights
+from compressed_code.checkpoints.verified_files import verify_files
 from compressed_code.core.atomic_files import written_whole
-from compressed_code.core.errors import InputError, Unavailable, in_one_line
+from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import BUILD
 
-# Read whole, beside the tensors.
-# What a download takes besides the weights: any form of tokenizer, and the template of a chat.
 METADATA = BUILD / "hub"
-FIRST_ANSWER = 10  # seconds to wait for a Hub
 
 
 @dataclass(frozen=True)
@@ -104,20 +102,28 @@ def gguf_settings(hub_id: str, revision: str | None = None, file: str | None = N
 def download_model(hub_id: str, revision: str | None = None, file: str | None = None) -> Path:
     """A whole checkpoint in the local cache: its folder, or the GGUF file named or alone in the repository.
 
+    Every file is compared with the hash that the Hub lists for it.
+
     Raises:
-        Unavailable: as `open_remote_model`.
+        Unavailable: as `open_remote_model`, or what came is another file.
     """
     from huggingface_hub import hf_hub_download, snapshot_download
 
     repository = _find(hub_id, revision)
     file = file or repository.needed_gguf_file()
     weights = "*.safetensors" if repository.has(".safetensors") else "*.bin"
-    with _one_line(repository.path):
+    with one_line(repository.path):
         if file is not None:
             folder, parts = PurePosixPath(file).parent, part_names(PurePosixPath(file).name)
-            places = [hf_hub_download(hub_id, str(folder / part), revision=repository.commit) for part in parts]
-            return Path(places[0])
-        return Path(snapshot_download(hub_id, revision=repository.commit, allow_patterns=[weights, *BESIDE_WEIGHTS]))
+            names = [str(folder / part) for part in parts]
+            files = {name: Path(hf_hub_download(hub_id, name, revision=repository.commit)) for name in names}
+            place = files[names[0]]
+        else:
+            patterns = [weights, *BESIDE_WEIGHTS]
+            place = Path(snapshot_download(hub_id, revision=repository.commit, allow_patterns=patterns))
+            files = {name: place / name for name in repository.files if (place / name).is_file()}
+    verify_files(hub_id, repository.commit, files)
+    return place
 
 
 def _kept(place: Path, content: Callable[[], bytes]) -> Path:
@@ -192,7 +198,7 @@ class _Repository:
             raise InputError(f"{self.path}: holds no {CONFIG}")
         for name in SMALL_FILES:
             if name in self.files:
-                with _one_line(self.path / name):
+                with one_line(self.path / name):
                     local = hf_hub_download(self.hub_id, name, revision=self.commit)
         return Path(local).parent
 
@@ -225,7 +231,7 @@ class _Repository:
         from huggingface_hub.utils import build_hf_headers
 
         url = hf_hub_url(self.hub_id, name, revision=self.commit)
-        with _one_line(self.path / name):
+        with one_line(self.path / name):
             metadata = get_hf_file_metadata(url, retry_on_errors=True)
         if metadata.size is None:
             raise Unavailable(f"{self.path / name}: the Hub does not say how long it is; download the checkpoint")
@@ -236,39 +242,6 @@ class _Repository:
 def _find(hub_id: str, revision: str | None) -> _Repository:
     from huggingface_hub import HfApi
 
-    with _one_line(hub_id if revision is None else f"{hub_id}@{revision}"):
+    with one_line(hub_id if revision is None else f"{hub_id}@{revision}"):
         info = HfApi().model_info(hub_id, revision=revision, timeout=FIRST_ANSWER)
     return _Repository(hub_id, info.sha, tuple(sorted(file.rfilename for file in info.siblings or ())))
-
-
-@contextmanager
-def _one_line(what: object) -> Iterator[None]:
-    """What huggingface_hub raises, as one line with what to do about it."""
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except errors.GatedRepoError:
-        raise Unavailable(f"{what}: gated; accept its terms on the Hub and set HF_TOKEN") from None
-    except errors.RepositoryNotFoundError:
-        raise Unavailable(
-            f"{what}: the Hub has no such model, or a private one; check the name or set HF_TOKEN"
-        ) from None
-    except errors.RevisionNotFoundError:
-        raise Unavailable(f"{what}: the Hub's repository has no such revision") from None
-    except errors.RemoteEntryNotFoundError:
-        raise Unavailable(f"{what}: the Hub's repository has no such file") from None
-    except errors.HFValidationError as error:
-        raise InputError(f"{what}: no Hub id ({_flat(error)})") from None
-    except (errors.HTTPError, OSError) as error:
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        if status in (401, 403):
-            raise Unavailable(f"{what}: the Hub refuses access (status {status}); check HF_TOKEN") from None
-        raise Unavailable(
-            f"{what}: the Hub does not deliver it ({_flat(error)}); connect, "
-            "or download the checkpoint and give its folder"
-        ) from None
-
-
-def _flat(error: Exception) -> str:
-    return in_one_line(f"{type(error).__name__}: {error}")

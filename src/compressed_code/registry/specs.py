@@ -68,6 +68,11 @@ class _Source(Record):
             raise ValueError("a revision belongs to a hub source")
 
     @property
+    def locked(self) -> bool:
+        """Whether what is read cannot change: a local row, or one of the Hub whose revision is a commit."""
+        return self.hub is None or re.fullmatch(r"[0-9a-f]{40}", self.revision or "") is not None
+
+    @property
     def location(self) -> Path:
         """The local path of a row with `path`; a relative one starts at the project's root."""
         return ROOT / Path(self.path).expanduser()
@@ -127,6 +132,11 @@ class ModelSpec(_Source):
         seed_of: key of the model whose recipe this one repeats with another seed: the noise an effect has to beat.
         chat: programs are asked for through the tokenizer's chat template, and their code is cut out of the answer.
         parameters: number of weights, for ordering figures by size.
+        layout: row of data/layouts.yml that says how a published checkpoint is built, so that its size is known unseen.
+        stored_as: "bfloat16", "float8" (blocks of DeepSeek-V3) or a mixture of GGUF ("Q4_K_M").
+        shards: how many safetensors files, spelt as in their names ("000163" in model-00001-of-000163.safetensors).
+        licence: of the weights.
+        gated: its terms must be accepted on the Hub, and a token given.
     """
 
     tokenizer: str | None = None
@@ -137,6 +147,11 @@ class ModelSpec(_Source):
     seed_of: str | None = None
     chat: bool = False
     parameters: PositiveFloat | None = None
+    layout: str | None = None
+    stored_as: str = "bfloat16"
+    shards: str | None = Field(default=None, pattern=r"^\d{5,6}$")
+    licence: str | None = None
+    gated: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:

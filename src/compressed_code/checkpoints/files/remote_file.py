@@ -23,6 +23,8 @@ GAP = 128 << 10
 CONNECTIONS = 4
 # Seconds to wait before the second attempt, the third, and so on.
 WAITS = (1.0, 2.0, 4.0, 8.0)
+# The longest that a server is obeyed which says when to come again (Retry-After), in seconds.
+LONGEST_WAIT = 60.0
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 # What a server of signed addresses answers when one has run out.
 EXPIRED = frozenset({401, 403, 404, 410})
@@ -102,6 +104,14 @@ class _Piece:
     stop: int
     wanted: list[Span]
     content: "Future[np.ndarray]"
+
+
+class _ComeAgain(ConnectionError):
+    """A server that may deliver later; `seconds` is how long to wait at least, as it says (RFC 9110, 10.2.3)."""
+
+    def __init__(self, words: str, retry_after: str) -> None:
+        super().__init__(words)
+        self.seconds = min(float(retry_after), LONGEST_WAIT) if retry_after.isdecimal() else 0.0
 
 
 class RemoteFile:
@@ -187,16 +197,18 @@ class RemoteFile:
         from huggingface_hub.errors import HTTPError
 
         content = np.empty(stop - start, np.uint8)
-        done, problem = 0, "another request failed"
+        done, problem, told = 0, "another request failed", 0.0
         for wait in (0.0, *WAITS):
-            if self._transfers.ended.wait(wait):
+            if self._transfers.ended.wait(max(wait, told)):
                 break
+            told = 0.0
             try:
                 for chunk in self._answer(start + done, stop):
                     content[done : done + len(chunk)] = np.frombuffer(chunk, np.uint8)
                     done += len(chunk)
             except (HTTPError, OSError, RuntimeError) as error:  # RuntimeError: a connection closed by its owner
                 problem = " ".join(f"{type(error).__name__}: {error}".split())
+                told = error.seconds if isinstance(error, _ComeAgain) else 0.0
             else:
                 problem = f"the answer ended after {done:,} of {len(content):,} bytes"
             if done == len(content):
@@ -222,7 +234,7 @@ class RemoteFile:
             if answer.status_code in EXPIRED:
                 self._place = self._locate()
             if answer.status_code in EXPIRED | TRANSIENT:
-                raise ConnectionError(f"status {answer.status_code}")
+                raise _ComeAgain(f"status {answer.status_code}", answer.headers.get("Retry-After", ""))
             delivered = answer.headers.get("Content-Range", "")
             if answer.status_code != 206 or not delivered.startswith(f"bytes {start}-"):
                 raise Unavailable(

@@ -17,7 +17,8 @@ from compressed_code.core.errors import InputError
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
-_SHARD = re.compile(r"-\d{5}-of-(?P<count>\d{5})\.safetensors$")
+_POINTER = b"version "  # how a file begins that git-lfs left in place of the real one
+_SHARD = re.compile(r"-\d{5}-of-(?P<count>\d{5,6})\.safetensors$")  # six digits: DeepSeek
 ELEMENT_BYTES = {
     **dict.fromkeys(("F64", "I64", "U64"), 8),
     **dict.fromkeys(("F32", "I32", "U32"), 4),
@@ -120,7 +121,10 @@ def _weight_map(index: TensorFile) -> dict[str, str]:
 
 
 def _read_header(file: TensorFile) -> dict[str, StoredTensor]:
-    length = int.from_bytes(file.view(0, 8).tobytes(), "little")
+    first = file.view(0, 8).tobytes()
+    if first == _POINTER:
+        raise InputError(f"{file.path}: is git-lfs's pointer to the file; run git lfs pull in its folder, or fetch it")
+    length = int.from_bytes(first, "little")
     if length > LONGEST_HEADER:
         raise InputError(f"{file.path}: broken header, or no safetensors file; fetch or write it again")
     if length > file.size - 8:

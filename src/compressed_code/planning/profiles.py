@@ -1,0 +1,82 @@
+"""Profiles of data/profiles.yml: which models the notebooks are to measure, and how much of it that is."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from compressed_code.core.errors import InputError
+from compressed_code.core.paths import DATA
+from compressed_code.core.yaml_rows import Record, kept_while_unchanged, parse_rows, read_yaml
+
+PROFILES_FILE = DATA / "profiles.yml"
+
+MeasuredName = Literal["cold_start", "generations"]
+
+
+class Measured(Record):
+    """How much of one measurement a profile takes.
+
+    Attributes:
+        times: cold starts, or tokens at most, of every model.
+        models: the parameter that names them, `NOTEBOOK.PARAMETER`.
+    """
+
+    times: PositiveInt
+    models: str
+
+
+class Profile(Record):
+    """One profile.
+
+    Attributes:
+        notebooks: number of a notebook → values for its parameters cell.
+        measured: what that measures.
+    """
+
+    key: str
+    label: str = Field(min_length=1)
+    notebooks: dict[str, dict[str, Any]]
+    measured: dict[MeasuredName, Measured]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, amount in self.measured.items():
+            notebook, _, parameter = amount.models.partition(".")
+            if parameter not in self.notebooks.get(notebook, {}):
+                raise ValueError(f"measured.{name}.models: {amount.models!r} is no parameter of a notebook here")
+        return self
+
+    def models(self, measured: MeasuredName) -> list[str]:
+        """The models that a measurement is of."""
+        notebook, _, parameter = self.measured[measured].models.partition(".")
+        return list(self.notebooks[notebook][parameter])
+
+    def every_model(self) -> list[str]:
+        """All of them, once, in the order of the file."""
+        return list(dict.fromkeys(name for measured in self.measured for name in self.models(measured)))
+
+    def without(self, names: Mapping[MeasuredName, Collection[str]]) -> Mapping[str, Mapping[str, Any]]:
+        """The notebooks' parameters, of whose lists these models are left out, measurement by measurement."""
+        left = {notebook: dict(parameters) for notebook, parameters in self.notebooks.items()}
+        for measured, gone in names.items():
+            notebook, _, parameter = self.measured[measured].models.partition(".")
+            left[notebook][parameter] = [name for name in left[notebook][parameter] if name not in gone]
+        return left
+
+
+def find_profile(name: str, path: Path = PROFILES_FILE) -> Profile:
+    """A profile by its name.
+
+    Raises:
+        InputError: there is none, or the file is broken.
+    """
+    profiles = kept_while_unchanged(_read, path)
+    if name not in profiles:
+        raise InputError(f"{name}: no such profile; {path.name} has {', '.join(profiles)}")
+    return profiles[name]
+
+
+def _read(path: Path) -> Mapping[str, Profile]:
+    return parse_rows(Profile, read_yaml(path), path)
