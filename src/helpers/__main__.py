@@ -58,6 +58,8 @@ def _declare(commands: Subcommands) -> None:
     )
     command.add_argument("--short", action="store_true", help="two reduced notebooks under two settings, in minutes")
 
+    command = add("published", published, "Measure what data/reference/published.csv lacks; stopped, it goes on later.")
+
     command = add("trace", trace, "Print the way back from a figure: key, tables, models, packages, machine, commit.")
     command.add_argument("figure", help="name of a figure or table, or a file of it: figures/03-calibration.svg")
 
@@ -121,6 +123,13 @@ def robustness(options: argparse.Namespace) -> None:
         print(f"written: {ROBUSTNESS_FILE}")
     if found.failed or faults:
         raise SystemExit(FAULT)
+
+
+def published(options: argparse.Namespace) -> None:
+    """Say what was measured as it is written."""
+    from compressed_code.reproduction.published import write_published
+
+    write_published(say=_say)
 
 
 def trace(options: argparse.Namespace) -> None:

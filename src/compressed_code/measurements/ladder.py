@@ -5,7 +5,7 @@ stored, and gone on with. Where the base model solves almost no task, lost progr
 the canonical solutions says how much less probable the right programs became.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from compressed_code.statistics.intervals_and_tests import wilson_interval
 COLUMNS = ("row", "method", "bits", "bits_model", "quantity", "group", "value", "low", "high", "count")
 METRICS = ("pkp", "stp", "nlp", "entropy_nats")  # of the first token
 STATISTICS = ("kl_mean_nats", "flip_fraction", "ln_perplexity_ratio", "top_right_base_fraction")
-OVERALL = "all"
+KEYWORDS = 20
 BASE = ""  # in place of a quantization's name
 
 
@@ -36,61 +36,71 @@ class Scope:
     Attributes:
         translations: in how many languages each of the parallel programs is read (`measurements.fidelity.fidelity`).
         benchmark: whose canonical solutions are read, and whose tasks programs are written for.
-        tasks: how many of its tasks.
-        written: quantizations whose programs are written and run, besides the base model's; the others' are not.
+        solutions: how many of its tasks' solutions are read.
+        tasks: for how many of its tasks programs are written.
         max_tokens: most new tokens of a program.
     """
 
     translations: int = 1
     benchmark: str = "humaneval"
+    solutions: int = 10
     tasks: int = 20
-    written: Sequence[str] = ()
-    max_tokens: int = 256
-
-    @property
-    def part(self) -> str:
-        """The tasks, as `benchmarks.load_benchmark` names them."""
-        return f"{self.benchmark}:{self.tasks}"
+    max_tokens: int = 200
 
 
-def ladder(base: str, rows: Sequence[str], scope: Scope, **where: Any) -> Iterator[pd.DataFrame]:
-    """A table for the model itself and one for each of its variants, as they are measured.
+def divergences(base: str, row: str, scope: Scope, **where: Any) -> pd.DataFrame:
+    """How far one variant of a model predicts something else than the model.
 
     Args:
         base: name of the model.
-        rows: rows of data/quantizations.yml; a variant is `BASE+ROW`.
+        row: of data/quantizations.yml; the variant is `BASE+ROW`. `BASE` stands for the model itself.
         where: `registry` and `directory`, as of `measure`.
 
-    Yields:
+    Returns:
         Columns `COLUMNS`. `row` is `BASE` for the model itself, whose `bits` are missing. Quantities:
 
         - "first token": `METRICS` after the document start, and "kl" from the base model (nats)
-        - "keyword": first-token probability of each keyword, all its forms
-        - "text" and "tasks": `STATISTICS` on parallel programs and on canonical solutions, with Student's intervals over
-          programs and tasks; `count` is tokens
+        - "keyword": first-token probability of the model's `KEYWORDS` most probable keywords, all their forms
+        - "text" and "tasks": `STATISTICS` on parallel programs and on canonical solutions, with Student's intervals
+          over programs and tasks; `count` is tokens
         - "class kl", "class flips": mean KL and changed top tokens by token class; "class ratio": changed ones over
           those expected at equal uncertainty, corrected for the classes (`fidelity.equal_uncertainty`)
-        - "programs": "passed" and "valid" (shares, Wilson), "kept", "lost", "gained" (counts), where they were written
 
     Raises:
         InputError: the model or a row is unknown.
         Unavailable: a variant cannot be made here.
     """
     first = _first(base, where)
+    leading = keyword_masses(first)["keyword"].head(KEYWORDS)
+    if row == BASE:
+        return _table(base, row, [*_metrics(first), *_keywords(first, leading)], where)
+    name = f"{base}+{row}"
+    own = _first(name, where)
+    found = [("first token", "kl", divergence(first["probability"], own["probability"]))]
+    found += [*_metrics(own), *_keywords(own, leading), *_divergences(name, scope, where)]
+    return _table(base, row, found, where)
+
+
+def programs(base: str, row: str, scope: Scope, **where: Any) -> pd.DataFrame:
+    """What one variant of a model writes, or the model itself; arguments and columns as of `divergences`.
+
+    Returns:
+        Quantity "programs": "passed" and "valid" (no syntax error; shares of tasks, Wilson), and of a variant "kept",
+        "lost", "gained" (`pass_rates.paired_flips`); `count` is tasks.
+
+    Raises:
+        InputError: the model or row is unknown, or no task can be scored here.
+        Unavailable: the variant cannot be made, or nothing isolates programs here.
+    """
     outcomes = _outcomes(base, scope, where)
-    yield _table(BASE, {}, [*_metrics(first), *_keywords(first), *_programs(outcomes)])
-    for row in rows:
-        name = f"{base}+{row}"
-        record = measure(variant_record, name, **where).iloc[0]
-        own = _first(name, where)
-        found = [("first token", "kl", divergence(first["probability"], own["probability"]))]
-        found += [*_metrics(own), *_keywords(own), *_divergences(name, scope, where)]
-        if row in scope.written:
-            found += _programs(_outcomes(name, scope, where), outcomes)
-        yield _table(row, record, found)
+    if row == BASE:
+        return _table(base, row, list(_programs(outcomes)), where)
+    own = _outcomes(f"{base}+{row}", scope, where)
+    return _table(base, row, list(_programs(own, outcomes)), where)
 
 
-def _table(row: str, record: Mapping[str, Any], found: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+def _table(base: str, row: str, found: Sequence[tuple[Any, ...]], where: Mapping[str, Any]) -> pd.DataFrame:
+    record = measure(variant_record, f"{base}+{row}", **where).iloc[0] if row != BASE else {}
     table = pd.DataFrame([(*numbers, *[None] * (6 - len(numbers))) for numbers in found], columns=list(COLUMNS[4:]))
     made = {"row": row, "method": record.get("method", ""), "bits": record.get("bits_quantized")}
     table = table.assign(**made, bits_model=record.get("bits_model"))[list(COLUMNS)]
@@ -106,14 +116,14 @@ def _metrics(first: pd.DataFrame) -> list[tuple[Any, ...]]:
     return [("first token", name, values[name]) for name in METRICS]
 
 
-def _keywords(first: pd.DataFrame) -> list[tuple[Any, ...]]:
-    masses = keyword_masses(first)
-    return [("keyword", *pair) for pair in zip(masses["keyword"], masses["probability"], strict=True)]
+def _keywords(first: pd.DataFrame, leading: Iterable[str]) -> list[tuple[Any, ...]]:
+    masses = keyword_masses(first).set_index("keyword")["probability"]
+    return [("keyword", keyword, masses[keyword]) for keyword in leading]
 
 
 def _divergences(name: str, scope: Scope, where: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     tokens = measure(fidelity, name, translations=scope.translations, **where)
-    on_tasks = measure(task_fidelity, name, benchmark=scope.benchmark, tasks=scope.tasks, **where)
+    on_tasks = measure(task_fidelity, name, benchmark=scope.benchmark, tasks=scope.solutions, **where)
     for quantity, table in (("text", tokens), ("tasks", on_tasks)):
         for found in _of(fidelity_summary(table), STATISTICS):
             yield quantity, found.statistic, found.value, found.low, found.high, found.tokens
@@ -131,7 +141,8 @@ def _of(summary: pd.DataFrame, statistics: Sequence[str]) -> Iterator[Any]:
 
 
 def _outcomes(model: str, scope: Scope, where: Mapping[str, Any]) -> pd.DataFrame:
-    return measure(executions, model, benchmark=scope.part, max_tokens=scope.max_tokens, **where)
+    part = f"{scope.benchmark}:{scope.tasks}"
+    return measure(executions, model, benchmark=part, max_tokens=scope.max_tokens, **where)
 
 
 def _programs(outcomes: pd.DataFrame, of_base: pd.DataFrame | None = None) -> Iterator[tuple[Any, ...]]:
