@@ -5,7 +5,8 @@ stored, and gone on with. Where the base model solves almost no task, lost progr
 the canonical solutions says how much less probable the right programs became.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 
 from compressed_code.benchmarks.pass_rates import paired_flips, pass_rates, syntax_valid_share
 from compressed_code.cold_start.metrics import divergence, keyword_masses, load_english_words, metric_table
+from compressed_code.core.errors import Unavailable
 from compressed_code.fidelity.equal_uncertainty import changes_at_equal_uncertainty
 from compressed_code.fidelity.summary import fidelity_summary
 from compressed_code.measurements.code_generation import executions
@@ -97,6 +99,26 @@ def programs(base: str, row: str, scope: Scope, **where: Any) -> pd.DataFrame:
         return _table(base, row, list(_programs(outcomes)), where)
     own = _outcomes(f"{base}+{row}", scope, where)
     return _table(base, row, list(_programs(own, outcomes)), where)
+
+
+def of_rows(
+    kind: Callable[..., pd.DataFrame], base: str, rows: Iterable[str], scope: Scope, **where: Any
+) -> pd.DataFrame:
+    """`divergences` or `programs` of several rows, stacked; what cannot be made here is named and left out.
+
+    Raises:
+        InputError: as they do.
+        Unavailable: none of the rows could be measured.
+    """
+    tables = []
+    for row in rows:
+        try:
+            tables.append(kind(base, row, scope, **where))
+        except Unavailable as gap:
+            print(f"{kind.__name__}: left out {row or base}: {gap}", file=sys.stderr)
+    if not tables:
+        raise Unavailable(f"{kind.__name__}: nothing could be measured of {base}")
+    return pd.concat(tables, ignore_index=True)
 
 
 def _table(base: str, row: str, found: Sequence[tuple[Any, ...]], where: Mapping[str, Any]) -> pd.DataFrame:
