@@ -11,6 +11,7 @@ import pandas as pd
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import DATA
+from compressed_code.core.reference_files import declare
 from compressed_code.core.yaml_rows import Record, read_yaml
 from compressed_code.measurements.ladder import BASE, COLUMNS, Scope, divergences, programs
 from compressed_code.registry.quantizations import load_quantizations
@@ -110,6 +111,8 @@ def write_published(
         table = measured if table.empty else pd.concat([table, measured], ignore_index=True)
         with written_whole(path) as part:
             table.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
+        if path == TABLE_FILE:
+            declare(path, "machine", "make published")
         say(f"{row or settings.model}, {kind}: {made['seconds']:.0f} s")
 
 
