@@ -11,13 +11,13 @@ INSTALLED := $(VENV)/.installed
 SITE_TOOLS := $(VENV)/.installed-site
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]-*.ipynb))
 # Those that take longest begin, so that none of them is left for the end.
-FIRST     := $(wildcard notebooks/06-*.ipynb notebooks/03-*.ipynb notebooks/07-*.ipynb)
+FIRST     := $(wildcard notebooks/06-*.ipynb notebooks/03-*.ipynb notebooks/08-*.ipynb notebooks/07-*.ipynb)
 EXECUTED  := $(patsubst notebooks/%,build/notebooks/%,$(FIRST) $(filter-out $(FIRST),$(NOTEBOOKS)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: figures/README.md
-.PHONY: help env figures notebook verify robustness site lab test test-all lint format lock release bench zoo study benchmarks clean FORCE
+.PHONY: help env figures notebook verify robustness site lab test test-all lint format lock release bench zoo study published benchmarks clean FORCE
 
 help: ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -119,6 +119,9 @@ zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there ye
 
 study: $(INSTALLED) ## train the further models of the study into build/study, hours, and sum up their cold starts (ONLY=key)
 	@$(BIN)/python -m compressed_code zoo --study $(if $(ONLY),--only $(ONLY))
+
+published: $(INSTALLED) ## measure the published model of data/published.yml in every variant, about an hour of one core
+	@$(BIN)/python -m helpers published
 
 benchmarks: $(INSTALLED) ## write the zoo's held-out tasks, data/benchmarks/zoo-*.jsonl, the same bytes on every machine
 	$(BIN)/python -c 'from compressed_code.training_data.tasks import write_benchmarks; write_benchmarks()'

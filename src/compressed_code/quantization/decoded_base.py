@@ -8,10 +8,39 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
-from compressed_code.checkpoints.model_files import RECORD, companions, require_whole_model
+from compressed_code.checkpoints.model_files import RECORD, companions, fingerprint, require_whole_model
 from compressed_code.checkpoints.quantization_config import quantization_of
-from compressed_code.core.errors import InputError
+from compressed_code.core.atomic_files import staged
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import VARIANTS
+from compressed_code.core.table_store import table_key
 from compressed_code.tokenizers.gguf import GgufTokenizer, read_gguf_tokenizer
+
+DECODED_VERSION = 1  # of what `decode` writes
+
+
+def kept_base(model: Path, directory: Path = VARIANTS) -> Path:
+    """A model whose variants are made by name: a folder as it is; a GGUF file decoded once, beside the variants.
+
+    What lies there is found by the file's content, so that all variants of one file start from the same folder.
+
+    Raises:
+        InputError: the model is broken, or its metadata are not supported.
+        Unavailable: the file is itself a variant made here.
+    """
+    if not model.is_file():
+        return model
+    if (model.parent / RECORD).exists():
+        raise Unavailable(f"{model}: is quantized already; start from the model it was made from")
+    folder = directory / table_key({"decoded": DECODED_VERSION, "files": fingerprint(model)})[:32]
+    if not folder.exists():
+        try:
+            with staged(folder) as part:
+                decode(model, part)
+        except InputError:
+            if not folder.exists():  # else another process wrote it meanwhile
+                raise
+    return folder
 
 
 @contextmanager

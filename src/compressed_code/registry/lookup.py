@@ -83,6 +83,7 @@ def tokenizer_name(model: str, registry: Registry) -> str:
 
     Raises:
         InputError: the model is unknown.
+        Unavailable: it lies in a package that cannot be had now.
     """
     spec = find_model(model, registry)
     if spec.tokenizer is not None:
@@ -91,7 +92,7 @@ def tokenizer_name(model: str, registry: Registry) -> str:
         return tokenizer_name(spec.base_model, registry)
     if spec.hub is not None:
         return f"{spec.hub}@{spec.revision}" if spec.revision else spec.hub
-    return str(spec.location)
+    return str(spec.wheel.kept() if spec.wheel is not None else spec.location)
 
 
 def with_seeds(names: Iterable[str], registry: Registry) -> dict[str, str]:

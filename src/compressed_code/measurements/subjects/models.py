@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from compressed_code.checkpoints.hub import download_model, find_commit
+from compressed_code.checkpoints.hub import find_commit
+from compressed_code.checkpoints.local_models import local_model
 from compressed_code.checkpoints.model_files import fingerprint
-from compressed_code.core.errors import InputError
 from compressed_code.quantization.variants import quantized_variant
 from compressed_code.registry.lookup import Registry, find_model
 from compressed_code.registry.specs import ModelSpec
@@ -25,7 +25,7 @@ class HubModel:
 class ModelSubject:
     """Models on this machine: a folder or GGUF file, whose content decides the key.
 
-    One on a Hub is downloaded, a quantized variant is made where it was not made before.
+    One on a Hub or in a package is downloaded, a quantized variant is made where it was not made before.
     """
 
     column = "model"
@@ -39,11 +39,7 @@ class ModelSubject:
     def open(self, spec: ModelSpec, registry: Registry) -> Path:
         if spec.quantization is not None:
             return quantized_variant(self.open(find_model(spec.base_model, registry), registry), spec.quantization)
-        if spec.hub is not None:
-            return download_model(spec.hub, spec.revision, spec.file)
-        if not spec.checkpoint.exists():
-            raise InputError(f"{spec.key}: no model at {spec.checkpoint}; the zoo's are trained by make zoo")
-        return spec.checkpoint
+        return local_model(spec)
 
 
 class CheckpointSubject(ModelSubject):

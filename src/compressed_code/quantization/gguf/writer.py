@@ -37,7 +37,7 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
-class _Planned:
+class Planned:
     """One tensor to be written.
 
     Attributes:
@@ -85,9 +85,9 @@ def write_gguf(base: Path, destination: Path, type_name: str) -> None:
         raise InputError(f"{base}: is a file; give the folder of a checkpoint")
     checkpoint = open_checkpoint(base)
     config = checkpoint.config
-    architecture = _with_its_head(checkpoint, _understand(base, config))
+    architecture = with_its_head(checkpoint, understood(base, config))
     rotary = read_rotary(base / "config.json", config)
-    plan = list(_plan(checkpoint, architecture, type_name))
+    plan = list(plan_tensors(checkpoint, architecture, type_name))
     _require_mostly_quantized(base, plan, type_name)
     try:
         with written_whole(destination) as part:
@@ -103,7 +103,7 @@ def write_gguf(base: Path, destination: Path, type_name: str) -> None:
         raise InputError(f"{destination}: cannot be written ({error.strerror}); free space or choose another") from None
 
 
-def _understand(base: Path, config: dict[str, Any]) -> Architecture:
+def understood(base: Path, config: dict[str, Any]) -> Architecture:
     path = base / "config.json"
     try:
         architecture = understand(config)
@@ -120,7 +120,7 @@ def _understand(base: Path, config: dict[str, Any]) -> Architecture:
     return architecture
 
 
-def _with_its_head(checkpoint: Checkpoint, architecture: Architecture) -> Architecture:
+def with_its_head(checkpoint: Checkpoint, architecture: Architecture) -> Architecture:
     """Where the config ties the output matrix to the embedding and another is stored, that one is the model's."""
     shape = (architecture.vocabulary, architecture.hidden)
     if not architecture.tied or "lm_head.weight" not in checkpoint.names:
@@ -129,7 +129,7 @@ def _with_its_head(checkpoint: Checkpoint, architecture: Architecture) -> Archit
     return architecture if np.array_equal(own, embedding) else replace(architecture, tied=False)
 
 
-def _plan(checkpoint: Checkpoint, architecture: Architecture, mixture: str) -> Iterator[_Planned]:
+def plan_tensors(checkpoint: Checkpoint, architecture: Architecture, mixture: str) -> Iterator[Planned]:
     """All tensors in the order of the file.
 
     Raises:
@@ -157,10 +157,10 @@ def _plan(checkpoint: Checkpoint, architecture: Architecture, mixture: str) -> I
             raise InputError(f"{checkpoint.path}: tensor {name} is missing")
         spelling = spellings.get_name(name, try_suffixes=(".weight", ".bias"))
         kind = tensor_type(spelling, shape, model, mixture)
-        yield _Planned(spelling, name, shape, kind, heads=permuted.get(name.split(".")[-2], 0))
+        yield Planned(spelling, name, shape, kind, heads=permuted.get(name.split(".")[-2], 0))
 
 
-def _require_mostly_quantized(path: Path, plan: Sequence[_Planned], mixture: str) -> None:
+def _require_mostly_quantized(path: Path, plan: Sequence[Planned], mixture: str) -> None:
     """Refuse a file that is not what its name says, because its rows do not divide into blocks of 32."""
     sizes = Counter()
     for planned in plan:
@@ -204,7 +204,7 @@ def _shapes(model_type: str, architecture: Architecture) -> Iterator[tuple[str, 
         yield "lm_head.weight", (architecture.vocabulary, hidden)
 
 
-def _write(writer: "GGUFWriter", checkpoint: Checkpoint, plan: list[_Planned], factors: np.ndarray | None) -> None:
+def _write(writer: "GGUFWriter", checkpoint: Checkpoint, plan: list[Planned], factors: np.ndarray | None) -> None:
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
     if factors is not None:
@@ -224,7 +224,7 @@ def _write(writer: "GGUFWriter", checkpoint: Checkpoint, plan: list[_Planned], f
     writer.close()
 
 
-def _stored(checkpoint: Checkpoint, planned: _Planned) -> np.ndarray:
+def _stored(checkpoint: Checkpoint, planned: Planned) -> np.ndarray:
     """The bytes of one tensor, [rows, bytes of a row] uint8; an entry of a vector is a row."""
     if len(planned.shape) == 1:
         values = checkpoint.vector(planned.source, planned.shape[0])[:, None]

@@ -1,4 +1,4 @@
-"""sha256 of checkpoint files: a large one is read once, and again only when the file system says that it changed.
+"""sha256 of files: a large one is read once, and again only when the file system says that it changed.
 
 Trusted is that a file whose path, device, inode, size, modification time and time of status change (which every write
 sets, and which on Unix a program cannot set back) are those noted beside its digest still holds the same bytes. Damage

