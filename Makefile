@@ -17,7 +17,7 @@ EXECUTED  := $(patsubst notebooks/%,build/notebooks/%,$(FIRST) $(filter-out $(FI
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: figures/README.md
-.PHONY: help env figures notebook verify robustness site lab test test-all lint format lock release bench zoo study benchmarks clean FORCE
+.PHONY: help env figures stored notebook verify robustness site lab test test-all lint format lock release bench zoo study benchmarks clean FORCE
 
 help: ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -26,8 +26,14 @@ env: $(INSTALLED) ## create the environment in .venv (VENV=folder for another)
 
 # What -jN was given; it stands in MAKEFLAGS only when a recipe is expanded.
 GIVEN = $(filter -j%,$(MAKEFLAGS))
+# Where the numbers come from: computed here, or the measured tables of a release, with which no model is run.
+STORED ?=
 figures: $(INSTALLED) ## run every notebook that is not up to date, write the figures, print what the claims came to
-	@$(MAKE) --no-print-directory $(if $(GIVEN),,-j$(JOBS)) GO_ON=- ALONE=$(filter 1 -j1,$(or $(GIVEN),$(JOBS))) figures/README.md
+	@$(if $(STORED),COMPRESSED_CODE_COMPUTED=$$($(BIN)/python -m helpers unpack '$(STORED)') && export COMPRESSED_CODE_COMPUTED && )\
+	$(MAKE) --no-print-directory $(if $(GIVEN),,-j$(JOBS)) GO_ON=- ALONE=$(filter 1 -j1,$(or $(GIVEN),$(JOBS))) figures/README.md
+
+stored: figures ## pack the measured tables that the figures rest on into one archive, for make figures STORED=PATH-OR-URL
+	@$(BIN)/python -m helpers pack build/stored-tables.tar.xz $(EXECUTED:.ipynb=.tables)
 
 CHOSEN := $(if $(N),$(filter notebooks/$(N)-% notebooks/0$(N)-%,$(NOTEBOOKS)))
 notebook: $(INSTALLED) ## run one notebook: make notebook N=01 [P="name=value ..."] (with P, figures go to build/custom)
