@@ -3,6 +3,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 
+# A package index that torch alone is taken from, such as the one that pytorch.org names for CPU builds, which need 2 GB
+# installed instead of 6; by default pip's own. Counts when the environment is made.
+TORCH_INDEX ?=
+
 # Notebooks run so many at a time, one thread each; make -jN figures has its own number.
 JOBS   ?= 2
 
@@ -88,7 +92,7 @@ lock: $(INSTALLED) ## resolve every locked list of packages anew, and environmen
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-annotate --no-header \
 	  --constraints requirements.lock binder/requirements.in > binder/requirements.txt
 	@{ printf 'name: compressed-code\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'; \
-	   printf '      - "%s"\n' "$$(sed -nE 's/.*"(torch==[^"]+)".*/\1/p' pyproject.toml)"; \
+	   printf '      - "%s"\n' '$(TORCH)'; \
 	   sed -nE 's/^([a-z0-9][^\\]*[^ \\]) *\\?$$/      - "\1"/p' requirements.lock; \
 	   printf '      - "--editable=."\n'; } > environment.yml
 
@@ -123,10 +127,16 @@ clean: ## remove executed notebooks, downloads and measured tables (the environm
 	rm -rf build data/results .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 
 # The lock holds every package but torch, whose build (CPU or CUDA) depends on the machine; pyproject.toml pins its version.
+# So hashes of ours are checked for all but torch; pip compares torch with the hash that its index announces.
+TORCH := $(shell sed -nE 's/.*"(torch==[^"]+)".*/\1/p' pyproject.toml)
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python >= 3.11 is needed; set PYTHON=" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+ifneq ($(TORCH_INDEX),)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --index-url '$(TORCH_INDEX)' '$(TORCH)'
+	@$(BIN)/python -c 'from importlib.metadata import version; print("make: torch", version("torch"))'
+endif
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
 	@touch $@
 
