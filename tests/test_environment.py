@@ -173,11 +173,19 @@ def test_what_opens_on_binder_needs_nothing_that_binder_lacks():
     assert imports and done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "data/README.md"])
+PAGES = sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "data/README.md", *PAGES])
 def test_links_of_the_documents_lead_somewhere(name):
     path = ROOT / name
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), f"{name}: {target}"
+    for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text()):
+        place = path.parent / target if target else path
+        assert place.exists(), f"{name}: {target}"
+        if heading:  # GitHub's anchors: lower case, blanks as hyphens, no other sign
+            lines = re.findall(r"^#+ (.*)$", place.read_text(), flags=re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
+            assert heading in anchors, f"{name}: {target}#{heading}"
 
 
 def test_the_readme_names_every_folder():
