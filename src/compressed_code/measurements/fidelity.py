@@ -240,7 +240,7 @@ def fidelity_by(
         on: `fidelity` on parallel programs, or `task_fidelity`.
         registry: by default data/models.yml.
         directory: where tables are stored.
-        summary: further arguments of `fidelity_summary`.
+        summary: further arguments of `fidelity_summary`, or parameters of `on`.
 
     Returns:
         Column `pair` and those of `fidelity_summary`. A pair that cannot be had here is named and left out.
