@@ -197,6 +197,9 @@ def footprint(pair: Pair, program: str = "bank_account", rounds: int = 3) -> pd.
     return measure_footprint(pair.base, pair.candidate, documents, start_ids(pair.base, "document"), rounds=rounds)
 
 
+# What the functions below call is their definition: who changes it bumps their version, or old sums are read on.
+
+
 @measurement(version=1, subject=PairSubject(), uses=[fidelity], sums_up=True)
 def fidelity_statistics(_: Pair, fidelity: pd.DataFrame, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
     """`fidelity_summary` of a pair's tokens of parallel programs; `by` and `level` as there."""
