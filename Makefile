@@ -3,6 +3,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 
+# A package index that torch alone is taken from, such as the one that pytorch.org names for CPU builds, which need 2 GB
+# installed instead of 6; by default pip's own. Counts when the environment is made.
+TORCH_INDEX ?=
+
 # Notebooks run so many at a time, one thread each; make -jN figures has its own number.
 JOBS   ?= 2
 
@@ -17,7 +21,7 @@ EXECUTED  := $(patsubst notebooks/%,build/notebooks/%,$(FIRST) $(filter-out $(FI
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: figures/README.md
-.PHONY: help env figures notebook verify robustness site lab test test-all lint format lock release bench zoo study published benchmarks clean FORCE
+.PHONY: help env figures stored notebook verify robustness site lab test test-all lint format lock release bench zoo study published benchmarks clean FORCE
 
 help: ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -27,12 +31,18 @@ env: $(INSTALLED) ## create the environment in .venv (VENV=folder for another)
 # What -jN was given; it stands in MAKEFLAGS only when a recipe is expanded.
 GIVEN = $(filter -j%,$(MAKEFLAGS))
 # A profile's notebooks have values of their own; its figures go to build/profiles, and figures/ stays as it is.
+# Where the numbers come from: computed here, or the measured tables of a release, with which no model is run.
+STORED ?=
 figures: $(INSTALLED) ## run every notebook that is not up to date, write the figures, print what the claims came to (PROFILE=paper: the paper's models)
 ifdef PROFILE
 	@$(BIN)/python -m helpers profile $(PROFILE)
 else
-	@$(MAKE) --no-print-directory $(if $(GIVEN),,-j$(JOBS)) GO_ON=- ALONE=$(filter 1 -j1,$(or $(GIVEN),$(JOBS))) figures/README.md
+	@$(if $(STORED),COMPRESSED_CODE_COMPUTED=$$($(BIN)/python -m helpers unpack '$(STORED)') && export COMPRESSED_CODE_COMPUTED && )\
+	$(MAKE) --no-print-directory $(if $(GIVEN),,-j$(JOBS)) GO_ON=- ALONE=$(filter 1 -j1,$(or $(GIVEN),$(JOBS))) figures/README.md
 endif
+
+stored: figures ## pack the measured tables that the figures rest on into one archive, for make figures STORED=PATH-OR-URL
+	@$(BIN)/python -m helpers pack build/stored-tables.tar.xz $(EXECUTED:.ipynb=.tables)
 
 CHOSEN := $(if $(N),$(filter notebooks/$(N)-% notebooks/0$(N)-%,$(NOTEBOOKS)))
 notebook: $(INSTALLED) ## run one notebook: make notebook N=01 [P="name=value ..."] (with P, figures go to build/custom)
@@ -91,7 +101,7 @@ lock: $(INSTALLED) ## resolve every locked list of packages anew, and environmen
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-annotate --no-header \
 	  --constraints requirements.lock binder/requirements.in > binder/requirements.txt
 	@{ printf 'name: compressed-code\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'; \
-	   printf '      - "%s"\n' "$$(sed -nE 's/.*"(torch==[^"]+)".*/\1/p' pyproject.toml)"; \
+	   printf '      - "%s"\n' '$(TORCH)'; \
 	   sed -nE 's/^([a-z0-9][^\\]*[^ \\]) *\\?$$/      - "\1"/p' requirements.lock; \
 	   printf '      - "--editable=."\n'; } > environment.yml
 
@@ -130,10 +140,16 @@ clean: ## remove executed notebooks, downloads and measured tables (the environm
 	rm -rf build data/results .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 
 # The lock holds every package but torch, whose build (CPU or CUDA) depends on the machine; pyproject.toml pins its version.
+# So hashes of ours are checked for all but torch; pip compares torch with the hash that its index announces.
+TORCH := $(shell sed -nE 's/.*"(torch==[^"]+)".*/\1/p' pyproject.toml)
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python >= 3.11 is needed; set PYTHON=" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+ifneq ($(TORCH_INDEX),)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --index-url '$(TORCH_INDEX)' '$(TORCH)'
+	@$(BIN)/python -c 'from importlib.metadata import version; print("make: torch", version("torch"))'
+endif
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
 	@touch $@
 

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 
 class LocalIndex:
@@ -30,7 +31,7 @@ class LocalIndex:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                content = pages.get(self.path)
+                content = pages.get(unquote(self.path))
                 self.send_response(200 if content is not None else 404)
                 self.send_header("Content-Type", "text/html" if self.path.startswith("/simple") else "application/zip")
                 self.send_header("Content-Length", str(len(content or b"")))

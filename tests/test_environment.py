@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import pytest
 import yaml
 
-from compressed_code.core.paths import ROOT
+from compressed_code.core.paths import COMPUTED_VARIABLE, ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -69,7 +69,25 @@ def test_binder_gets_the_locked_versions_and_no_torch():
     heavy = {"torch", "transformers", "accelerate", "gptqmodel", "optimum", "peft", "hqq", "auto-gptq"}
     declared = names_of(PYPROJECT["project"]["dependencies"])
     assert declared - names_of(given) == heavy, "a new dependency goes to binder/requirements.in, or to this list"
-    assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
+    assert all(os.access(ROOT / "binder" / name, os.X_OK) for name in ("postBuild", "start"))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_binder_unpacks_the_tables_that_are_named_and_its_kernels_find_them(named, tmp_path):
+    """With a python that says what it was asked for, in place of the one that Binder has."""
+    shutil.copytree(ROOT / "binder", tmp_path / "binder")
+    if named:
+        (tmp_path / "binder" / "stored.txt").write_text("https://example.org/tables.tar.xz#sha256=ab\n")
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@" >> asked\necho /unpacked/here\n')
+    (tmp_path / "python").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["binder/postBuild"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    install, *unpack = (tmp_path / "asked").read_text().splitlines()
+    assert install.startswith("-m pip install") and "--no-deps" in install
+    assert unpack == ["-m helpers unpack https://example.org/tables.tar.xz#sha256=ab"] * named
+    told = ["binder/start", "sh", "-c", f"echo ${COMPUTED_VARIABLE}"]
+    done = subprocess.run(told, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "/unpacked/here" * named
 
 
 @pytest.mark.parametrize("name", [".devcontainer/devcontainer.json", ".github/workflows/pages.yml"])
@@ -145,20 +163,29 @@ sys.meta_path.insert(0, Absent())
 
 
 def test_what_opens_on_binder_needs_nothing_that_binder_lacks():
-    """Everything that the notebook of tokenizers imports, and the commands' own frame."""
-    cells = json.loads((ROOT / "notebooks" / "01-tokenizer-analysis.ipynb").read_text())["cells"]
-    lines = [line for cell in cells if cell["cell_type"] == "code" for line in "".join(cell["source"]).splitlines()]
+    """Everything that the notebooks import, which run there on stored tables, and the commands' own frame."""
+    notebooks = [json.loads(path.read_text())["cells"] for path in sorted((ROOT / "notebooks").glob("0*.ipynb"))]
+    code_cells = [cell for cells in notebooks for cell in cells if cell["cell_type"] == "code"]
+    lines = [line for cell in code_cells for line in "".join(cell["source"]).splitlines()]
     imports = [line for line in lines if re.match(r"(import|from) ", line)]
     code = "\n".join([WITHOUT_TORCH, *imports, "import compressed_code.__main__"])
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert imports and done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "data/README.md"])
+PAGES = sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "data/README.md", *PAGES])
 def test_links_of_the_documents_lead_somewhere(name):
     path = ROOT / name
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), f"{name}: {target}"
+    for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text()):
+        place = path.parent / target if target else path
+        assert place.exists(), f"{name}: {target}"
+        if heading:  # GitHub's anchors: lower case, blanks as hyphens, no other sign
+            lines = re.findall(r"^#+ (.*)$", place.read_text(), flags=re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
+            assert heading in anchors, f"{name}: {target}#{heading}"
 
 
 def test_the_readme_names_every_folder():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from compressed_code.core.command_line import Subcommands, run_command
-from compressed_code.core.paths import FIGURES
+from compressed_code.core.paths import FIGURES, ROOT
 
 FAULT = 1  # exit code: a notebook failed, a number differs, a claim does not hold
 
@@ -62,6 +62,12 @@ def _declare(commands: Subcommands) -> None:
     command = add("profile", profile, "Run the notebooks of a profile of data/profiles.yml with its models.")
     command.add_argument("name")
     command = add("published", published, "Measure what data/reference/published.csv lacks; stopped, it goes on later.")
+    command = add("pack", pack, "Pack the tables that executed notebooks read into one archive, the stored tier.")
+    command.add_argument("archive", type=Path, help="file to write")
+    command.add_argument("tables", type=Path, nargs="+", help="lists that `run` wrote beside executed copies")
+
+    command = add("unpack", unpack, "Unpack an archive of stored tables and print its folder.")
+    command.add_argument("archive", metavar="PATH-OR-URL", help="`#sha256=HEX` behind it is checked")
 
     command = add("trace", trace, "Print the way back from a figure: key, tables, models, packages, machine, commit.")
     command.add_argument("figure", help="name of a figure or table, or a file of it: figures/03-calibration.svg")
@@ -146,6 +152,24 @@ def published(options: argparse.Namespace) -> None:
     write_published(say=_say)
 
 
+def pack(options: argparse.Namespace) -> None:
+    """Write the archive and say what it is."""
+    from compressed_code.core.paths import RESULTS
+    from compressed_code.core.table_archive import pack
+    from helpers.notebook_dependencies import read_tables
+
+    digest = pack(read_tables(options.tables), RESULTS, options.archive, _version())
+    print(f"{options.archive}: {options.archive.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
+
+
+def unpack(options: argparse.Namespace) -> None:
+    """Print the folder, for COMPRESSED_CODE_COMPUTED."""
+    from compressed_code.core.paths import BUILD
+    from compressed_code.core.table_archive import unpack
+
+    print(unpack(options.archive, BUILD / "stored", _version()))
+
+
 def trace(options: argparse.Namespace) -> None:
     """Print the lines."""
     from compressed_code.reproduction.trace import trace
@@ -159,6 +183,13 @@ def start(options: argparse.Namespace) -> None:
 
     write_start_page()
     print(START_PAGE)
+
+
+def _version() -> str:
+    """Of the project, as its checkout says, whatever version is installed."""
+    import tomllib
+
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
 def _say(line: str) -> None:

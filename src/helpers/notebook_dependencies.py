@@ -20,6 +20,7 @@ from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.data_reads import Rows
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import DATA, FIGURES, ROOT
+from compressed_code.core.stored_release import Entry, as_entries
 from compressed_code.core.yaml_rows import parse_rows, read_yaml
 from compressed_code.registry.lookup import REGISTRY_FILE, load_registry
 from compressed_code.registry.quantizations import QUANTIZATIONS_FILE, Quantization
@@ -67,6 +68,24 @@ def write_dependencies(source: Path, output: Path, reads: Mapping[str, Any], sta
         os.utime(part, (started, started))  # no newer than the copy
     with written_whole(output.with_suffix(".d")) as part:
         part.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def read_tables(lists: Iterable[Path]) -> list[Entry]:
+    """The tables that executed notebooks read, from the lists beside their copies.
+
+    Raises:
+        InputError: a list is missing or damaged.
+    """
+    found: list[Entry] = []
+    for path in lists:
+        remedy = f"make notebook N={path.name.split('-')[0]} writes it"
+        try:
+            found += as_entries(json.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+        except ValueError as error:
+            raise InputError(f"{path}: is damaged ({error}); {remedy}") from None
+    return found
 
 
 def touch_stale(rows_files: Iterable[Path]) -> list[Path]:

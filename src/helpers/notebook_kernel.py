@@ -45,6 +45,7 @@ _LONGEST_FOLDER = 90
 _QUIET = ["--IPKernelApp.log_level=50"]  # or every kernel says that it was interrupted, when its work is done
 _WATCH = "from compressed_code.core.data_reads import watch_files; watch_files(); del watch_files"
 _READS = "__import__('compressed_code.core.data_reads', fromlist=['helpers']).reads_so_far()"
+_TABLES = "__import__('compressed_code.core.stored_release', fromlist=['helpers']).entries_so_far()"
 
 
 class KernelDidNotStart(Exception):
@@ -70,6 +71,7 @@ class KernelRun:
         left_out: cells that were left out.
         failure: which cell ended the run, and its error; empty where none did.
         reads: what `data_reads.reads_so_far` said at the end.
+        tables: what `stored_release.entries_so_far` said at the end.
     """
 
     cannot_isolate: str = ""
@@ -77,6 +79,7 @@ class KernelRun:
     left_out: list[LeftOut] = field(default_factory=list)
     failure: str = ""
     reads: dict[str, Any] = field(default_factory=dict)
+    tables: list[dict[str, Any]] = field(default_factory=list)
 
 
 class CellByCell(Engine):
@@ -148,7 +151,8 @@ class _Client(PapermillNotebookClient):
                 else:
                     defined |= bound
                     missing = {name: heading for name, heading in missing.items() if name not in bound}
-            self.run.reads = self._reads()
+            self.run.reads = self._told(_READS) or {}
+            self.run.tables = self._told(_TABLES) or []
         except BaseException:  # an interruption: a kernel that computes would not answer for seconds
             self.shutdown_kernel = "immediate"
             raise
@@ -192,9 +196,10 @@ class _Client(PapermillNotebookClient):
         message = self.kc.execute(code, silent=True, store_history=False, user_expressions=expressions)
         return self.wait_for_reply(message)["content"]
 
-    def _reads(self) -> dict[str, Any]:
-        said = self._quietly("", reads=_READS)["user_expressions"]["reads"]
-        return json.loads(ast.literal_eval(said["data"]["text/plain"])) if said["status"] == "ok" else {}
+    def _told(self, expression: str) -> Any:
+        """What an expression whose value is JSON says in the kernel; `None` where it fails."""
+        said = self._quietly("", told=expression)["user_expressions"]["told"]
+        return json.loads(ast.literal_eval(said["data"]["text/plain"])) if said["status"] == "ok" else None
 
 
 def _sockets(folder: Path | None) -> Config:

@@ -7,6 +7,7 @@ checked before that. What this machine cannot have is left out cell by cell and 
 Cells tagged `sandbox` let programs run, which takes an isolator. Where there is none they are left out.
 """
 
+import json
 import os
 import sys
 import time
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compressed_code.core.errors import InputError
-from compressed_code.core.paths import FIGURES
+from compressed_code.core.paths import FIGURES, RESULTS
+from compressed_code.core.stored_release import open_release
 from compressed_code.sandbox import REMEDY, available_isolators
 from helpers.notebook_dependencies import write_dependencies
 from helpers.notebook_parameters import FIGURES_PARAMETER, checked, read_parameters
@@ -63,6 +65,7 @@ def run_notebook(source: Path, output: Path, parameters: Mapping[str, Any] | Non
             running.replace(failed)
             raise NotebookFailed(f"{source.name}, {run.failure}; executed copy: {_shown(failed)}")
         write_dependencies(source, output, run.reads, started)
+        output.with_suffix(".tables").write_text(json.dumps(run.tables), encoding="utf-8")
         os.utime(running, (started, started))  # whatever is edited during a run is newer than its result
         running.replace(output)
     except OSError as error:
@@ -90,7 +93,9 @@ def _execute(source: Path, running: Path, values: Mapping[str, Any]) -> "KernelR
 
     from helpers.notebook_kernel import ENGINE, KernelDidNotStart, KernelRun
 
-    run = KernelRun(cannot_isolate="" if available_isolators() else f"nothing isolates programs here; {REMEDY}")
+    # Stored tables say what became of the programs, so none runs.
+    safe = open_release(RESULTS) is not None or available_isolators()
+    run = KernelRun(cannot_isolate="" if safe else f"nothing isolates programs here; {REMEDY}")
     if sys.stderr.isatty():
         run.progress = lambda heading: print(f"{source.name}: {heading}", file=sys.stderr)
     try:

@@ -40,7 +40,7 @@ def test_a_good_notebook_gets_its_final_name_and_its_make_fragment(tmp_path, wri
     first = [f"src/compressed_code/{name}.py" for name in ("__init__", "core/__init__", "core/errors")]
     assert fragment.splitlines()[0].startswith(f"{output}: {' '.join(first)} ")
     assert "\nsrc/compressed_code/core/errors.py:\n" in fragment
-    assert sorted(path.name for path in output.parent.iterdir()) == ["08-x.d", "08-x.ipynb", "08-x.rows"]
+    assert sorted(path.name for path in output.parent.iterdir()) == ["08-x.d", "08-x.ipynb", "08-x.rows", "08-x.tables"]
 
 
 @pytest.mark.slow

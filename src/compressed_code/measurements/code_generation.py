@@ -12,10 +12,8 @@ from compressed_code.benchmarks.samples import Sample, named
 from compressed_code.benchmarks.tasks import benchmark_files, load_benchmark
 from compressed_code.benchmarks.verdict_store import VerdictStore
 from compressed_code.code_generation.choice_entropies import choice_entropies
-from compressed_code.code_generation.engine import write_programs
 from compressed_code.code_generation.preparation import prepare, written_code
 from compressed_code.code_generation.requests import input_ids
-from compressed_code.code_generation.sample_files import batch_differences
 from compressed_code.core.errors import InputError
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
@@ -57,6 +55,8 @@ def generations(
         Columns `task_id`, `tier`, `sample`, `completion` (up to the stop), `raw`, `finish_reason`, `tokens` and
         `near_ties` (see `code_generation.Completion`; `near_ties.near_tie_summary` adds them up).
     """
+    from compressed_code.code_generation.engine import write_programs
+
     tasks = load_benchmark(benchmark)
     ready = prepare(
         writer.path,
@@ -161,6 +161,8 @@ def batch_noise(
         batch_invariant, max_tokens: as `code_generation.Settings`; the first is for float32.
     """
     import torch
+
+    from compressed_code.code_generation.sample_files import batch_differences
 
     ready = prepare(
         writer.path,

@@ -1,6 +1,6 @@
 """Fidelity and footprint of compressed models against their base models."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 
 from compressed_code.benchmarks.tasks import benchmark_files, load_benchmark, spread_tasks
-from compressed_code.core.errors import Unavailable
-from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.fidelity.equal_uncertainty import changes_at_equal_uncertainty
 from compressed_code.fidelity.footprint import embedding_weights, sizes
@@ -202,13 +200,33 @@ def footprint(pair: Pair, program: str = "bank_account", rounds: int = 3) -> pd.
     return measure_footprint(pair.base, pair.candidate, documents, start_ids(pair.base, "document"), rounds=rounds)
 
 
-def losses_by_document(pairs: str | Iterable[str], **where: Any) -> pd.DataFrame:
-    """`loss_changes.document_losses` of several pairs, stacked, with a column `pair`.
+# What the functions below call is their definition: who changes it bumps their version, or old sums are read on.
 
-    Args:
-        where: `registry` and `directory`, as of `measure`.
-    """
-    return _of_pairs(pairs, document_losses, where)
+
+@measurement(version=1, subject=PairSubject(), uses=[fidelity], sums_up=True)
+def fidelity_statistics(_: Pair, fidelity: pd.DataFrame, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
+    """`fidelity_summary` of a pair's tokens of parallel programs; `by` and `level` as there."""
+    return fidelity_summary(fidelity, by, level=level)
+
+
+@measurement(version=1, subject=PairSubject(), uses=[task_fidelity], sums_up=True)
+def task_statistics(_: Pair, task_fidelity: pd.DataFrame, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
+    """The same of its tokens of task solutions."""
+    return fidelity_summary(task_fidelity, by, level=level)
+
+
+@measurement(version=1, subject=PairSubject(), uses=[fidelity], sums_up=True)
+def losses_by_document(_: Pair, fidelity: pd.DataFrame) -> pd.DataFrame:
+    """`loss_changes.document_losses` of a pair."""
+    return document_losses(fidelity)
+
+
+@measurement(version=1, subject=PairSubject(), uses=[fidelity], sums_up=True)
+def changes_by(
+    _: Pair, fidelity: pd.DataFrame, by: str = "token_class", bins: int = 20, comparisons: int = 1
+) -> pd.DataFrame:
+    """`changes_at_equal_uncertainty` of a pair; parameters as there."""
+    return changes_at_equal_uncertainty(fidelity, by, bins=bins, comparisons=comparisons)
 
 
 def fidelity_by(
@@ -220,7 +238,7 @@ def fidelity_by(
     directory: Path = RESULTS,
     **summary: Any,
 ) -> pd.DataFrame:
-    """`divergences.fidelity_summary` of several pairs, one after the other, so that one pair's tokens are in memory.
+    """`summary.fidelity_summary` of several pairs, one after the other, so that one pair's tokens are in memory.
 
     Args:
         pairs: names of `PairSubject`.
@@ -228,43 +246,16 @@ def fidelity_by(
         on: `fidelity` on parallel programs, or `task_fidelity`.
         registry: by default data/models.yml.
         directory: where tables are stored.
-        summary: further arguments of `fidelity_summary`.
+        summary: further arguments of `fidelity_summary`, or parameters of `on`.
 
     Returns:
         Column `pair` and those of `fidelity_summary`. A pair that cannot be had here is named and left out.
     """
-    where = {"registry": registry, "directory": directory}
-    return _of_pairs(pairs, lambda tokens: fidelity_summary(tokens, list(by), **summary), where, on)
-
-
-def changes_by(
-    pairs: str | Iterable[str], by: str = "token_class", *, comparisons: int = 1, **where: Any
-) -> pd.DataFrame:
-    """`changes_at_equal_uncertainty` of several pairs, stacked, with a column `pair`; `where` as of `measure`."""
-    return _of_pairs(pairs, lambda tokens: changes_at_equal_uncertainty(tokens, by, comparisons=comparisons), where)
+    (what,) = [one for one in (fidelity_statistics, task_statistics) if on in one.uses]
+    return measure(what, pairs, registry=registry, directory=directory, by=list(by), **summary)
 
 
 def _first_token_behind(vocabulary: Vocabulary, prompt: str, solution: str) -> int:
     """Place of the first token of prompt and solution that begins behind the prompt."""
     starts = token_spans(vocabulary, prompt + solution)[:, 0]
     return int(np.searchsorted(starts, len(prompt.encode())))
-
-
-def _of_pairs(
-    pairs: str | Iterable[str],
-    summarise: Callable[[pd.DataFrame], pd.DataFrame],
-    where: Mapping[str, Any],
-    on: Measurement = fidelity,
-) -> pd.DataFrame:
-    """Apply a function to one pair's tokens at a time; a pair that cannot be had here is named and left out."""
-    tables = []
-    for pair in as_names(pairs):
-        try:
-            tokens = measure(on, pair, **where)
-        except Unavailable:
-            continue  # measure has named it
-        tables.append(summarise(tokens))
-        tables[-1].insert(0, "pair", pair)
-    if not tables:
-        raise Unavailable("fidelity: no pair could be measured")
-    return pd.concat(tables, ignore_index=True)

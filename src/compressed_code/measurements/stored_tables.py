@@ -3,6 +3,8 @@
 Key = sha256 of (measurement, its version, all its parameters whether given or by default, the fields of the row that
 decide the result, fingerprints of the subject and of the input files). A label never enters the key. Changing a
 definition bumps the version; changing a default does not have to.
+
+In a folder that holds a release (`core.stored_release`) a table is found by what it is asked for, and none is computed.
 """
 
 import sys
@@ -10,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +22,7 @@ import pandas as pd
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.provenance import commit, machine, package_version
+from compressed_code.core.stored_release import Entry, note_entry, open_release
 from compressed_code.core.table_store import (
     DamagedTable,
     TableRead,
@@ -81,11 +85,30 @@ def stored_table(
         Unavailable: it cannot be had.
     """
     spec, parameters = what.subject.find(name, registry), what.parameters(given)
+    release = open_release(directory)
+    asked = _ingredients(what, what.subject.made_of(spec, registry), parameters)
+    if release is not None:
+        table, entry = release.table(table_key(asked), f"{what.name} of {name}", asked)
+    else:
+        subject = what.subject.key_fields(spec, registry)
+        ingredients = {**asked, "subject": subject}
+        key = table_key(ingredients)
+        table = _stored_or_computed(what, name, spec, registry, key, ingredients, directory)
+        entry = Entry(table_key(asked), what.name, key, _rests_on(what, key, subject, parameters))
+    if not _INSIDE.get():
+        note_entry(entry)
+        for read in entry.rests_on:
+            note_read(replace(read, subject=name))
+    return table
+
+
+def _ingredients(what: "Measurement", subject: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a key is made of."""
     ingredients = {
         "measurement": what.name,
         "version": what.version,
         "parameters": parameters,
-        "subject": what.subject.key_fields(spec, registry),
+        "subject": subject,
         "inputs": {path.name: fingerprint(path) for path in what.inputs(**parameters)},
     }
     if what.uses:
@@ -93,15 +116,37 @@ def stored_table(
             used.name: [used.version, *(fingerprint(path) for path in used.inputs(**used.take(parameters)))]
             for used in what.uses
         }
-    key = table_key(ingredients)
+    return ingredients
+
+
+def _rests_on(
+    what: "Measurement", key: str, subject: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> tuple[TableRead, ...]:
+    """The tables that are noted with one: itself, or those that it sums up; the subject has no name yet."""
+    if not what.sums_up:
+        return (TableRead(what.name, "", parameters, key),)
+    return tuple(
+        TableRead(used.name, "", own, table_key(_ingredients(used, subject, own)))
+        for used in what.uses
+        for own in [used.take(parameters)]
+    )
+
+
+def _stored_or_computed(
+    what: "Measurement",
+    name: str,
+    spec: Any,
+    registry: Registry,
+    key: str,
+    ingredients: Mapping[str, Any],
+    directory: Path,
+) -> pd.DataFrame:
     table = _read_stored(directory, what.name, key, ingredients)
     if table is None:
         with locked(directory, what.name, key):
             table = _read_stored(directory, what.name, key, ingredients)  # another process may have been first
             if table is None:
                 table = _compute(what, name, spec, registry, key, ingredients, directory)
-    if not _INSIDE.get():
-        note_read(TableRead(what.name, name, parameters, key))
     return table
 
 

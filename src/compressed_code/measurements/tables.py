@@ -35,6 +35,8 @@ class SubjectKind(Protocol):
 
     def key_fields(self, spec: Any, registry: Registry) -> Mapping[str, Any]: ...
 
+    def made_of(self, spec: Any, registry: Registry) -> Mapping[str, Any]: ...
+
     def open(self, spec: Any, registry: Registry) -> Any: ...
 
 
@@ -49,6 +51,8 @@ class Measurement:
         inputs: parameters → files and folders it reads besides the subject; their content enters the key.
         uses: measurements of the same subject whose tables `compute` is given, each under its name; their versions and
             inputs enter the key.
+        sums_up: it computes with those tables alone, whatever its subject. A figure then rests on them: they are noted
+            as read, not this one, and where this one is stored they need not be.
         packages: packages whose version the provenance records.
         compute: opened subject, parameters, tables of `uses` → table; where it names a `directory`, it is given the one
             that tables are stored in.
@@ -59,6 +63,7 @@ class Measurement:
     subject: SubjectKind
     inputs: Callable[..., Iterable[Path]]
     uses: tuple["Measurement", ...]
+    sums_up: bool
     packages: tuple[str, ...]
     compute: Callable[..., pd.DataFrame]
 
@@ -98,20 +103,21 @@ def measurement(
     subject: SubjectKind,
     inputs: Iterable[Path] | Callable[..., Iterable[Path]] = (),
     uses: Iterable[Measurement] = (),
+    sums_up: bool = False,
     packages: Iterable[str] = (),
 ) -> Callable[[Callable[..., pd.DataFrame]], Measurement]:
     """Declare the function below as a measurement named after it.
 
     Args:
         inputs: files and folders it reads, or a function from its parameters to them.
-        version, subject, uses, packages: as in `Measurement`.
+        version, subject, uses, sums_up, packages: as in `Measurement`.
     """
 
     files = () if callable(inputs) else tuple(inputs)
     read = inputs if callable(inputs) else lambda **parameters: files
 
     def declare(compute: Callable[..., pd.DataFrame]) -> Measurement:
-        return Measurement(compute.__name__, version, subject, read, tuple(uses), tuple(packages), compute)
+        return Measurement(compute.__name__, version, subject, read, tuple(uses), sums_up, tuple(packages), compute)
 
     return declare
 

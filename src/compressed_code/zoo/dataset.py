@@ -20,6 +20,8 @@ MIXTURES: Mapping[str, float] = {
     "tasks-85": 0.85,
 }
 
+CONTEXT = 256  # tokens a row
+
 # Half of the source rows begin with the opening of a file, the others with any document.
 OPENING_SHARE = 0.5
 

@@ -26,8 +26,8 @@ def zoo_loss(model: Path) -> pd.DataFrame:
     from transformers import AutoTokenizer
 
     from compressed_code.training_data.corpus import load_corpus
+    from compressed_code.zoo.dataset import CONTEXT
     from compressed_code.zoo.held_out import held_out_loss
-    from compressed_code.zoo.training import CONTEXT
 
     texts: dict[str, list[str]] = {}
     for document in load_corpus():

@@ -15,11 +15,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError
-from compressed_code.zoo.dataset import Dataset
+from compressed_code.zoo.dataset import CONTEXT, Dataset
 from compressed_code.zoo.muon import Muon
 from compressed_code.zoo.recipes import Recipe, Size
 
-CONTEXT = 256  # tokens a row
 ROWS = 16  # rows a step
 WARMUP_STEPS = 60
 FINAL_RATE = 0.05  # of the peak learning rate, reached linearly

@@ -12,6 +12,8 @@ from compressed_code.quantization.variants import quantized_variant
 from compressed_code.registry.lookup import Registry, find_model
 from compressed_code.registry.specs import ModelSpec
 
+_NAMING_FIELDS = {"key", "label", "note"}  # of a row of quantizations: what it is called, not what it does
+
 
 @dataclass(frozen=True)
 class HubModel:
@@ -35,6 +37,13 @@ class ModelSubject:
 
     def key_fields(self, spec: ModelSpec, registry: Registry) -> Mapping[str, Any]:
         return fingerprint(self.open(spec, registry))
+
+    def made_of(self, spec: ModelSpec, registry: Registry) -> Mapping[str, Any]:
+        """What decides `key_fields`, told without making it: of a quantized variant its base and its row."""
+        if spec.quantization is None:
+            return self.key_fields(spec, registry)
+        base = self.made_of(find_model(spec.base_model, registry), registry)
+        return {"base": base, "quantization": spec.quantization.model_dump(mode="json", exclude=_NAMING_FIELDS)}
 
     def open(self, spec: ModelSpec, registry: Registry) -> Path:
         if spec.quantization is not None:

@@ -38,5 +38,9 @@ class PairSubject:
         models = ModelSubject()
         return {side: models.key_fields(spec, registry) for side, spec in zip(("base", "candidate"), pair, strict=True)}
 
+    def made_of(self, pair: tuple[ModelSpec, ModelSpec], registry: Registry) -> Mapping[str, Any]:
+        models = ModelSubject()
+        return {side: models.made_of(spec, registry) for side, spec in zip(("base", "candidate"), pair, strict=True)}
+
     def open(self, pair: tuple[ModelSpec, ModelSpec], registry: Registry) -> Pair:
         return Pair(*(ModelSubject().open(spec, registry) for spec in pair))

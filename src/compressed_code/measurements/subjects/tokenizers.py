@@ -23,5 +23,8 @@ class TokenizerSubject:
     def key_fields(self, spec: TokenizerSpec, registry: Registry) -> Mapping[str, Any]:
         return {"fingerprint": tokenizer_fingerprint(spec), **spec.model_dump(mode="json", exclude=_NAMING_FIELDS)}
 
+    def made_of(self, spec: TokenizerSpec, registry: Registry) -> Mapping[str, Any]:
+        return self.key_fields(spec, registry)
+
     def open(self, spec: TokenizerSpec, registry: Registry) -> Vocabulary:
         return open_tokenizer(spec)

@@ -35,8 +35,16 @@ class WriterSubject:
         return find_model(name, registry), find_tokenizer(tokenizer_name(name, registry), registry)
 
     def key_fields(self, found: tuple[ModelSpec, TokenizerSpec], registry: Registry) -> Mapping[str, Any]:
+        return self._fields(found, registry, ModelSubject().key_fields(found[0], registry))
+
+    def made_of(self, found: tuple[ModelSpec, TokenizerSpec], registry: Registry) -> Mapping[str, Any]:
+        return self._fields(found, registry, ModelSubject().made_of(found[0], registry))
+
+    def _fields(
+        self, found: tuple[ModelSpec, TokenizerSpec], registry: Registry, of_model: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         spec, tokenizer = found
-        fields = dict(ModelSubject().key_fields(spec, registry))
+        fields = dict(of_model)
         fields["tokenizer"] = TokenizerSubject().key_fields(tokenizer, registry)
         return {**fields, "chat": True} if spec.chat else fields
 
