@@ -208,15 +208,20 @@ def _shared(value: float, low: float, high: float) -> str:
     if pd.isna(low):
         return "–"
     within = f"{in_percent(low)} … {in_percent(high)} %"
-    return within if pd.isna(value) else f"{in_percent(value)} % ({within})"
+    return _unbroken(within if pd.isna(value) else f"{in_percent(value)} % ({within})")
 
 
 def _times(value: float, low: float, high: float) -> str:
-    return f"×{value:.2f} ({low:.2f} … {high:.2f})"
+    return _unbroken(f"×{value:.2f} ({low:.2f} … {high:.2f})")
+
+
+def _unbroken(text: str) -> str:
+    """In one line wherever it stands."""
+    return text.replace(" ", "\u00a0")
 
 
 def _interval(row: pd.Series) -> str:
-    return "–" if pd.isna(row["low"]) else f"{row['low']:.3g} … {row['high']:.3g}"
+    return "–" if pd.isna(row["low"]) else _unbroken(f"{row['low']:.3g} … {row['high']:.3g}")
 
 
 def _visible(text: str) -> str:
