@@ -12,7 +12,7 @@ from compressed_code.comparison.findings import Findings
 from compressed_code.comparison.inputs import NamedModel, Watched, find_models
 from compressed_code.comparison.passages import Passage
 from compressed_code.comparison.stages import Run
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.measurements.readings import read_texts
@@ -112,7 +112,7 @@ def compare(
     Raises:
         InputError: a model is unknown, broken, named twice or changes while it is read, a text cannot be read, or two
             models do not fit into memory.
-        Unavailable: a model or tokenizer cannot be had here.
+        Unavailable: a model cannot be had here. What a stage lacks beside that is a note, and the others go on.
 
     Example:
         >>> comparison = compare("zoo-xs", "zoo-xs+rtn-4-g8", stages=["files", "weights"])
@@ -134,6 +134,10 @@ def compare(
         started = time.perf_counter()
         try:
             steps[stage]()
+        except Unavailable as gap:  # a tokenizer that cannot cut text, no sandbox: the other stages stand
+            if len(wanted) == 1:
+                raise
+            run.result.notes.append(f"{stage}: left out: {gap}")
         except InputError:
             watched.check()  # a file that grows while it is read looks like a broken one
             raise

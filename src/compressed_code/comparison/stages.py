@@ -15,7 +15,7 @@ from compressed_code.comparison.changes import changes, model_facts, same_vocabu
 from compressed_code.comparison.findings import findings
 from compressed_code.comparison.guidelines import PairNumbers, guidelines, where_tested
 from compressed_code.comparison.health import weight_health
-from compressed_code.comparison.inputs import require_memory, swapped
+from compressed_code.comparison.inputs import require_memory, require_order, with_more_bits
 from compressed_code.comparison.passages import worst_passages
 from compressed_code.core.errors import InputError
 from compressed_code.fidelity.equal_uncertainty import changes_at_equal_uncertainty
@@ -52,6 +52,7 @@ class Run:
         self._where = {"registry": registry, "directory": directory}
         self._names = [model.name for model in result.models]
         facts = {model.name: model_facts(model.path) for model in result.models}
+        require_order(facts, self._names[0])
         self._facts = facts
         self._large = precision_of(*(model.path for model in result.models)) == "float32"
         # Candidate → what guidelines ask for, as far as a stage has found it.
@@ -59,7 +60,7 @@ class Run:
         self._numbers: dict[str, dict[str, float]] = {name: {} for name in self._names[1:]}
         labels = [model.label for model in result.models]
         result.tables["models"] = pd.DataFrame(facts.values()).assign(model=self._names, label=labels)
-        result.notes += swapped(facts, self._names[0])
+        result.notes += with_more_bits(facts, self._names[0])
 
     def files(self) -> None:
         """What the files say of settings and tokenizers."""
