@@ -299,8 +299,11 @@ def test_whoever_reads_some_of_the_texts_again_asks_for_no_pass(monkeypatch):
     chosen = whole[whole["document"].isin([document.name for document in documents[::3]])]
     np.testing.assert_allclose(few["kl_nats"], chosen["kl_nats"], rtol=1e-4, atol=1e-7)
     new = random_documents(5)[:1]
-    token_fidelity(runner, candidate, [*documents[:1], *new], [1])
+    twice = token_fidelity(runner, candidate, [*new, *documents[:1], *new], [1])
     assert len(passes) == 1
+    alone = token_fidelity(base, candidate, new, [1])
+    of_new = twice[twice["document"] == new[0].name]
+    np.testing.assert_allclose(of_new["kl_nats"][-len(alone) :], alone["kl_nats"], rtol=1e-4, atol=1e-7)
 
 
 def test_a_model_is_perfectly_faithful_to_itself():

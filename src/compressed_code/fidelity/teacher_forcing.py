@@ -238,10 +238,11 @@ class KeepingRunner(Runner):
         import torch
 
         keys = [("states", window.before.tobytes(), window.tokens.tobytes()) for window in batch]
-        new = [window for window, key in zip(batch, keys, strict=True) if key not in self._kept]
-        parts = iter(self.states(new).split([len(window.tokens) for window in new]) if new else ())
-        found = [self.once(key, lambda: next(parts), lambda states: states.nbytes) for key in keys]
-        return torch.cat(found)
+        # One text may stand there twice.
+        new = {key: window for key, window in zip(keys, batch, strict=True) if key not in self._kept}
+        lengths = [len(window.tokens) for window in new.values()]
+        read = dict(zip(new, self.states([*new.values()]).split(lengths), strict=True)) if new else {}
+        return torch.cat([self.once(key, lambda key=key: read[key], lambda states: states.nbytes) for key in keys])
 
     def keeps(self, size: int) -> bool:
         """As `Runner.keeps`."""
