@@ -11,7 +11,7 @@ import pandas as pd
 from compressed_code.comparison.findings import Findings
 from compressed_code.comparison.inputs import NamedModel, Watched, find_models
 from compressed_code.comparison.passages import Passage
-from compressed_code.comparison.stages import Run
+from compressed_code.comparison.stages import Stages
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
@@ -127,7 +127,8 @@ def compare(
     if benchmark is None and "programs" in wanted:
         wanted.remove("programs")
     models = find_models(base, as_names(candidates), registry)
-    watched, run = Watched(models), Run(ModelComparison(models, benchmark=benchmark or ""), given, registry, directory)
+    watched, result = Watched(models), ModelComparison(models, benchmark=benchmark or "")
+    run = Stages(result, given, registry, directory)
     steps = {"files": run.files, "weights": run.weights, "cold-start": run.cold_start, "texts": run.texts}
     steps |= {"programs": run.programs}
     for number, stage in enumerate(wanted, 1):
@@ -137,7 +138,7 @@ def compare(
         except Unavailable as gap:  # a tokenizer that cannot cut text, no sandbox: the other stages stand
             if len(wanted) == 1:
                 raise
-            run.result.notes.append(f"{stage}: left out: {gap}")
+            result.notes.append(f"{stage}: left out: {gap}")
         except InputError:
             watched.check()  # a file that grows while it is read looks like a broken one
             raise
@@ -145,4 +146,4 @@ def compare(
         if progress:
             progress(f"{number}/{len(wanted)} {stage}: {time.perf_counter() - started:.1f} s")
     run.guidelines()
-    return run.result
+    return result

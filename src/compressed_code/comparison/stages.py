@@ -42,7 +42,7 @@ OUT_OF_DISTRIBUTION = "ood"  # a tier that the rules were not made for
 APPLY_TO = ("sound", "suspect")  # candidates that guidelines about quantized models say something of
 
 
-class Run:
+class Stages:
     """One comparison while it is made; each stage adds to its result what it finds."""
 
     def __init__(
