@@ -87,13 +87,13 @@ def run(options: argparse.Namespace) -> None:
     }
     try:
         scores = score(options.samples, options.benchmark, options.k, outcomes=options.outcomes, **how)
-        before = None if options.against is None else score(options.against, options.benchmark, options.k, **how)
     except (KeyboardInterrupt, FullDisk) as stop:
         scores = getattr(stop, "scores", None)
         if scores is not None:
             _print(scores, options.format)
         print(_how_to_go_on(scores, options.outcomes), file=sys.stderr)
         raise
+    before = None if options.against is None else score(options.against, options.benchmark, options.k, **how)
     turned = None if before is None else turns(before, scores)
     _print(scores, options.format, turned)
     if options.figure and before is not None and turned is not None:
