@@ -87,7 +87,7 @@ def where_tested(study: pd.DataFrame, parameters: Mapping[str, float]) -> str:
 
 def in_a_sentence(table: pd.DataFrame) -> str:
     """The most reliable prediction of `guidelines` as a terminal shows it; empty where there is none."""
-    found = table[table["rule"].isin(NUMBERS) & table["predicted"].notna()]
+    found = table if table.empty else table[table["rule"].isin(NUMBERS) & table["predicted"].notna()]
     if found.empty:
         return ""
     row = found.iloc[0]
