@@ -120,6 +120,7 @@ bench: $(INSTALLED) ## measure speed side by side with what one would otherwise 
 	$(BIN)/python tests/speed/starts.py
 	$(BIN)/python tests/speed/cold_start.py --cold
 	$(BIN)/python tests/speed/fidelity.py
+	$(BIN)/python tests/speed/comparison.py
 	$(BIN)/python tests/speed/generation.py
 	$(BIN)/python tests/speed/scoring.py
 	$(BIN)/python tests/speed/notebooks.py

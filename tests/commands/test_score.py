@@ -194,3 +194,29 @@ def test_the_outcomes_cannot_take_the_place_of_what_is_scored(run, tmp_path, nam
 def test_numbers_that_are_none_are_refused(run, arguments):
     with pytest.raises(SystemExit):
         run(TASKS, SAMPLES, *arguments)
+
+
+def test_what_turned_since_another_model_is_counted_and_drawn(run, tmp_path):
+    """Both files have one sample a task: the first passes 0 to 2, the second 1 to 3."""
+    right = {task["task_id"]: task["canonical_solution"] for task in TASKS}
+
+    def samples(passed: range) -> list[dict]:
+        wrong = "    return None\n"
+        return [{"task_id": name, "completion": right[name] if i in passed else wrong} for i, name in enumerate(right)]
+
+    before, figure = tmp_path / "before.jsonl", tmp_path / "turned.svg"
+    before.write_text("".join(json.dumps(row) + "\n" for row in samples(range(3))))
+    arguments = ["--against", str(before), "--figure", str(figure)]
+    assert f"against {before}: 1 lost and 1 gained of 4 samples, exact McNemar p = 1" in run(
+        TASKS, samples(range(1, 4)), *arguments
+    )
+    drawn = figure.read_text()
+    assert "From before.jsonl to samples.jsonl: 2 kept, 1 lost, 1 gained, 0 neither." in drawn
+    found = json.loads(run(TASKS, samples(range(1, 4)), "--against", str(before), "--format", "json"))["against"]
+    assert {name: found[name] for name in ("kept", "lost", "gained", "neither")} == {
+        "kept": 2, "lost": 1, "gained": 1, "neither": 0
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"holds other samples than"):
+        run(TASKS, SAMPLES, "--against", str(before))
+    with pytest.raises(InputError, match=r"is the file of --samples"):
+        run(TASKS, SAMPLES, "--against", str(tmp_path / "samples.jsonl"))

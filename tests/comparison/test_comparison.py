@@ -12,16 +12,19 @@ import pytest
 import torch
 
 import compressed_code as cc
+from compressed_code.benchmarks.tasks import BENCHMARKS
 from compressed_code.commands import compare as command
 from compressed_code.comparison import inputs
 from compressed_code.comparison.programs import program_table, turned_programs
 from compressed_code.core.errors import InputError
+from compressed_code.core.paths import DATA
 from compressed_code.fidelity.pair import encode_document, token_fidelity
 from compressed_code.fidelity.summary import fidelity_summary
 from compressed_code.models.load import load_model
 from compressed_code.quantization.engine import write_variant
 from compressed_code.registry.languages import load_languages, load_programs
 from compressed_code.registry.quantizations import Quantization
+from compressed_code.sandbox import available_isolators
 from compressed_code.tokenizers.files import open_tokenizer
 from tiny_models import contents, save_contents
 
@@ -213,9 +216,55 @@ def test_a_file_that_is_still_being_written_is_told(models, tmp_path, monkeypatc
         cc.compare(str(models["base"]), str(growing), stages=["files", "weights"], progress=write, directory=tmp_path)
 
 
-def test_base_and_candidate_exchanged_are_noted(models, tmp_path):
-    found = cc.compare(str(models["rtn4"]), str(models["base"]), stages=["files"], directory=tmp_path)
-    assert len(found.notes) == 1 and "are they swapped?" in found.notes[0]
+def test_base_and_candidate_exchanged_are_told(models, tmp_path):
+    problem = fails(models["rtn4"], models["base"], "--only", "files")
+    assert "base and candidate are swapped; name the unquantized model first" in problem
+    found = cc.compare(str(models["rtn3"]), str(models["rtn4"]), stages=["files"], directory=tmp_path)
+    assert len(found.notes) == 1 and "are they swapped?" in found.notes[0]  # which may be meant
+
+
+def test_nothing_can_be_stored_and_everything_is_told(models, program):
+    """As in a checkout that may only be read: even root can make no folder below a file."""
+    nowhere = program / "results"
+    pair, stages = (str(models["base"]), str(models["rtn4"])), ["files", "weights", "cold-start"]
+    found = cc.compare(*pair, stages=stages, directory=nowhere)
+    assert found.findings[pair[1]].health == "sound" and {"weights", "first_tokens"} <= set(found.tables)
+
+
+def test_a_stage_that_cannot_be_done_is_a_note_and_the_others_stand(tmp_path):
+    """Zoo S cuts text by a rule of its own, which GGUF has no name for, so that its files cannot be given text."""
+    base = DATA / "zoo" / "zoo-s"
+    rows = [Quantization(key="t", label="T", method="gguf", type=name) for name in ("Q8_0", "Q4_0")]
+    files = [write_variant(base, row, tmp_path / row.type) for row in rows]
+    found = cc.compare(*map(str, files), directory=tmp_path / "results")
+    assert found.findings[str(files[1])].health == "sound" and "first_tokens" in found.tables
+    assert len(found.notes) == 1 and found.notes[0].startswith("texts: left out: ") and "tokenizer" in found.notes[0]
+    assert found.notes[0] in Page(found.to_html()).text
+    assert "name its original tokenizer" in fails(*files, "--only", "texts")
+
+
+@pytest.mark.slow
+def test_programs_are_written_executed_and_shown_side_by_side(tmp_path):
+    """Rounding whole rows to three bits costs Zoo S nearly all programs that it passes."""
+    if not available_isolators():
+        pytest.skip("no isolator on this system")
+    benchmark, rows = tmp_path / "tasks.jsonl", BENCHMARKS / "zoo-standard.jsonl"
+    benchmark.write_text("".join(rows.read_text().splitlines(keepends=True)[:40]))
+    row = Quantization(key="t", label="T", method="rtn", bits=3)
+    pair = str(DATA / "zoo" / "zoo-s"), str(write_variant(DATA / "zoo" / "zoo-s", row, tmp_path / "rtn3"))
+    stages = ["weights", "programs"]
+    found = cc.compare(*pair, stages=stages, benchmark=str(benchmark), directory=tmp_path / "results")
+    programs, turned = found.tables["programs"].set_index("model"), found.of("turned_programs", pair[1])
+    assert programs["tasks"].eq(40).all() and programs["lost"][pair[1]] == (turned["turn"] == "lost").sum() > 0
+    assert (turned.loc[turned["turn"] == "lost", "base_outcome"] == "passed").all()
+    page = Page(found.to_html())
+    for side in ("base_program", "candidate_program"):
+        assert turned[side].iloc[0] in page.text
+    prediction = found.of("guidelines", pair[1]).set_index("rule").loc["task_kl"]
+    passed = round(programs["pass_at_1"][pair[0]] * 40)
+    assert prediction["measured"] == programs["lost"][pair[1]] / passed
+    assert prediction["low"] <= prediction["predicted"] <= prediction["high"]
+    assert "of 40 tasks" in " ".join(page.text.split())
 
 
 def test_other_tokenizers_are_compared_by_bytes(models, tmp_path, program, make_base):

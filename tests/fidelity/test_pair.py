@@ -285,6 +285,27 @@ def test_a_base_of_several_candidates_reads_the_texts_once(monkeypatch, kept_byt
     assert sorted(other["kl_nats"]) == sorted(expected[0]["kl_nats"])  # other batches are other keys
 
 
+def test_whoever_reads_some_of_the_texts_again_asks_for_no_pass(monkeypatch):
+    """Hidden states are kept where log-probabilities do not fit, window by window, in whatever batches they come."""
+    monkeypatch.setattr(KeepingRunner, "keeps", lambda *_: False)
+    base, documents = random_model(0), random_documents(2)
+    candidate, passes = random_model(1, near=base), []
+    runner = KeepingRunner(base, [1])
+    whole = token_fidelity(runner, candidate, documents, [1])
+    pd.testing.assert_frame_equal(whole, token_fidelity(base, candidate, documents, [1]))
+    base.base_model.register_forward_hook(lambda *_: passes.append(1))
+    few = token_fidelity(runner, candidate, documents[::3], [1])
+    assert not passes
+    chosen = whole[whole["document"].isin([document.name for document in documents[::3]])]
+    np.testing.assert_allclose(few["kl_nats"], chosen["kl_nats"], rtol=1e-4, atol=1e-7)
+    new = random_documents(5)[:1]
+    twice = token_fidelity(runner, candidate, [*new, *documents[:1], *new], [1])
+    assert len(passes) == 1
+    alone = token_fidelity(base, candidate, new, [1])
+    of_new = twice[twice["document"] == new[0].name]
+    np.testing.assert_allclose(of_new["kl_nats"][-len(alone) :], alone["kl_nats"], rtol=1e-4, atol=1e-7)
+
+
 def test_a_model_is_perfectly_faithful_to_itself():
     model = random_model(3)
     table = token_fidelity(model, model, random_documents(4), [1], keyword_ids=range(30))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from compressed_code.charts.parts import legend_above
@@ -21,6 +22,7 @@ OUTCOME_COLOURS = {
     "output": "#0072B2",
     "crashed": PALETTE[-1],
 }
+TURN_COLOURS = {"kept": "#009E73", "gained": "#0072B2", "lost": "#D55E00", "neither": "#777777"}
 
 
 def outcome_bars(shares: pd.DataFrame) -> Figure:
@@ -30,21 +32,43 @@ def outcome_bars(shares: pd.DataFrame) -> Figure:
         shares: percent, rows named as they are to be labelled, columns out of `sandbox.Outcome`; a row adds to 100.
     """
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.3 * len(shares)))
+    _stack(axis, shares, OUTCOME_COLOURS)
+    legend_above(figure, axis)
+    return figure
+
+
+def outcome_and_turn_bars(shares: pd.DataFrame, turns: pd.DataFrame) -> Figure:
+    """How programs of two models end, and below, how many turned from one to the other.
+
+    Args:
+        shares: as of `outcome_bars`.
+        turns: the same with columns out of `TURN_COLOURS`.
+    """
+    heights = [len(shares), len(turns)]
+    size = (WIDTH, 1.9 + 0.3 * sum(heights))
+    figure, axes = plt.subplots(2, figsize=size, height_ratios=heights, sharex=True, layout="constrained")
+    for axis, part, colours in zip(axes, (shares, turns), (OUTCOME_COLOURS, TURN_COLOURS), strict=True):
+        _stack(axis, part, colours)
+        axis.legend(ncols=len(colours), loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=7)
+    axes[0].set_xlabel("")
+    return figure
+
+
+def _stack(axis: Axes, shares: pd.DataFrame, colours: Mapping[str, str]) -> None:
+    """One stacked bar per row, in percent."""
     left = np.zeros(len(shares))
-    for outcome in [name for name in OUTCOME_COLOURS if name in shares and shares[name].sum() > 0]:
-        width = shares[outcome].to_numpy()
-        bars = axis.barh(shares.index, width, left=left, color=OUTCOME_COLOURS[outcome], height=0.7, label=outcome)
+    for name in [name for name in colours if name in shares and shares[name].sum() > 0]:
+        width = shares[name].to_numpy()
+        bars = axis.barh(shares.index, width, left=left, color=colours[name], height=0.7, label=name)
         texts = [f"{value:.0f}" if value >= 4 else "" for value in width]
         axis.bar_label(
-            bars, texts, label_type="center", fontsize=7, color="black" if outcome == "wrong answer" else "white"
+            bars, texts, label_type="center", fontsize=7, color="black" if name == "wrong answer" else "white"
         )
         left += width
     axis.invert_yaxis()
     axis.set(xlabel="programs (%)", xlim=(0, 100))
     axis.grid(visible=False)
     axis.tick_params(axis="y", length=0)
-    legend_above(figure, axis)
-    return figure
 
 
 def pass_by_bits(table: pd.DataFrame, methods: Mapping[str, str], tiers: Mapping[str, str]) -> Figure:

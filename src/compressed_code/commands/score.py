@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from compressed_code.commands.figures import add_figure, check_figure, write_figure
 from compressed_code.commands.parsers import declare
+from compressed_code.commands.score_turns import draw, in_a_line, turns
+from compressed_code.core.errors import InputError
 
 if TYPE_CHECKING:
     from compressed_code.benchmarks.scoring import Scores
@@ -34,6 +36,7 @@ OUTCOMES_HELP = (
     "write one line per sample to this .jsonl[.gz] as it is scored; the same command goes on where an earlier one was"
     " stopped"
 )
+AGAINST_HELP = "samples of the model before: say which tasks were lost and gained since"
 CHALLENGE_HELP = "MBPP: count the tests of challenge_test_list, too; by default those of test_list count"
 PARTIAL_HELP = "score the tasks that have samples where others have none"
 PACKAGES_HELP = (
@@ -50,7 +53,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--k", type=_ks, default=(1, 10, 100), metavar="K,...", help="default: 1,10,100")
     command.add_argument("--format", choices=("json", "table"), default="table")
     command.add_argument("--outcomes", type=Path, metavar="FILE", help=OUTCOMES_HELP)
-    add_figure(command, "how the samples end")
+    command.add_argument("--against", type=Path, metavar="FILE", help=AGAINST_HELP)
+    add_figure(command, "how the samples end; with --against, what turned, too")
     command.add_argument("--force", action="store_true", help="replace the file of --figure")
     command.add_argument("--workers", type=_count, metavar="N", help="default: one per usable core")
     command.add_argument("--seconds", type=_seconds, default=3.0, metavar="S", help=SECONDS_HELP)
@@ -67,30 +71,34 @@ def run(options: argparse.Namespace) -> None:
     from compressed_code.benchmarks.scoring import score
     from compressed_code.core.atomic_files import check_target
 
-    check_figure(options.figure, [options.samples, options.benchmark], force=options.force)
+    inputs = [options.samples, options.benchmark, *([options.against] if options.against else [])]
+    check_figure(options.figure, inputs, force=options.force)
+    if options.against is not None and options.against.resolve() == options.samples.resolve():
+        raise InputError(f"--against {options.against}: is the file of --samples; name the other model's")
     if options.outcomes:
-        check_target(options.outcomes, [options.samples, options.benchmark], "--outcomes")
+        check_target(options.outcomes, inputs, "--outcomes")
+    how = {
+        "partial": options.partial,
+        "seconds": options.seconds,
+        "workers": options.workers,
+        "packages": options.packages,
+        "isolation": "none" if options.unsafe else "auto",
+        "challenge": options.challenge,
+    }
     try:
-        scores = score(
-            options.samples,
-            options.benchmark,
-            options.k,
-            partial=options.partial,
-            seconds=options.seconds,
-            workers=options.workers,
-            packages=options.packages,
-            isolation="none" if options.unsafe else "auto",
-            challenge=options.challenge,
-            outcomes=options.outcomes,
-        )
+        scores = score(options.samples, options.benchmark, options.k, outcomes=options.outcomes, **how)
     except (KeyboardInterrupt, FullDisk) as stop:
         scores = getattr(stop, "scores", None)
         if scores is not None:
             _print(scores, options.format)
         print(_how_to_go_on(scores, options.outcomes), file=sys.stderr)
         raise
-    _print(scores, options.format)
-    if options.figure:
+    before = None if options.against is None else score(options.against, options.benchmark, options.k, **how)
+    turned = None if before is None else turns(before, scores)
+    _print(scores, options.format, turned)
+    if options.figure and before is not None and turned is not None:
+        draw(before, scores, turned, options.figure)
+    elif options.figure:
         _draw(scores, options.figure)
 
 
@@ -109,9 +117,12 @@ def _draw(scores: "Scores", path: Path) -> None:
     write_figure(lambda: outcome_bars(grid), path, f"How the samples end: {each}.")
 
 
-def _print(scores: "Scores", form: str) -> None:
+def _print(scores: "Scores", form: str, turned: dict[str, Any] | None = None) -> None:
     summary = scores.summary()
-    print(json.dumps(summary, indent=1) if form == "json" else _table(summary), flush=True)
+    if form == "json":
+        print(json.dumps(summary | ({} if turned is None else {"against": turned}), indent=1), flush=True)
+    else:
+        print("\n".join([_table(summary), *([] if turned is None else [in_a_line(turned)])]), flush=True)
 
 
 def _how_to_go_on(scores: "Scores | None", outcomes: Path | None) -> str:

@@ -14,15 +14,16 @@ def as_json(comparison: "ModelComparison") -> dict[str, Any]:
     """Everything that was found.
 
     Returns:
-        `base`, `candidates` (names), `notes`, `benchmark`; `health` (candidate → `health`, `sentences`); `passages`
-        (candidate → passages with their marked tokens); and every table under its name, a list of rows, in which a
-        number that is missing is null.
+        `base`, `candidates` (names), `notes`, `benchmark`, `tested_on` (the models that guidelines rest on);
+        `health` (candidate → `health`, `sentences`); `passages` (candidate → passages with their marked tokens); and
+        every table under its name, a list of rows, in which a number that is missing is null.
     """
     return {
         "base": comparison.base.name,
         "candidates": [model.name for model in comparison.candidates],
         "notes": list(comparison.notes),
         "benchmark": comparison.benchmark,
+        "tested_on": comparison.tested_on,
         "health": {name: found._asdict() for name, found in comparison.findings.items()},
         "passages": {name: [asdict(one) for one in passages] for name, passages in comparison.passages.items()},
         **{

@@ -42,22 +42,25 @@ def model_facts(path: Path) -> dict[str, Any]:
 
     Returns:
         `family`; `method` (how it was quantized, as its files say; empty where they do not); `forms` (how its weights
-        are stored, with the share of the weights, the most frequent first); and `disk_bytes`, `weight_bytes`,
+        are stored, with the share of the weights, the most frequent first); `quantized` (the share that is stored as
+        other than ordinary floats); and `disk_bytes`, `weight_bytes`,
         `parameters`, `effective_bits` of `footprint.sizes`.
 
     Raises:
         InputError: no model lies there, or a file is broken.
     """
     forms = StoredForms(path)
-    checkpoint, shares = forms.checkpoint, Counter()
+    checkpoint, shares, quantized = forms.checkpoint, Counter(), 0
     for name in checkpoint.names:
         shares[forms.of(name).name] += checkpoint.count(name)
+        quantized += 0 if forms.of(name).is_plain else checkpoint.count(name)
     total = max(1, shares.total())
     measured = sizes(path)
     return {
         "family": str(checkpoint.config.get("model_type", "")),
         "method": forms.method,
         "forms": {form: count / total for form, count in shares.most_common()},
+        "quantized": quantized / total,
         **{name: measured[name] for name in ("disk_bytes", "weight_bytes", "parameters", "effective_bits")},
     }
 

@@ -100,7 +100,25 @@ def require_memory(models: Sequence[NamedModel], parameters: Mapping[str, int]) 
         )
 
 
-def swapped(facts: Mapping[str, Mapping[str, Any]], base: str) -> list[str]:
+def require_order(facts: Mapping[str, Mapping[str, Any]], base: str) -> None:
+    """Stop where a quantized model was named first and the model that it was made from behind it.
+
+    Args:
+        facts: `changes.model_facts` by name.
+
+    Raises:
+        InputError: a candidate of the base's size has no quantized weight, and the base has.
+    """
+    for name, row in facts.items():
+        same_size = row["parameters"] == facts[base]["parameters"]
+        if same_size and facts[base]["quantized"] > 0 and row["quantized"] == 0 and not row["method"]:
+            raise InputError(
+                f"{base}: is quantized ({facts[base]['effective_bits']:.1f} bits a weight) and {name} behind it is not"
+                f" ({row['effective_bits']:.1f}): base and candidate are swapped; name the unquantized model first"
+            )
+
+
+def with_more_bits(facts: Mapping[str, Mapping[str, Any]], base: str) -> list[str]:
     """A line for each candidate that has more bits a weight than its base."""
     ours = facts[base]["effective_bits"]
     return [

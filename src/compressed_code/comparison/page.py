@@ -9,6 +9,7 @@ from compressed_code.comparison.overview import overview
 from compressed_code.comparison.page_tables import (
     PageTable,
     digits,
+    guidelines_table,
     overall_table,
     overview_table,
     page_table,
@@ -95,6 +96,8 @@ def _tables(comparison: "ModelComparison", name: str) -> dict[str, PageTable]:
         found["settings"] = page_table(of("changes", name), "Settings, tokenizer and template that differ", plain)
     if len(of("weights", name)):
         found["weights"] = weights_table(of("weights", name))
+    if len(of("guidelines", name)):
+        found["guidelines"] = guidelines_table(of("guidelines", name), comparison.tested_on)
     if "first_tokens" in tables:
         found |= _first_tokens(comparison, name)
     if len(of("statistics", name)):

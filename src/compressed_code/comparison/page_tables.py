@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from compressed_code.comparison.guidelines import percent as in_percent
 from compressed_code.comparison.summary import number, size
 
 WEIGHTS = 40  # rows of the table of weights that are shown
@@ -179,8 +180,48 @@ def overall_table(statistics: pd.DataFrame, noise: pd.DataFrame | None) -> PageT
     )
 
 
+def guidelines_table(guidelines: pd.DataFrame, tested_on: str) -> PageTable:
+    """What rules of thumb predict, and what was measured."""
+    is_ratio = guidelines["rule"] == "classes"
+    table = guidelines.assign(
+        prediction=[_shared(row["predicted"], row["low"], row["high"]) for _, row in guidelines.iterrows()],
+        found=[
+            (_times if ratio else _shared)(row["measured"], row["measured_low"], row["measured_high"])
+            for ratio, (_, row) in zip(is_ratio, guidelines.iterrows(), strict=True)
+        ],
+    )
+    columns: dict[str, tuple[str, Format | None]] = {
+        "says": ("rule", None),
+        "number": ("number", digits),
+        "prediction": ("predicted", None),
+        "found": ("measured", None),
+        "verdict": ("verdict", None),
+        "extrapolation": ("an extrapolation, since", None),
+    }
+    if not table["extrapolation"].any():
+        del columns["extrapolation"]
+    return page_table(table, f"Rules of thumb, tested on {tested_on}", columns)
+
+
+def _shared(value: float, low: float, high: float) -> str:
+    """A share in percent with its interval; of a bound the interval alone."""
+    if pd.isna(low):
+        return "–"
+    within = f"{in_percent(low)} … {in_percent(high)} %"
+    return _unbroken(within if pd.isna(value) else f"{in_percent(value)} % ({within})")
+
+
+def _times(value: float, low: float, high: float) -> str:
+    return _unbroken(f"×{value:.2f} ({low:.2f} … {high:.2f})")
+
+
+def _unbroken(text: str) -> str:
+    """In one line wherever it stands."""
+    return text.replace(" ", "\u00a0")
+
+
 def _interval(row: pd.Series) -> str:
-    return "–" if pd.isna(row["low"]) else f"{row['low']:.3g} … {row['high']:.3g}"
+    return "–" if pd.isna(row["low"]) else _unbroken(f"{row['low']:.3g} … {row['high']:.3g}")
 
 
 def _visible(text: str) -> str:

@@ -1,6 +1,6 @@
 """What candidates and base write for a benchmark's tasks, executed: which tasks turn, with both programs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -38,6 +38,16 @@ def program_table(outcomes: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame
             row |= {name: flips[name] for name in ("lost", "gained", "p_value")}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def kept_and_lost(outcomes: pd.DataFrame, base: str, candidate: str, tasks: Collection[str]) -> tuple[int, int]:
+    """Of the programs that the base passes, how many the candidate passes, too, and how many not; of these tasks."""
+    counted = outcomes[outcomes["task_id"].isin(tasks)]
+    one, other = (counted[counted["model"] == model] for model in (base, candidate))
+    if one.empty:
+        return 0, 0
+    flips = paired_flips(one, other)
+    return int(flips["kept"]), int(flips["lost"])
 
 
 def turned_programs(outcomes: pd.DataFrame, base: str, candidate: str, benchmark: str) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from compressed_code.comparison.guidelines import in_a_sentence
 from compressed_code.comparison.overview import noise_floor_nats, overview
 from compressed_code.core.names import cut_in_the_middle
 
@@ -92,6 +93,12 @@ def _below(comparison: "ModelComparison") -> Iterator[str]:
         found = comparison.findings.get(model.name)
         if found:
             yield from _wrapped(f"{model.label}: {found.health}: {'; '.join(found.sentences)}", most=4)
+    candidates = comparison.candidates
+    predictions = {model.label: in_a_sentence(comparison.of("guidelines", model.name)) for model in candidates}
+    for label, sentence in predictions.items():
+        yield from _wrapped(f"{label}: {sentence}") if sentence else ()
+    if any(predictions.values()):
+        yield from _wrapped(f"predictions rest on {comparison.tested_on}; beyond these they are extrapolated")
     for model in comparison.candidates:
         yield from _worst(comparison, model.name, model.label)
 

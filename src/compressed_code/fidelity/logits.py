@@ -83,11 +83,10 @@ class LogitComparison:
 
     def _of_base(self, batch: Sequence[Window], tokens: "torch.Tensor") -> "Iterator[Side]":
         """The base's side of each block: kept, or from hidden states that are kept, or from a pass over the texts."""
-        texts = tuple(window.before.tobytes() + window.tokens.tobytes() for window in batch)
         if not self._keeps:
-            states = self._base.once(("states", texts), lambda: self._base.states(batch), lambda states: states.nbytes)
-            yield from self._sides(self._base, states, tokens, self._of_both)
+            yield from self._sides(self._base, self._base.kept_states(batch), tokens, self._of_both)
             return
+        texts = tuple(window.before.tobytes() + window.tokens.tobytes() for window in batch)
 
         def sides() -> list[Side]:
             log = self._empty(len(tokens))

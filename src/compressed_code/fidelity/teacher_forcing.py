@@ -88,6 +88,10 @@ class Runner:
             states = output.last_hidden_state if self.is_plain else output.logits
             return torch.cat([row[first : first + length] for row, length in zip(states, lengths, strict=True)])
 
+    def kept_states(self, batch: Sequence[Window]) -> "torch.Tensor":
+        """As `states`; see `KeepingRunner`."""
+        return self.states(batch)
+
     def logits(self, states: "torch.Tensor", out: "torch.Tensor") -> None:
         """Logits of some rows of `states`, computed in the model's precision and written to `out`, [rows, width].
 
@@ -170,6 +174,17 @@ class KeepingRunner(Runner):
             self._kept[key] = made
             self._left -= size(made)
         return made
+
+    def kept_states(self, batch: Sequence[Window]) -> "torch.Tensor":
+        """As `states`, read once for each window: whoever reads some of the texts again asks for no pass."""
+        import torch
+
+        keys = [("states", window.before.tobytes(), window.tokens.tobytes()) for window in batch]
+        # One text may stand there twice.
+        new = {key: window for key, window in zip(keys, batch, strict=True) if key not in self._kept}
+        lengths = [len(window.tokens) for window in new.values()]
+        read = dict(zip(new, self.states([*new.values()]).split(lengths), strict=True)) if new else {}
+        return torch.cat([self.once(key, lambda key=key: read[key], lambda states: states.nbytes) for key in keys])
 
     def keeps(self, size: int) -> bool:
         """As `Runner.keeps`."""

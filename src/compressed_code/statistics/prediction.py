@@ -1,6 +1,7 @@
 """How well one number predicts another: rank correlation given a third, and error on what was left out."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -73,26 +74,93 @@ def left_out_errors(
         Columns `predictor`, the one that `by` names, `rows`, `error` (mean absolute error of the share, in points of
         100) and `bias` (mean of predicted minus measured).
     """
-    share = (table[lost] + 0.5) / (table[lost] + table[kept] + 1)
-    odds = logit(share)
+    odds = _log_odds(table[lost], table[kept])
     rows = []
     for name in predictors:
-        numbers = _logarithm(table[name]) if name not in linear else table[name]
-        for group in table[by].drop_duplicates():
-            inside = table[by] == group
-            if inside.all():
-                continue
-            line = stats.linregress(numbers[~inside], odds[~inside])
-            apart = 100 * (expit(line.intercept + line.slope * numbers[inside]) - share[inside])
+        for group, line, inside in _left_out(table, name, by, odds, is_linear=name in linear):
+            apart = 100 * (line.share(table.loc[inside, name]) - expit(odds[inside]))
             rows.append((name, group, int(inside.sum()), apart.abs().mean(), apart.mean()))
     return pd.DataFrame(rows, columns=["predictor", by, "rows", "error", "bias"])
+
+
+@dataclass(frozen=True)
+class LogOddsLine:
+    """A share's log-odds as a straight line in the logarithm of a predictor, or in the predictor itself.
+
+    Attributes:
+        intercept, slope: of the line.
+        smallest: what a predictor of 0 counts as; `None` for a line without a logarithm.
+    """
+
+    intercept: float
+    slope: float
+    smallest: float | None
+
+    def log_odds(self, values: "pd.Series | float") -> "pd.Series | float":
+        """ln(share / (1 − share)) at some values of the predictor."""
+        numbers = values if self.smallest is None else np.log(np.maximum(values, self.smallest))
+        return self.intercept + self.slope * numbers
+
+    def share(self, values: "pd.Series | float") -> "pd.Series | float":
+        """The share, 0 … 1."""
+        return expit(self.log_odds(values))
+
+
+def log_odds_line(values: pd.Series, lost: pd.Series, kept: pd.Series, *, is_linear: bool = False) -> LogOddsLine:
+    """Fit the log-odds of (lost + ½) / (lost + kept + 1) by least squares.
+
+    Args:
+        values: of the predictor, at least one of them positive.
+        lost, kept: counts.
+        is_linear: the predictor is taken as it is, without a logarithm.
+    """
+    return _fit(values, _log_odds(lost, kept), None if is_linear else values[values > 0].min())
+
+
+def left_out_residuals(
+    table: pd.DataFrame, predictor: str, by: str, *, lost: str, kept: str, is_linear: bool = False
+) -> pd.Series:
+    """How far each row lies from the line that was fitted without its group.
+
+    What a new group's rows may be expected to miss by (cross-validated residuals: Barber and others, "Predictive
+    inference with the jackknife+", 2021, section on CV+).
+
+    Args:
+        table, by, lost, kept: as of `left_out_errors`.
+
+    Returns:
+        Measured minus predicted log-odds, a row each, in the table's index.
+    """
+    odds = _log_odds(table[lost], table[kept])
+    parts = [
+        odds[inside] - line.log_odds(table.loc[inside, predictor])
+        for _, line, inside in _left_out(table, predictor, by, odds, is_linear=is_linear)
+    ]
+    return pd.concat(parts).reindex(table.index)
+
+
+def _left_out(
+    table: pd.DataFrame, predictor: str, by: str, odds: pd.Series, *, is_linear: bool
+) -> Iterator[tuple[object, LogOddsLine, pd.Series]]:
+    """Each group with the line that was fitted to all others, and which rows are its own."""
+    values = table[predictor]
+    smallest = None if is_linear else values[values > 0].min()
+    for group in table[by].drop_duplicates():
+        inside = table[by] == group
+        if not inside.all():
+            yield group, _fit(values[~inside], odds[~inside], smallest), inside
+
+
+def _fit(values: pd.Series, odds: pd.Series, smallest: float | None) -> LogOddsLine:
+    numbers = values if smallest is None else np.log(values.clip(lower=smallest))
+    line = stats.linregress(numbers, odds)
+    return LogOddsLine(line.intercept, line.slope, smallest)
+
+
+def _log_odds(lost: pd.Series, kept: pd.Series) -> pd.Series:
+    return logit((lost + 0.5) / (lost + kept + 1))
 
 
 def _alone(one: np.ndarray, other: np.ndarray, _: np.ndarray) -> float:
     ranks = [stats.rankdata(values) for values in (one, other)]
     return float(np.corrcoef(ranks)[0, 1]) if all(np.ptp(rank) > 0 for rank in ranks) else float("nan")
-
-
-def _logarithm(values: pd.Series) -> pd.Series:
-    smallest = values[values > 0].min()
-    return np.log(values.clip(lower=smallest))
