@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compressed_code.checkpoints.files.digests import file_digest
 from compressed_code.checkpoints.hub_access import FIRST_ANSWER, one_line
+from compressed_code.core.digests import file_digest
 from compressed_code.core.errors import Unavailable
 
 if TYPE_CHECKING:
