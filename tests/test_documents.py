@@ -156,7 +156,7 @@ def predictors() -> str:
 
 
 def distillation() -> str:
-    kl = table("04-agreement").query("statistic == 'kl_mean_nats'").groupby("family")["value"].mean()
+    kl = table("04-agreement").query("quantity == 'kl_mean_nats'").groupby("family")["value"].mean()
     return (
         f"Students lie {kl['distilled']:.2f} nats from their teacher; the same students trained alone lie"
         f" {kl['alone']:.2f} away"
