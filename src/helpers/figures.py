@@ -137,6 +137,7 @@ def write_gallery(directory: Path = FIGURES) -> Path:
             "",
         ]
     path = directory / "README.md"
+    directory.mkdir(parents=True, exist_ok=True)  # where nothing could be drawn, that is what it says
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 

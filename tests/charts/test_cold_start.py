@@ -181,5 +181,5 @@ def test_a_heat_map_selects_orders_and_labels():
 
 
 def test_one_tokenizer_alone_has_no_ratio():
-    nothing = pd.DataFrame(columns=["tokenizer", "form", "ratio", "low", "high", "keywords", "later"])
-    assert not rank_ratio_points(nothing, {"a": "A"}, "A").axes[0].lines[1:]
+    nothing = pd.DataFrame(columns=["tokenizer", "form", "ratio", "low", "high", "keywords", "later", "words"])
+    assert not rank_ratio_points(nothing, {"a": "A"}, "A", {"k": "keywords"}).axes[0].lines[1:]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from compressed_code.core.paths import FIGURES
+from compressed_code.core.paths import FIGURES, NOTEBOOKS
 from compressed_code.reproduction.figure_comparison import compare_figures
 from compressed_code.reproduction.table_comparison import load_tolerances
 from compressed_code.reproduction.verification import by_file
 
 TOLERANCES = load_tolerances()
-NUMBERS = ["01", "02", "03", "04", "05", "06", "07"]
+NUMBERS = sorted(path.name[:2] for path in NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
 
 
 @pytest.fixture

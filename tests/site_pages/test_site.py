@@ -58,8 +58,11 @@ def build(root: Path, executed: Path, place: Path) -> tuple[Path, str]:
 def hostile_repository(root: Path) -> Path:
     """A repository like ours with one notebook, one figure and one table, which mean harm; a part of the library is
     enough."""
-    for name in ("Makefile", "data", "docs"):
+    for name in ("Makefile", "data"):
         (root / name).symlink_to(ROOT / name)
+    (root / "docs").mkdir()  # without the documents that lead to notebooks and modules which are not here
+    for path in (path for path in (ROOT / "docs").iterdir() if path.suffix != ".md" or path.stem in {"formats", "lab"}):
+        (root / "docs" / path.name).symlink_to(path)
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         (root / name).write_text(f"# {name}\n\n[data](data/README.md) and [formats](docs/formats.md)\n")
     library = Path("src") / "compressed_code"

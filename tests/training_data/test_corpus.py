@@ -164,7 +164,7 @@ def test_a_download_with_another_hash_is_not_kept(small, package_index, tmp_path
 
 def test_an_archive_that_cannot_be_had_is_named_with_its_remedy(small, package_index, tmp_path):
     package_index("a", {})
-    with pytest.raises(Unavailable, match=r"^a-1-py3-none-any\.whl: .*put the file into") as stop:
+    with pytest.raises(Unavailable, match=r"^a-1-py3-none-any\.whl: .*put the file there by hand as") as stop:
         fetch_archive(load_sources(small["path"])["a"], tmp_path / "empty")
     assert "\n" not in str(stop.value)
 

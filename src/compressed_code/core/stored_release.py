@@ -113,7 +113,7 @@ def open_release(directory: Path) -> Release | None:
     path = directory / INDEX
     try:
         return _read(path, path.stat().st_mtime_ns)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
