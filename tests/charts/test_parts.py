@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compressed_code.charts.parts import cell_text, class_bars, headline, interval_panels, legend_above, value_heatmap
+from compressed_code.core.errors import Unavailable
 from compressed_code.tokenizers.vocabulary import TOKEN_CLASSES
 from drawn_charts import assert_shown, bands, bars, cells, column_labels, intervals, legend, row_labels, series
 
@@ -153,3 +154,8 @@ def test_a_headline_stands_above_everything_and_moves_nothing_together():
     assert bottom > figure.legends[0].get_window_extent().y1 > figure.legends[0].get_window_extent().y0
     assert figure.legends[0].get_window_extent().y0 > axis.get_window_extent().y1
     assert_shown(figure)
+
+
+def test_nothing_to_draw_is_a_gap_and_no_fault():
+    with pytest.raises(Unavailable, match="nothing was measured"):
+        interval_panels(pd.DataFrame({"value": []}), {"a": "A"}, {})

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from compressed_code.charts.style import SEQUENTIAL, WIDTH, series_style
+from compressed_code.core.errors import Unavailable
 from compressed_code.tokenizers.vocabulary import TOKEN_CLASSES
 
 LEGEND_CHARACTERS = 108  # of the labels in a row of a page's width, six more for each marker
@@ -130,7 +131,12 @@ def interval_panels(
         noise: panel → range that is drawn as a band: what an effect has to leave.
         logarithmic: panels with a logarithmic axis.
         row_height: inches per row.
+
+    Raises:
+        Unavailable: no row or no panel.
     """
+    if not rows or not panels:
+        raise Unavailable("nothing was measured that could be drawn")
     height = 0.9 + row_height * len(rows) + (0.25 if series and len(series) > 1 else 0)
     figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, height), sharey=True, squeeze=False)
     offsets = np.linspace(-0.28, 0.28, len(series)) if series and len(series) > 1 else [0.0]
