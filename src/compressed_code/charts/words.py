@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-OVER_PROGRAMS = "95 % Student intervals over programs"
+OVER_PROGRAMS = "95 % bootstrap-t intervals over programs"
 WILSON = "95 % Wilson intervals"
 
 _COUNTS = ("", "", "Two ", "Three ", "Four ", "Five ", "Six ")

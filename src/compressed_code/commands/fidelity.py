@@ -270,6 +270,8 @@ def _print_result(result: dict[str, Any]) -> None:
     """One line per statistic, and one per group with the most telling ones; 80 columns."""
     import pandas as pd
 
+    from compressed_code.statistics.cluster_intervals import LEAST_CLUSTERS
+
     overall = result["overall"]
     names = [name for name in overall if not name.endswith(BOUNDS)]
     width = max(map(len, names))
@@ -289,4 +291,6 @@ def _print_result(result: dict[str, Any]) -> None:
         ids = " ".join(map(str, start["input_ids"]))
         print(f"\neach text follows {f'ids {ids}' if ids else 'no id'} ({start['origin']})", end="")
     size = f"{result['tokens']:,} tokens" if "tokens" in result else f"{result['bytes']:,} bytes"
-    print(f"\n{size} of {result['documents']} texts; low and high: 95 % (Student) over texts")
+    drawn = any(name.endswith("_low") for name in overall)
+    bounds = "low and high: 95 % (bootstrap-t) over texts" if drawn else f"no interval: fewer than {LEAST_CLUSTERS}"
+    print(f"\n{size} of {result['documents']} texts; {bounds}")

@@ -47,7 +47,7 @@ def pictures(comparison: "ModelComparison") -> dict[str, Picture]:
         "bytes": Picture(
             _drawn(lambda: divergence_by_bytes(candidates, floor, base["bytes"])),
             f"Points: {points}. The base has {base['bytes'] / 1e6:.3g} MB.",
-            "Mean KL(base‖candidate) per token against the size of the weights; 95 % Student intervals over texts.",
+            "Mean KL(base‖candidate) per token against the size of the weights; 95 % bootstrap-t intervals over texts.",
         )
     }
     for group, words in (("token_class", "class of the token"), ("language", "language")):
@@ -60,7 +60,7 @@ def pictures(comparison: "ModelComparison") -> dict[str, Picture]:
         found[group] = Picture(
             _drawn(lambda rows=rows, group=group: divergence_by_group(rows, group, labels)),
             f"Points with intervals, mean KL by {words}: {most}.",
-            f"Mean KL(base‖candidate) by {words}; 95 % Student intervals over texts.",
+            f"Mean KL(base‖candidate) by {words}; 95 % bootstrap-t intervals over texts.",
         )
     return found
 

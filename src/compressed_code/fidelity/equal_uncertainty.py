@@ -30,8 +30,9 @@ def changes_at_equal_uncertainty(
         comparisons: how many groups and pairs are looked at; intervals are corrected for them (Bonferroni).
 
     Returns:
-        Columns `COLUMNS`, a row per group: `value` is observed / expected with Student's interval over clusters (95 %,
-        bins held fixed); missing where nothing is expected or fewer than two clusters have the group.
+        Columns `COLUMNS`, a row per group: `value` is observed / expected with its interval over clusters (95 %,
+        bins held fixed; `cluster_ratio_interval`); missing where nothing is expected, the interval also where too few
+        clusters have the group.
     """
     entropy = tokens["entropy_base_nats"].to_numpy(float)
     edges = np.unique(np.quantile(entropy, np.linspace(0, 1, bins + 1)[1:-1]))
@@ -50,6 +51,6 @@ def changes_at_equal_uncertainty(
 
 
 def _ratio(observed: Sequence[float], expected: Sequence[float], level: float) -> tuple[float, float, float]:
-    if len(observed) < 2 or not np.sum(expected):
+    if not np.sum(expected):
         return (np.nan, np.nan, np.nan)
     return cluster_ratio_interval(observed, expected, level)

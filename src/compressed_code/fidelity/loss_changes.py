@@ -26,7 +26,7 @@ def document_losses(tokens: pd.DataFrame) -> pd.DataFrame:
 def loss_changes(losses: pd.DataFrame) -> pd.DataFrame:
     """Change of the loss per token for every pair, with its interval and test.
 
-    The interval is Student's over clusters (`cluster_ratio_interval`): a program with its translations, whose changes
+    The interval is over clusters (`cluster_ratio_interval`): a program with its translations, whose changes
     go together. The test is Wilcoxon's signed-rank test on the clusters' mean changes per token, two-sided; `p_holm` is
     adjusted over all pairs of the table (Holm 1979).
 

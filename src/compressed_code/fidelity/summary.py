@@ -71,8 +71,8 @@ def fidelity_summary(tokens: pd.DataFrame, by: Sequence[str] = (), *, level: flo
     `standard_error` is over tokens, by the formulas of llama.cpp (tools/perplexity/perplexity.cpp, `kl_divergence`):
     √((mean x² − mean² x) / (n − 1)), and for functions of means the delta method: the variance of f(mean) is about
     f′(mean)² times that of the mean. Tokens of one text, and texts of one cluster (`pair.EncodedText`), are not
-    independent, so it is too small. `low` and `high` are Student's interval over clusters
-    (`cluster_intervals.cluster_intervals`); missing for fewer than two clusters.
+    independent, so it is too small. `low` and `high` are the interval over clusters
+    (`cluster_intervals.cluster_intervals`); missing for fewer than `LEAST_CLUSTERS`.
 
     Args:
         tokens: `fidelity.token_fidelity`, several stacked if `by` tells them apart.

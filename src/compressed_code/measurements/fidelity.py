@@ -203,13 +203,13 @@ def footprint(pair: Pair, program: str = "bank_account", rounds: int = 3) -> pd.
 # What the functions below call is their definition: who changes it bumps their version, or old sums are read on.
 
 
-@measurement(version=1, subject=PairSubject(), uses=[fidelity], sums_up=True)
+@measurement(version=2, subject=PairSubject(), uses=[fidelity], sums_up=True)
 def fidelity_statistics(_: Pair, fidelity: pd.DataFrame, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
     """`fidelity_summary` of a pair's tokens of parallel programs; `by` and `level` as there."""
     return fidelity_summary(fidelity, by, level=level)
 
 
-@measurement(version=1, subject=PairSubject(), uses=[task_fidelity], sums_up=True)
+@measurement(version=2, subject=PairSubject(), uses=[task_fidelity], sums_up=True)
 def task_statistics(_: Pair, task_fidelity: pd.DataFrame, by: Sequence[str] = (), level: float = 0.95) -> pd.DataFrame:
     """The same of its tokens of task solutions."""
     return fidelity_summary(task_fidelity, by, level=level)
@@ -221,7 +221,7 @@ def losses_by_document(_: Pair, fidelity: pd.DataFrame) -> pd.DataFrame:
     return document_losses(fidelity)
 
 
-@measurement(version=1, subject=PairSubject(), uses=[fidelity], sums_up=True)
+@measurement(version=2, subject=PairSubject(), uses=[fidelity], sums_up=True)
 def changes_by(
     _: Pair, fidelity: pd.DataFrame, by: str = "token_class", bins: int = 20, comparisons: int = 1
 ) -> pd.DataFrame:

@@ -63,7 +63,7 @@ def divergences(base: str, row: str, scope: Scope, **where: Any) -> pd.DataFrame
 
         - "first token": `METRICS` after the document start, and "kl" from the base model (nats)
         - "keyword": first-token probability of the model's `KEYWORDS` most probable keywords, all their forms
-        - "text" and "tasks": `STATISTICS` on parallel programs and on canonical solutions, with Student's intervals
+        - "text" and "tasks": `STATISTICS` on parallel programs and on canonical solutions, with intervals
           over programs and tasks; `count` is tokens
         - "class kl", "class flips": mean KL and changed top tokens by token class; "class ratio": changed ones over
           those expected at equal uncertainty, corrected for the classes (`fidelity.equal_uncertainty`)

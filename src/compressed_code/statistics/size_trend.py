@@ -17,7 +17,7 @@ def size_trend(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Loss per token against size: a value per model, and the least-squares line a + b · ln(parameters).
 
-    Intervals are Student's over clusters (`pair.EncodedText`), by the jackknife, which leaves out the same cluster of
+    Intervals are over clusters (`pair.EncodedText`), by the jackknife, which leaves out the same cluster of
     every model (`cluster_intervals`): they hold for other texts of the kind, not for other trainings.
 
     Args:

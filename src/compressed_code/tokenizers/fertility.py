@@ -96,7 +96,7 @@ def split_text(vocabulary: Vocabulary, text: str) -> list[str]:
 
 
 def fertility_table(counts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Ratios of `FERTILITY_MEASURES` with Student's 95 % intervals over programs.
+    """Ratios of `FERTILITY_MEASURES` with 95 % intervals over programs (`cluster_ratio_interval`).
 
     A ratio is the sum over programs divided by the sum over programs (`cluster_ratio_interval`).
 
@@ -116,7 +116,7 @@ def fertility_table(counts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def relative_cost(counts: pd.DataFrame, reference: str, by: list[str]) -> pd.DataFrame:
-    """Tokens of each tokenizer over those of a reference on the same programs, with Student's 95 % interval over them.
+    """Tokens of each tokenizer over those of a reference on the same programs, with its 95 % interval over them.
 
     Args:
         counts: columns `tokenizer`, `program`, `tokens`, and `by`; a row for each program of a group.
