@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from compressed_code.charts.code_generation import outcome_bars, pass_at_k, pass_by_bits
+from compressed_code.charts.code_generation import outcome_bars, pass_by_bits, unsolved_at_k
 from drawn_charts import assert_shown, bands, bars, column_labels, intervals, legend, points, row_labels, series
 
 
@@ -47,14 +47,18 @@ def test_pass_rates_stand_in_the_panel_of_their_method_and_tier():
     assert_shown(figure)
 
 
-def test_pass_at_k_rises_along_its_samples():
-    rows = [("base", 10, 0.9, 0.8, 1.0), ("base", 1, 0.5, 0.4, 0.6), ("rtn", 1, 0.25, 0.125, 0.375)]
-    rates = pd.DataFrame(rows, columns=["series", "k", "value", "low", "high"])
-    figure = pass_at_k(rates, {"rtn": "RTN", "base": "as trained"})
-    (axis,) = figure.axes
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("k (samples per task)", "pass@k")
-    assert axis.get_xscale() == "log" and column_labels(axis) == ["1", "10"]
-    assert legend(figure) == ["RTN", "as trained"]
-    assert series(axis) == {"RTN": [(1, 0.25)], "as trained": [(1, 0.5), (10, 0.9)]}
-    assert bands(axis, "y") == [(0.125, 0.375), (0.4, 1.0)]
+def test_unsolved_tasks_are_drawn_as_shares_and_pairs_as_points():
+    rows = [("base", 10, 1.0, 0.9, 1.0), ("base", 1, 0.5, 0.4, 0.6), ("rtn", 1, 0.25, 0.125, 0.375)]
+    rates = pd.DataFrame(rows, columns=["series", "k", "value", "low", "high"]).assign(tasks=100)
+    gaps = pd.DataFrame([("rtn", 1, -0.25, -0.5, 0.125)], columns=["pair", "k", "value", "low", "high"])
+    figure = unsolved_at_k(rates, {"rtn": "RTN", "base": "as trained"}, gaps, {"rtn": "RTN − as trained"})
+    left, right = figure.axes
+    assert [axis.get_xlabel() for axis in figure.axes] == ["k (samples per task)"] * 2
+    assert left.get_xscale() == left.get_yscale() == "log"
+    assert column_labels(left) == column_labels(right) == ["1", "10"]
+    assert legend(figure) == ["RTN", "as trained", "RTN − as trained"]
+    assert series(left) == {"RTN": [(1, 0.75)], "as trained": [(1, 0.5), (10, 0.005)]}  # no task left: half of one
+    assert bands(left, "y") == [(0.625, 0.875), (0.005, 0.6)]
+    assert series(right)["RTN − as trained"] == [(1, 25)]
+    assert intervals(right, "y") == [(-12.5, 50)]
     assert_shown(figure)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from compressed_code.charts.parts import legend_above
 from compressed_code.charts.style import PALETTE, WIDTH, series_style
@@ -99,23 +100,48 @@ def pass_by_bits(table: pd.DataFrame, methods: Mapping[str, str], tiers: Mapping
     return figure
 
 
-def pass_at_k(rates: pd.DataFrame, labels: Mapping[str, str], *, by: str = "series") -> Figure:
-    """pass@k against k, one line per series with its intervals as a band.
+def unsolved_at_k(
+    rates: pd.DataFrame,
+    labels: Mapping[str, str],
+    gaps: pd.DataFrame,
+    pairs: Mapping[str, str],
+    *,
+    by: str = "series",
+) -> Figure:
+    """What k samples leave unsolved, a line per series, and what one of a pair leaves more than the other at the same k.
+
+    Near the ceiling a gap in pass@k shrinks by itself, so failures are drawn, on a logarithmic axis: a line that falls
+    as steeply as another keeps its distance. Where no task is left a line ends at the foot of the axis.
 
     Args:
-        rates: columns `k`, `value`, `low`, `high` and the one that `by` names.
+        rates: columns `k`, `value`, `low`, `high` (pass@k, 0 … 1), `tasks` and the one that `by` names.
         labels: series → label, in drawing order.
+        gaps: columns `pair`, `k`, `value`, `low`, `high`: pass@k of one less that of the other.
+        pairs: pair → label, in drawing order.
         by: column that says the series.
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.4), gridspec_kw={"width_ratios": (1.25, 1)})
     ks = sorted(rates["k"].unique())
+    foot = 0.5 / rates["tasks"].max()
     for number, (series, label) in enumerate(labels.items()):
         rows = rates[rates[by] == series].sort_values("k", kind="stable")
         colour, marker = series_style(number)
-        axis.fill_between(rows["k"], rows["low"], rows["high"], color=colour, alpha=0.18, linewidth=0)
-        axis.plot(rows["k"], rows["value"], marker, linestyle="-", color=colour, markersize=4.5, label=label)
-    axis.set(xscale="log", xlabel="k (samples per task)", ylabel="pass@k", ylim=(0, 1.03))
-    axis.set_xticks(ks, [f"{k:g}" for k in ks])
-    axis.minorticks_off()
-    legend_above(figure, axis)
+        value, least, most = (np.maximum(1 - rows[name], foot) for name in ("value", "high", "low"))
+        left.fill_between(rows["k"], least, most, color=colour, alpha=0.18, linewidth=0)
+        left.plot(rows["k"], value, marker, linestyle="-", color=colour, markersize=4.5, label=label)
+    left.set(yscale="log", ylim=(foot, 1), ylabel="tasks left unsolved (share)")
+    for number, (pair, label) in enumerate(pairs.items(), start=len(labels)):
+        rows = gaps[gaps["pair"] == pair].sort_values("k", kind="stable")
+        colour, marker = series_style(number)
+        places = rows["k"] * 1.04 ** (2 * (number - len(labels)) - len(pairs) + 1)  # side by side
+        right.vlines(places, -100 * rows["high"], -100 * rows["low"], color=colour, linewidth=1.3)
+        right.plot(places, -100 * rows["value"], marker, linestyle="none", color=colour, markersize=4.5, label=label)
+    right.axhline(0, color="#444444", linewidth=0.8)
+    right.set(ylabel="left more, at the same k (points)")
+    for axis in (left, right):
+        axis.set(xscale="log", xlabel="k (samples per task)")
+        axis.set_xticks(ks, [f"{k:g}" for k in ks])
+        axis.xaxis.set_minor_locator(NullLocator())
+    entries = [part for axis in (left, right) for part in zip(*axis.get_legend_handles_labels(), strict=True)]
+    legend_above(figure, left, {label: handle for handle, label in entries})
     return figure
