@@ -108,7 +108,7 @@ def unsolved_at_k(
     *,
     by: str = "series",
 ) -> Figure:
-    """What k samples leave unsolved, a line per series, and what one of a pair leaves more than the other at the same k.
+    """What k samples leave unsolved, a line per series, and what one of a pair leaves more than the other at that k.
 
     Near the ceiling a gap in pass@k shrinks by itself, so failures are drawn, on a logarithmic axis: a line that falls
     as steeply as another keeps its distance. Where no task is left a line ends at the foot of the axis.
