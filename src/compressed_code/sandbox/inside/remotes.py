@@ -129,7 +129,10 @@ def _binary(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
         decides = _may_decide(self, other)
         if decides or (self._standing is Standing.DERIVED and name not in _ORDER):
             found = self._judge.request("operate", name, *((other, self) if swapped else (self, other)))
-            if decides or isinstance(found, Remote):  # a number of its own choice would be what the test expects
+            if decides:
+                return found
+            if isinstance(found, Remote):  # a number of its own choice would be what the test expects
+                found._arrive(Standing.ANSWERED)  # nor may it choose one now that it has seen that
                 return found
         self._judge.opaque(self)
         return NotImplemented
