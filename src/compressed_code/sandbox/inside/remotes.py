@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from enum import IntEnum
 from functools import lru_cache
 from types import GeneratorType
-from typing import Any
+from typing import Any, NoReturn
 
 from .owned import Asked, Owned
 
@@ -110,6 +110,12 @@ class Remote:
         if _may_decide(self, other):
             return bool(self._judge.request("operate", "ne", self, other))
         return not self == other
+
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        # numpy would ask its length as often as it looks, and keep addresses of what an answer may change meanwhile
+        self._judge.opaque(self)
+        raise TypeError("an object of the program is no array")
 
 
 def _may_decide(left: Any, right: Any) -> bool:
