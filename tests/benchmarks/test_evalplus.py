@@ -157,12 +157,18 @@ def test_a_solution_answers_for_no_other_task(write, tmp_path, monkeypatch, isol
     acts = [f"os.write(3, {text.encode()!r})" for text in contents]
     acts += ["os.write(3, bytes([255, 254]))", "while True: os.write(3, bytes(65536))"]
     drip = "import time\n        while True: os.write(3, b' '); time.sleep(0.01)"
-    told = "os.write(3, b'{\"problem\": \"\\x1b[2J passed\"}')"
-    rows = [ROW | {"task_id": f"e/{n}", "canonical_solution": writing(act)} for n, act in enumerate([*acts, drip, told])]
-    tasks = load_benchmark(write(*(part for row in rows for part in (row, ROW | {"task_id": f"after {row['task_id']}"}))))
+    told = f"os.write(3, {json.dumps({'problem': chr(27) + '[2J passed'}).encode()!r})"
+    rows = [
+        ROW | {"task_id": f"e/{n}", "canonical_solution": writing(act)} for n, act in enumerate([*acts, drip, told])
+    ]
+    tasks = load_benchmark(
+        write(*(part for row in rows for part in (row, ROW | {"task_id": f"after {row['task_id']}"})))
+    )
     ready = with_expected_outputs(tasks, isolation, workers=1, directory=tmp_path / "store")
     assert {(task.test, task.extra_test) for task in ready.tasks} == {(right.test, right.extra_test)}
-    assert len(ready.tasks) == len(rows) and all(why.startswith("its solution fails (") for why in ready.failing.values())
+    assert len(ready.tasks) == len(rows) and all(
+        why.startswith("its solution fails (") for why in ready.failing.values()
+    )
     assert ready.failing[f"e/{len(rows) - 2}"] == "its solution fails (it takes more than 1 s)"
     assert ready.failing[f"e/{len(rows) - 1}"] == "its solution fails (Exception)"
 

@@ -110,7 +110,9 @@ def test_what_extends_a_plain_type_arrives_as_that_with_attributes_of_its_own():
     assert decode(encode([print, object()])) == ["a thing, 7", "a thing, 7"]
 
 
-@pytest.mark.parametrize("value", [Fraction(1, 2), Decimal(1), ValueError("x"), datetime.timedelta(1), np.array([3]), True])
+@pytest.mark.parametrize(
+    "value", [Fraction(1, 2), Decimal(1), ValueError("x"), datetime.timedelta(1), np.array([3]), True]
+)
 def test_nothing_but_plain_types_is_extended(value):
     """An array "extended" by another one would be memory of its judge that nobody has written to."""
     message = encode(value)

@@ -2,9 +2,9 @@
 
 Reads one JSON object a line from standard input: `program`, `entry_point`, `contract` (statements that raise where an
 input is none; may be empty), `inputs` (base64 of a pickle: lists of argument lists), `calls` (how many each list holds)
-and `truth` (keep whether an answer is not None instead of the answer). Writes one a line in the same order: `lists`, for each list of inputs `kept` (the
-numbers of the inputs that the contract takes) and `answers` (base64 of a compressed pickle of one pickle an answer;
-empty where they are larger than the limit); or `problem`.
+and `truth` (keep whether an answer is not None instead of the answer). Writes one a line in the same order: `lists`,
+for each list of inputs `kept` (the numbers of the inputs that the contract takes) and `answers` (base64 of a compressed
+pickle of one pickle an answer; empty where they are larger than the limit); or `problem`.
 """
 
 import ast

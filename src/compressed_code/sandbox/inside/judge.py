@@ -70,8 +70,6 @@ def decide(
         found = "exception" if judge.raised is error else "wrong answer", "AssertionError"
     except BaseException as error:
         found = "exception", type(error).__name__[:_LONGEST]
-    if found[0] == "passed" and judge.doubt == "own object":  # whatever the test made of a question that it left open
-        found = "exception", "TypeError"
     return *(judge.decided or found), judge.doubt
 
 

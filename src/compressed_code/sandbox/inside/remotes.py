@@ -111,7 +111,6 @@ class Remote:
             return bool(self._judge.request("operate", "ne", self, other))
         return not self == other
 
-
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         # numpy would ask its length as often as it looks, and keep addresses of what an answer may change meanwhile
         self._judge.opaque(self)
