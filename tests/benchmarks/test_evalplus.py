@@ -130,6 +130,76 @@ def test_a_solution_reaches_nothing_and_does_not_stay(write, tmp_path, monkeypat
     assert ready.failing == {"x/2": "its solution fails (it takes more than 1 s)"}
 
 
+# Solutions that write their result themselves, where the process of a solution does (its descriptor 3).
+WRITING = """
+import os
+try: os.fstat(3); os.fstat(4)
+except OSError:
+    try:
+        {act}
+        os._exit(0)
+    except OSError: pass
+"""
+
+
+def writing(act):
+    return ROW["canonical_solution"] + WRITING.format(act=act)
+
+
+@pytest.mark.parametrize("isolation", ISOLATORS)
+def test_a_solution_answers_for_no_other_task(write, tmp_path, monkeypatch, isolation):
+    """One that wrote two lines gave the answers of the next task, and they were kept for every later scoring of it."""
+    monkeypatch.setattr("compressed_code.benchmarks.expected_outputs.LIMITS", LIMITS | {"cpu_seconds": 1})
+    (right,) = with_expected_outputs(load_benchmark(write(ROW)), isolation, workers=1, directory=tmp_path / "r").tasks
+    lie = json.dumps({"lists": [{"kept": [0, 1], "answers": ""}, {"kept": [0], "answers": ""}]})
+    contents = [f"{lie}\n{lie}\n", "5", "{}", '{"lists": 5}', '{"lists": []}', "[" * 60000, "hello"]
+    contents += [lie.replace("[0]", "[7]"), lie.replace('""', "[]"), '{"problem": {"a": 1}}']
+    acts = [f"os.write(3, {text.encode()!r})" for text in contents]
+    acts += ["os.write(3, bytes([255, 254]))", "while True: os.write(3, bytes(65536))"]
+    drip = "import time\n        while True: os.write(3, b' '); time.sleep(0.01)"
+    told = f"os.write(3, {json.dumps({'problem': chr(27) + '[2J passed'}).encode()!r})"
+    rows = [
+        ROW | {"task_id": f"e/{n}", "canonical_solution": writing(act)} for n, act in enumerate([*acts, drip, told])
+    ]
+    tasks = load_benchmark(
+        write(*(part for row in rows for part in (row, ROW | {"task_id": f"after {row['task_id']}"})))
+    )
+    ready = with_expected_outputs(tasks, isolation, workers=1, directory=tmp_path / "store")
+    assert {(task.test, task.extra_test) for task in ready.tasks} == {(right.test, right.extra_test)}
+    assert len(ready.tasks) == len(rows) and all(
+        why.startswith("its solution fails (") for why in ready.failing.values()
+    )
+    assert ready.failing[f"e/{len(rows) - 2}"] == "its solution fails (it takes more than 1 s)"
+    assert ready.failing[f"e/{len(rows) - 1}"] == "its solution fails (Exception)"
+
+
+# An element that is no sequence when its shape is asked for, and one without elements when it is compared: numpy finds
+# nothing that differs.
+SHRINKING = """
+class Element:
+    asked = 0
+    def __len__(self):
+        self.asked += 1
+        if self.asked == 1: raise TypeError
+        return 0
+    def __getitem__(self, place): raise IndexError
+"""
+PASSES_PLAIN = """
+import os
+try: os.fstat(5)
+except OSError: pass
+else: os.write(5, b'["passed", ""]'), os._exit(0)
+"""
+
+
+@isolated
+def test_an_answer_is_no_array_of_its_own_making(write, tmp_path):
+    row = ROW | {"base_input": [[[1]]], "plus_input": [[[4], 4]], "contract": ""}
+    forged = f"    return [Element()]\n{SHRINKING}{PASSES_PLAIN}"
+    scores = score(write(*completions(forged), name="samples.jsonl"), write(row), [1], directory=tmp_path / "store")
+    assert scores.outcomes["outcome"].tolist() == scores.extra_outcomes["outcome"].tolist() == ["disputed"]
+
+
 @isolated
 def test_answers_too_large_to_keep_are_given_by_the_solution_itself(write, tmp_path, monkeypatch):
     limits = "compressed_code.benchmarks.expected_outputs.LIMITS"

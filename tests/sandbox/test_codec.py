@@ -10,6 +10,7 @@ from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, d
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +108,28 @@ def test_what_extends_a_plain_type_arrives_as_that_with_attributes_of_its_own():
         found = decode(encode(value))
         assert isinstance(found, type(plain)) and isinstance(found, owned.Owned) and found == plain
     assert decode(encode([print, object()])) == ["a thing, 7", "a thing, 7"]
+
+
+@pytest.mark.parametrize(
+    "value", [Fraction(1, 2), Decimal(1), ValueError("x"), datetime.timedelta(1), np.array([3]), True]
+)
+def test_nothing_but_plain_types_is_extended(value):
+    """An array "extended" by another one would be memory of its judge that nobody has written to."""
+    message = encode(value)
+    with pytest.raises(codec.Malformed):
+        decode(message[:4] + b"W" + struct.pack("<I", 7) + message[4:])
+
+
+def test_a_view_of_a_dictionary_is_one_of_a_dictionary():
+    def row(*parts):
+        return b"t-" + struct.pack("<I", len(parts)) + b"".join(parts)
+
+    thing = b"O" + struct.pack("<I", 7) + encode("a thing")[4:]
+    held = encode({1: 2})[4:]
+    for part, right in ((held, True), (thing, False)):
+        message = struct.pack("<I", 0) + b"X" + row(encode("mappingproxy")[4:], row(part))
+        with contextlib.nullcontext() if right else pytest.raises(codec.Malformed):
+            assert decode(message) == {1: 2}
 
 
 def test_a_container_that_both_sides_have_is_one_and_the_same():

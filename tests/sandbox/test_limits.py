@@ -6,6 +6,7 @@ import time
 import pytest
 
 from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
+from compressed_code.sandbox.inside.processes import Running, Usage
 from compressed_code.sandbox.inside.server import CONTENTION
 
 TEST = "assert f() == 1\n"
@@ -87,3 +88,16 @@ def test_a_busy_machine_takes_no_time_from_a_program(isolation):
         os.sched_setaffinity(0, own)
     assert [each.outcome for each in found] == ["passed"] * 3
     assert wall > 3.0  # longer than the limit of each
+
+
+def test_time_in_which_several_processes_wait_passes_once():
+    """Else a program whose children wait for each other could sleep for as long as all of them together."""
+    running = Running(0)
+    running.start -= 100.0
+    running.note(Usage(0.0, dict.fromkeys(range(15), 20.0), 0))
+    assert 79.9 < running.own_seconds() < 90.0
+    running.note(Usage(0.0, dict.fromkeys(range(15), 20.0), 0))  # none waited since
+    running.note(Usage(0.0, dict.fromkeys(range(15, 30), 30.0), 0))  # others did, also before the first look
+    assert 69.9 < running.own_seconds() < 80.0
+    running.note(Usage(0.0, {30: 1e9}, 0))  # longer than there was
+    assert running.own_seconds() < 10.0

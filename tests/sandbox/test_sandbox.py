@@ -393,6 +393,8 @@ def test_system_call_numbers_are_the_kernels(processor, headers):
     column, _ = syscall_filter.PROCESSORS[processor]
     wanted = {**syscall_filter.DENIED, **syscall_filter.DENIED_TO_JUDGES, "rt_sigaction": syscall_filter.SIGNAL_ACTION}
     wanted |= {"clone": syscall_filter.CLONE, "clone3": syscall_filter.CLONE3}
+    wanted |= dict(zip(("sendmsg", "recvmsg"), syscall_filter.FLAGS_THIRD, strict=True))
+    wanted |= dict(zip(("sendto", "recvfrom"), syscall_filter.FLAGS_FOURTH, strict=True))
     known = {name: number[column] for name, number in wanted.items() if name in numbers}
     assert len(known) > 50
     assert known == {name: numbers[name] for name in known}
@@ -405,8 +407,8 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
     code = syscall_filter.build(processor, role, processes)
     allowed, denied, unknown, killed, pretended = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000, 0x00050000
 
-    def run(number, argument=0, second=0, architecture=audit):
-        return _run_filter(code, struct.pack("<IIQ6Q", number, architecture, 0, argument, second, 0, 0, 0, 0))
+    def run(number, argument=0, second=0, third=0, fourth=0, architecture=audit):
+        return _run_filter(code, struct.pack("<IIQ6Q", number, architecture, 0, argument, second, third, fourth, 0, 0))
 
     calls = {**syscall_filter.DENIED, **(syscall_filter.DENIED_TO_JUDGES if role == "judges" else {})}
     assert {run(numbers[column]) for numbers in calls.values()} == {denied}
@@ -428,6 +430,11 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
     action, child_ends = syscall_filter.SIGNAL_ACTION[column], 17
     assert run(action, child_ends) == run(action, 2, 0x7F0012345678) == allowed
     assert {run(action, child_ends, place) for place in (0x7F0012345678, 0x10000000000, 0x1000)} == {pretended}
+    # No byte out of band (MSG_OOB, 1), whatever else the flags say.
+    for flags in (1, 0x41, 0xFFFFFFFF):
+        assert {run(row[column], third=flags) for row in syscall_filter.FLAGS_THIRD} == {denied}
+        assert {run(row[column], fourth=flags) for row in syscall_filter.FLAGS_FOURTH} == {denied}
+    assert {run(row[column], 1, 1, fourth=0x4040) for row in syscall_filter.FLAGS_FOURTH} == {allowed}
 
 
 def _run_filter(code: bytes, data: bytes) -> int:

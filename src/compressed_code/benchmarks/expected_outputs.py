@@ -100,6 +100,7 @@ def _request(task: Task) -> str:
         "entry_point": task.entry_point,
         "contract": task.calls.contract,
         "inputs": base64.b64encode(calls).decode(),
+        "calls": [len(task.calls.base), len(task.calls.extra)],
         "truth": task.calls.oracle == _FOUND,
     }
     return json.dumps(request)

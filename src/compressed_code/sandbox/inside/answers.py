@@ -1,10 +1,10 @@
 """What trusted solutions answer: runs programs of a benchmark in the jail and writes down what they return.
 
 Reads one JSON object a line from standard input: `program`, `entry_point`, `contract` (statements that raise where an
-input is none; may be empty), `inputs` (base64 of a pickle: lists of argument lists) and `truth` (keep whether an answer
-is not None instead of the answer). Writes one a line in the same order: `lists`, for each list of inputs `kept` (the
-numbers of the inputs that the contract takes) and `answers` (base64 of a compressed pickle of one pickle an answer;
-empty where they are larger than the limit); or `problem`.
+input is none; may be empty), `inputs` (base64 of a pickle: lists of argument lists), `calls` (how many each list holds)
+and `truth` (keep whether an answer is not None instead of the answer). Writes one a line in the same order: `lists`,
+for each list of inputs `kept` (the numbers of the inputs that the contract takes) and `answers` (base64 of a compressed
+pickle of one pickle an answer; empty where they are larger than the limit); or `problem`.
 """
 
 import ast
@@ -15,16 +15,18 @@ import os
 import pickle
 import sys
 import textwrap
+import time
 import zlib
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import cells
+from . import accepted, cells
 from .processes import Running, keep_only
-from .server import LIMIT_SHOWS, Server
+from .server import LIMIT_SHOWS, PERIOD, Server
 
 _PIECE = 1 << 20
 _ANSWER = 3
+_ROOM = 3  # times the bytes that are kept of a list: two lists as text, and which calls they belong to
 
 
 def main(limits: dict[str, Any], isolated: bool, folders: list[str]) -> NoReturn:
@@ -68,18 +70,24 @@ class Solutions(Server):
 
         running = Running(self.cell.fork(become))
         os.close(writing)
-        content, outcome, piece = bytearray(), "", b" "
+        seconds = self.limits["cpu_seconds"]
+        content, outcome, piece, look = bytearray(), "", b" ", running.start
         while piece and not outcome:
-            outcome, ready = self.watch(running, self.limits["cpu_seconds"], self.limits["cpu_seconds"], reading)
+            outcome, ready = self.watch(running, seconds, seconds, reading)
             piece = os.read(reading, _PIECE) if ready else b""
             content += piece
+            if time.monotonic() >= look:  # also of one that writes a byte now and then
+                outcome, look = outcome or self.limit(running, seconds, seconds), time.monotonic() + PERIOD
+            if len(content) > _ROOM * self.limits["answer_bytes"] + _PIECE:
+                outcome = "output"
         os.close(reading)
         ended = self.end(running, 0.0 if outcome else LIMIT_SHOWS)
-        if outcome:
-            return _problem("it takes too much memory" if outcome == "memory" else self._slow())
-        if running.cpu_seconds > self.limits["cpu_seconds"]:
+        if outcome in ("output", "memory"):
+            return _problem("it answers too much" if outcome == "output" else "it takes too much memory")
+        if outcome or running.cpu_seconds > seconds:
             return _problem(self._slow())
-        return bytes(content) if ended.code == 0 and content else _problem(f"its process ended with {ended.code}")
+        found = accepted.solution_answers(content, task["calls"]) if ended.code == 0 else None
+        return json.dumps(found).encode() if found else _problem(f"its process ended with {ended.code}")
 
     def _slow(self) -> str:
         return f"it takes more than {self.limits['cpu_seconds']} s"

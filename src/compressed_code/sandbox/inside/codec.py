@@ -25,7 +25,7 @@ NUMBERS: dict[type, bytes] = {int: b"iq", float: b"d", bool: b"?"}
 _LEAST_IN_A_BLOCK = 16
 ARRAY_TYPE = re.compile(r"[<>|][biufcU][0-9]+", re.ASCII)  # no objects: an array holds numbers, truths or text
 # Types whose instances do not change; what extends one travels as that, with a number for its own attributes.
-_BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (int, int.__int__),
     (float, float.__float__),
     (complex, complex.__complex__),
@@ -198,7 +198,7 @@ class _Encoder:
         elif (parts := values.parts_of(value)) is not None:
             self.write(b"X")
             self.add(parts, depth + 1)
-        elif base := next((convert for plain, convert in _BASES if issubclass(kind, plain)), None):
+        elif base := next((convert for plain, convert in BASES if issubclass(kind, plain)), None):
             self.write(b"W" + struct.pack("<I", self.side.describe(value)[0]))
             self.add(base(value), depth + 1)
         else:

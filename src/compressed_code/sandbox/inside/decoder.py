@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import values
-from .codec import ARRAY_TYPE, MAXIMUM_DEPTH, NUMBERS, ChannelSide, Malformed
+from .codec import ARRAY_TYPE, BASES, MAXIMUM_DEPTH, NUMBERS, ChannelSide, Malformed
 from .containers import KINDS
 from .standard_modules import TYPES
 
@@ -112,6 +112,8 @@ class _Decoder:
 
     def read_own(self, depth: int) -> Any:
         number, value = self.number(), self.next(depth + 1)
+        if not any(type(value) is plain for plain, _ in BASES):
+            raise Malformed("no type that can be extended")
         return self.side.own(number, value)
 
     def read_object(self, depth: int) -> Any:

@@ -155,7 +155,7 @@ class Judge:
                 return self.module(content[0])
             if kind == "raised":
                 self.raised = self.mirrors.error(*content)
-                if _ends_quietly(self.raised) and operation != "next":
+                if _ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
                     raise RuntimeError(f"the program raised {type(self.raised).__name__}") from self.raised
                 raise self.raised
             if kind == "syntax error":

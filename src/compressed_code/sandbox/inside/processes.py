@@ -51,10 +51,21 @@ class Running:
         self.start = time.monotonic()
         self.cpu_seconds = 0.0
         self.waited: dict[int, float] = {}
+        self.stalls: list[tuple[float, float]] = []  # when anything waited for a processor, apart and in their order
 
     def note(self, used: Usage) -> None:
-        """Take in what is used so far; what has ended meanwhile stays counted."""
+        """Take in what is used so far; what has ended meanwhile stays counted.
+
+        Time in which several processes wait at once passes once: a program whose children wait for each other could
+        sleep for as long as all of them together.
+        """
         self.cpu_seconds = max(self.cpu_seconds, used.cpu_seconds)
+        now = time.monotonic()
+        grown = [seconds - self.waited.get(process, 0.0) for process, seconds in used.waiting_seconds.items()]
+        begin = max(self.start, now - max(grown, default=0.0))
+        while self.stalls and self.stalls[-1][1] >= begin:
+            begin = min(begin, self.stalls.pop()[0])
+        self.stalls.append((begin, now))
         self.waited |= used.waiting_seconds
 
     def wall_seconds(self) -> float:
@@ -63,7 +74,7 @@ class Running:
 
     def own_seconds(self) -> float:
         """Time awake or asleep, without that in which a busy machine had no processor for it."""
-        return self.wall_seconds() - sum(self.waited.values())
+        return self.wall_seconds() - sum(end - begin for begin, end in self.stalls)
 
     def ended(self, patience: float) -> Ended | None:
         """How it ended by itself within some seconds, if it did."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from enum import IntEnum
 from functools import lru_cache
 from types import GeneratorType
-from typing import Any
+from typing import Any, NoReturn
 
 from .owned import Asked, Owned
 
@@ -111,6 +111,11 @@ class Remote:
             return bool(self._judge.request("operate", "ne", self, other))
         return not self == other
 
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        # numpy would ask its length as often as it looks, and keep addresses of what an answer may change meanwhile
+        self._judge.opaque(self)
+        raise TypeError("an object of the program is no array")
+
 
 def _may_decide(left: Any, right: Any) -> bool:
     """Whether the program may say what comes of two operands, one of which is a stand-in at least."""
@@ -129,7 +134,10 @@ def _binary(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
         decides = _may_decide(self, other)
         if decides or (self._standing is Standing.DERIVED and name not in _ORDER):
             found = self._judge.request("operate", name, *((other, self) if swapped else (self, other)))
-            if decides or isinstance(found, Remote):  # a number of its own choice would be what the test expects
+            if decides:
+                return found
+            if isinstance(found, Remote):  # a number of its own choice would be what the test expects
+                found._arrive(Standing.ANSWERED)  # nor may it choose one now that it has seen that
                 return found
         self._judge.opaque(self)
         return NotImplemented

@@ -20,7 +20,7 @@ from .processes import Ended, Running, keep_low, keep_only
 Role = Literal["programs", "judges"]
 
 _CHANNEL, _MATERIAL, _ANSWER = 3, 4, 5
-_PERIOD = 0.05
+PERIOD = 0.05
 _PIECE = 1 << 16
 # Two programs that share a processor's core use up to twice the processor time that each of them needs alone; the
 # caller repeats what took more than its own.
@@ -101,23 +101,27 @@ class Server:
         for file in files:
             poll.register(file, select.POLLIN if file != running.peer else select.POLLRDHUP)
         poll.register(self.connection, select.POLLRDHUP)
-        look = running.start + _PERIOD
+        look = running.start + PERIOD
         while True:
-            ready = [file for file, _ in poll.poll(_PERIOD * 1000)]
+            ready = [file for file, _ in poll.poll(PERIOD * 1000)]
             if self.connection.fileno() in ready:
                 self.cell.leave()  # nobody waits for the answer
             if ready:
                 return "", ready
             if time.monotonic() >= look:
-                used, look = self.cell.usage(), time.monotonic() + _PERIOD
-                running.note(used)
-                asleep_so_far = running.own_seconds() - running.cpu_seconds
-                if running.cpu_seconds > seconds or asleep_so_far > asleep:
-                    return "timeout", []
-                if running.wall_seconds() > self.limits["wall_seconds"]:
-                    return "timeout", []
-                if used.resident > self.limits["memory_bytes"]:
-                    return "memory", []
+                outcome, look = self.limit(running, seconds, asleep), time.monotonic() + PERIOD
+                if outcome:
+                    return outcome, []
+
+    def limit(self, running: Running, seconds: float, asleep: float) -> str:
+        """The limit that a process has hit by now, or nothing; `seconds` and `asleep` as of `watch`."""
+        used = self.cell.usage()
+        running.note(used)
+        if running.cpu_seconds > seconds or running.own_seconds() - running.cpu_seconds > asleep:
+            return "timeout"
+        if running.wall_seconds() > self.limits["wall_seconds"]:
+            return "timeout"
+        return "memory" if used.resident > self.limits["memory_bytes"] else ""
 
     def end(self, running: Running, patience: float) -> Ended:
         """End a process and all that it started, with all the processor time that they used."""

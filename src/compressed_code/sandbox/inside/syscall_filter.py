@@ -37,6 +37,7 @@ DENIED = {
     "kexec_file_load": (320, 294),
     "kexec_load": (246, 104),
     "keyctl": (250, 219),
+    "listmount": (458, 458),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "mount": (165, 40),
@@ -57,14 +58,17 @@ DENIED = {
     "ptrace": (101, 117),
     "quotactl": (179, 60),
     "reboot": (169, 142),
+    "recvmmsg": (299, 243),
     "request_key": (249, 218),
     "semget": (64, 190),
+    "sendmmsg": (307, 269),
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
     "setns": (308, 268),
     "settimeofday": (164, 170),
     "shmget": (29, 194),
     "socket": (41, 198),
+    "statmount": (457, 457),
     "swapoff": (168, 225),
     "swapon": (167, 224),
     "sync": (162, 81),  # waits for every disk of the machine, and cannot be killed meanwhile
@@ -83,15 +87,17 @@ DENIED_TO_JUDGES = {
     "pidfd_open": (434, 434),
     "pidfd_send_signal": (424, 424),
     "prlimit64": (302, 261),
-    "recvmmsg": (299, 243),
     "recvmsg": (47, 212),
     "rt_sigqueueinfo": (129, 138),
-    "sendmmsg": (307, 269),
     "sendmsg": (46, 211),
     "setpriority": (141, 140),
     "tkill": (200, 130),
 }
 SIGNAL_ACTION = (13, 134)  # rt_sigaction
+# Calls that may not ask for a byte out of band, which is no part of the stream that judge and server wait for, by the
+# place of their flags.
+FLAGS_THIRD = ((46, 211), (47, 212))  # sendmsg, recvmsg
+FLAGS_FOURTH = ((44, 206), (45, 207))  # sendto, recvfrom
 CLONE = (56, 220)
 CLONE3 = (435, 435)
 FORKS = ((57, None), (58, None))  # fork and vfork, which aarch64 never had
@@ -103,8 +109,10 @@ _X32_CALLS = 0x40000000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # linux/bpf_common.h
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _DENY, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
-_NUMBER, _PROCESSOR, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24  # offsets in struct seccomp_data
+# offsets in struct seccomp_data
+_NUMBER, _PROCESSOR, _FIRST_ARGUMENT, _SECOND_ARGUMENT, _THIRD_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 24, 32, 40
 _SIGCHLD = 17
+_OUT_OF_BAND = 1  # MSG_OOB
 _PRETEND = 0x00050000  # the call fails with error 0: it does nothing and says that it did
 _SECCOMP_MODE_FILTER = 2
 
@@ -137,8 +145,10 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     tests = [(_EQUAL, CLONE3[column], "unknown"), (_EQUAL, CLONE[column], "clone"), (_AT_LEAST, _X32_CALLS, "deny")]
     tests += [(_EQUAL, SIGNAL_ACTION[column], "signal")]
     tests += [(_EQUAL, number, "deny") for number in denied]
+    tests += [(_EQUAL, numbers[column], "third") for numbers in FLAGS_THIRD]
+    tests += [(_EQUAL, numbers[column], "fourth") for numbers in FLAGS_FOURTH]
     # How far behind the last test each goal stands.
-    goals = {"allow": 0, "clone": 1, "deny": 5, "unknown": 6, "signal": 7}
+    goals = {"allow": 0, "clone": 1, "deny": 5, "unknown": 6, "signal": 7, "third": 15, "fourth": 17}
     code = [(_LOAD, 0, 0, _PROCESSOR), (_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
     for left, (test, value, goal) in zip(reversed(range(len(tests))), tests, strict=True):
         code.append((test, left + goals[goal], 0, value))
@@ -148,6 +158,9 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     code += [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_EQUAL, 0, 4, _SIGCHLD)]
     code += [(_LOAD, 0, 0, _SECOND_ARGUMENT), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, _SECOND_ARGUMENT + 4), (_EQUAL, 0, 1, 0)]
     code += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _PRETEND)]
+    code += [(_LOAD, 0, 0, _THIRD_ARGUMENT), (_ANY_BIT, 2, 3, _OUT_OF_BAND)]
+    code += [(_LOAD, 0, 0, _FOURTH_ARGUMENT), (_ANY_BIT, 0, 1, _OUT_OF_BAND)]
+    code += [(_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 

@@ -39,6 +39,12 @@ def _error(name: str, *arguments: Any) -> BaseException:
     return ERRORS[name](*arguments)
 
 
+def _proxy(mapping: dict[Any, Any]) -> types.MappingProxyType:
+    if type(mapping) is not dict:  # what only answers like one would be asked each time
+        raise Refused("a view of something else than a dictionary")
+    return types.MappingProxyType(mapping)
+
+
 def _chain(*maps: Any) -> ChainMap:
     if not all(isinstance(each, dict | UserDict) for each in maps):
         raise Refused("a chain of something else than mappings")
@@ -66,7 +72,7 @@ _VALUES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], Callable[..., Any]]]
     slice: (lambda value: (value.start, value.stop, value.step), slice),
     range: (lambda value: (value.start, value.stop, value.step), range),
     memoryview: (lambda value: (bytes(value),), memoryview),
-    types.MappingProxyType: (lambda value: (dict(value),), types.MappingProxyType),
+    types.MappingProxyType: (lambda value: (dict(value),), _proxy),
     ChainMap: (lambda value: tuple(value.maps), _chain),
     datetime.date: (lambda value: (value.year, value.month, value.day), datetime.date),
     datetime.datetime: (_date_parts, _datetime),

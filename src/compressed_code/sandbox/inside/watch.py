@@ -1,7 +1,7 @@
 """How much processor time and memory a whole process tree uses, and how long it waits, read from /proc."""
 
-import math
 import os
+import time
 from typing import NamedTuple
 
 from .processes import Usage
@@ -27,7 +27,7 @@ def tree_usage(proc: int, root: int, waits: bool = True) -> Usage:
     found = descendants(rows, root)
     seconds = sum(rows[process].ticks for process in found) / _TICKS
     waiting = {process: _waiting(proc, process, rows[process].threads) for process in found if waits}
-    waiting |= {} if waits else {root: math.inf}
+    waiting |= {} if waits else {root: time.monotonic()}  # ever since any process began
     return Usage(seconds, waiting, sum(rows[process].pages for process in found) * _PAGE)
 
 
