@@ -1,18 +1,15 @@
 """A transformers model whose parameters stay on disk: each module has its own only while it runs.
 
-The model is built on the meta device by transformers' own loading, which sees every weight's name and shape but no
-number, so what is missing, surplus or misshapen is told as for a whole load. A linear layer is multiplied by blocks of
-rows, an embedding holds the rows that are asked for, experts those that the router picked; everything else is decoded
-when its module runs and forgotten after it.
+The model is built on the meta device as transformers' own loading builds it, and every weight's name and shape is held
+against it, so what is missing, surplus or misshapen is told as for a whole load. Linear layers and the experts that a
+router picked are multiplied by blocks of rows, an embedding holds the rows that are asked for; everything else is
+decoded when its module runs and forgotten after it.
 """
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from compressed_code.checkpoints.matrices.matrix import Matrix, row_blocks
-from compressed_code.core.errors import InputError
+from compressed_code.checkpoints.matrices.matrix import Matrix
 from compressed_code.models.parameter_sources import Sources
 from compressed_code.models.transformers_model import TransformersModel, check_report, one_line, without_zero_biases
 
@@ -28,26 +25,20 @@ def empty_model(found: TransformersModel) -> tuple["PreTrainedModel", Sources]:
         InputError: transformers cannot build it, or a weight is missing, misshapen or without a place.
     """
     import torch
+    from transformers.initialization import no_init_weights
+    from transformers.utils.generic import ContextManagers
 
     names = without_zero_biases(found)
-    checkpoint = found.checkpoint
-    state = {
-        taken: torch.empty(checkpoint.dimensions(name), dtype=torch.float32, device="meta")
-        for taken, name in names.items()
-    }
-    with one_line(checkpoint.path):
+    path, kind = found.checkpoint.path, found.model_class
+    with one_line(path):
         found.config._experts_implementation = "eager"  # which touches the chosen ones alone
-        model, report = found.model_class.from_pretrained(
-            None,
-            config=found.config,
-            state_dict=state,
-            dtype=torch.float32,
-            device_map={"": "meta"},
-            ignore_mismatched_sizes=True,  # they are told by check_report
-            output_loading_info=True,
-        )
-    check_report(checkpoint.path, report)
-    return model, Sources(model, checkpoint, names)
+        # As `from_pretrained` does, without the steps that fill and move numbers, which take longer than a small model.
+        with ContextManagers([no_init_weights(), *kind.get_init_context(torch.float32, False, False, None)]):
+            model = kind(found.config)
+        sources = Sources(model, found.checkpoint, names)
+        report = sources.report()
+    check_report(path, report)
+    return model, sources
 
 
 def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "tuple[PreTrainedModel, int]":
@@ -97,6 +88,7 @@ def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torc
     import torch
 
     from compressed_code.models.embedding_rows import EmbeddingRows
+    from compressed_code.models.expert_matrices import ExpertStack
 
     shapes = {name: parameter.shape for name, parameter in module.named_parameters(recurse=False)}
     if not shapes:
@@ -117,12 +109,17 @@ def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torc
 
     def before(module: "torch.nn.Module", arguments: tuple, _: dict) -> None:
         for name, parameter in own.items():
+            chosen = _chosen_experts(shapes[name], arguments)
+            experts = sources.experts(parameter) if chosen is not None else None
+            if experts is not None:
+                module._parameters[name] = ExpertStack.of(experts, shapes[name], chosen, dtype)
+                continue
             matrix = sources.matrix(parameter) if isinstance(module, torch.nn.Embedding) else None
             if matrix is not None:
                 module._parameters[name] = EmbeddingRows.of(matrix, dtype)
                 continue
-            value = _needed_part(parameter, shapes[name], arguments, sources)
-            module._parameters[name] = torch.nn.Parameter(value.to(dtype), requires_grad=False)
+            value = sources.parameter(parameter).to(dtype)
+            module._parameters[name] = torch.nn.Parameter(value, requires_grad=False)
 
     def after(module: "torch.nn.Module", *_: Any) -> None:
         for name in own:
@@ -144,19 +141,14 @@ def _asking(kind: type) -> type:
     return type(kind.__name__, (kind,), {"__getattr__": __getattr__})
 
 
-def _needed_part(name: str, shape: "torch.Size", arguments: tuple, sources: Sources) -> "torch.Tensor":
-    """A parameter; of experts as far as it is needed, other memory is never touched."""
+def _chosen_experts(shape: "torch.Size", arguments: tuple) -> list[int] | None:
+    """What a router picked, handed on behind the states to a stack of experts; `None` for other parameters."""
     import torch
 
     picked = arguments[1] if len(arguments) > 1 else None
     if len(shape) == 3 and isinstance(picked, torch.Tensor) and not picked.is_floating_point():
-        found = sources.experts(name, torch.unique(picked).tolist())
-        if found is not None:
-            values = torch.from_numpy(np.zeros(tuple(shape), np.float32))
-            for expert, value in found.items():
-                values[expert] = value
-            return values
-    return sources.parameter(name)
+        return torch.unique(picked).tolist()
+    return None
 
 
 class _Linear:
@@ -166,19 +158,7 @@ class _Linear:
         self._matrix, self._bias = matrix, bias
 
     def __call__(self, states: "torch.Tensor") -> "torch.Tensor":
-        import torch
+        from compressed_code.models.block_products import block_product
 
-        rows, columns = self._matrix.shape
-        given = states.reshape(-1, columns)
-        if len(given) == 1:
-            with np.errstate(over="ignore", invalid="ignore"):
-                out = torch.from_numpy(self._matrix.product(given[0].contiguous().numpy()))[None]
-        else:
-            out = given.new_empty(len(given), rows)
-            for start, stop in row_blocks([(0, rows)], columns):
-                block = torch.from_numpy(np.require(self._matrix.decode(start, stop), requirements="CW"))
-                out[:, start:stop] = given @ block.to(given.dtype).T
-        self._matrix.tensor.release(0, self._matrix.tensor.length)  # what was fetched ahead and not let go of by blocks
-        if not torch.isfinite(out).all():
-            raise InputError(f"{self._matrix.tensor}: holds NaN, infinity or numbers too large to multiply")
-        return (out if self._bias is None else out + self._bias).reshape(*states.shape[:-1], rows)
+        out = block_product(self._matrix, states)
+        return out if self._bias is None else out + self._bias
