@@ -58,8 +58,10 @@ def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "tuple[Pre
     model, sources = empty_model(found)
     _make_buffers(model, sources, dtype)
     rows = model.get_input_embeddings().weight.shape[0]
-    for path, module in list(model.named_modules()):
-        _attach(path, module, sources, dtype)
+    modules = list(model.named_modules())
+    blind = {id(part) for _, module in modules for part in _without_influence_alone(module)}
+    for path, module in modules:
+        _attach(path, module, sources, dtype, blind=id(module) in blind)
     # A model without a parameter has neither device nor type.
     model.register_parameter("streamed", torch.nn.Parameter(torch.empty(0, dtype=dtype), requires_grad=False))
     return model.eval(), rows
@@ -83,7 +85,24 @@ def _make_buffers(model: "PreTrainedModel", sources: Sources, dtype: "torch.dtyp
                 module._buffers[name] = buffer.to(dtype) if buffer.is_floating_point() else buffer
 
 
-def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torch.dtype") -> None:
+def _without_influence_alone(module: "torch.nn.Module") -> "list[torch.nn.Module]":
+    """The projections to queries and keys of an attention in which they say nothing of a text of one id.
+
+    A softmax over one key is 1, whatever the scores are. That is an attention of the usual parts alone: none of its own
+    parameters (sinks), and as many queries as come out (more would be gates).
+    """
+    parts = dict(module.named_children())
+    out = parts.get("o_proj") or parts.get("out_proj")
+    usual = {"q_proj", "k_proj", "v_proj", "o_proj", "out_proj", "q_norm", "k_norm", "rotary_emb"}
+    if not {"q_proj", "k_proj", "v_proj"} <= parts.keys() <= usual or out is None or module._parameters:
+        return []
+    widths = getattr(parts["q_proj"], "out_features", None), getattr(out, "in_features", None)
+    return [parts["q_proj"], parts["k_proj"]] if None not in widths and widths[0] == widths[1] else []
+
+
+def _attach(
+    path: str, module: "torch.nn.Module", sources: Sources, dtype: "torch.dtype", *, blind: bool = False
+) -> None:
     """Have a module read its own parameters when it runs, or when somebody else asks for one."""
     import torch
 
@@ -97,7 +116,7 @@ def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torc
     matrix = sources.matrix(own["weight"]) if type(module) is torch.nn.Linear else None
     if matrix is not None:
         bias = sources.parameter(own["bias"]).to(dtype) if "bias" in own else None
-        module.forward = _Linear(matrix, bias)
+        module.forward = _Linear(matrix, bias, blind=blind)
     for name in own:
         del module._parameters[name]
     module.__class__ = _asking(type(module))
@@ -152,13 +171,16 @@ def _chosen_experts(shape: "torch.Size", arguments: tuple) -> list[int] | None:
 
 
 class _Linear:
-    """The forward pass of a linear layer whose matrix is multiplied block by block."""
+    """The forward pass of a linear layer whose matrix is multiplied block by block, for one state only if not blind."""
 
-    def __init__(self, matrix: Matrix, bias: "torch.Tensor | None") -> None:
-        self._matrix, self._bias = matrix, bias
+    def __init__(self, matrix: Matrix, bias: "torch.Tensor | None", *, blind: bool) -> None:
+        self._matrix, self._bias, self._blind = matrix, bias, blind
 
     def __call__(self, states: "torch.Tensor") -> "torch.Tensor":
         from compressed_code.models.block_products import block_product
 
+        rows, columns = self._matrix.shape
+        if self._blind and states.numel() == columns:
+            return states.new_zeros(*states.shape[:-1], rows)
         out = block_product(self._matrix, states)
         return out if self._bias is None else out + self._bias
