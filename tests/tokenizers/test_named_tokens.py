@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
+from gguf import TokenType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.models.start_contexts import special_tokens, start_ids
+from compressed_code.quantization.gguf import write_gguf
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer, tokenizer_fingerprint
+from compressed_code.tokenizers.gguf import read_gguf_tokenizer
+from tiny_models import save_tiny, save_tokenizer
 
 ALPHABET = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 VOCABULARY = {piece: number for number, piece in enumerate([*"abcdefn<>|xyzĠ", "ab", "<x>"])}
@@ -166,3 +170,23 @@ def test_what_is_no_token_is_one_line(tmp_path):
             with pytest.raises(InputError, match=r"tokenizer_config\.json: names something that is no token") as caught:
                 opening()
             assert "\n" not in str(caught.value)
+
+
+def test_a_gguf_file_made_of_the_folder_has_them(tmp_path, byte_level_tokenizer):
+    """As other ids than config.json's, which the gguf package would take for want of an entry in tokenizer.json."""
+    size = byte_level_tokenizer.get_vocab_size()
+    listed = [_entry("<|im_end|>", special=True), _entry("def main")]
+    folder = save_tokenizer(
+        save_tiny(tmp_path / "m", vocab_size=-(-(size + 2) // 64) * 64, eos_token_id=3),
+        byte_level_tokenizer,
+        added_tokens_decoder={str(size + place): entry for place, entry in enumerate(listed)},
+        eos_token="<|im_end|>",
+    )
+    write_gguf(folder, tmp_path / "m.gguf", "F32")
+    ours, written = open_tokenizer(_spec(folder)), read_gguf_tokenizer(tmp_path / "m.gguf")
+    assert written.vocabulary().tokens[: size + 2] == ours.tokens
+    assert special_tokens(tmp_path / "m.gguf").eos == special_tokens(folder).eos == size
+    assert [written.types[size], written.types[size + 1]] == [TokenType.CONTROL, TokenType.USER_DEFINED]
+    text = "x def main()"
+    opened = written.tokenizer(pattern=r"\S+|\s+")
+    assert size + 1 in ours.encode(text) and size + 1 in opened.encode(text, add_special_tokens=False).ids
