@@ -133,7 +133,7 @@ def test_experts_in_one_tensor_are_refused_by_name(tmp_path, family, method):
     calibration = {"calibration": "random"} if method == "gptq" else {}
     row = Quantization(key=method, label=method, method=method, bits=8, group_size=32, **calibration)
     rows = np.random.default_rng(0).integers(1, 64, (4, 16)).tolist() if calibration else ()
-    with pytest.raises(InputError, match=r"tensor \S*expert\S* holds all experts at once.*stores them apart") as caught:
+    with pytest.raises(InputError, match=r"tensor \S+ holds all experts at once.*stores them apart") as caught:
         write_variant(base, row, tmp_path / "variant", rows)
     assert "\n" not in str(caught.value) and str(base) in str(caught.value)
     assert not (tmp_path / "variant").exists()
