@@ -49,7 +49,7 @@ class TokenizerFile:
         try:
             return Tokenizer.from_str(self.content.decode())
         except Exception as error:  # the library raises bare exceptions
-            raise InputError(f"{self.origin}: broken: no valid tokenizer ({in_one_line(error)})") from None
+            raise InputError(f"{self.origin}: no valid tokenizer ({in_one_line(error)})") from None
 
 
 def require_sensible_ids(ids: Iterable[object]) -> None:
