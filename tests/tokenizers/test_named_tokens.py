@@ -191,3 +191,13 @@ def test_a_gguf_file_made_of_the_folder_has_them(tmp_path, byte_level_tokenizer)
     text = "x def main()"
     opened = written.tokenizer(pattern=r"\S+|\s+")
     assert size + 1 in ours.encode(text) and size + 1 in opened.encode(text, add_special_tokens=False).ids
+
+
+def test_a_broken_tokenizer_beside_named_tokens_is_one_line(tmp_path):
+    _write(tmp_path, tokenizer_config={"eos_token": "<|end|>"}, config={})
+    for added in ([{"id": 16}], ["<x>"], {"a": 1}):
+        _write(tmp_path, tokenizer=_tokenizer() | {"added_tokens": added})
+        for opening in (lambda: open_tokenizer(_spec(tmp_path)), lambda: start_ids(tmp_path)):
+            with pytest.raises(InputError, match=r"tokenizer\.json: no valid") as caught:
+                opening()
+            assert "\n" not in str(caught.value)

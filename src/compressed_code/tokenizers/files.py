@@ -117,7 +117,10 @@ def _completed(file: TokenizerFile, folder: Path) -> TokenizerFile:
         return replace(file, content=with_pieces(file, named))
     if file_format != "huggingface":
         return file
-    whole = with_named(file.parsed, named)
+    try:
+        whole = with_named(file.parsed, named)
+    except (AttributeError, KeyError, TypeError):  # JSON of another shape: its reader says so
+        return file
     return file if whole is file.parsed else replace(file, content=json.dumps(whole, ensure_ascii=False).encode())
 
 
