@@ -7,7 +7,7 @@ Source: transformers 5.23, tokenization_utils_base.py (`_from_pretrained`) and t
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,13 @@ class NamedToken:
         text: what it is in a text.
         flags: as an entry of tokenizer.json's `added_tokens` has them.
         is_listed: by id, with its flags, which then hold for a token that is there already.
+        makes_special: by what it is for, in a folder that lists none: one that is there already becomes special.
     """
 
     text: str
     flags: Mapping[str, bool]
-    is_listed: bool
+    is_listed: bool = False
+    makes_special: bool = False
 
     @property
     def is_special(self) -> bool:
@@ -55,7 +57,8 @@ def named_tokens(folder: Path) -> list[NamedToken]:
         names = {token.text for token in roles}
         listed = [by_id[number] for number in sorted(by_id, key=int)]
         found = [_token(each, special=each["content"] in names, is_listed=True) for each in listed]
-        found += [*roles, *map(_token, _further(settings))]
+        found += [replace(token, makes_special=_BY_ID not in settings) for token in roles]
+        found += map(_token, _further(settings))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise InputError(f"{folder / _SETTINGS}: names something that is no token ({problem})") from None
@@ -78,6 +81,8 @@ def with_named(parsed: Mapping[str, Any], named: Sequence[NamedToken]) -> Mappin
         if entry is None or (token.is_listed and any(entry.get(name) != flag for name, flag in token.flags.items())):
             # The library gives the id, and other flags to a token that stands before.
             entries.append({"id": 0, "content": token.text, **token.flags})
+        elif token.makes_special and not entry.get("special"):
+            entries.append({**entry, "special": True})
     return {**parsed, "added_tokens": entries} if len(entries) > len(parsed.get("added_tokens") or []) else parsed
 
 
