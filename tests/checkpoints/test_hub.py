@@ -628,14 +628,16 @@ def test_models_that_need_the_whole_checkpoint(tmp_path, serve):
 # --- ranges ----------------------------------------------------------------------------------------------------------
 
 POSITION = st.integers(0, 60)
-SPAN = st.tuples(POSITION, POSITION).map(lambda pair: (min(pair), max(pair) + 1))
+SPAN = st.builds(lambda start, length: (start, start + length), POSITION, st.integers(1, 61))
 
 
 def _bytes(spans: list[tuple[int, int]]) -> set[int]:
     return {position for start, stop in spans for position in range(start, stop)}
 
 
-@given(st.lists(SPAN).map(sorted), st.integers(0, 10), st.integers(1, 20), SPAN)
+# How fast examples are drawn and checked says nothing of spans, only of what else the machine does.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(SPAN, max_size=12).map(sorted), st.integers(0, 10), st.integers(1, 20), SPAN)
 def test_spans(spans, gap, longest, removed):
     assert _bytes(joined(spans, 0)) == _bytes(spans)
     together = joined(spans, gap)

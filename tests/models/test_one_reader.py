@@ -182,10 +182,33 @@ def test_experts_that_the_router_leaves_out_are_not_read(tmp_path, family):
 
 
 def test_a_parameter_is_read_once_and_an_embedding_by_its_rows(tmp_path):
-    """What is counted as read is all of the file but the rows of the embedding that nobody asks for."""
+    """What is counted as read is all of the file but the rows that nobody asks for; of one id, queries and keys too."""
     folder = save_tiny(tmp_path / "m", "olmo2", **SIZES | {"vocab_size": 4096})
-    found = cold_start(folder, [3])
-    assert found.engine == "transformers"
-    embedding = 4096 * 64 * 4
+    tensors, _ = contents(folder)
+    queries_and_keys = sum(t.nbytes for name, t in tensors.items() if "q_proj" in name or "k_proj" in name)
+    assert queries_and_keys > 0
+    embedding, row = 4096 * 64 * 4, 64 * 4
     size = (folder / "model.safetensors").stat().st_size
-    assert size - embedding <= found.bytes_read <= size - embedding + 64 * 4 + 100
+    for ids, unread in (([3], embedding + queries_and_keys), ([3, 5], embedding)):
+        found = cold_start(folder, ids)
+        assert found.engine == "transformers"
+        assert size - unread <= found.bytes_read <= size - unread + len(ids) * row + 100
+
+
+def test_queries_that_are_gates_too_and_attention_with_sinks_are_read(tmp_path):
+    """Where they change the answer to one id: their numbers must matter."""
+    for family, part, fields in (
+        ("gpt_oss", "q_proj", {"num_local_experts": 4, "head_dim": 16}),
+        ("qwen3_next", "q_proj", {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}),
+    ):
+        shape = {"num_hidden_layers": 1, "layer_types": ["full_attention"], "head_dim": 16, **SIZES, **fields}
+        folder = save_tiny(tmp_path / family, family, gain=1.6, **shape)
+        tensors, config = contents(folder)
+        before = cold_start(folder, [3]).log_probabilities
+        with torch.inference_mode():
+            expected = load_model(folder)(torch.tensor([[3]])).logits[0, -1].log_softmax(-1).numpy()
+        np.testing.assert_allclose(before, expected, atol=1e-5)
+        for name in [name for name in tensors if part in name and name.endswith("weight")]:
+            tensors[name] = tensors[name] * 2
+        save_contents(folder, tensors, config)
+        assert np.abs(cold_start(folder, [3]).log_probabilities - before).max() > 1e-3

@@ -126,11 +126,16 @@ def test_a_model_that_others_quantized_is_a_base(tmp_path):
     assert 0 < np.abs(_all(load_model(variant)) - expected).max() < 0.5
 
 
+@pytest.mark.parametrize("method", ["rtn", "gptq"])
 @pytest.mark.parametrize("family", ["gpt_oss", "granitemoe", "llama4_text"])
-def test_experts_in_one_tensor_are_refused_by_name(tmp_path, family):
+def test_experts_in_one_tensor_are_refused_by_name(tmp_path, family, method):
     base = write_architecture(tmp_path / "base", family)
-    with pytest.raises(InputError, match="holds all experts at once"):
-        write_variant(base, _rounding(8), tmp_path / "variant")
+    calibration = {"calibration": "random"} if method == "gptq" else {}
+    row = Quantization(key=method, label=method, method=method, bits=8, group_size=32, **calibration)
+    rows = np.random.default_rng(0).integers(1, 64, (4, 16)).tolist() if calibration else ()
+    with pytest.raises(InputError, match=r"tensor \S+ holds all experts at once.*stores them apart") as caught:
+        write_variant(base, row, tmp_path / "variant", rows)
+    assert "\n" not in str(caught.value) and str(base) in str(caught.value)
     assert not (tmp_path / "variant").exists()
 
 

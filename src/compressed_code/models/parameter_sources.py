@@ -1,6 +1,7 @@
 """Which weights of a checkpoint make each parameter of a transformers model, merged as transformers merges them."""
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,12 @@ import numpy as np
 
 from compressed_code.checkpoints.checkpoint import Checkpoint
 from compressed_code.checkpoints.matrices.matrix import Matrix
-from compressed_code.core.errors import InputError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
+
+    from compressed_code.models.expert_matrices import Expert
 
 
 @dataclass
@@ -79,44 +81,72 @@ class Sources:
         group = self._groups[name]
         if group.converter is None:
             return torch.from_numpy(np.ascontiguousarray(self._checkpoint.weight(group.weights[0][1])))
-        return self._converted(group, group.weights)[name if len(group.converter.target_patterns) > 1 else group.key]
+        return self._converted(group)[name if len(group.converter.target_patterns) > 1 else group.key]
 
-    def experts(self, name: str, chosen: Iterable[int]) -> "dict[int, torch.Tensor] | None":
-        """Some experts of a parameter that stacks them, by number; `None` where they cannot be told apart as stored."""
-        from transformers.core_model_loading import MergeModulelist
+    def experts(self, name: str) -> "list[Expert] | None":
+        """A parameter that stacks experts, each as the rows that make it; `None` where they are not stored as such."""
+        from transformers.core_model_loading import Concatenate, MergeModulelist
 
-        group, wanted = self._groups[name], set(chosen)
+        from compressed_code.models.expert_matrices import StoredRows
+
+        group = self._groups[name]
+        matrices = [(pattern, self._checkpoint.open_weight(weight)) for pattern, weight in group.weights]
         if group.converter is None:
-            matrix = self._checkpoint.open_weight(group.weights[0][1])
-            return {expert: _expert(matrix, expert) for expert in sorted(wanted)}
-        if not isinstance(group.converter.operations[0], MergeModulelist):
-            return None
-        places: dict[str, int] = {}
-        kept = []
-        for pattern, weight in group.weights:
-            place = places.get(pattern, 0)
-            places[pattern] = place + 1
-            if place in wanted:
-                kept.append((pattern, weight))
-        stacked = self._converted(group, kept)[group.key]
-        return dict(zip(sorted(wanted), stacked, strict=True))
+            matrix = matrices[0][1]
+            count, height = matrix.dimensions[:2]
+            return [[StoredRows(matrix, at * height, (at + 1) * height)] for at in range(count)]
+        match group.converter.operations:
+            case [MergeModulelist(dim=0)] | [MergeModulelist(dim=0), Concatenate(dim=1)]:
+                columns = [
+                    [m for pattern, m in matrices if pattern == each] for each in group.converter.source_patterns
+                ]
+                rows = zip(*(column for column in columns if column), strict=True)
+                return [[StoredRows(matrix, 0, matrix.shape[0]) for matrix in parts] for parts in rows]
+        return None
 
-    def _converted(self, group: _Group, weights: Iterable[tuple[str, str]]) -> "dict[str, torch.Tensor]":
+    def report(self) -> dict[str, Any]:
+        """What of the model the checkpoint lacks, what of the checkpoint the model has no place for, and other shapes.
+
+        Returns:
+            As transformers' `output_loading_info`: `missing_keys`, `unexpected_keys`, and `mismatched_keys` with the
+            shape that is stored and the shape that is wanted.
+        """
         import torch
 
+        known, groups = self._model.state_dict(), self._groups
+        ignored = {
+            kind: [re.compile(pattern) for pattern in getattr(self._model, f"_keys_to_ignore_on_load_{kind}") or ()]
+            for kind in ("missing", "unexpected")
+        }
+        missing = {key for key in known if key not in groups and not _any(ignored["missing"], key)}
+        surplus = {key for key in groups if key not in known and not _any(ignored["unexpected"], key)}
+        mismatched = []
+        for key, group in groups.items():
+            if key not in known or group.key != key:
+                continue
+            stored = [(pattern, name, self._checkpoint.dimensions(name)) for pattern, name in group.weights]
+            if group.converter is None:
+                made = {key: stored[0][2]}
+            else:
+                empty = [(pattern, name, torch.empty(shape, device="meta")) for pattern, name, shape in stored]
+                made = {name: tuple(value.shape) for name, value in self._merged(group, empty).items()}
+            wanted = {name: tuple(known[name].shape) for name in made if name in known}
+            mismatched += [(name, made[name], shape) for name, shape in wanted.items() if made[name] != shape]
+        return {"missing_keys": missing, "unexpected_keys": surplus, "mismatched_keys": mismatched}
+
+    def _converted(self, group: _Group) -> "dict[str, torch.Tensor]":
+        import torch
+
+        whole = ((pattern, name, torch.from_numpy(self._checkpoint.weight(name))) for pattern, name in group.weights)
+        return self._merged(group, whole)
+
+    def _merged(self, group: _Group, weights: "Iterable[tuple[str, str, torch.Tensor]]") -> "dict[str, torch.Tensor]":
         converter = copy.deepcopy(group.converter)
-        for pattern, name in weights:
-            converter.add_tensor(group.key, name, pattern, torch.from_numpy(self._checkpoint.weight(name)))
+        for pattern, name, tensor in weights:
+            converter.add_tensor(group.key, name, pattern, tensor)
         made = converter.convert(group.key, model=self._model, config=self._model.config)
         return {name: value[0] if isinstance(value, list) else value for name, value in made.items()}
 
 
-def _expert(matrix: Matrix, number: int) -> "torch.Tensor":
-    """One of the matrices that a weight of three dimensions stacks; the others are not read."""
-    import torch
-
-    height = matrix.dimensions[1]
-    values = np.require(matrix.decode(number * height, (number + 1) * height), requirements="CW")
-    if not np.isfinite(values).all():
-        raise InputError(f"{matrix.tensor}: expert {number} holds NaN or infinity")
-    return torch.from_numpy(values)
+def _any(patterns: Iterable[re.Pattern], text: str) -> bool:
+    return any(pattern.search(text) for pattern in patterns)

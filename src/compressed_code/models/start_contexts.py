@@ -19,7 +19,8 @@ from typing import Any
 
 from compressed_code.checkpoints.files.gguf_files import GgufFiles, is_gguf
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
-from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.files import open_tokenizer, tokenizer_json_of
+from compressed_code.tokenizers.named_tokens import tokenizer_settings
 
 CONTEXTS = ("document", "bos", "eos", "newline", "space", "tokenizer", "none")
 _TEXT_OF = {"newline": b"\n", "space": b" "}
@@ -125,15 +126,11 @@ def _token_of(path: Path, text: bytes, name: str) -> int:
 
 
 def _of_folder(folder: Path) -> SpecialTokens:
-    config, settings = _read_json(folder / "config.json"), _read_json(folder / "tokenizer_config.json")
-    if not (folder / "tokenizer.json").is_file():
+    config, settings = _read_json(folder / "config.json"), tokenizer_settings(folder)
+    file = tokenizer_json_of(folder)
+    if file is None:
         return _through_transformers(folder, config)
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # the library raises bare exceptions
-        raise InputError(f"{folder / 'tokenizer.json'}: no valid tokenizer ({error})") from None
+    tokenizer = file.opened()
     ids = {part: _id_of(settings.get(f"{part}_token"), tokenizer) for part in ("bos", "eos")}
     added = tokenizer.encode("").ids[:1]
     before = _before(tokenizer.encode("a").ids, tokenizer.encode("a", add_special_tokens=False).ids)

@@ -1,18 +1,15 @@
 """A transformers model whose parameters stay on disk: each module has its own only while it runs.
 
-The model is built on the meta device by transformers' own loading, which sees every weight's name and shape but no
-number, so what is missing, surplus or misshapen is told as for a whole load. A linear layer is multiplied by blocks of
-rows, an embedding holds the rows that are asked for, experts those that the router picked; everything else is decoded
-when its module runs and forgotten after it.
+The model is built on the meta device as transformers' own loading builds it, and every weight's name and shape is held
+against it, so what is missing, surplus or misshapen is told as for a whole load. Linear layers and the experts that a
+router picked are multiplied by blocks of rows, an embedding holds the rows that are asked for; everything else is
+decoded when its module runs and forgotten after it.
 """
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from compressed_code.checkpoints.matrices.matrix import Matrix, row_blocks
-from compressed_code.core.errors import InputError
+from compressed_code.checkpoints.matrices.matrix import Matrix
 from compressed_code.models.parameter_sources import Sources
 from compressed_code.models.transformers_model import TransformersModel, check_report, one_line, without_zero_biases
 
@@ -28,26 +25,20 @@ def empty_model(found: TransformersModel) -> tuple["PreTrainedModel", Sources]:
         InputError: transformers cannot build it, or a weight is missing, misshapen or without a place.
     """
     import torch
+    from transformers.initialization import no_init_weights
+    from transformers.utils.generic import ContextManagers
 
     names = without_zero_biases(found)
-    checkpoint = found.checkpoint
-    state = {
-        taken: torch.empty(checkpoint.dimensions(name), dtype=torch.float32, device="meta")
-        for taken, name in names.items()
-    }
-    with one_line(checkpoint.path):
+    path, kind = found.checkpoint.path, found.model_class
+    with one_line(path):
         found.config._experts_implementation = "eager"  # which touches the chosen ones alone
-        model, report = found.model_class.from_pretrained(
-            None,
-            config=found.config,
-            state_dict=state,
-            dtype=torch.float32,
-            device_map={"": "meta"},
-            ignore_mismatched_sizes=True,  # they are told by check_report
-            output_loading_info=True,
-        )
-    check_report(checkpoint.path, report)
-    return model, Sources(model, checkpoint, names)
+        # As `from_pretrained` does, without the steps that fill and move numbers, which take longer than a small model.
+        with ContextManagers([no_init_weights(), *kind.get_init_context(torch.float32, False, False, None)]):
+            model = kind(found.config)
+        sources = Sources(model, found.checkpoint, names)
+        report = sources.report()
+    check_report(path, report)
+    return model, sources
 
 
 def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "tuple[PreTrainedModel, int]":
@@ -67,8 +58,10 @@ def streamed_model(found: TransformersModel, dtype: "torch.dtype") -> "tuple[Pre
     model, sources = empty_model(found)
     _make_buffers(model, sources, dtype)
     rows = model.get_input_embeddings().weight.shape[0]
-    for path, module in list(model.named_modules()):
-        _attach(path, module, sources, dtype)
+    modules = list(model.named_modules())
+    blind = {id(part) for _, module in modules for part in _without_influence_alone(module)}
+    for path, module in modules:
+        _attach(path, module, sources, dtype, blind=id(module) in blind)
     # A model without a parameter has neither device nor type.
     model.register_parameter("streamed", torch.nn.Parameter(torch.empty(0, dtype=dtype), requires_grad=False))
     return model.eval(), rows
@@ -92,11 +85,29 @@ def _make_buffers(model: "PreTrainedModel", sources: Sources, dtype: "torch.dtyp
                 module._buffers[name] = buffer.to(dtype) if buffer.is_floating_point() else buffer
 
 
-def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torch.dtype") -> None:
+def _without_influence_alone(module: "torch.nn.Module") -> "list[torch.nn.Module]":
+    """The projections to queries and keys of an attention in which they say nothing of a text of one id.
+
+    A softmax over one key is 1, whatever the scores are. That is an attention of the usual parts alone: none of its own
+    parameters (sinks), and as many queries as come out (more would be gates).
+    """
+    parts = dict(module.named_children())
+    out = parts.get("o_proj") or parts.get("out_proj")
+    usual = {"q_proj", "k_proj", "v_proj", "o_proj", "out_proj", "q_norm", "k_norm", "rotary_emb"}
+    if not {"q_proj", "k_proj", "v_proj"} <= parts.keys() <= usual or out is None or module._parameters:
+        return []
+    widths = getattr(parts["q_proj"], "out_features", None), getattr(out, "in_features", None)
+    return [parts["q_proj"], parts["k_proj"]] if None not in widths and widths[0] == widths[1] else []
+
+
+def _attach(
+    path: str, module: "torch.nn.Module", sources: Sources, dtype: "torch.dtype", *, blind: bool = False
+) -> None:
     """Have a module read its own parameters when it runs, or when somebody else asks for one."""
     import torch
 
     from compressed_code.models.embedding_rows import EmbeddingRows
+    from compressed_code.models.expert_matrices import ExpertStack
 
     shapes = {name: parameter.shape for name, parameter in module.named_parameters(recurse=False)}
     if not shapes:
@@ -105,7 +116,7 @@ def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torc
     matrix = sources.matrix(own["weight"]) if type(module) is torch.nn.Linear else None
     if matrix is not None:
         bias = sources.parameter(own["bias"]).to(dtype) if "bias" in own else None
-        module.forward = _Linear(matrix, bias)
+        module.forward = _Linear(matrix, bias, blind=blind)
     for name in own:
         del module._parameters[name]
     module.__class__ = _asking(type(module))
@@ -117,12 +128,17 @@ def _attach(path: str, module: "torch.nn.Module", sources: Sources, dtype: "torc
 
     def before(module: "torch.nn.Module", arguments: tuple, _: dict) -> None:
         for name, parameter in own.items():
+            chosen = _chosen_experts(shapes[name], arguments)
+            experts = sources.experts(parameter) if chosen is not None else None
+            if experts is not None:
+                module._parameters[name] = ExpertStack.of(experts, shapes[name], chosen, dtype)
+                continue
             matrix = sources.matrix(parameter) if isinstance(module, torch.nn.Embedding) else None
             if matrix is not None:
                 module._parameters[name] = EmbeddingRows.of(matrix, dtype)
                 continue
-            value = _needed_part(parameter, shapes[name], arguments, sources)
-            module._parameters[name] = torch.nn.Parameter(value.to(dtype), requires_grad=False)
+            value = sources.parameter(parameter).to(dtype)
+            module._parameters[name] = torch.nn.Parameter(value, requires_grad=False)
 
     def after(module: "torch.nn.Module", *_: Any) -> None:
         for name in own:
@@ -144,41 +160,27 @@ def _asking(kind: type) -> type:
     return type(kind.__name__, (kind,), {"__getattr__": __getattr__})
 
 
-def _needed_part(name: str, shape: "torch.Size", arguments: tuple, sources: Sources) -> "torch.Tensor":
-    """A parameter; of experts as far as it is needed, other memory is never touched."""
+def _chosen_experts(shape: "torch.Size", arguments: tuple) -> list[int] | None:
+    """What a router picked, handed on behind the states to a stack of experts; `None` for other parameters."""
     import torch
 
     picked = arguments[1] if len(arguments) > 1 else None
     if len(shape) == 3 and isinstance(picked, torch.Tensor) and not picked.is_floating_point():
-        found = sources.experts(name, torch.unique(picked).tolist())
-        if found is not None:
-            values = torch.from_numpy(np.zeros(tuple(shape), np.float32))
-            for expert, value in found.items():
-                values[expert] = value
-            return values
-    return sources.parameter(name)
+        return torch.unique(picked).tolist()
+    return None
 
 
 class _Linear:
-    """The forward pass of a linear layer whose matrix is multiplied block by block."""
+    """The forward pass of a linear layer whose matrix is multiplied block by block, for one state only if not blind."""
 
-    def __init__(self, matrix: Matrix, bias: "torch.Tensor | None") -> None:
-        self._matrix, self._bias = matrix, bias
+    def __init__(self, matrix: Matrix, bias: "torch.Tensor | None", *, blind: bool) -> None:
+        self._matrix, self._bias, self._blind = matrix, bias, blind
 
     def __call__(self, states: "torch.Tensor") -> "torch.Tensor":
-        import torch
+        from compressed_code.models.block_products import block_product
 
         rows, columns = self._matrix.shape
-        given = states.reshape(-1, columns)
-        if len(given) == 1:
-            with np.errstate(over="ignore", invalid="ignore"):
-                out = torch.from_numpy(self._matrix.product(given[0].contiguous().numpy()))[None]
-        else:
-            out = given.new_empty(len(given), rows)
-            for start, stop in row_blocks([(0, rows)], columns):
-                block = torch.from_numpy(np.require(self._matrix.decode(start, stop), requirements="CW"))
-                out[:, start:stop] = given @ block.to(given.dtype).T
-        self._matrix.tensor.release(0, self._matrix.tensor.length)  # what was fetched ahead and not let go of by blocks
-        if not torch.isfinite(out).all():
-            raise InputError(f"{self._matrix.tensor}: holds NaN, infinity or numbers too large to multiply")
-        return (out if self._bias is None else out + self._bias).reshape(*states.shape[:-1], rows)
+        if self._blind and states.numel() == columns:
+            return states.new_zeros(*states.shape[:-1], rows)
+        out = block_product(self._matrix, states)
+        return out if self._bias is None else out + self._bias

@@ -30,7 +30,7 @@ def read_tekken(file: TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
         InputError: no JSON.
         KeyError, TypeError, ValueError, AttributeError: JSON of another shape.
     """
-    parsed = file.parsed()
+    parsed = file.parsed
     config = parsed["config"]
     n_special = config["default_num_special_tokens"]
     named = [token["token_str"] for token in parsed.get("special_tokens") or []] or list(spec.special_tokens)

@@ -1,5 +1,7 @@
 """Open a tokenizer of any format as one `Vocabulary`.
 
+A folder's tokenizer has the tokens that the files beside it name (`named_tokens`); a file named by itself has its own.
+
 Formats: Hugging Face `tokenizer.json`, tiktoken ranks, SentencePiece, Mistral's tekken, the metadata of a GGUF file,
 and any Hub id through transformers. What a file is, is told by its content: Meta's `tokenizer.model` holds tiktoken
 ranks, Mistral's a SentencePiece model. Code that comes with a tokenizer is never run (`trust_remote_code` stays off).
@@ -7,8 +9,10 @@ ranks, Mistral's a SentencePiece model. Code that comes with a tokenizer is neve
 
 import codecs
 import gzip
+import json
 import re
 import zlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +23,8 @@ from compressed_code.registry.lookup import Registry, find_tokenizer, load_regis
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.byte_pairs import read_tekken, read_tiktoken
 from compressed_code.tokenizers.gguf import GgufTokenizer, is_gguf, read_gguf_tokenizer
-from compressed_code.tokenizers.sentencepiece_model import read_sentencepiece
+from compressed_code.tokenizers.named_tokens import named_tokens, with_named
+from compressed_code.tokenizers.sentencepiece_model import read_sentencepiece, with_pieces
 from compressed_code.tokenizers.tokenizer_file import TokenizerFile
 from compressed_code.tokenizers.tokenizer_json import read_tokenizer_json
 from compressed_code.tokenizers.vocabulary import Vocabulary
@@ -88,7 +93,35 @@ def _open(spec: TokenizerSpec, directory: Path) -> TokenizerFile | GgufTokenizer
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: broken gzip file ({error})") from None
-    return TokenizerFile(content.removeprefix(codecs.BOM_UTF8), str(path))
+    file = TokenizerFile(content.removeprefix(codecs.BOM_UTF8), str(path))
+    return _completed(file, spec.location) if spec.location.is_dir() else file
+
+
+def tokenizer_json_of(folder: Path) -> TokenizerFile | None:
+    """The tokenizer.json of a folder, with the tokens that other files name; `None` where it has none.
+
+    Raises:
+        InputError: one of the files is broken.
+    """
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return None
+    return _completed(TokenizerFile(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path)), folder)
+
+
+def _completed(file: TokenizerFile, folder: Path) -> TokenizerFile:
+    """A tokenizer.json or SentencePiece model with the tokens that other files of its folder name."""
+    named = named_tokens(folder)
+    file_format = _sniff(file) if named else None
+    if file_format == "sentencepiece":
+        return replace(file, content=with_pieces(file, named))
+    if file_format != "huggingface":
+        return file
+    try:
+        whole = with_named(file.parsed, named)
+    except (AttributeError, KeyError, TypeError):  # JSON of another shape: its reader says so
+        return file
+    return file if whole is file.parsed else replace(file, content=json.dumps(whole, ensure_ascii=False).encode())
 
 
 def _tokenizer_path(path: Path) -> Path:
@@ -134,7 +167,7 @@ def _hub_content(hub: str, revision: str | None) -> bytes:
 
 def _sniff(file: TokenizerFile) -> str:
     if file.content.lstrip()[:1] == b"{":
-        parsed = file.parsed()
+        parsed = file.parsed
         if "model" in parsed:
             return "huggingface"
         if "vocab" in parsed and "config" in parsed:

@@ -3,8 +3,13 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, in_one_line
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 LARGEST_VOCABULARY = 10_000_000  # entries; a larger id is a broken file, not a tokenizer
 
@@ -21,7 +26,8 @@ class TokenizerFile:
     content: bytes
     origin: str
 
-    def parsed(self) -> dict:
+    @cached_property
+    def parsed(self) -> dict[str, Any]:
         """The content as JSON.
 
         Raises:
@@ -31,6 +37,19 @@ class TokenizerFile:
             return json.loads(self.content)
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"{self.origin}: broken JSON ({error})") from None
+
+    def opened(self) -> "Tokenizer":
+        """A tokenizer.json for the tokenizers library.
+
+        Raises:
+            InputError: the library refuses it.
+        """
+        from tokenizers import Tokenizer
+
+        try:
+            return Tokenizer.from_str(self.content.decode())
+        except Exception as error:  # the library raises bare exceptions
+            raise InputError(f"{self.origin}: no valid tokenizer ({in_one_line(error)})") from None
 
 
 def require_sensible_ids(ids: Iterable[object]) -> None:

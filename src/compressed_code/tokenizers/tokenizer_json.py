@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.pieces import (
     METASPACE,
@@ -28,7 +27,7 @@ def read_tokenizer_json(file: TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
         InputError: no JSON.
         KeyError, IndexError, TypeError, ValueError, AttributeError: JSON of another shape.
     """
-    parsed = file.parsed()
+    parsed = file.parsed
     texts = _pieces(parsed["model"]["vocab"])
     entries = spec.entries or LARGEST_VOCABULARY  # a file may go on to tokens of later models
     added = {number: token["content"] for number, token in added_tokens(parsed).items() if number < entries}
@@ -79,12 +78,7 @@ def _encoder(file: TokenizerFile) -> Callable[[str], list[int]]:
 
     @cache
     def tokenizer():  # noqa: ANN202
-        from tokenizers import Tokenizer
-
-        try:
-            opened = Tokenizer.from_str(file.content.decode())
-        except Exception as error:  # the library raises bare exceptions
-            raise InputError(f"{file.origin}: no valid tokenizer ({in_one_line(error)})") from None
+        opened = file.opened()
         opened.encode_special_tokens = True  # a control token's name inside a text is text
         opened.no_truncation()  # what an earlier call left in the file would cut or lengthen texts
         opened.no_padding()

@@ -7,21 +7,21 @@ llama.cpp warns that it cuts text by its default rule; token ids mean the same i
 Source: GGUF specification, "Tokenizer"; llama.cpp v0.5.0, src/llama-vocab.cpp and convert_hf_to_gguf.py.
 """
 
-import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compressed_code.core.errors import InputError, in_one_line
+from compressed_code.core.errors import InputError
+from compressed_code.tokenizers.files import tokenizer_json_of
+from compressed_code.tokenizers.named_tokens import tokenizer_settings
 from compressed_code.tokenizers.pieces import METASPACE, decode_byte_level, decode_metaspace
+from compressed_code.tokenizers.tokenizer_file import TokenizerFile
 from compressed_code.tokenizers.tokenizer_json import added_tokens, piece_decoder
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
-
-    from tokenizers import Tokenizer
 
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 # (rule that cuts text, whether whole words bypass merging) → llama.cpp's name for both.
@@ -46,27 +46,27 @@ def add_vocabulary(writer: "GGUFWriter", folder: Path, size: int) -> None:
     Raises:
         InputError: the tokenizer is broken, larger than the embedding, or of a kind that is not supported.
     """
-    path = folder / "tokenizer.json"
-    if not path.is_file():
+    file = tokenizer_json_of(folder)
+    if file is None:
         if (folder / "tokenizer.model").is_file():
             raise InputError(f"{folder}: has tokenizer.model only; save it with transformers to get a tokenizer.json")
         writer.add_tokenizer_model("none")
         return
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        _add_tokenizer(writer, folder, content, size)
+        _add_tokenizer(writer, folder, file, size)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: broken tokenizer ({type(error).__name__}: {error})") from None
+        raise InputError(f"{file.origin}: broken tokenizer ({type(error).__name__}: {error})") from None
 
 
-def _add_tokenizer(writer: "GGUFWriter", folder: Path, content: Mapping[str, Any], size: int) -> None:
+def _add_tokenizer(writer: "GGUFWriter", folder: Path, file: TokenizerFile, size: int) -> None:
     from gguf import SpecialVocab
 
-    model, path = content["model"], folder / "tokenizer.json"
+    content, path = file.parsed, file.origin
+    model = content["model"]
     if model.get("type") != "BPE":
         raise InputError(f"{path}: a tokenizer of type {model.get('type')} is not supported; BPE is")
     pieces, types = _pieces(content, size, path)
-    tokenizer, decode = _opened(path), piece_decoder(content)
+    tokenizer, decode = file.opened(), piece_decoder(content)
     byte_level = decode is decode_byte_level
     if not byte_level and not (decode is decode_metaspace and model.get("byte_fallback")):
         raise InputError(
@@ -86,10 +86,16 @@ def _add_tokenizer(writer: "GGUFWriter", folder: Path, content: Mapping[str, Any
     writer.add_token_list(pieces)
     writer.add_token_types(types)
     logging.getLogger("gguf.vocab").setLevel(logging.ERROR)  # it warns of templates for two texts; no file keeps them
-    SpecialVocab(folder, load_merges=byte_level, n_vocab=size).add_to_gguf(writer, quiet=True)
+    named, special = tokenizer_settings(folder), SpecialVocab(folder, load_merges=byte_level, n_vocab=size)
+    for kind, token in ((kind, named.get(f"{kind}_token")) for kind in special.special_token_types):
+        text = token.get("content") if isinstance(token, Mapping) else token
+        number = tokenizer.token_to_id(text) if text else None
+        if number is not None and number not in special.special_token_ids.values():  # it knows tokenizer.json's only
+            special.special_token_ids[kind] = number
+    special.add_to_gguf(writer, quiet=True)
 
 
-def _pieces(content: Mapping[str, Any], size: int, path: Path) -> tuple[list[str], list[int]]:
+def _pieces(content: Mapping[str, Any], size: int, path: str) -> tuple[list[str], list[int]]:
     """Text and type of every id."""
     from gguf import TokenType
 
@@ -122,15 +128,6 @@ def _scores(pieces: Sequence[str], merges: Sequence[str | Sequence[str]]) -> lis
     for rank, merge in enumerate(merges):
         ranks.setdefault("".join(merge.split(" ") if isinstance(merge, str) else merge), rank)
     return [-float(ranks.get(piece, len(merges))) for piece in pieces]
-
-
-def _opened(path: Path) -> "Tokenizer":
-    from tokenizers import Tokenizer
-
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare exceptions
-        raise InputError(f"{path}: broken: no valid tokenizer ({in_one_line(error)})") from None
 
 
 def _cut_name(pre_tokenizer: Mapping[str, Any] | None, whole_words_first: bool) -> str | None:
