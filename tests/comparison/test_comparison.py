@@ -233,7 +233,9 @@ def test_too_little_memory_says_what_is_needed_and_keeps_what_was_measured(model
     named = [inputs.NamedModel(name, name, models["base"]) for name in ("base", "candidate")]
     monkeypatch.setattr(inputs, "precision_of", lambda *_: "float32")
     monkeypatch.setattr(inputs, "free_memory", lambda: 1_500_000_000)
-    with pytest.raises(InputError, match=r"takes about 2\.0 GB for both models in float32, and 1\.5 GB are free") as stop:
+    with pytest.raises(
+        InputError, match=r"takes about 2\.0 GB for both models in float32, and 1\.5 GB are free"
+    ) as stop:
         inputs.require_memory(named, dict.fromkeys(("base", "candidate"), 134_515_008))
     assert "--only files weights cold-start" in str(stop.value)
     monkeypatch.undo()
