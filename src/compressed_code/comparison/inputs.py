@@ -132,8 +132,8 @@ def other_families(
     """
     ours = facts[base]["family"]
     lines = [
-        f"{name}: is of another family ({facts[name]['family']}) than the base {base} ({ours}), so that weights cannot be"
-        " compared; name the model that it was made from, or compare first tokens and texts (--only cold-start texts)"
+        f"{name}: is of another family ({facts[name]['family']}) than the base {base} ({ours}), so that weights cannot"
+        " be compared; name the model that it was made from, or compare first tokens and texts (--only cold-start texts)"
         for name in candidates
         if facts[name]["family"] != ours
     ]

@@ -29,7 +29,7 @@ def writable_place(path: Path) -> Path:
     place = _writable(path)
     if place != path and path.parent not in _TOLD:
         _TOLD.add(path.parent)
-        print(f"{path.parent}: cannot be written; what is made here is kept in {place.parent}", file=sys.stderr)
+        sys.stderr.write(f"{path.parent}: cannot be written; what is made here is kept in {place.parent}\n")
     return place
 
 
