@@ -133,7 +133,7 @@ def other_families(
     ours = facts[base]["family"]
     lines = [
         f"{name}: is of another family ({facts[name]['family']}) than the base {base} ({ours}), so that weights cannot"
-        " be compared; name the model that it was made from, or compare first tokens and texts (--only cold-start texts)"
+        " be compared; name the model that it was made from, or compare what both write (--only cold-start texts)"
         for name in candidates
         if facts[name]["family"] != ours
     ]
