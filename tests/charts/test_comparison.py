@@ -73,3 +73,12 @@ def test_a_label_is_text_in_a_page_too(label):
     assert svg.startswith("<svg") and INK not in svg and "currentColor" in svg and "<script" not in svg
     root = ElementTree.fromstring(svg)
     assert "viewBox" in root.attrib and "width" not in root.attrib and "height" not in root.attrib
+
+
+def test_numbers_stand_at_an_axis_of_less_than_a_power_of_ten():
+    """From 0.4 to 1.2 nats a power of ten is crossed, at which alone a logarithmic axis would have a number."""
+    rows = GROUPS.assign(value=[0.5, 0.6, 0.7, 0.9][: len(GROUPS)], low=0.4, high=1.2)
+    figure = divergence_by_group(rows, "token_class", {"a": "A", "b": "B"})
+    axis = figure.axes[0]
+    inside = [tick for tick in axis.get_xticks() if axis.get_xlim()[0] <= tick <= axis.get_xlim()[1]]
+    assert axis.get_xscale() == "log" and len(inside) >= 3

@@ -569,6 +569,15 @@ def test_a_gguf_file_alone_writes_what_its_folder_writes(model_folder, benchmark
     assert texts[0] == texts[1] and any(texts[0])
 
 
+def test_a_limit_takes_the_first_tasks(model_folder, benchmark_file, tmp_path):
+    out = tmp_path / "out.jsonl"
+    command_line(model_folder, "--benchmark", benchmark_file, "--out", out, "--limit", 2, "--max-tokens", 3)
+    tasks = [json.loads(line)["task_id"] for line in Path(benchmark_file).read_text().splitlines()]
+    assert [json.loads(line)["task_id"] for line in out.read_text().splitlines()] == tasks[:2] != tasks
+    with pytest.raises(InputError, match="--limit 0: must be at least 1"):
+        command_line(model_folder, "--benchmark", benchmark_file, "--out", tmp_path / "o.jsonl", "--limit", 0)
+
+
 def test_completions_that_are_all_empty_are_reported_and_kept(model_folder, benchmark_file, tmp_path):
     model = AutoModelForCausalLM.from_pretrained(model_folder)
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -201,6 +202,58 @@ def test_mistakes_are_one_line(models, tmp_path, monkeypatch, program):
     assert re.search(
         r"takes about \d+\.\d GB .* 0\.0 GB are free; what was measured before is kept", fails(base, candidate)
     )
+
+
+def test_every_bad_input_is_one_line_and_code_2(models, tmp_path, monkeypatch, capsys, make_base):
+    """What the models of a command may have; each line says what to do."""
+    from compressed_code.__main__ import main
+
+    other = make_base(tmp_path / "other", family="gpt2")
+    same = Path(shutil.copytree(models["rtn4"], tmp_path / "same"))
+    bare = Path(shutil.copytree(models["rtn4"], tmp_path / "bare"))
+    (bare / "tokenizer.json").unlink()
+    half = Path(shutil.copytree(models["rtn4"], tmp_path / "half"))
+    os.truncate(half / "model.safetensors", (half / "model.safetensors").stat().st_size - 1)
+    base, candidate = models["base"], models["rtn4"]
+    for arguments, words in {
+        (candidate, base): ("swapped", "name the unquantized model first"),
+        (base, base): ("once more, file by file", "name the other model"),
+        (base, candidate, same): ("once more, file by file", "name the other model"),
+        (base, other, "--only", "weights"): ("of another family (gpt2)", "name the model that it was made from"),
+        (base, bare): ("holds no tokenizer", "tokenizer.json"),
+        (base, half, "--only", "weights"): ("model.safetensors", "half"),
+    }.items():
+        assert main(["compare", *map(str, arguments)]) == 2, arguments
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.startswith("compressed-code compare: ") and all(word in line for word in words), line
+
+
+def test_too_little_memory_says_what_is_needed_and_keeps_what_was_measured(models, tmp_path, monkeypatch, capsys):
+    """Two models of 135 million weights need 2 GB in float32, which is what was measured."""
+    named = [inputs.NamedModel(name, name, models["base"]) for name in ("base", "candidate")]
+    monkeypatch.setattr(inputs, "precision_of", lambda *_: "float32")
+    monkeypatch.setattr(inputs, "free_memory", lambda: 1_500_000_000)
+    with pytest.raises(
+        InputError, match=r"takes about 2\.0 GB for both models in float32, and 1\.5 GB are free"
+    ) as stop:
+        inputs.require_memory(named, dict.fromkeys(("base", "candidate"), 134_515_008))
+    assert "--only files weights cold-start" in str(stop.value)
+    monkeypatch.undo()
+    monkeypatch.setattr(inputs, "free_memory", lambda: 1 << 20)
+    with pytest.raises(InputError, match="what was measured before is kept"):
+        cc.compare(str(models["base"]), str(models["rtn4"]), directory=tmp_path)
+    kept = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.parquet")}
+    assert {"weight_health"} < {file.parent.name for file in kept}
+    offered = ["files", "weights", "cold-start"]
+    cc.compare(str(models["base"]), str(models["rtn4"]), stages=offered, directory=tmp_path)
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.parquet")} == kept
+
+
+def test_another_family_is_a_note_where_more_than_weights_is_compared(models, tmp_path, make_base):
+    other = make_base(tmp_path / "other", family="gpt2")
+    found = cc.compare(str(models["base"]), str(other), stages=["weights", "cold-start"], directory=tmp_path)
+    assert found.findings[str(other)].health == "not compared" and "first_tokens" in found.tables
+    assert any("is of another family (gpt2)" in note for note in found.notes)
 
 
 def test_a_file_that_is_still_being_written_is_told(models, tmp_path, monkeypatch):

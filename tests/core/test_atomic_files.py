@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from compressed_code.core.atomic_files import check_target, staged, written_whole
+from compressed_code.core import atomic_files
+from compressed_code.core.atomic_files import check_target, staged, writable_place, written_whole
 from compressed_code.core.errors import InputError
 
 
@@ -56,3 +57,28 @@ def test_a_target_is_no_input_no_folder_and_no_device(tmp_path):
     for place in (tmp_path, source / "below", "/dev/full"):
         with pytest.raises(InputError, match=f"{tmp_path / place}: .* --out"):
             check_target(tmp_path / place, [], "--out")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic_files, "user_cache_path", lambda name: tmp_path / "cache" / name)
+    return tmp_path / "cache" / "compressed-code"
+
+
+def test_what_cannot_be_written_is_kept_in_the_cache_and_told_once(tmp_path, cache, capsys):
+    """Even root can make no folder below a file."""
+    there = tmp_path / "new" / "variants" / "one"
+    assert writable_place(there) == there
+    (tmp_path / "checkout").touch()
+    variants = tmp_path / "checkout" / "build" / "variants"
+    assert [writable_place(variants / name) for name in "ab"] == [cache / "variants" / name for name in "ab"]
+    assert capsys.readouterr().err.splitlines() == [
+        f"{variants}: cannot be written; what is made here is kept in {cache / 'variants'}"
+    ]
+
+
+def test_a_folder_is_staged_although_locks_cannot_lie_where_they_should(tmp_path, cache):
+    (tmp_path / "checkout").touch()
+    with staged(tmp_path / "model", tmp_path / "checkout" / "variants" / ".locks") as part:
+        (part / "config.json").write_text("{}")
+    assert (tmp_path / "model" / "config.json").is_file() and (cache / "variants" / ".locks").is_dir()

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from compressed_code.core import atomic_files
 from compressed_code.core.errors import Unavailable
 from compressed_code.core.package_files import Archive, kept_archive, kept_member, member_name
 
@@ -51,6 +52,17 @@ def test_an_altered_file_is_fetched_again_and_offline_one_put_there_by_hand_serv
     assert str(kept) in str(stop.value) and "\n" not in str(stop.value)
     kept.write_bytes(TEXT)
     assert kept_member(source, MEMBER, sha256(TEXT), tmp_path) == kept
+
+
+def test_a_file_is_fetched_once_where_its_folder_cannot_be_written(archive, tmp_path, monkeypatch):
+    index, source = archive
+    monkeypatch.setattr(atomic_files, "user_cache_path", lambda _: tmp_path / "cache")
+    (tmp_path / "checkout").touch()
+    nowhere = tmp_path / "checkout" / "packages"
+    kept = kept_member(source, MEMBER, sha256(TEXT), nowhere)
+    index.stop()
+    assert kept_member(source, MEMBER, sha256(TEXT), nowhere) == kept and kept.read_bytes() == TEXT
+    assert kept.parent == tmp_path / "cache" / "packages"
 
 
 @pytest.mark.parametrize(

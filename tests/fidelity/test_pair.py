@@ -42,14 +42,14 @@ SIZES = {"vocab_size": 50, "max_position_embeddings": 40, "head_dim": 8}
 class TableModel(torch.nn.Module):
     """A model whose logits after a token are a row of a table, whatever stands before it."""
 
-    def __init__(self, logits) -> None:
+    def __init__(self, logits, dtype=torch.float32) -> None:
         super().__init__()
-        table = torch.as_tensor(logits, dtype=torch.float32)
+        table = torch.as_tensor(logits, dtype=dtype)
         entries, rows = table.shape
         self.config = SimpleNamespace(max_position_embeddings=None)
         self.device = torch.device("cpu")
-        self.embedding = torch.nn.Embedding.from_pretrained(torch.eye(entries))
-        self.head = torch.nn.Linear(entries, rows, bias=False)
+        self.embedding = torch.nn.Embedding.from_pretrained(torch.eye(entries, dtype=dtype))
+        self.head = torch.nn.Linear(entries, rows, bias=False, dtype=dtype)
         self.head.weight.data = table.T.contiguous()
 
     def get_input_embeddings(self):
@@ -343,17 +343,21 @@ def test_bounds_on_any_logits(data):
     np.testing.assert_allclose(mirrored["js_nats"], table["js_nats"], atol=1e-5)
 
 
-def test_small_divergences_are_not_lost_in_rounding():
-    """Where a plain float32 sum would be wrong by more than the result."""
+@pytest.mark.parametrize("dtype, rtol", [(torch.float64, 1e-6), (torch.float32, 1e-3)])
+def test_small_divergences_are_not_lost_in_rounding(dtype, rtol):
+    """Where a plain float32 sum is wrong by a multiple of the result; float32 logits differ by 1e-3 to three digits."""
     rng = np.random.default_rng(0)
     logits = rng.standard_normal((300, 300)) * 3
     other = logits + rng.standard_normal((300, 300)) * 1e-3
     documents = [document(rng.integers(0, 300, 200))]
-    base, candidate = TableModel(logits), TableModel(other)
+    base, candidate = TableModel(logits, dtype), TableModel(other, dtype)
     found = token_fidelity(base, candidate, documents, [0])["kl_nats"]
     expected = plain_loop(base, candidate, documents, [0], 1000)["kl_nats"]
     assert 1e-8 < expected.mean() < 1e-6
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(found, expected, rtol=rtol)
+    p, q = (torch.tensor(table, dtype=torch.float32).log_softmax(1) for table in (logits, other))
+    plain = (p.exp() * (p - q)).sum(1)[[0, *documents[0].ids[:-1]]].numpy()
+    assert np.abs(plain / expected - 1).max() > 0.1
 
 
 # --- the summary -----------------------------------------------------------------------------------------------------

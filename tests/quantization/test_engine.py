@@ -460,6 +460,14 @@ def command(*arguments: str) -> None:
     options.run(options)
 
 
+@pytest.mark.parametrize("name", ["q8_0", "Q8_0"])
+def test_a_type_is_taken_in_either_case_and_nothing_is_overwritten(tmp_path, llama, name):
+    command(llama, "--method", "gguf", "--type", name, "--out", tmp_path / "level")
+    assert read_record(tmp_path / "level" / "model.gguf")["type"] == "Q8_0"
+    with pytest.raises(InputError, match="exists already; choose another folder or remove it"):
+        command(llama, "--method", "gguf", "--type", name, "--out", tmp_path / "level")
+
+
 def test_the_command_writes_a_folder_and_one_line(tmp_path, llama, capsys):
     out = tmp_path / "variant"
     command(llama, "--method", "rtn", "--bits", 4, "--group-size", 32, "--symmetric", "--out", out)

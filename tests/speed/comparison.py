@@ -2,14 +2,23 @@
 
     python tests/speed/comparison.py [BASE CANDIDATE]
 
-Names are those of the command. The tool reads GGUF files only. It is no Python package; to have it:
+Names are those of the command. The tool reads GGUF files only, and is in no Python package as a program. To have it,
+build the package that carries its source, and two files of that source against the libraries that this installs:
 
-    git clone --depth 1 https://github.com/ggml-org/llama.cpp && cd llama.cpp
-    cmake -B build -DGGML_NATIVE=ON -DLLAMA_CURL=OFF && cmake --build build --target llama-perplexity -j 2
-    PATH=$PWD/build/bin:$PATH
+    python3 -m venv llama && cd llama && bin/pip download --no-deps --no-binary :all: llama-cpp-python==0.3.36
+    CMAKE_ARGS="-DGGML_NATIVE=ON" bin/pip install llama_cpp_python-0.3.36.tar.gz
+    tar xzf llama_cpp_python-0.3.36.tar.gz
+    cd llama_cpp_python-0.3.36/vendor/llama.cpp && L=$(echo ../../../lib/python3*/site-packages/lib)
+    g++ -O2 -std=c++17 -Iinclude -Icommon -Iggml/include -Ivendor -Itools/perplexity tools/perplexity/*.cpp -L$L \
+        -lllama-common -lllama -lggml -lggml-base -Wl,--disable-new-dtags,-rpath,$(realpath $L) -o llama-perplexity
+    PATH=$PWD:$PATH
 
-Both read the same text on as many threads as OMP_NUM_THREADS says, and each starts from nothing. The tool leaves the
-first half of each window of 512 tokens out of its statistics, but reads it, so that tokens read are what is counted.
+or, with an hour of time, `cmake -B build && cmake --build build --target llama-perplexity` in a clone of llama.cpp.
+
+Both read the same text on as many threads as OMP_NUM_THREADS says, and each starts from nothing. Read are all tokens of
+both models, by `compare` a third of them once more with rounded activations (its noise floor), by the tool those that
+it leaves out of its statistics, too. It computes with the stored numbers rounded as they are, `compare` in float32;
+its speed in float32 is that with F32 files (`compressed-code quantize FILE --method gguf --type f32`).
 """
 
 import json
@@ -22,6 +31,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from compressed_code.core.paths import COMPUTED_VARIABLE
@@ -32,26 +42,44 @@ DEFAULT = ("zoo-l", "zoo-l+rtn-4-g8")
 STAGES = ("files", "weights", "cold-start", "texts")
 
 
-def run(command: Sequence[str], **environment: str) -> tuple[float, str]:
-    """Seconds that a command takes, and what it prints."""
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class Cost:
+    """What something takes: seconds by the clock, seconds of all processors."""
+
+    clock: float
+    processors: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.clock + other.clock, self.processors + other.processors)
+
+    def row(self, what: str, passes: int) -> str:
+        """A line of the table; `passes` is how many tokens were read, each by one model."""
+        rates = f"{passes / self.clock:6.0f} tokens/s, {passes / self.processors:6.0f} a second of one core"
+        return f"  {what:36s} {self.clock:6.1f} s, {self.processors:6.1f} s of cores, {rates}"
+
+
+def run(command: Sequence[str], **environment: str) -> tuple[Cost, str]:
+    """What a command takes, and what it prints."""
+    started, before = time.perf_counter(), os.times()
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: {done.stderr.strip().splitlines()[-1]}")
-    return time.perf_counter() - started, done.stdout + done.stderr
+    after = os.times()
+    cores = after.children_user + after.children_system - before.children_user - before.children_system
+    return Cost(time.perf_counter() - started, cores), done.stdout + done.stderr
 
 
-def ours(base: str, candidate: str, stages: Sequence[str]) -> tuple[float, int]:
-    """Seconds of the command on an empty store, and how many tokens it read."""
+def ours(base: str, candidate: str, stages: Sequence[str]) -> tuple[Cost, int, int]:
+    """The command on an empty store: its cost, how many tokens both models read, and how many the noise floor did."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "compressed_code", "compare", base, candidate, "--only", *stages]
-        seconds, printed = run([*command, "--format", "json"], **{COMPUTED_VARIABLE: folder})
+        cost, printed = run([*command, "--format", "json"], **{COMPUTED_VARIABLE: folder})
     found = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])
-    return seconds, next(row["tokens"] for row in found["statistics"])
+    return cost, *(next(row["tokens"] for row in found[table]) for table in ("statistics", "noise_floor"))
 
 
-def theirs(base: str, candidate: str) -> tuple[float, int]:
-    """Seconds of the tool's two passes, which write and read logits, and how many tokens each reads."""
+def theirs(base: str, candidate: str) -> tuple[Cost, int]:
+    """The tool's two passes, which write and read logits: their cost, and how many tokens each reads."""
     threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
     with tempfile.TemporaryDirectory() as folder:
         text, logits = Path(folder) / "text", Path(folder) / "logits"
@@ -68,21 +96,19 @@ def theirs(base: str, candidate: str) -> tuple[float, int]:
 def main() -> None:
     """Print a row for each of the two."""
     base, candidate = sys.argv[1:3] if len(sys.argv) > 2 else DEFAULT
-    whole, tokens = ours(base, candidate, STAGES)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    reading, _ = ours(base, candidate, ["texts"])
-    print(f"{base} and {candidate}, {tokens:,} tokens")
-    print(f"  compare without programs       {whole:7.1f} s, {peak:.2f} GB at most")
-    print(f"  its texts alone                {reading:7.1f} s, {tokens / reading:7.1f} tokens/s with both models")
+    whole, tokens, floor = ours(base, candidate, STAGES)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    reading, *_ = ours(base, candidate, ["texts"])
+    print(f"{base} and {candidate}, {tokens:,} tokens; {peak:.2f} GB at most")
+    print(whole.row("compare without programs", 2 * tokens + floor))
+    print(reading.row("its texts alone", 2 * tokens + floor))
     if shutil.which(TOOL) is None:
-        print(f"  llama.cpp's {TOOL}   not at hand; {Path(__file__).name} says how it is built")
+        print(f"  llama.cpp's {TOOL}: not at hand; {Path(__file__).name} says how it is built")
     elif not all(name.endswith(".gguf") for name in (base, candidate)):
-        print(f"  llama.cpp's {TOOL}   reads GGUF files only; name two")
+        print(f"  llama.cpp's {TOOL}: reads GGUF files only; name two")
     else:
-        seconds, count = theirs(base, candidate)
-        rate = count / seconds
-        print(f"  llama.cpp's {TOOL}   {seconds:7.1f} s, {rate:7.1f} tokens/s with both models")
-        print(f"  ours over theirs               {tokens / reading / rate:7.2f} times the tokens per second")
+        cost, count = theirs(base, candidate)
+        print(cost.row(f"llama.cpp's {TOOL}", 2 * count))
 
 
 if __name__ == "__main__":

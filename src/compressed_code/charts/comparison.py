@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from compressed_code.charts.parts import legend_above
 from compressed_code.charts.style import WIDTH, series_style
@@ -74,7 +74,11 @@ def divergence_by_group(table: pd.DataFrame, group: str, labels: Mapping[str, st
 
 
 def _plain_numbers(axis: Axis) -> None:
-    """Numbers as they are at a logarithmic axis, at 1 and 3 of each power: formulas are text where names may hold $."""
-    axis.set_major_locator(LogLocator(subs=(1, 3)))
+    """Numbers as they are at a logarithmic axis: formulas are text where names may hold $.
+
+    They stand at 1 and 3 of each power of ten, within less than one power at round numbers.
+    """
+    left, right = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 3)) if right >= 10 * left else MaxNLocator(nbins=6))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())

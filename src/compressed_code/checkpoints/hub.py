@@ -20,7 +20,7 @@ from compressed_code.checkpoints.model_files import BESIDE_WEIGHTS, CONFIG, SMAL
 from compressed_code.checkpoints.quantization_config import read_form
 from compressed_code.checkpoints.stored_weights import StoredWeights
 from compressed_code.checkpoints.verified_files import verify_files
-from compressed_code.core.atomic_files import written_whole
+from compressed_code.core.atomic_files import writable_place, written_whole
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import BUILD
 
@@ -128,7 +128,7 @@ def download_model(hub_id: str, revision: str | None = None, file: str | None = 
 
 def _kept(place: Path, content: Callable[[], bytes]) -> Path:
     """A file of one commit, which never changes: written when it is not there; it appears whole or not at all."""
-    if place.is_file():
+    if place.is_file() or (place := writable_place(place)).is_file():
         return place
     try:
         with written_whole(place) as part:

@@ -128,7 +128,7 @@ def compare(
         wanted.remove("programs")
     models = find_models(base, as_names(candidates), registry)
     watched, result = Watched(models), ModelComparison(models, benchmark=benchmark or "")
-    run = Stages(result, given, registry, directory)
+    run = Stages(result, given, registry, directory, reads=not set(wanted) <= {"files", "weights"})
     steps = {"files": run.files, "weights": run.weights, "cold-start": run.cold_start, "texts": run.texts}
     steps |= {"programs": run.programs}
     for number, stage in enumerate(wanted, 1):

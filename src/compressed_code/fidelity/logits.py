@@ -1,10 +1,12 @@
 """Statistics of two models' logits, position by position, computed in place.
 
 Two models' logits for a block of positions become one number per statistic and position; the buffers are used again for
-the next block, so memory does not grow with the text. Logits are computed in the models' precision, everything after
-them in float64, and the result is stored as float32: what another processor rounds otherwise lies far below.
+the next block, so memory does not grow with the text. Everything is computed in the models' precision, sums of squared
+differences in a form that loses no digits in it, and stored as float32. In float64 what another processor rounds
+otherwise lies far below; in float32 the logits themselves are known to seven digits.
 """
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compressed_code.core.errors import InputError
-from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax
+from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax, product_rows
 from compressed_code.fidelity.teacher_forcing import Runner
 from compressed_code.fidelity.windows import Window
 
@@ -25,7 +27,7 @@ class Side:
     """What one model says of the tokens of a block.
 
     Attributes:
-        log: [tokens, width] log-probabilities, float64.
+        log: [tokens, width] log-probabilities, in the models' precision.
         actual: [tokens] of the actual tokens.
         entropy: [tokens] in nats.
         top: [tokens] id of the most probable token.
@@ -60,10 +62,13 @@ class LogitComparison:
 
         self._base, self._candidate = runners
         self._device, self._width, self._rows = self._base.device, width, block_rows(width)
+        self._dtype = torch.promote_types(self._base.dtype, self._candidate.dtype)
         ids = np.unique(np.fromiter(keyword_ids, np.int64))
         self._keywords = torch.from_numpy(ids[ids < width]).to(self._device)
-        self._keeps = self._base.keeps(tokens * width * 8)
-        self._of_candidate, self._of_both, *self._spare = (self._empty(self._rows) for _ in range(5))
+        self._keeps = self._base.keeps(tokens * width * self._dtype.itemsize)
+        self._of_candidate = self._empty(product_rows(width))
+        self._of_base = None if self._keeps else self._empty(product_rows(width))
+        self._spare = [self._empty(self._rows) for _ in range(4)]
 
     def batch(self, batch: Sequence[Window]) -> list[dict[str, np.ndarray]]:
         """Statistics of all tokens of a batch, block by block; names and meaning as in `fidelity.token_fidelity`.
@@ -77,14 +82,14 @@ class LogitComparison:
         candidate = self._sides(self._candidate, self._candidate.states(batch), tokens, self._of_candidate)
         cut, columns = blocks(len(tokens), self._rows), []
         with torch.inference_mode():
-            for block, p, q in zip(cut, self._of_base(batch, tokens), candidate, strict=True):
+            for block, p, q in zip(cut, self._base_sides(batch, tokens), candidate, strict=True):
                 columns.append(self._columns(tokens[block], p, q))
         return columns
 
-    def _of_base(self, batch: Sequence[Window], tokens: "torch.Tensor") -> "Iterator[Side]":
+    def _base_sides(self, batch: Sequence[Window], tokens: "torch.Tensor") -> "Iterator[Side]":
         """The base's side of each block: kept, or from hidden states that are kept, or from a pass over the texts."""
-        if not self._keeps:
-            yield from self._sides(self._base, self._base.kept_states(batch), tokens, self._of_both)
+        if self._of_base is not None:
+            yield from self._sides(self._base, self._base.kept_states(batch), tokens, self._of_base)
             return
         texts = tuple(window.before.tobytes() + window.tokens.tobytes() for window in batch)
 
@@ -106,16 +111,18 @@ class LogitComparison:
         """One model's side of each block.
 
         Args:
-            log: where log-probabilities are written, of one block after the other.
-            in_place: to the same rows; else one block behind the other.
+            log: where log-probabilities are written, of one product after the other.
+            in_place: to the same rows; else one product behind the other.
         """
-        for block in blocks(len(tokens), self._rows):
-            out = log[: block.stop - block.start] if in_place else log[block]
-            runner.logits(states[block], out)
-            peaks = log_softmax(out, self._spare[0][: len(out)])
-            actual = out.gather(1, tokens[block, None])[:, 0]
-            order = out[:, self._keywords].cpu().numpy().argsort(axis=1)
-            yield Side(out, actual, peaks.entropy, peaks.top, order.astype(np.int32))
+        for product in blocks(len(tokens), product_rows(self._width)):
+            logits = log[: product.stop - product.start] if in_place else log[product]
+            runner.logits(states[product], logits)
+            for block in blocks(len(logits), self._rows):
+                out = logits[block]
+                peaks = log_softmax(out, self._spare[0][: len(out)])
+                actual = out.gather(1, tokens[product][block, None])[:, 0]
+                order = out[:, self._keywords].cpu().numpy().argsort(axis=1)
+                yield Side(out, actual, peaks.entropy, peaks.top, order.astype(np.int32))
 
     def _columns(self, tokens: "torch.Tensor", p: Side, q: Side) -> dict[str, np.ndarray]:
         columns = {
@@ -129,13 +136,13 @@ class LogitComparison:
             "top_candidate": q.top,
             "keyword_rank_correlation": _rank_correlation(p.order, q.order),
         }
-        columns |= _divergences(p.log, q.log, *(part[: len(tokens)] for part in (self._of_both, *self._spare)))
+        columns |= _divergences(p.log, q.log, *(part[: len(tokens)] for part in self._spare))
         return {name: _compact(name, column) for name, column in columns.items()}
 
     def _empty(self, rows: int) -> "torch.Tensor":
         import torch
 
-        return torch.empty(rows, self._width, dtype=torch.float64, device=self._device)
+        return torch.empty(rows, self._width, dtype=self._dtype, device=self._device)
 
 
 def _divergences(
@@ -157,7 +164,7 @@ def _divergences(
     - JS = (KL(p‖q) + KL(q‖p)) / 4 − Σ (p + q) / 2 · L with L = ln cosh(d / 2) = a / 2 + ln(1 + v / 2)
 
     Args:
-        log_p: may be `difference` itself, and is kept otherwise.
+        log_p: is kept.
         log_q, difference, v, larger, terms: overwritten.
     """
     import torch
@@ -176,7 +183,7 @@ def _divergences(
     return {
         "kl_nats": ((both + apart) / 2).clamp_(min=0),
         "reverse_kl_nats": ((both - apart) / 2).clamp_(min=0),
-        "js_nats": (both / 4 - mixed).clamp_(min=0),
+        "js_nats": (both / 4 - mixed).clamp_(min=0, max=math.log(2)),
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
 from compressed_code.checkpoints.model_files import RECORD, companions, fingerprint, require_whole_model
 from compressed_code.checkpoints.quantization_config import quantization_of
-from compressed_code.core.atomic_files import staged
+from compressed_code.core.atomic_files import staged, writable_place
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import VARIANTS
 from compressed_code.core.table_store import table_key
@@ -33,7 +33,7 @@ def kept_base(model: Path, directory: Path = VARIANTS) -> Path:
     if (model.parent / RECORD).exists():
         raise Unavailable(f"{model}: is quantized already; start from the model it was made from")
     folder = directory / table_key({"decoded": DECODED_VERSION, "files": fingerprint(model)})[:32]
-    if not folder.exists():
+    if not folder.exists() and not (folder := writable_place(folder)).exists():
         try:
             with staged(folder) as part:
                 decode(model, part)

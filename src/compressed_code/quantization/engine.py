@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from compressed_code.core.atomic_files import staged
+from compressed_code.core.atomic_files import staged, writable_place
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import VARIANTS
 from compressed_code.core.provenance import package_version
@@ -132,6 +132,8 @@ def _path_of(
         "packages": {name: package_version(name) for name in sorted({library, "torch", "numpy"})},
     }
     folder = directory / table_key(ingredients)[:32]
+    if not folder.exists():
+        folder = writable_place(folder)
     return folder, folder / GGUF_FILE if quantization.method == "gguf" else folder
 
 

@@ -3,6 +3,7 @@
 from functools import cache, lru_cache
 from pathlib import Path
 
+from compressed_code.core.atomic_files import writable_place
 from compressed_code.core.hashing import sha256_of_file
 from compressed_code.core.paths import VARIANTS
 from compressed_code.core.table_store import table_key
@@ -46,8 +47,8 @@ def scrambled_variant(model: Path, seed: int = 0) -> Path:
         Unavailable: the model is no folder with a single safetensors file.
     """
     key = table_key({"scrambled": 1, "seed": seed, "weights": sha256_of_file(single_weights(model))})
-    VARIANTS.mkdir(parents=True, exist_ok=True)
-    return scramble_attention(model, VARIANTS / key[:32], seed)
+    folder = VARIANTS / key[:32]
+    return scramble_attention(model, folder if folder.exists() else writable_place(folder), seed)
 
 
 @lru_cache(maxsize=16)

@@ -16,7 +16,15 @@ import pandas as pd
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.progress import progress_bar
-from compressed_code.core.table_store import DamagedTable, find_table, locked, read_table, table_key, write_table
+from compressed_code.core.table_store import (
+    DamagedTable,
+    find_table,
+    locked,
+    read_table,
+    table_key,
+    tell_unstored,
+    write_table,
+)
 from compressed_code.registry.languages import PROGRAMS_DIRECTORY, load_languages, load_programs
 from compressed_code.training_data.source_files import SourceFile, read_files
 from compressed_code.training_data.sources import CORPUS_DIRECTORY, CORPUS_FILE, Source, fetch_archive, load_sources
@@ -81,7 +89,10 @@ def load_corpus(
             return stored
         documents = build_corpus(sources, directory, forbidden)
         provenance = {**ingredients, "digest": corpus_digest(documents)}
-        write_table(directory, _TABLE, key, pd.DataFrame(map(asdict, documents)), provenance)
+        try:
+            write_table(directory, _TABLE, key, pd.DataFrame(map(asdict, documents)), provenance)
+        except OSError as error:
+            tell_unstored(directory, error)
     return documents
 
 

@@ -20,9 +20,11 @@ from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.cold_start.distribution import cold_start
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import ROOT
+from compressed_code.quantization.decoded_base import plain_base
 from compressed_code.quantization.gguf import MIXTURES, MixedModel, quantize_rows, tensor_type, write_gguf
 from compressed_code.quantization.gguf.metadata import rope_factors
 from compressed_code.quantization.gguf.tokenizer import CUT_NAMES
+from compressed_code.tokenizers.cutting_rules import CUTTING_RULES
 from compressed_code.tokenizers.gguf import read_gguf_tokenizer
 from tiny_models import contents, save_contents, save_tiny, save_tokenizer, set_config
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -380,6 +382,22 @@ def test_rules_that_llama_cpp_has_a_name_for(bases, tmp_path, name):
     _save_tokenizer(base, _tokenizer(*_rules()[name]))
     write_gguf(base, tmp_path / "m.gguf", "F16")
     assert gguf.GGUFReader(tmp_path / "m.gguf").fields["tokenizer.ggml.pre"].contents() == name
+
+
+@pytest.mark.parametrize("name, rule", {rule: (name, rule) for name, rule in CUTTING_RULES.items()}.values())
+def test_a_level_made_from_a_gguf_file_cuts_text_as_that_file(bases, tmp_path, name, rule):
+    """Its rule goes through the decoded folder; without a name llama.cpp would cut text by its default rule."""
+    base = _copy(bases("llama"), tmp_path)
+    cuts = [pre_tokenizers.Split(Regex(pattern), behavior="isolated") for pattern in rule.patterns]
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    _save_tokenizer(base, _tokenizer(pre_tokenizers.Sequence([*cuts, byte_level]), rule.whole_words))
+    write_gguf(base, tmp_path / "one.gguf", "F16")
+    with plain_base(tmp_path / "one.gguf") as folder:
+        write_gguf(folder, tmp_path / "two.gguf", "Q8_0")
+    found = [
+        gguf.GGUFReader(tmp_path / f"{file}.gguf").fields["tokenizer.ggml.pre"].contents() for file in ("one", "two")
+    ]
+    assert found[0] == found[1] and CUTTING_RULES[found[1]] == rule
 
 
 @pytest.mark.parametrize(

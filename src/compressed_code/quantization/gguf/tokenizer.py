@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, in_one_line
+from compressed_code.tokenizers.cutting_rules import CUTTING_RULES, CuttingRule
 from compressed_code.tokenizers.files import tokenizer_json_of
 from compressed_code.tokenizers.named_tokens import tokenizer_settings
 from compressed_code.tokenizers.pieces import METASPACE, decode_byte_level, decode_metaspace
@@ -138,13 +139,20 @@ def _cut_name(pre_tokenizer: Mapping[str, Any] | None, whole_words_first: bool) 
     if last.get("type") != "ByteLevel" or last.get("add_prefix_space"):
         return None
     own_rule = last.get("use_regex", True)
+    splits = [step for step in before if step["type"] == "Split"]
+    if splits == before and not own_rule and all(_isolates(step) for step in splits):
+        rule = CuttingRule(tuple(step["pattern"].get("Regex") for step in splits), whole_words_first)
+        known = CUT_NAMES.get((rule.patterns[0], whole_words_first)) if len(splits) == 1 else None
+        return known or next((name for name, other in CUTTING_RULES.items() if other == rule), None)
     match [step["type"] for step in before]:
         case [] if own_rule:
             rule = "byte level"
         case ["Digits"] if own_rule and before[0].get("individual_digits"):
             rule = "single digits, byte level"
-        case ["Split"] if not own_rule and before[0]["behavior"] == "Isolated" and not before[0].get("invert"):
-            rule = before[0]["pattern"].get("Regex")
         case _:
             return None
     return CUT_NAMES.get((rule, whole_words_first))
+
+
+def _isolates(step: Mapping[str, Any]) -> bool:
+    return step["behavior"] == "Isolated" and not step.get("invert")
