@@ -158,7 +158,8 @@ def own_program_panel(
         "program": _textarea("program", program),
     }
     for name in ("typed_base", "typed"):
-        controls[name].layout = Layout(width="22rem", height="2.2rem")
+        controls[name].layout = Layout(width="25rem", height="2.2rem")
+        controls[name].style = {"description_width": "9rem"}
 
     def ask(chosen: Controls) -> str:
         first = chosen["typed_base"].value.strip() or chosen["base"].value
