@@ -42,7 +42,7 @@ NEEDS_A_HUB = {"qwen2.5-1.5b": "qwen2.5-1.5b", "lock-models": "no Hub answers"}
 def typed(document: str) -> list[str]:
     """The lines of a document that a reader types, without their comments."""
     lines = re.findall(r"^    ((?:make|\.venv/bin/\S+) .*|make)$", (ROOT / document).read_text(), flags=re.MULTILINE)
-    return [line.partition("  #")[0].rstrip() for line in lines]
+    return [re.split(r"\s#\s", line)[0].rstrip() for line in lines]
 
 
 def make_commands() -> list[str]:
