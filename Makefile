@@ -17,6 +17,8 @@ NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]-*.ipynb))
 # Those that take longest begin, so that none of them is left for the end.
 FIRST     := $(wildcard notebooks/06-*.ipynb notebooks/03-*.ipynb notebooks/08-*.ipynb notebooks/07-*.ipynb)
 EXECUTED  := $(patsubst notebooks/%,build/notebooks/%,$(FIRST) $(filter-out $(FIRST),$(NOTEBOOKS)))
+# Draws no figure; its panels' first answers go into the stored tier.
+EXPLORER  := $(patsubst notebooks/%,build/notebooks/%,$(wildcard notebooks/explore.ipynb))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -41,8 +43,8 @@ else
 	$(MAKE) --no-print-directory $(if $(GIVEN),,-j$(JOBS)) GO_ON=- ALONE=$(filter 1 -j1,$(or $(GIVEN),$(JOBS))) figures/README.md
 endif
 
-stored: figures ## pack the measured tables that the figures rest on into one archive, for make figures STORED=PATH-OR-URL
-	@$(BIN)/python -m helpers pack build/stored-tables.tar.xz $(EXECUTED:.ipynb=.tables)
+stored: figures $(EXPLORER) ## pack the measured tables that figures and explorer rest on into one archive, for make figures STORED=PATH-OR-URL
+	@$(BIN)/python -m helpers pack build/stored-tables.tar.xz $(EXECUTED:.ipynb=.tables) $(EXPLORER:.ipynb=.tables)
 
 CHOSEN := $(if $(N),$(filter notebooks/$(N)-% notebooks/0$(N)-%,$(NOTEBOOKS)))
 notebook: $(INSTALLED) ## run one notebook: make notebook N=01 [P="name=value ..."] (with P, figures go to build/custom)
@@ -161,7 +163,7 @@ $(SITE_TOOLS): docs/requirements.lock | $(INSTALLED)
 
 missing = $(if $(filter-out $(wildcard $1),$1),FORCE)
 # Beside each executed copy its last run left what it imports, read and wrote (.d) and the rows it looked up (.rows).
--include $(EXECUTED:.ipynb=.d)
+-include $(EXECUTED:.ipynb=.d) $(EXPLORER:.ipynb=.d)
 
 # After an edit of a file of rows, and before anything is decided, the copies are found that rest on a row that changed.
 ifneq ($(filter build/% figures/README.md,$(MAKECMDGOALS)),)

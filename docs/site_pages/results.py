@@ -11,6 +11,8 @@ from compressed_code.reproduction.figure_origins import PROVENANCE_FILE
 from site_pages.markup import directive, escape, link, page, table
 from site_pages.stage import Stage
 
+_SAID = {"holds": "hold", "does not hold": "do not hold", "not checked": "not checked"}  # of several claims
+
 
 def write_claims(copies: Mapping[Path, Path | None], stage: Stage) -> None:
     """Write the table of all claims, and what this machine left out of the notebooks.
@@ -22,7 +24,7 @@ def write_claims(copies: Mapping[Path, Path | None], stage: Stage) -> None:
     executed = [copy for copy in copies.values() if copy]
     claims = read_claims(executed)
     counts = claims["verdict"].value_counts()
-    said = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("holds", "does not hold", "not checked"))
+    said = ", ".join(f"{counts.get(verdict, 0)} {words}" for verdict, words in _SAID.items())
     pages = {path.stem: f"/notebooks/{path.name}" for path in copies}
     rows = [
         [

@@ -25,7 +25,7 @@ from compressed_code.core.table_store import find_table
 
 FORMAT = 1
 SUMS = "SHA256SUMS"
-LARGEST = 1 << 29  # bytes that an archive may unfold to; one of the seven notebooks' tables needs a tenth
+LARGEST = 1 << 29  # bytes that an archive may unfold to; those of eight notebooks need a sixteenth
 _TIMEOUT = 60  # seconds in which a server has to answer
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _MEMBER = re.compile(r"tables/([a-z0-9_]+)/([0-9a-f]{64}\.[0-9a-f]{16}\.parquet)")

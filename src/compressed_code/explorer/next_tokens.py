@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from compressed_code.cold_start.metrics import readable
-from compressed_code.comparison.page_tables import page_table, percent
+from compressed_code.comparison.page_tables import page_table
 from compressed_code.core.paths import RESULTS
-from compressed_code.explorer.markup import answer_page, side_by_side, table_markup, told
+from compressed_code.explorer.markup import answer_page, digits, side_by_side, table_markup, told
 from compressed_code.measurements.continuations import continuation
 from compressed_code.measurements.tables import measure
 from compressed_code.registry.lookup import Registry, load_registry, model_labels
@@ -68,8 +68,9 @@ def _sections(tokens: pd.DataFrame, labels: Mapping[str, str]) -> list[str]:
     written = tokens.groupby("model", sort=False)["written"].first()
     for model, label in labels.items():
         rows = tokens[tokens["model"] == model]
-        best = rows.head(SHOWN).assign(token=[readable(token) for token in rows["bytes"].head(SHOWN)])
-        columns = {"token": ("next token", None), "probability": ("probability", percent)}
+        rows = rows.head(SHOWN)
+        best = pd.DataFrame({"token": [readable(token) for token in rows["bytes"]], "share": 100 * rows["probability"]})
+        columns = {"token": ("next token", None), "share": ("probability (%)", digits)}
         text, same = written[model], where_they_part(written.iloc[0], written[model])
         end = _ENDS.get(rows["finish_reason"].iloc[0], "")
         apart = f'<mark class="apart">{escape(text[same:])}</mark>' if same < len(text) else ""

@@ -3,14 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from html import escape
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from ipywidgets import HTML, Box, Button, Dropdown, HBox, Layout, SelectMultiple, Textarea, VBox, Widget
 
-# What a model that must be run needs, which takes seconds to import: here, and not within the first answer.
-import compressed_code.code_generation.engine
-import compressed_code.fidelity.pair
-import compressed_code.models.load  # noqa: F401
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import RESULTS
 from compressed_code.explorer import first_tokens, next_tokens, own_program
@@ -28,6 +26,12 @@ from compressed_code.models.start_contexts import CONTEXTS
 from compressed_code.registry.lookup import Registry, load_registry
 
 Controls = dict[str, Widget]
+
+# What a model that must be run needs, which takes seconds to import: here, and not within the first answer. Without
+# torch, as on Binder, the panels answer from stored tables.
+if find_spec("torch"):
+    for module in ("code_generation.engine", "fidelity.pair", "models.load"):
+        import_module(f"compressed_code.{module}")
 
 _LIST, _TEXT = Layout(width="15rem"), Layout(width="34rem", height="9rem")
 _DESCRIBED = {"description_width": "5.5rem"}
@@ -154,7 +158,8 @@ def own_program_panel(
         "program": _textarea("program", program),
     }
     for name in ("typed_base", "typed"):
-        controls[name].layout = Layout(width="22rem", height="2.2rem")
+        controls[name].layout = Layout(width="25rem", height="2.2rem")
+        controls[name].style = {"description_width": "9rem"}
 
     def ask(chosen: Controls) -> str:
         first = chosen["typed_base"].value.strip() or chosen["base"].value

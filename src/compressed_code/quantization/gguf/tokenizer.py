@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compressed_code.core.errors import InputError, in_one_line
+from compressed_code.core.errors import InputError
 from compressed_code.tokenizers.cutting_rules import CUTTING_RULES, CuttingRule
 from compressed_code.tokenizers.files import tokenizer_json_of
 from compressed_code.tokenizers.named_tokens import tokenizer_settings

@@ -1,0 +1,69 @@
+"""The panels answer from stored tables where nothing runs a model, as on Binder; what is not stored is named."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compressed_code.core.paths import COMPUTED_VARIABLE
+from compressed_code.core.stored_release import as_entries
+from compressed_code.core.table_archive import pack, unpack
+
+pytest.importorskip("ipywidgets", reason="is not installed; `make env` installs it")
+pytestmark = pytest.mark.slow
+
+ANSWERS = """
+import json, re
+from compressed_code.core.stored_release import entries_so_far
+from compressed_code.explorer.panels import first_tokens_panel, next_tokens_panel, own_program_panel
+
+panels = [
+    first_tokens_panel(["zoo-xs"]),
+    next_tokens_panel(["zoo-xs"], ["", "rtn-2-rows"], "def f(x):\\n    return"),
+    own_program_panel("zoo-xs", "rtn-2-rows", "def f(x):\\n    return x + 1\\n"),
+]
+answers = [panel.answer.value for panel in panels]
+panels[1].controls["text"].value = "class A:"
+print(json.dumps([answers, panels[1].answer.value, entries_so_far()]))
+"""
+WITHOUT = """
+import sys
+from importlib.machinery import PathFinder
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.split(".")[0] in ("torch", "transformers") else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Without
+"""
+
+
+def asked(code: str, computed: Path) -> tuple[list[str], str, str]:
+    """The three answers, the answer to another text, and the list of tables that were read."""
+    environment = {**os.environ, COMPUTED_VARIABLE: str(computed), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_stored_answers_are_the_same_without_torch_and_others_are_named(tmp_path):
+    answers, other, read = asked(ANSWERS, tmp_path / "computed")
+    assert not any('class="notice"' in answer for answer in answers)
+    entries = [entry for entry in as_entries(json.loads(read)) if "class A:" not in str(entry)]
+    assert len({entry.measurement for entry in entries}) >= 3
+    stored = answers_of_release(tmp_path, entries)
+    again, _, _ = asked(WITHOUT + ANSWERS, stored)
+    assert again == answers
+    absent = asked(WITHOUT + ANSWERS.replace("class A:", "class B:"), stored)[1]
+    assert "not among the stored tables of version 1.0.0" in absent and 'class="notice"' in absent
+    assert other not in absent
+
+
+def answers_of_release(place: Path, entries: list) -> Path:
+    archive = place / "tables.tar.xz"
+    pack(entries, place / "computed" / "results", archive, "1.0.0")
+    return unpack(str(archive), place / "stored", "1.0.0")
