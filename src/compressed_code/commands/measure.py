@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> None:
     """Print a row for each table, and a line for each job on standard error; exit code 2 where a table is missing."""
     import pandas as pd
 
+    from compressed_code.core.shared_store import SharedStore
     from compressed_code.jobs.engines import connected, run_here, run_on_dask
     from compressed_code.jobs.job import profile_jobs
     from compressed_code.jobs.run_job import MISSING, is_address
@@ -59,7 +60,9 @@ def run(options: argparse.Namespace) -> None:
     profile, chosen = find_profile(options.profile), (options.models, options.measurements)
     jobs = profile_jobs(profile, load_registry(), load_layouts(), *chosen, gpus=max(options.gpus, 0))
     place = options.results
-    if place and not is_address(place):
+    if place and is_address(place):
+        SharedStore(place)  # says now what would be said of every job
+    elif place:
         place = str(Path(place).resolve())
     rows = []
 

@@ -46,8 +46,9 @@ class SharedStore:
 
         self.address, self.patience, self.silent = address, patience, ""
         try:
-            # a listing that another machine has changed meanwhile is of no use
-            self._files, root = url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
+            # A listing that another machine has changed meanwhile is of no use. Folders are there in no object store.
+            folders = {"auto_mkdir": True} if address.startswith("file://") else {}
+            self._files, root = url_to_fs(address, use_listings_cache=False, skip_instance_cache=True, **folders)
         except (ValueError, ImportError) as error:
             raise InputError(f"{address}: no such store ({in_one_line(error)}); name a folder or s3://BUCKET/…") from None
         self._root = root.rstrip("/")
