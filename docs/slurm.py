@@ -22,7 +22,7 @@ if __name__ == "__main__":
         # queue="gpu",
         # job_extra_directives=["--gres=gpu:1"],  # then "memory=64e9,GPU=1" below, and --gpus 1
         worker_extra_args=["--resources", "memory=64e9", "--nthreads", "1"],
-        scheduler_options={"dashboard_address": None},
+        scheduler_options={"dashboard_address": ":0"},
     ) as cluster:
         cluster.adapt(minimum_jobs=1, maximum_jobs=JOBS)
         code = main(["measure", "--scheduler", cluster.scheduler_address, *sys.argv[1:]])

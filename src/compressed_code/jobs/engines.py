@@ -83,7 +83,7 @@ def connected(scheduler: str | None, workers: int, resources: Mapping[str, float
             shares = dict(resources or {"memory": free_memory() / workers})
             # A worker's own limit counts what files hold in its memory, and would end one that only reads weights.
             cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, memory_limit=0, resources=shares, dashboard_address=None
+                n_workers=workers, threads_per_worker=1, memory_limit=0, resources=shares, dashboard_address="127.0.0.1:0"
             )
             stack.enter_context(cluster)
             yield stack.enter_context(Client(cluster))
