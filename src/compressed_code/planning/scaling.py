@@ -74,36 +74,55 @@ def token_costs(costs: tuple[float, float], measured_on: MachineKind, machine: M
     return per_token, per_weight * measured_on.flops_float64 / machine.flops
 
 
-def profile_work(
-    profile: Profile, registry: Registry, layouts: Mapping[str, Layout], runs: pd.DataFrame, machine: MachineKind
-) -> pd.DataFrame:
-    """A row for each measurement of each model of a Hub that has a layout.
+def profile_sizes(profile: Profile, registry: Registry, layouts: Mapping[str, Layout]) -> pd.DataFrame:
+    """A row for each measurement of each model of a Hub that has a layout: what it takes on any machine.
 
     Returns:
-        Columns `model`, `measurement`, `weights` (a token is multiplied by), `fetched` (bytes), `memory` (bytes of the
-        loaded model; 0 where it is streamed), `devices` (that hold it), `fits` (on one node), `seconds` (of
-        computation).
+        Columns `model`, `measurement`, `times` (cold starts, or tokens), `weights` (a token is multiplied by), `read`
+        (bytes, of one cold start), `fetched` (bytes) and `memory` (bytes of the loaded model; 0 where it is streamed).
     """
-    measured_on, rows = load_machines()[MEASURED_ON], []
+    known: dict[tuple[str, str, str], tuple[int, ...]] = {}
+    rows = []
     for measurement, amount in profile.measured.items():
-        costs = fitted(runs, measurement)
         for name in profile.models(measurement):
             row = registry.models[name]
             if row.hub is None or row.layout not in layouts:
                 continue
-            layout, weights = layouts[row.layout], active_parameters(layouts[row.layout])
-            if measurement == "cold_start":
-                read = cold_start_bytes(layout, row.stored_as)
-                fetched, memory = amount.times * read, 0
-                seconds = amount.times * cold_start_seconds(costs, read)
-            else:
-                fetched, memory = stored_bytes(layout, row.stored_as), _FLOAT32 * layout.parameters
-                seconds = generation_seconds(token_costs(costs, measured_on, machine), weights, amount.times)
-            devices = max(1, ceil(memory / machine.memory))
-            fits = devices <= machine.devices
-            rows.append((name, measurement, weights, fetched, memory, devices, fits, seconds))
-    columns = ["model", "measurement", "weights", "fetched", "memory", "devices", "fits", "seconds"]
-    return pd.DataFrame(rows, columns=columns)
+            place = (row.layout, row.stored_as, measurement)
+            if place not in known:
+                known[place] = _sizes(layouts[row.layout], row.stored_as, measurement, amount.times)
+            rows.append((name, measurement, amount.times, *known[place]))
+    return pd.DataFrame(rows, columns=["model", "measurement", "times", "weights", "read", "fetched", "memory"])
+
+
+def _sizes(layout: Layout, stored_as: str, measurement: str, times: int) -> tuple[int, ...]:
+    weights = active_parameters(layout)
+    if measurement == "cold_start":
+        read = cold_start_bytes(layout, stored_as)
+        return weights, read, times * read, 0
+    return weights, 0, stored_bytes(layout, stored_as), _FLOAT32 * layout.parameters
+
+
+def profile_work(sizes: pd.DataFrame, runs: pd.DataFrame, machine: MachineKind) -> pd.DataFrame:
+    """What a profile takes on one machine.
+
+    Args:
+        sizes: `profile_sizes`.
+        runs: `costs.load_costs`.
+
+    Returns:
+        Columns of `sizes`, `devices` (that hold the model), `fits` (on one node) and `seconds` (of computation).
+    """
+    start = fitted(runs, "cold_start")
+    token = token_costs(fitted(runs, "generations"), load_machines()[MEASURED_ON], machine)
+    seconds = [
+        row.times * cold_start_seconds(start, row.read)
+        if row.measurement == "cold_start"
+        else generation_seconds(token, row.weights, row.times)
+        for row in sizes.itertuples()
+    ]
+    devices = [max(1, ceil(memory / machine.memory)) for memory in sizes["memory"]]
+    return sizes.assign(devices=devices, fits=[number <= machine.devices for number in devices], seconds=seconds)
 
 
 def profile_cost(work: pd.DataFrame, machine: MachineKind) -> dict[str, object]:
@@ -181,10 +200,6 @@ def _read(path: Path) -> Mapping[str, MachineKind]:
     return parse_rows(MachineKind, read_yaml(path), path)
 
 
-def costs_on(
-    machines: Iterable[MachineKind], profile: Profile, registry: Registry, layouts: Mapping[str, Layout], runs: pd.DataFrame
-) -> pd.DataFrame:
+def costs_on(machines: Iterable[MachineKind], sizes: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """`profile_cost` of each machine, one row each."""
-    return pd.DataFrame(
-        [profile_cost(profile_work(profile, registry, layouts, runs, machine), machine) for machine in machines]
-    )
+    return pd.DataFrame([profile_cost(profile_work(sizes, runs, machine), machine) for machine in machines])
