@@ -202,7 +202,7 @@ def test_no_room_for_what_arrives_is_said(tmp_path, monkeypatch, capsys):
 
 
 def test_what_is_no_store_is_one_line(tmp_path):
-    with pytest.raises(InputError, match="nowhere://x: no such store .* name a folder or s3://BUCKET"):
+    with pytest.raises(InputError, match=r"nowhere://x: no such store .* name a folder or s3://BUCKET"):
         SharedStore("nowhere://x")
 
 

@@ -30,7 +30,9 @@ pytestmark = pytest.mark.slow
 
 SECONDS = 300  # within which processes have to start or notice: a busy machine is slow, not wrong
 CONTEXTS = ("document", "bos")
-JOBS = [Job(name, tuple(Wanted("cold_start", {"context": one}) for one in CONTEXTS), 10**6) for name in ("zoo-xs", "zoo-s")]
+JOBS = [
+    Job(name, tuple(Wanted("cold_start", {"context": one}) for one in CONTEXTS), 10**6) for name in ("zoo-xs", "zoo-s")
+]
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -180,7 +182,7 @@ def test_the_death_of_the_scheduler_loses_nothing_finished(tmp_path):
         with locked(place, "cold_start", key_of("zoo-s")):
             first = next(parts)
             os.killpg(dying.scheduler.pid, signal.SIGKILL)
-            with pytest.raises(InputError, match="has gone: 1 of 2 jobs are finished.* run the same command again"):
+            with pytest.raises(InputError, match=r"has gone: 1 of 2 jobs are finished.* run the same command again"):
                 next(parts)
     assert [row.model for row in first] == ["zoo-xs", "zoo-xs"]
     again = [row for part in run_here(JOBS, str(place)) for row in part]
@@ -218,13 +220,15 @@ def test_workers_here_share_what_is_free(tmp_path):
     found = {row.model: row for row in rows}
     assert found["zoo-xs"].state == COMPUTED
     assert found["zoo-s"].state == MISSING
-    assert found["zoo-s"].note == "needs 1.00 GB of memory, and each of 2 workers has 0.50 GB of memory; fewer --workers"
+    assert (
+        found["zoo-s"].note == "needs 1.00 GB of memory, and each of 2 workers has 0.50 GB of memory; fewer --workers"
+    )
 
 
 def test_nobody_at_the_address_is_one_line(monkeypatch):
     monkeypatch.setattr("compressed_code.jobs.engines.CONNECT", 0.5)
     with (
-        pytest.raises(InputError, match="tcp://127.0.0.1:9: no scheduler answers .* start one with `dask scheduler`"),
+        pytest.raises(InputError, match=r"tcp://127.0.0.1:9: no scheduler answers .* start one with `dask scheduler`"),
         connected("tcp://127.0.0.1:9", 0),
     ):
         pass

@@ -58,7 +58,9 @@ def test_memory_is_what_the_loaded_model_takes():
 
 
 def test_what_a_profile_does_not_have_is_named():
-    with pytest.raises(InputError, match="cold_starts: the profile paper has no such tables; .* cold_start, executions"):
+    with pytest.raises(
+        InputError, match=r"cold_starts: the profile paper has no such tables; .* cold_start, executions"
+    ):
         jobs(measurements=["cold_starts"])
 
 

@@ -23,7 +23,7 @@ from compressed_code.registry.lookup import load_registry
 PAPER, LAYOUTS, RUNS, MACHINES = find_profile("paper"), load_layouts(), load_costs(), load_machines()
 CORE = MACHINES[MEASURED_ON]
 # SmolLM2-135M-Instruct on a core of the same kind, in float32, read from the provenance of stored tables: programs of
-# HumanEval's first twenty tasks, and a cold start. The zoo's largest model, which costs are fitted to, has 43 times fewer
+# HumanEval's first twenty tasks, and a cold start. The zoo's largest model, to which costs are fitted, has a 43rd of its
 # weights.
 PUBLISHED = {"weights": 134_515_008, "tokens": 2070, "generations": 35.747, "bytes": 155_679_888, "cold_start": 0.450}
 
@@ -88,9 +88,10 @@ def test_growth_by_hand():
     assert found.loc["text", ["generations", "cold_start"]].tolist() == [2, 1]
     assert found.loc["variants", ["fetched", "memory"]].tolist() == [2, 1]
     tied = replace(layout, config={**layout.config, "tie_word_embeddings": True})
-    assert growth(tied, "bfloat16", PAPER, RUNS, CORE).set_index("larger").loc["vocabulary", "memory"] < found.loc[
-        "vocabulary", "memory"
-    ]
+    assert (
+        growth(tied, "bfloat16", PAPER, RUNS, CORE).set_index("larger").loc["vocabulary", "memory"]
+        < found.loc["vocabulary", "memory"]
+    )
 
 
 @pytest.mark.skipif(not PAGE.is_file(), reason="the page is not part of an installed package")

@@ -36,13 +36,16 @@ def main() -> None:
         wall = time.perf_counter() - started
         work = sum(row.seconds for row in rows) / options.workers
         over = 1000 * (wall - work) / len(jobs)
-        print(f"{len(jobs)} jobs, {options.workers} worker processes: {wall:.1f} s, of which {work:.1f} s are their work")
+        print(
+            f"{len(jobs)} jobs, {options.workers} worker processes: {wall:.1f} s, of which {work:.1f} s are their work"
+        )
         print(f"  beyond its work a job costs {over:.2f} ms (aim < 10 ms)")
         started = time.perf_counter()
         here = [row for part in run_here(jobs[:BESIDE], f"{folder}/here") for row in part]
         wall_here = time.perf_counter() - started
         work_here = sum(row.seconds for row in here)
-        print(f"  {len(here)} of them in this process: {wall_here:.1f} s, {1000 * (wall_here - work_here) / len(here):.2f} ms beyond it")
+        beside = 1000 * (wall_here - work_here) / len(here)
+        print(f"  {len(here)} of them in this process: {wall_here:.1f} s, {beside:.2f} ms beyond their work")
         assert {row.key for row in here} <= {row.key for row in rows}
         assert {row.state for row in (*rows, *here)} == {"computed"}
 

@@ -83,7 +83,9 @@ def run(options: argparse.Namespace) -> None:
     else:
         told(run_here(jobs, place))
     order = {job.model: number for number, job in enumerate(jobs)}
-    table = pd.DataFrame([asdict(row) for row in rows]).sort_values("model", key=lambda of: of.map(order), kind="stable")
+    table = pd.DataFrame([asdict(row) for row in rows]).sort_values(
+        "model", key=lambda of: of.map(order), kind="stable"
+    )
     print_table(table.drop(columns=_NOT_IN_TABLE) if options.format == "table" else table, options.format)
     missing = table[table["state"] == MISSING]
     if len(missing):

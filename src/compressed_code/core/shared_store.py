@@ -50,7 +50,9 @@ class SharedStore:
             folders = {"auto_mkdir": True} if address.startswith("file://") else {}
             self._files, root = url_to_fs(address, use_listings_cache=False, skip_instance_cache=True, **folders)
         except (ValueError, ImportError) as error:
-            raise InputError(f"{address}: no such store ({in_one_line(error)}); name a folder or s3://BUCKET/…") from None
+            raise InputError(
+                f"{address}: no such store ({in_one_line(error)}); name a folder or s3://BUCKET/…"
+            ) from None
         self._root = root.rstrip("/")
 
     def bring(self, directory: Path, measurement: str, key: str, check: Callable[[Path], object]) -> Path | None:

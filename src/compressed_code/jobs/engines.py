@@ -83,7 +83,11 @@ def connected(scheduler: str | None, workers: int, resources: Mapping[str, float
             shares = dict(resources or {"memory": free_memory() / workers})
             # A worker's own limit counts what files hold in its memory, and would end one that only reads weights.
             cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, memory_limit=0, resources=shares, dashboard_address="127.0.0.1:0"
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,
+                resources=shares,
+                dashboard_address="127.0.0.1:0",
             )
             stack.enter_context(cluster)
             yield stack.enter_context(Client(cluster))
@@ -129,9 +133,7 @@ def _missing(model: str, table: Wanted, why: str) -> Outcome:
 def _divided(jobs: Sequence[Job], client: "Client") -> tuple[list[Job], list[list[Outcome]]]:
     """Jobs that a worker can take now or later, and what the others come to: on this machine nothing is added later."""
     workers: list[dict[str, Any]] = list(client.scheduler_info(n_workers=-1)["workers"].values())
-    has = {
-        name: max((worker["resources"].get(name, 0) for worker in workers), default=0) for name in ("memory", "GPU")
-    }
+    has = {name: max((worker["resources"].get(name, 0) for worker in workers), default=0) for name in ("memory", "GPU")}
     fitting = [job for job in jobs if job.memory <= has["memory"] and job.gpus <= has["GPU"]]
     wanting = [job for job in jobs if job not in fitting]
     if client.cluster is not None:

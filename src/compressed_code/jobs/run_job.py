@@ -84,9 +84,7 @@ def known_measurements() -> Mapping[str, Measurement]:
     return {one.name: one for module in modules for one in vars(module).values() if isinstance(one, Measurement)}
 
 
-def _outcome(
-    model: str, table: Wanted, registry: Registry, directory: Path, store: SharedStore | None
-) -> Outcome:
+def _outcome(model: str, table: Wanted, registry: Registry, directory: Path, store: SharedStore | None) -> Outcome:
     started, key = time.perf_counter(), ""
     try:
         what = known_measurements().get(table.measurement)

@@ -60,7 +60,9 @@ def load_machines(path: Path = MACHINES_FILE) -> Mapping[str, MachineKind]:
     """
     machines = kept_while_unchanged(_read, path)
     if MEASURED_ON not in machines or machines[MEASURED_ON].flops_float64 is None:
-        raise InputError(f"{path}: needs a row {MEASURED_ON} with flops_float64, the machine that costs were measured on")
+        raise InputError(
+            f"{path}: needs a row {MEASURED_ON} with flops_float64, the machine that costs were measured on"
+        )
     return machines
 
 
@@ -178,7 +180,9 @@ def growth(
     }
     rows["text"] = base | {"generations": times * base["generations"]}
     rows["variants"] = {name: times * amount for name, amount in base.items() if name not in ("weights", "memory")}
-    factors = [{"larger": name} | {part: row.get(part, base[part]) / base[part] for part in base} for name, row in rows.items()]
+    factors = [
+        {"larger": name} | {part: row.get(part, base[part]) / base[part] for part in base} for name, row in rows.items()
+    ]
     return pd.DataFrame(factors)
 
 

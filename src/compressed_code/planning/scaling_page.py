@@ -1,5 +1,7 @@
 """docs/scaling.md, written from the numbers of `planning.scaling`: `make scaling`."""
 
+# ruff: noqa: E501 -- the page's lines are as wide as those of other documents
+
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -39,8 +41,8 @@ def scaling_page() -> str:
     factors = growth(layouts[_EXAMPLE], _STORED_AS, profile, runs, machines[_EXAMPLE_ON])
     tokens = profile.measured["generations"].times
     breaks = "\n".join(
-        f"- **{row.model}** takes {row.memory / _GB:,.0f} GB in float32, {row.devices} GPUs of 80 GB: no node of 8 holds it, and a "
-        "hundred do not either, since a model lies on one node. Its first tokens are streamed everywhere."
+        f"- **{row.model}** takes {row.memory / _GB:,.0f} GB in float32, {row.devices} GPUs of 80 GB: no node of 8 holds it, "
+        "and a hundred do not either, since a model lies on one node. Its first tokens are streamed everywhere."
         for row in too_large.itertuples()
     )
     broken = "\n".join(
@@ -58,7 +60,7 @@ def scaling_page() -> str:
         start=f"{1000 * start:.1f}",
         per_byte=f"{_GB * per_byte:.2f}",
         per_token=f"{1e6 * per_token:.0f}",
-        per_weight=f"{1e9 * _GB * per_weight:.0f}",
+        per_weight=f"{1e6 * _GB * per_weight:.0f}",
         gpu=machines[_EXAMPLE_ON].label,
         tokens=f"{tokens:,}",
         longest=costs["longest"].iloc[-1],
@@ -107,13 +109,15 @@ models are out of reach and what grows how, not when to come back.
 {costs}
 
 *Hours* are at least those of the longest model (on 100 nodes: {longest}), or all devices at work, whichever is more, fetching
-included. On one node, what is fetched decides as soon as there is a GPU.
+included. On one machine, what is fetched decides: rows without a GPU fetch at 100 Mbit/s.
 
 ## The rule
 
 - **A cold start** takes {start} ms and {per_byte} s for each GB that it reads, on a processor, on every machine.
-- **A token** takes {per_token} µs, and on {gpu} {per_weight} ns for every thousand million weights that it is multiplied by: what a
-  weight took on the measured core, times the ratio of the peak rates. The share of the peak that is reached is taken to be the same.
+- **A token** takes {per_token} µs, and on {gpu} {per_weight} µs for every thousand million weights
+  that it is multiplied by: what a weight took on the measured core, times the ratio of the peak rates. The share of the peak that is
+  reached is taken to be the same.
+- **The rows with GPUs are a computation and no measurement**: models are computed on processors here so far, and no GPU was at hand.
 - A model lies on one node, on as many devices as its float32 weights need, which work one after the other. Different models are
   computed side by side: one job each (`compressed-code measure`).
 - A profile writes {tokens} tokens with each model at most.
