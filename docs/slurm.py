@@ -1,8 +1,8 @@
 """Measure a profile on a cluster that SLURM runs: python docs/slurm.py [arguments of `compressed-code measure`].
 
 Edit the first call for your cluster, and run it where `sbatch` is, such as a login node; it needs pip install
-'compressed-code[cluster]'. Each SLURM job becomes one worker; a worker that SLURM ends is replaced, and its job done again. Tables
-go to a folder that all nodes see: --results /shared/tables, or an object store.
+'compressed-code[cluster]'. Each SLURM job becomes one worker; a worker that SLURM ends is replaced, and its job done
+again. Tables go to a folder that all nodes see: --results /shared/tables, or to an object store.
 """
 
 import sys

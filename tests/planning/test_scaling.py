@@ -23,8 +23,7 @@ from compressed_code.registry.lookup import load_registry
 PAPER, LAYOUTS, RUNS, MACHINES = find_profile("paper"), load_layouts(), load_costs(), load_machines()
 CORE = MACHINES[MEASURED_ON]
 # SmolLM2-135M-Instruct on a core of the same kind, in float32, read from the provenance of stored tables: programs of
-# HumanEval's first twenty tasks, and a cold start. The zoo's largest model, to which costs are fitted, has a 43rd of its
-# weights.
+# HumanEval's first twenty tasks, and a cold start. The zoo's largest model, to which costs are fitted, is a 43rd of it.
 PUBLISHED = {"weights": 134_515_008, "tokens": 2070, "generations": 35.747, "bytes": 155_679_888, "cold_start": 0.450}
 
 

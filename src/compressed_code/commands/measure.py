@@ -21,7 +21,7 @@ EXAMPLES = (
     "measure --models zoo-xs --measurements cold_start --results shared-tables --format csv",
 )
 DESCRIPTION = (
-    f"{HELP} With --workers N so many processes of this machine work side by side. With --scheduler ADDRESS the workers "
+    f"{HELP} With --workers N so many processes of this machine work side by side. With --scheduler ADDRESS workers "
     "of a Dask cluster do, which are started with: dask worker ADDRESS --nthreads 1 --resources 'memory=64e9,GPU=1'"
 )
 

@@ -47,15 +47,13 @@ def run_on_dask(client: "Client", jobs: Sequence[Job], place: str | None = None)
     possible, rest = _divided(jobs, client)
     yield from rest
     futures = {_submitted(client, job, place): job for job in possible}
-    finished = 0
-    for future in as_completed(futures):
+    for finished, future in enumerate(as_completed(futures)):
         if future.status == "cancelled":
             raise InputError(
                 f"the scheduler at {_address(client)} has gone: {finished} of {len(futures)} jobs are finished, and "
                 "their tables are stored; start one and run the same command again, it goes on from there"
             )
         yield _outcomes(future, futures[future])
-        finished += 1
         future.release()  # a finished job's rows need not stay in a worker's memory
 
 

@@ -66,8 +66,7 @@ def run_job(job: Job, place: str | None = None, patience: float | None = None) -
     elif place:
         directory = Path(place)
     with shared_through(store):
-        outcomes = [_outcome(job.model, table, registry, directory, store) for table in job.tables]
-    return outcomes
+        return [_outcome(job.model, table, registry, directory, store) for table in job.tables]
 
 
 def is_address(place: str) -> bool:
