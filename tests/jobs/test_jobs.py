@@ -131,6 +131,6 @@ def test_the_command_prints_a_row_for_each_table_and_says_what_is_missing(tmp_pa
     assert shown.out.count("zoo-xs,cold_start,") == 5
     assert "measure: 1/1 zoo-xs: 5 computed" in shown.err
     assert main([*arguments[:3], str(tmp_path / "none"), *arguments[3:]]) == 2
-    assert "1 of 6 tables are missing" not in capsys.readouterr().err
+    assert str(tmp_path / "none") in capsys.readouterr().err
     assert main(["measure", "--workers", "0"]) == 2
     assert "--workers 0: must be at least 1" in capsys.readouterr().err
