@@ -18,7 +18,7 @@ _NOT_IN_TABLE = ["key", "host", "note"]  # which would not fit a terminal
 HELP = "Measure the models of a profile, one job each, here or through Dask; what is stored is not measured again."
 EXAMPLES = (
     "measure --models zoo-xs zoo-s --measurements cold_start",
-    "measure --models zoo-xs --measurements cold_start --results shared-tables --format csv",
+    "measure --models zoo-xs --measurements cold_start --results shared-tables",
 )
 DESCRIPTION = (
     f"{HELP} With --workers N so many processes of this machine work side by side. With --scheduler ADDRESS workers "
