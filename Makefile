@@ -23,7 +23,7 @@ EXPLORER  := $(patsubst notebooks/%,build/notebooks/%,$(wildcard notebooks/explo
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: figures/README.md
-.PHONY: help env figures stored notebook verify robustness site lab test test-all lint format lock release bench zoo study published benchmarks clean FORCE
+.PHONY: help env figures stored notebook verify robustness site lab test test-all lint format lock release bench zoo study published benchmarks scaling clean FORCE
 
 help: ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -138,6 +138,9 @@ published: $(INSTALLED) ## measure the published model of data/published.yml in 
 
 benchmarks: $(INSTALLED) ## write the zoo's held-out tasks, data/benchmarks/zoo-*.jsonl, the same bytes on every machine
 	$(BIN)/python -c 'from compressed_code.training_data.tasks import write_benchmarks; write_benchmarks()'
+
+scaling: $(INSTALLED) ## write docs/scaling.md: what the paper's models cost on other machines
+	$(BIN)/python -c 'from compressed_code.planning.scaling_page import write; write()'
 
 clean: ## remove executed notebooks, downloads and measured tables (the environment and figures stay)
 	rm -rf build data/results .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info

@@ -11,6 +11,7 @@ from compressed_code.commands import (
     generate,
     keys,
     lock_models,
+    measure,
     plan,
     quantize,
     score,
@@ -19,7 +20,7 @@ from compressed_code.commands import (
 from compressed_code.core.command_line import run_command
 from compressed_code.core.lean_imports import import_leanly
 
-COMMANDS = (keys, coverage, cold_start, quantize, compare, fidelity, generate, score, plan, lock_models, zoo)
+COMMANDS = (keys, coverage, cold_start, quantize, compare, fidelity, generate, score, plan, measure, lock_models, zoo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ In a folder that holds a release (`core.stored_release`) a table is found by wha
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,6 +23,7 @@ import pandas as pd
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.provenance import commit, machine, package_version
+from compressed_code.core.shared_store import bring, offer
 from compressed_code.core.stored_release import Entry, note_entry, open_release
 from compressed_code.core.table_store import (
     DamagedTable,
@@ -53,6 +55,14 @@ def fingerprint(path: Path) -> str:
         raise InputError(f"{path}: no such file or folder")
     files = sorted(file for file in path.rglob("*") if file.is_file())
     return sha256_of("".join(f"{file.relative_to(path)} {sha256_of(file.read_bytes())}\n" for file in files).encode())
+
+
+_COMPUTED: Counter[str] = Counter()
+
+
+def times_computed(key: str) -> int:
+    """How often this process has computed the table of a key, not found it."""
+    return _COMPUTED[key]
 
 
 _INSIDE: ContextVar[bool] = ContextVar("inside a measurement", default=False)
@@ -100,6 +110,16 @@ def stored_table(
         for read in entry.rests_on:
             note_read(replace(read, subject=name))
     return table
+
+
+def stored_key(what: "Measurement", name: str, registry: Registry, given: Mapping[str, Any]) -> str:
+    """The key under which `stored_table` of the same arguments keeps its table, outside of a release.
+
+    Raises:
+        InputError, Unavailable: as `stored_table`.
+    """
+    subject = what.subject.key_fields(what.subject.find(name, registry), registry)
+    return table_key(_ingredients(what, subject, what.parameters(given)))
 
 
 def _ingredients(what: "Measurement", subject: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,22 +188,28 @@ def _compute(
             given["directory"] = directory
         table = what.compute(what.subject.open(spec, registry), **given)
     seconds = round(time.perf_counter() - started, 3)
+    _COMPUTED[key] += 1
     provenance = _provenance(ingredients, what.packages, seconds)
     try:
-        return read_table(write_table(directory, what.name, key, table, provenance), ingredients)
+        path = write_table(directory, what.name, key, table, provenance)
+        stored = read_table(path, ingredients)
     except OSError as error:
         tell_unstored(directory, error)
         return table
+    offer(path)
+    return stored
 
 
 def _read_stored(directory: Path, name: str, key: str, ingredients: Iterable[str]) -> pd.DataFrame | None:
-    path = find_table(directory, name, key)
+    path = find_table(directory, name, key) or bring(directory, name, key, lambda file: read_table(file, ingredients))
     if path is None:
         return None
     try:
-        return read_table(path, ingredients)
+        table = read_table(path, ingredients)
     except DamagedTable as damage:
         return _read_stored(directory, name, key, ingredients) if tell_damaged(path, damage) else None
+    offer(path)
+    return table
 
 
 def _provenance(ingredients: Mapping[str, Any], packages: Iterable[str], seconds: float) -> dict[str, Any]:

@@ -21,10 +21,13 @@ class Measured(Record):
     Attributes:
         times: cold starts, or tokens at most, of every model.
         models: the parameter that names them, `NOTEBOOK.PARAMETER`.
+        tables: measurement of the library → its parameters → values, each of which is a table of every model; what the
+            notebook measures of them, so that a job can do it beforehand.
     """
 
     times: PositiveInt
     models: str
+    tables: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
 
 
 class Profile(Record):
