@@ -9,6 +9,7 @@ from contextlib import nullcontext
 import numpy as np
 import pandas as pd
 import pytest
+from tests.busy_processor import busy_processor
 
 from compressed_code.benchmarks.evalplus_rows import ORACLES, evalplus_task
 from compressed_code.benchmarks.expected_outputs import LIMITS, with_expected_outputs
@@ -128,6 +129,16 @@ def test_a_solution_reaches_nothing_and_does_not_stay(write, tmp_path, monkeypat
     rows = [ROW | {"task_id": f"x/{n}", "canonical_solution": text} for n, text in enumerate(solutions)]
     ready = with_expected_outputs(load_benchmark(write(*rows)), isolation, workers=1, directory=tmp_path)
     assert ready.failing == {"x/2": "its solution fails (it takes more than 1 s)"}
+
+
+@isolated
+def test_a_starved_machine_leaves_no_task_out(write, tmp_path, monkeypatch):
+    """Its solution needs more wall time than there is, with a quarter of a processor."""
+    monkeypatch.setattr("compressed_code.benchmarks.expected_outputs.LIMITS", LIMITS | {"wall_seconds": 0.5})
+    working = "    import time\n    while time.process_time() < 0.4: pass\n    return numbers\n"
+    with busy_processor():
+        tasks = load_benchmark(write(ROW | {"canonical_solution": working}))
+        assert with_expected_outputs(tasks, ISOLATORS[0], workers=1, directory=tmp_path).failing == {}
 
 
 @isolated

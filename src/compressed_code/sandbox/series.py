@@ -16,6 +16,8 @@ from compressed_code.sandbox.worker import Assignment, Result, Worker
 
 _QUEUE = 2  # a worker that has answered finds its next trial waiting
 _WINDOW = 512  # trials judged ahead of one that waits to be repeated
+# A program may wait for its judge so many times as long as both waited for a processor, when it runs again.
+_PATIENCE = 10.0
 _LOST = Verdict("crashed", "", 0.0, 0.0)
 
 
@@ -103,7 +105,7 @@ class Series:
         # A process that something else than its server killed: for memory that it took, or that another one did.
         killed = verdict.outcome == "memory" and not verdict.exception
         if (late or lost or killed) and not final:
-            self.again.append(task)
+            self.again.append(replace(task, patience=_PATIENCE * found.waited_seconds))
             return
         if late:
             verdict = replace(verdict, outcome="timeout")
