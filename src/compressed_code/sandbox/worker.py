@@ -1,6 +1,5 @@
 """Two jails as seen from outside, one for programs and one for their judges: hand them trials, read their verdicts."""
 
-import json
 import os
 import select
 import socket
@@ -15,6 +14,7 @@ from compressed_code.sandbox import isolators
 from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
 from compressed_code.sandbox.isolators import Role
 from compressed_code.sandbox.jail import Dead, Jail
+from compressed_code.sandbox.material import packed
 from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
 
 _START_SECONDS = 60.0
@@ -138,10 +138,14 @@ class Worker:
         self.check()
 
     def send(self, task: Assignment) -> None:
-        """Queue a trial; the jails take them one after another."""
+        """Queue a trial; the jails take them one after another.
+
+        Raises:
+            InputError: it cannot be judged.
+        """
         trial = task.trial
-        material = json.dumps({"setup": trial.setup, "test": trial.test, "entry_point": trial.entry_point})
-        files = [_file(trial.program.encode("utf-8", "surrogatepass")), _file(material.encode())]
+        material = packed(trial.setup, trial.test, trial.entry_point)
+        files = [_file(trial.program.encode("utf-8", "surrogatepass")), _file(material)]
         ends = [end.detach() for end in socket.socketpair()]
         self.tasks.append(task)
         if len(self.tasks) == 1:
