@@ -86,7 +86,7 @@ class Solutions(Server):
             piece = os.read(reading, _PIECE) if ready else b""
             content += piece
         os.close(reading)
-        ended = self.end(running, 0.0 if outcome else LIMIT_SHOWS)
+        ended = self.end(running, 0.0 if outcome else LIMIT_SHOWS, most)
         slow = running.cpu_seconds > most
         if outcome == "memory":
             return _problem("it takes too much memory"), False

@@ -86,6 +86,7 @@ class Server:
         self.cell = cell
         self.connection = connection
         self.packages = packages
+        self.processors = os.cpu_count() or 1
 
     def watch(
         self, running: Running, seconds: float, asleep: float, *files: int, patience: float | None = None
@@ -125,11 +126,20 @@ class Server:
                 if used.resident > self.limits["memory_bytes"]:
                     return "memory", []
 
-    def end(self, running: Running, patience: float) -> Ended:
-        """End a process and all that it started, with all the processor time that they used."""
+    def end(self, running: Running, patience: float, seconds: float) -> Ended:
+        """End a process and all that it started, with all the processor time that they used.
+
+        One that was so short that all processors together could not use up its limit is not looked at for children that
+        it did not wait for; what it and the others used is known anyway.
+
+        Args:
+            patience: seconds in which it may end by itself.
+            seconds: its limit of processor time.
+        """
         ended = running.ended(patience)
         if not ended:
-            running.note(self.cell.usage())
+            if running.wall_seconds() > min(_PERIOD, seconds / self.processors):
+                running.note(self.cell.usage())
             ended = running.end()
         self.cell.clean()
         return ended
@@ -178,7 +188,7 @@ class Programs(Server):
         content = os.read(answer, _PIECE) if ready else b""
         os.close(answer)
         found = accepted.plain_outcome(content) or (outcome or "crashed", "")
-        ended = self.end(running, LIMIT_SHOWS if found[0] == "crashed" else 0.0)
+        ended = self.end(running, LIMIT_SHOWS if found[0] == "crashed" else 0.0, seconds)
         return _report("plain", _final(found, ended, running, CONTENTION * seconds), running)
 
     def apart(self, files: list[int], seconds: float, patience: float | None) -> dict[str, Any]:
@@ -199,7 +209,7 @@ class Programs(Server):
         if process in ready:
             outcome = "crashed"
         os.close(process)
-        ended = self.end(running, LIMIT_SHOWS if outcome == "crashed" else 0.0)
+        ended = self.end(running, LIMIT_SHOWS if outcome == "crashed" else 0.0, seconds)
         socket.socket(fileno=os.dup(channel)).shutdown(socket.SHUT_RDWR)  # the judge sees that nobody answers any more
         return _report("apart", _final((outcome or "ended", ""), ended, running, most), running)
 
@@ -248,7 +258,7 @@ class Judges(Server):
         content = os.read(answer, _PIECE) if ready else b""
         os.close(answer)
         found = accepted.judged_outcome(content)
-        ended = self.end(running, 0.0 if found else LIMIT_SHOWS)
+        ended = self.end(running, 0.0 if found else LIMIT_SHOWS, seconds)
         outcome, exception, doubt = found or (outcome or "crashed", "", "")
         socket.socket(fileno=os.dup(channel)).shutdown(socket.SHUT_RDWR)  # the program's server ends it
         return _report("apart", _final((outcome, exception), ended, running, CONTENTION * seconds), running, doubt)
