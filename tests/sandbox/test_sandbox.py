@@ -248,6 +248,7 @@ def test_an_abandoned_series_leaves_the_sandbox_usable(opened):
     [
         (Trial("", "def f(:\n", "assert f()", "f"), "trial 2: its setup does not compile"),
         (Trial("", "", "assert f(", "f"), "trial 2: its test does not compile"),
+        (Trial("", "", "return f()", "f"), "trial 2: its test does not compile"),
         (Trial("", "", "# nothing\n", "f"), "trial 2: its test is empty"),
         (Trial("", "", "def check(candidate):\n    pass\n", None), "trial 2: .* needs an entry point"),
     ],
