@@ -154,8 +154,8 @@ def test_a_solution_reaches_nothing_and_does_not_stay(write, tmp_path, monkeypat
 @isolated
 def test_a_starved_machine_leaves_no_task_out(write, tmp_path, monkeypatch):
     """Its solution needs more wall time than there is, with a quarter of a processor."""
-    monkeypatch.setattr("compressed_code.benchmarks.expected_outputs.LIMITS", LIMITS | {"wall_seconds": 0.5})
-    working = "    import time\n    while time.process_time() < 0.4: pass\n    return numbers\n"
+    monkeypatch.setattr("compressed_code.benchmarks.expected_outputs.LIMITS", LIMITS | {"wall_seconds": 1.5})
+    working = "    import time\n    while time.process_time() < 0.6: pass\n    return numbers\n"
     with busy_processor():
         tasks = load_benchmark(write(ROW | {"canonical_solution": working}))
         assert with_expected_outputs(tasks, ISOLATORS[0], workers=1, directory=tmp_path).failing == {}
