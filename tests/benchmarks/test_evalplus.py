@@ -9,15 +9,17 @@ from contextlib import nullcontext
 import numpy as np
 import pandas as pd
 import pytest
+from tests.busy_processor import busy_processor
 
 from compressed_code.benchmarks.evalplus_rows import ORACLES, evalplus_task
 from compressed_code.benchmarks.expected_outputs import LIMITS, with_expected_outputs
 from compressed_code.benchmarks.in_sandbox import answer_checks
 from compressed_code.benchmarks.scoring import score
+from compressed_code.benchmarks.stepwise import HEAVY
 from compressed_code.benchmarks.tasks import imported_packages, load_benchmark
 from compressed_code.core.errors import InputError
 from compressed_code.core.json_lines import read_rows
-from compressed_code.sandbox import available_isolators
+from compressed_code.sandbox import Sandbox, available_isolators
 
 ISOLATORS = available_isolators()
 isolated = pytest.mark.skipif(not ISOLATORS, reason="nothing isolates programs here")
@@ -63,6 +65,25 @@ def test_base_and_extra_tests_are_two_numbers(write, tmp_path):
     assert scores.extra_outcomes["outcome"].tolist() == ["passed", "wrong answer", "wrong answer", "syntax error"]
     assert scores.refused == {"x/0": 2}  # of six inputs
     assert scores.summary()["base + extra tests"]["pass@1"]["value"] == 0.25
+
+
+@isolated
+def test_equal_programs_are_judged_by_the_extra_tests_once(write, tmp_path, monkeypatch):
+    """The canonical solution among the samples, and one sample twice, a step apart."""
+    trials, judge = [], Sandbox.judge
+
+    def watched(sandbox, given, *stages):
+        given = list(given)
+        trials.extend(given if sandbox.limits.memory_bytes == HEAVY.memory_bytes else [])
+        return judge(sandbox, given, *stages)
+
+    monkeypatch.setattr(Sandbox, "judge", watched)
+    monkeypatch.setattr("compressed_code.benchmarks.stepwise._STEP", 1)
+    samples = write(*completions(ROW["canonical_solution"], RIGHT, BASE_ONLY, RIGHT), name="samples.jsonl")
+    scores = score(samples, write(ROW), [1], directory=tmp_path / "store")
+    assert scores.extra_outcomes["passed"].tolist() == [True, True, False, True]
+    judged = [trial.program for trial in trials]
+    assert [judged.count(ROW["prompt"] + text) for text in (ROW["canonical_solution"], RIGHT, BASE_ONLY)] == [1, 1, 1]
 
 
 @isolated
@@ -198,6 +219,16 @@ def test_an_answer_is_no_array_of_its_own_making(write, tmp_path):
     forged = f"    return [Element()]\n{SHRINKING}{PASSES_PLAIN}"
     scores = score(write(*completions(forged), name="samples.jsonl"), write(row), [1], directory=tmp_path / "store")
     assert scores.outcomes["outcome"].tolist() == scores.extra_outcomes["outcome"].tolist() == ["disputed"]
+
+
+@isolated
+def test_a_starved_machine_leaves_no_task_out(write, tmp_path, monkeypatch):
+    """Its solution needs more wall time than there is, with a quarter of a processor."""
+    monkeypatch.setattr("compressed_code.benchmarks.expected_outputs.LIMITS", LIMITS | {"wall_seconds": 1.5})
+    working = "    import time\n    while time.process_time() < 0.6: pass\n    return numbers\n"
+    with busy_processor():
+        tasks = load_benchmark(write(ROW | {"canonical_solution": working}))
+        assert with_expected_outputs(tasks, ISOLATORS[0], workers=1, directory=tmp_path).failing == {}
 
 
 @isolated

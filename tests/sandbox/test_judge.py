@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
-from compressed_code.sandbox.inside import channel, codec, judge
+from compressed_code.sandbox.inside import channel, codec, judge, programs
 from compressed_code.sandbox.inside.containers import Shared
+from compressed_code.sandbox.material import packed
 
 TOKEN = 0x5EED_F00D_0BAD_CAFE  # no answer below holds it
 TESTS = [
@@ -72,7 +73,7 @@ def fuzz(seconds, seed):
         with here, there:
             program = threading.Thread(target=talk, args=(there, draw, Side(draw)))
             program.start()
-            task = {"setup": "", "test": draw.choice(TESTS), "entry_point": "f"}
+            task = programs.unpacked(packed("", draw.choice(TESTS), "f"))
             with contextlib.redirect_stdout(io.StringIO()):
                 outcomes.append(judge.decide(here.fileno(), task, 1 << 20))
             here.shutdown(socket.SHUT_RDWR)

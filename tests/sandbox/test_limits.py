@@ -4,6 +4,7 @@ import os
 import time
 
 import pytest
+from tests.busy_processor import busy_processor
 
 from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
 from compressed_code.sandbox.inside.processes import Running, Usage
@@ -101,3 +102,16 @@ def test_time_in_which_several_processes_wait_passes_once():
     assert 69.9 < running.own_seconds() < 80.0
     running.note(Usage(0.0, {30: 1e9}, 0))  # longer than there was
     assert running.own_seconds() < 10.0
+
+@pytest.mark.parametrize("stages", [("plain",), ("apart",), ("plain", "apart")])
+def test_a_starved_machine_changes_no_verdict(isolation, stages):
+    """With a quarter of a processor the program needs more wall time than its limit, and so does its judge."""
+    program = "def f():\n    import time\n    while time.process_time() < 0.6: pass\n    return 1\n"
+    with busy_processor():
+        assert judge(isolation, program, stages, wall_seconds=1.5).outcome == "passed"
+
+
+def test_a_sleeper_gains_no_time_from_a_starved_machine(isolation):
+    with busy_processor():
+        found = judge(isolation, SLEEPER, ("plain", "apart"), cpu_seconds=0.5, wall_seconds=1.0)
+    assert found.outcome == "timeout" and found.wall_seconds < 9

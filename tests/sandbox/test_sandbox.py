@@ -3,6 +3,7 @@
 import os
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -247,6 +248,7 @@ def test_an_abandoned_series_leaves_the_sandbox_usable(opened):
     [
         (Trial("", "def f(:\n", "assert f()", "f"), "trial 2: its setup does not compile"),
         (Trial("", "", "assert f(", "f"), "trial 2: its test does not compile"),
+        (Trial("", "", "return f()", "f"), "trial 2: its test does not compile"),
         (Trial("", "", "# nothing\n", "f"), "trial 2: its test is empty"),
         (Trial("", "", "def check(candidate):\n    pass\n", None), "trial 2: .* needs an entry point"),
     ],
@@ -287,9 +289,10 @@ def test_what_waited_for_a_processor_until_the_wall_limit_is_repeated(own_second
     """It was ended after 5 s; within its limit of 0.5 s it is the machine's fault, beyond it its own."""
     series = Series([], [], STAGES, Limits(cpu_seconds=0.5, wall_seconds=5.0))
     task, ended = Assignment(0, GOOD), Verdict("timeout", "", 0.3, 5.0)
-    series.settle(Result(task, "plain", ended, own_seconds), final=False)
-    assert (list(series.again), series.done) == (([task], {}) if repeated else ([], {0: ended}))
-    series.settle(Result(task, "plain", ended, own_seconds), final=True)
+    series.settle(Result(task, "plain", ended, own_seconds, 4.5), final=False)
+    again = replace(task, patience=45.0)  # ten times what it had waited
+    assert (list(series.again), series.done) == (([again], {}) if repeated else ([], {0: ended}))
+    series.settle(Result(again, "plain", ended, own_seconds, 4.5), final=True)
     assert series.done == {0: ended}
 
 

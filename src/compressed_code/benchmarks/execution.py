@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from compressed_code.benchmarks.samples import Sample, sample_program
 from compressed_code.benchmarks.tasks import Task, foreign_imports
-from compressed_code.benchmarks.verdict_store import VerdictStore
+from compressed_code.benchmarks.verdict_store import Verdicts
 from compressed_code.core.errors import InputError
 from compressed_code.sandbox import Sandbox, Trial, Verdict
 
@@ -48,7 +48,7 @@ def execute_samples(
     sandbox: Sandbox,
     *,
     solution_seconds: Mapping[str, float] | None = None,
-    store: VerdictStore | None = None,
+    store: Verdicts | None = None,
     progress: str = "score",
 ) -> pd.DataFrame:
     """Outcome of every sample, in the order given: the rows of `outcome_rows` as a table."""
@@ -62,7 +62,7 @@ def outcome_rows(
     sandbox: Sandbox,
     *,
     solution_seconds: Mapping[str, float] | None = None,
-    store: VerdictStore | None = None,
+    store: Verdicts | None = None,
     progress: str = "",
 ) -> Iterator[dict[str, Any]]:
     """Outcome of every sample, in the order given and each as soon as it stands.
@@ -106,7 +106,7 @@ def outcome_rows(
         }
 
 
-def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None = None) -> VerifiedTasks:
+def verify_tasks(tasks: Sequence[Task], sandbox: Sandbox, store: Verdicts | None = None) -> VerifiedTasks:
     """Run every canonical solution, and functions that answer nothing of use, before anything is scored.
 
     Args:
@@ -142,7 +142,7 @@ def _problem(task: Task, verdict: Verdict, packages: Sequence[str]) -> str:
     return f"its solution fails ({verdict.exception if verdict.outcome == 'exception' else verdict.outcome})"
 
 
-def _fooled(tasks: Sequence[Task], sandbox: Sandbox, store: VerdictStore | None) -> list[str]:
+def _fooled(tasks: Sequence[Task], sandbox: Sandbox, store: Verdicts | None) -> list[str]:
     """Ids of the tasks whose tests pass whatever is answered, be it true or false."""
     for answer in STUBS:
         programs = [f"def {task.entry_point}(*_, **__):\n    return {answer}\n" for task in tasks]
@@ -165,12 +165,10 @@ def _trial(task: Task, program: str, share: float = 1.0) -> Trial:
     return Trial(program=program, setup=task.setup, test=task.test, entry_point=task.entry_point, share=share)
 
 
-def _verdicts(
-    trials: Sequence[Trial], sandbox: Sandbox, progress: str, store: VerdictStore | None
-) -> Iterator[Verdict]:
+def _verdicts(trials: Sequence[Trial], sandbox: Sandbox, progress: str, store: Verdicts | None) -> Iterator[Verdict]:
     """One verdict a trial, in their order and as they come; equal trials share one."""
     distinct = list(dict.fromkeys(trials))
-    found = dict(store.known(distinct)) if store else {}
+    found = dict(store.known(distinct)) if store is not None else {}
     unknown = [trial for trial in distinct if trial not in found]
     shown = None if progress else True  # None: on a terminal only
     with closing(sandbox.judge(unknown)) as judged:
@@ -179,5 +177,5 @@ def _verdicts(
             if trial not in found:
                 found[trial] = next(bar)
             yield found[trial]
-    if store:
+    if store is not None:
         store.keep({trial: found[trial] for trial in unknown})

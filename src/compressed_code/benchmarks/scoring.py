@@ -20,7 +20,7 @@ from compressed_code.benchmarks.pass_rates import (
 from compressed_code.benchmarks.samples import Sample, missing_tasks, named, read_samples
 from compressed_code.benchmarks.stepwise import Verified, digest_of, larger_sandbox, score_stepwise, tables, verify
 from compressed_code.benchmarks.tasks import Task, imported_packages, load_benchmark
-from compressed_code.benchmarks.verdict_store import judge_source
+from compressed_code.benchmarks.verdict_store import RunVerdicts, judge_source
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import RESULTS
 from compressed_code.core.provenance import package_version
@@ -171,13 +171,13 @@ def score(
     answered = [task for task in tasks if task.task_id not in set(missing)]
     limits = Limits(cpu_seconds=seconds, wall_seconds=10 * seconds)
     allowed = imported_packages(answered) if packages is None else packages
-    kept = OutcomeFile(outcomes)
+    kept, ran = OutcomeFile(outcomes), RunVerdicts()
     with Sandbox(isolation, workers, limits, allowed) as sandbox:
         expected = {"workers": workers, "packages": sandbox.packages, "directory": directory}
         ready = with_expected_outputs(answered, sandbox.isolation, **expected)
         with kept.opened(_settings(ready.tasks, answers, sandbox)), larger_sandbox(sandbox) as larger:
             if _VERIFIED not in kept.notes:
-                kept.note(_VERIFIED, asdict(verify(ready.tasks, sandbox, larger, directory)))
+                kept.note(_VERIFIED, asdict(verify(ready.tasks, sandbox, larger, directory, ran)))
             try:
                 verified = Verified.noted(kept.notes[_VERIFIED])
             except ValueError as error:
@@ -194,7 +194,7 @@ def score(
             facts |= {"missing": missing, "excluded": failing, "disputed_tasks": verified.disputed}
             facts |= {"extra_excluded": verified.failing_extra}
             try:
-                score_stepwise(sound, scored, verified, sandbox, larger, kept)
+                score_stepwise(sound, scored, verified, sandbox, larger, kept, ran)
                 kept.put_in_order((sample.task_id, sample.sample) for sample in scored)
             except (KeyboardInterrupt, FullDisk) as stop:
                 if kept.rows:

@@ -19,7 +19,7 @@ from compressed_code.benchmarks.outcome_files import OutcomeFile
 from compressed_code.benchmarks.pass_rates import with_disputed
 from compressed_code.benchmarks.samples import Sample, sample_program
 from compressed_code.benchmarks.task_record import Task
-from compressed_code.benchmarks.verdict_store import VerdictStore
+from compressed_code.benchmarks.verdict_store import RunVerdicts, Together, VerdictStore
 from compressed_code.core.hashing import sha256_of
 from compressed_code.sandbox import Limits, Sandbox
 
@@ -68,21 +68,24 @@ class Verified:
         return cls(**note)
 
 
-def verify(tasks: Sequence[Task], usual: Sandbox, larger: Sandbox, directory: Path) -> Verified:
+def verify(
+    tasks: Sequence[Task], usual: Sandbox, larger: Sandbox, directory: Path, ran: RunVerdicts | None = None
+) -> Verified:
     """Run the canonical solutions against both sets of tests; a task is sound where its solution passes the base tests.
 
     Args:
         usual, larger: sandboxes with the usual and with larger limits.
         directory: where their verdicts are kept.
+        ran: gets those that the larger sandbox gives now.
     """
     verified = Verified()
-    stores = VerdictStore(directory, usual), VerdictStore(directory, larger)
-    first = verify_tasks(tasks, usual, stores[0])
-    second = verify_tasks([task for task in tasks if task.task_id in first.failing], larger, stores[1])
+    first = verify_tasks(tasks, usual, VerdictStore(directory, usual))
+    store = Together(VerdictStore(directory, larger), RunVerdicts() if ran is None else ran)
+    second = verify_tasks([task for task in tasks if task.task_id in first.failing], larger, store)
     verified.seconds = {**first.seconds, **second.seconds}
     verified.heavy, verified.failing = [task.task_id for task in second.sound], dict(second.failing)
     extended = [task for task in with_extra_tests(tasks) if task.task_id not in second.failing]
-    extra = verify_tasks(extended, larger, stores[1])
+    extra = verify_tasks(extended, larger, store)
     void = _passing([task for task in extended if task.task_id in extra.failing], larger)
     verified.failing_extra = {task_id: why for task_id, why in extra.failing.items() if task_id not in void}
     verified.void = sorted(void)
@@ -109,13 +112,18 @@ def score_stepwise(
     usual: Sandbox,
     larger: Sandbox,
     kept: OutcomeFile,
+    ran: RunVerdicts | None = None,
 ) -> None:
     """Score the samples that `kept` does not hold yet, and add a row for each to it.
 
     A row holds the columns of `execution.execute_samples`, of a benchmark with extra tests `extra` (the same columns
     for base and extra tests together; not where the latter cannot be scored), and `raw`, the answer as it was written,
     where the sample has one.
+
+    Args:
+        ran: verdicts that the larger sandbox gave in this call, of programs that some samples may be.
     """
+    ran = RunVerdicts() if ran is None else ran
     extended = [task for task in with_extra_tests(tasks) if task.task_id not in verified.failing_extra]
     missing = [sample for sample in samples if (sample.task_id, sample.sample) not in kept.rows]
     heavy, done = set(verified.heavy), len(samples) - len(missing)
@@ -123,8 +131,9 @@ def score_stepwise(
         for sandbox in (usual, larger):
             chosen = [sample for sample in missing if (sample.task_id in heavy) == (sandbox is larger)]
             for step in _steps(chosen, _STEP if extended else len(chosen)):
-                base = outcome_rows(tasks, step, sandbox, solution_seconds=verified.seconds)
-                for row in _with_extra(step, base, extended, larger, verified):
+                store = ran if sandbox is larger else None
+                base = outcome_rows(tasks, step, sandbox, solution_seconds=verified.seconds, store=store)
+                for row in _with_extra(step, base, extended, larger, verified, ran):
                     kept.add([row])
                     bar.update()
 
@@ -139,6 +148,7 @@ def _with_extra(
     extended: Sequence[Task],
     larger: Sandbox,
     verified: Verified,
+    ran: RunVerdicts,
 ) -> Iterator[dict[str, Any]]:
     """The rows of samples with what became of the extra tests, and with the answers as they were written.
 
@@ -156,7 +166,8 @@ def _with_extra(
         if extended and sample.task_id not in verified.failing_extra:
             row[EXTRA] = _columns(row)
         yield row
-    for (_, row), extra in zip(waiting, outcome_rows(extended, [sample for sample, _ in waiting], larger), strict=True):
+    found = outcome_rows(extended, [sample for sample, _ in waiting], larger, store=ran)
+    for (_, row), extra in zip(waiting, found, strict=True):
         # What only the base tests dispute stays disputed.
         yield row | {EXTRA: _columns(row) if extra["passed"] else extra}
 

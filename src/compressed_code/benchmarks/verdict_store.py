@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cache, lru_cache, partial
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
@@ -27,6 +28,51 @@ KEPT: tuple[Outcome, ...] = ("passed", "wrong answer", "exception", "syntax erro
 # A verdict is kept when it took at most this part of the limits: a sixth of them is the least that `execution` grants
 # a program, and half of that is far from deciding anything.
 KEPT_SHARE = 1 / 12
+
+
+class Verdicts(Protocol):
+    """Verdicts that are there already."""
+
+    def known(self, trials: Iterable[Trial], /) -> Mapping[Trial, Verdict]:
+        """Those of trials that have one."""
+
+    def keep(self, verdicts: Mapping[Trial, Verdict], /) -> None:
+        """Take in new ones."""
+
+
+class RunVerdicts:
+    """The verdicts of one call, under the very trial, its share of the limits included: an equal one needs no other.
+
+    What lies on disk is not among them, so that a sample is judged in every call, and once.
+    """
+
+    def __init__(self) -> None:
+        self.ran: dict[Trial, Verdict] = {}
+
+    def known(self, trials: Iterable[Trial]) -> dict[Trial, Verdict]:
+        """The verdicts of those trials that ran."""
+        return {trial: self.ran[trial] for trial in trials if trial in self.ran}
+
+    def keep(self, verdicts: Mapping[Trial, Verdict]) -> None:
+        """Remember what ran."""
+        self.ran |= verdicts
+
+
+class Together:
+    """Several places where verdicts are kept: the first one that has a verdict gives it, and all learn the new ones."""
+
+    def __init__(self, *places: Verdicts) -> None:
+        self.places = places
+
+    def known(self, trials: Iterable[Trial]) -> dict[Trial, Verdict]:
+        """The verdicts of those trials that have one anywhere."""
+        trials = list(trials)
+        return {trial: verdict for place in reversed(self.places) for trial, verdict in place.known(trials).items()}
+
+    def keep(self, verdicts: Mapping[Trial, Verdict]) -> None:
+        """Tell every place."""
+        for place in self.places:
+            place.keep(verdicts)
 
 
 class VerdictStore:

@@ -1,13 +1,10 @@
 """One series of trials over several workers: handed out, collected in order, and repeated where that is fair."""
 
-import ast
 import select
 import time
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 from compressed_code.core.errors import InputError
 from compressed_code.sandbox.jail import Dead
@@ -16,6 +13,8 @@ from compressed_code.sandbox.worker import Assignment, Result, Worker
 
 _QUEUE = 2  # a worker that has answered finds its next trial waiting
 _WINDOW = 512  # trials judged ahead of one that waits to be repeated
+# A program may wait for its judge so many times as long as both waited for a processor, when it runs again.
+_PATIENCE = 10.0
 _LOST = Verdict("crashed", "", 0.0, 0.0)
 
 
@@ -57,10 +56,10 @@ class Series:
         if trial is None:
             self.exhausted = True
             return
-        problem = _problem(trial.setup, trial.test, trial.entry_point)
-        if problem:
-            raise InputError(f"trial {self.taken + 1}: {problem}")
-        worker.send(Assignment(self.taken, trial, self.stages))
+        try:
+            worker.send(Assignment(self.taken, trial, self.stages))
+        except InputError as problem:
+            raise InputError(f"trial {self.taken + 1}: {problem}") from None
         self.taken += 1
 
     def collect(self, busy: list[Worker]) -> None:
@@ -103,7 +102,7 @@ class Series:
         # A process that something else than its server killed: for memory that it took, or that another one did.
         killed = verdict.outcome == "memory" and not verdict.exception
         if (late or lost or killed) and not final:
-            self.again.append(task)
+            self.again.append(replace(task, patience=_PATIENCE * found.waited_seconds))
             return
         if late:
             verdict = replace(verdict, outcome="timeout")
@@ -111,17 +110,3 @@ class Series:
             reason = verdict.reason or f"{verdict.outcome} {verdict.exception}".strip()
             verdict = replace(verdict, outcome="disputed", exception="", reason=reason)
         self.done[task.place] = verdict if verdict.outcome == "disputed" else replace(verdict, reason="")
-
-
-@lru_cache(maxsize=4096)
-def _problem(setup: str, test: str, entry_point: str | None) -> str:
-    """What makes a trial impossible to judge, empty where nothing does."""
-    for name, source in (("setup", setup), ("test", test)):
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                tree = ast.parse(source)
-        except (SyntaxError, ValueError) as error:
-            return f"its {name} does not compile ({type(error).__name__}: {error})"
-    if entry_point is None and any(getattr(node, "name", "") == "check" for node in tree.body):
-        return "its test defines check(candidate), so it needs an entry point"
-    return "" if tree.body else "its test is empty"

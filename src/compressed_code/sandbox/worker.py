@@ -1,6 +1,5 @@
 """Two jails as seen from outside, one for programs and one for their judges: hand them trials, read their verdicts."""
 
-import json
 import os
 import select
 import socket
@@ -15,10 +14,12 @@ from compressed_code.sandbox import isolators
 from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
 from compressed_code.sandbox.isolators import Role
 from compressed_code.sandbox.jail import Dead, Jail
+from compressed_code.sandbox.material import packed
 from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
 
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
+_STARVED = 20.0  # so many times the wall limit may a trial wait for a processor when it runs alone
 _ROLES: tuple[Role, ...] = ("programs", "judges")
 # A correct program, if it has nothing but its standard streams and the channel to its judge.
 _PROBE = Trial(
@@ -52,11 +53,13 @@ class Assignment:
 
     Attributes:
         stages: how the program is run.
+        patience: as of `inside.server.Programs.run`; None of a first run.
     """
 
     place: int
     trial: Trial
     stages: Sequence[Stage] = STAGES
+    patience: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,21 @@ class Result:
         stage: the last one that was run.
         verdict: of that stage, as if there had been no other.
         own_seconds: the program's own time awake or asleep, in the stage that counts for its limit.
+        waited_seconds: how long program and judge waited for a processor.
     """
 
     task: Assignment
     stage: Stage
     verdict: Verdict
     own_seconds: float
+    waited_seconds: float
 
 
 class _ForJudge(NamedTuple):
-    """What the judge of a trial gets: a share of the limits, and two open files."""
+    """What the judge of a trial gets: a share of the limits, patience, and two open files."""
 
     share: float
+    patience: float | None
     material: int
     channel: int
 
@@ -117,7 +123,8 @@ class Worker:
                 self._wait()
             for jail in self.jails.values():
                 jail.answers.clear()
-            self.send(Assignment(0, _PROBE, stages=("apart",)))
+            # A machine that is busy while jails start says nothing about them.
+            self.send(Assignment(0, _PROBE, stages=("apart",), patience=_START_SECONDS))
             outcome = self.receive().verdict.outcome
         except Dead:
             self.tasks.clear()
@@ -132,16 +139,21 @@ class Worker:
         self.check()
 
     def send(self, task: Assignment) -> None:
-        """Queue a trial; the jails take them one after another."""
+        """Queue a trial; the jails take them one after another.
+
+        Raises:
+            InputError: it cannot be judged.
+        """
         trial = task.trial
-        material = json.dumps({"setup": trial.setup, "test": trial.test, "entry_point": trial.entry_point})
-        files = [_file(trial.program.encode("utf-8", "surrogatepass")), _file(material.encode())]
+        material = packed(trial.setup, trial.test, trial.entry_point)
+        files = [_file(trial.program.encode("utf-8", "surrogatepass")), _file(material)]
         ends = [end.detach() for end in socket.socketpair()]
-        if not self.tasks:
-            self._extend_deadline()
         self.tasks.append(task)
-        judged = _ForJudge(trial.share, files[1], ends[1])
-        self.jails["programs"].send({"share": trial.share, "stages": list(task.stages)}, [*files, ends[0]])
+        if len(self.tasks) == 1:
+            self._extend_deadline()
+        judged = _ForJudge(trial.share, task.patience, files[1], ends[1])
+        limits = {"share": trial.share, "patience": task.patience}
+        self.jails["programs"].send({**limits, "stages": list(task.stages)}, [*files, ends[0]])
         os.close(files[0])
         os.close(ends[0])
         if "plain" not in task.stages:
@@ -182,9 +194,10 @@ class Worker:
         """
         while not self.ready():
             self._wait()
-        self._extend_deadline()
         answers = [self.jails[role].answers.popleft() for role in self._awaited()]
-        return _result(self.tasks.popleft(), *answers)
+        task = self.tasks.popleft()
+        self._extend_deadline()
+        return _result(task, *answers)
 
     def stop(self) -> None:
         """End the jails and everything in them."""
@@ -195,7 +208,8 @@ class Worker:
             jail.stop()
 
     def _hand_to_judge(self, judged: "_ForJudge") -> None:
-        self.jails["judges"].send({"share": judged.share}, [judged.material, judged.channel])
+        limits = {"share": judged.share, "patience": judged.patience}
+        self.jails["judges"].send(limits, [judged.material, judged.channel])
         judged.close()
 
     def _awaited(self) -> Sequence[Role]:
@@ -216,7 +230,10 @@ class Worker:
             self.collect(roles[file])
 
     def _extend_deadline(self) -> None:
-        self.deadline = time.monotonic() + len(STAGES) * self.limits.wall_seconds + _GRACE_SECONDS
+        """Give the oldest trial, which begins now, its time."""
+        alone = bool(self.tasks) and self.tasks[0].patience is not None
+        seconds = len(STAGES) * self.limits.wall_seconds * (_STARVED if alone else 1.0)
+        self.deadline = time.monotonic() + seconds + _GRACE_SECONDS
 
 
 def _result(task: Assignment, program: dict[str, Any], judge: dict[str, Any] | None = None) -> Result:
@@ -229,7 +246,7 @@ def _result(task: Assignment, program: dict[str, Any], judge: dict[str, Any] | N
     seconds, own_seconds = program["cpu_seconds"], program.get("plain_seconds", program["own_seconds"])
     if program["stage"] == "plain" or judge is None:
         verdict = Verdict(program["outcome"], program["exception"], seconds, program["wall_seconds"])
-        return Result(task, "plain", verdict, own_seconds)
+        return Result(task, "plain", verdict, own_seconds, program["waited_seconds"])
     # Limits of the program come first: what the judge saw is that it was gone.
     outcome, exception = program["outcome"], ""
     if outcome in ("ended", "crashed"):
@@ -237,7 +254,8 @@ def _result(task: Assignment, program: dict[str, Any], judge: dict[str, Any] | N
     outcome = "crashed" if outcome == "skipped" else outcome
     wall_seconds = max(program["wall_seconds"], judge["wall_seconds"])
     verdict = Verdict(outcome, exception, seconds + judge["cpu_seconds"], wall_seconds, _DOUBTS.get(judge["doubt"], ""))
-    return Result(task, "apart", verdict, max(seconds, program.get("plain_seconds", 0.0)))
+    waited = program["waited_seconds"] + judge["waited_seconds"]
+    return Result(task, "apart", verdict, max(seconds, program.get("plain_seconds", 0.0)), waited)
 
 
 def _file(content: bytes) -> int:

@@ -53,7 +53,19 @@ class Solutions(Server):
     """Runs solutions as programs are run: each with a process namespace and a folder of its own, and without powers."""
 
     def run(self, task: dict[str, Any]) -> bytes:
-        """The result of one solution as JSON, or what became of it."""
+        """The result of one solution as JSON, or what became of it.
+
+        One that the limit of wall time ended while it waited for a processor runs once more.
+        """
+        answer, starved = self.once(task, None)
+        return self.once(task, 0.0)[0] if starved else answer
+
+    def once(self, task: dict[str, Any], patience: float | None) -> tuple[bytes, bool]:
+        """What a solution answers, and whether waiting for a processor ended it instead.
+
+        Args:
+            patience: as of `Server.watch`.
+        """
         reading, writing = os.pipe()
 
         def become() -> NoReturn:
@@ -70,27 +82,27 @@ class Solutions(Server):
 
         running = Running(self.cell.fork(become))
         os.close(writing)
-        seconds = self.limits["cpu_seconds"]
+        most = self.limits["cpu_seconds"]
         content, outcome, piece, look = bytearray(), "", b" ", running.start
         while piece and not outcome:
-            outcome, ready = self.watch(running, seconds, seconds, reading)
+            outcome, ready = self.watch(running, most, most, reading, patience=patience)
             piece = os.read(reading, _PIECE) if ready else b""
             content += piece
             if time.monotonic() >= look:  # also of one that writes a byte now and then
-                outcome, look = outcome or self.limit(running, seconds, seconds), time.monotonic() + PERIOD
+                outcome = outcome or self.limit(running, most, most, patience)
+                look = time.monotonic() + PERIOD
             if len(content) > _ROOM * self.limits["answer_bytes"] + _PIECE:
                 outcome = "output"
         os.close(reading)
-        ended = self.end(running, 0.0 if outcome else LIMIT_SHOWS)
+        ended = self.end(running, 0.0 if outcome else LIMIT_SHOWS, most)
+        slow = running.cpu_seconds > most
         if outcome in ("output", "memory"):
-            return _problem("it answers too much" if outcome == "output" else "it takes too much memory")
-        if outcome or running.cpu_seconds > seconds:
-            return _problem(self._slow())
+            return _problem("it answers too much" if outcome == "output" else "it takes too much memory"), False
+        if outcome or slow:
+            starved = not slow and running.own_seconds() - running.cpu_seconds <= most
+            return _problem(f"it takes more than {most} s"), starved
         found = accepted.solution_answers(content, task["calls"]) if ended.code == 0 else None
-        return json.dumps(found).encode() if found else _problem(f"its process ended with {ended.code}")
-
-    def _slow(self) -> str:
-        return f"it takes more than {self.limits['cpu_seconds']} s"
+        return json.dumps(found).encode() if found else _problem(f"its process ended with {ended.code}"), False
 
 
 def _problem(text: str) -> bytes:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
-from . import channel, codec, decoder, messages, owned, remotes
+from . import channel, codec, decoder, messages, owned, programs, remotes
 from .containers import Shared, kind_of
 from .errors import Mirrors
 from .names import Module, Names
@@ -42,7 +42,7 @@ def serve(descriptor: int, material: int, answer: int, output_bytes: int, packag
 
     Args:
         descriptor: the socket to the program.
-        material: a file with a JSON object: `setup`, `test` and `entry_point`.
+        material: a file with what `programs.unpacked` reads.
         answer: a pipe that gets JSON: outcome, name of an exception, and what could not be judged; see `decide`.
         output_bytes: the longest answer of a program that is read.
         packages: packages that were loaded for programs and tests.
@@ -50,19 +50,19 @@ def serve(descriptor: int, material: int, answer: int, output_bytes: int, packag
     random.seed()  # the program must not know what a test draws
     sys.stdout = io.StringIO()  # a test may print, or look at what the program printed
     content = os.pread(material, os.fstat(material).st_size, 0)
-    found = decide(descriptor, json.loads(content), output_bytes, packages)
+    found = decide(descriptor, programs.unpacked(content), output_bytes, packages)
     os.write(answer, json.dumps(found).encode())
     os._exit(0)
 
 
 def decide(
-    descriptor: int, task: dict[str, Any], output_bytes: int, packages: Sequence[str] = ()
+    descriptor: int, task: programs.Task, output_bytes: int, packages: Sequence[str] = ()
 ) -> tuple[str, str, str]:
     """Outcome, name of the exception, and why this verdict may be no fault of the program: "own object" (an object of
     the program's own would have had to decide), "argument" (the test passes what cannot be sent), or nothing."""
     judge = Judge(descriptor, output_bytes, packages)
     try:
-        judge.run(**task)
+        judge.run(task)
         found = "passed", ""
     except MemoryError:
         found = "memory", "MemoryError"
@@ -91,21 +91,21 @@ class Judge:
         self.reading = False
         self.arrived: list[Remote] = []  # with the last message
 
-    def run(self, setup: str, test: str, entry_point: str | None) -> None:
+    def run(self, task: programs.Task) -> None:
         names = self.names
         names.update(vars(builtins), __name__=TEST_MODULE, __annotations__={})
         sys.modules[TEST_MODULE] = Module(names)
         self.receive("load", Standing.ANSWERED)
-        exec(compile(setup, "<setup>", "exec", dont_inherit=True), names)
-        if entry_point is not None:
-            names[entry_point] = found = self.request("name", entry_point)
+        exec(task.setup, names)
+        if task.entry_point is not None:
+            names[task.entry_point] = found = self.request("name", task.entry_point)
             if isinstance(found, Remote):
                 found._arrive(Standing.ANSWERED)  # a class whose objects are what is tested
         before = names.get("check")  # of the setup, or the program's own where that is the entry point
-        exec(compile(test, "<test>", "exec", dont_inherit=True), names)
+        exec(task.test, names)
         check = names.get("check")
         if check is not before:
-            check(names[entry_point])
+            check(names[task.entry_point])
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it, as plain data or as a stand-in."""

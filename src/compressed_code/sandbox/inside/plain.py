@@ -19,19 +19,19 @@ def serve(source: bytes, material: bytes, answer: int) -> NoReturn:
 
     Args:
         source: the program.
-        material: a JSON object: `setup`, `test` and `entry_point`.
+        material: of `programs.unpacked`.
         answer: a pipe that gets JSON: outcome and name of an exception.
     """
     programs.prepare(0)
-    found = decide(source, json.loads(material))
+    found = decide(source, programs.unpacked(material))
     os.write(answer, json.dumps(found).encode())
     os._exit(0)
 
 
-def decide(source: bytes, task: dict[str, Any]) -> tuple[str, str]:
+def decide(source: bytes, task: programs.Task) -> tuple[str, str]:
     """Outcome and exception of one program."""
     try:
-        run(programs.load(source), **task)
+        run(programs.load(source), task)
     except programs.NotCompiled as error:
         return "syntax error", error.args[0]
     except MemoryError:
@@ -43,7 +43,7 @@ def decide(source: bytes, task: dict[str, Any]) -> tuple[str, str]:
     return "passed", ""
 
 
-def run(module: types.ModuleType, setup: str, test: str, entry_point: str | None) -> None:
+def run(module: types.ModuleType, task: programs.Task) -> None:
     """Run a test among the names of a program.
 
     The setup runs when the program is there, since it may need what the program defines (MBPP 367). Functions and
@@ -51,17 +51,17 @@ def run(module: types.ModuleType, setup: str, test: str, entry_point: str | None
     """
     names = module.__dict__
     prepared = _Setup(names)
-    exec(compile(setup, "<setup>", "exec", dont_inherit=True), prepared)
+    exec(task.setup, prepared)
     for name, value in prepared.items():
         if name not in names or not isinstance(value, types.FunctionType | type):
             names[name] = value
     before = names.get("check")
-    exec(compile(test, "<test>", "exec", dont_inherit=True), names)
+    exec(task.test, names)
     check = names.get("check")
     if check is not before:
-        if entry_point not in names:
-            raise NameError(f"name {entry_point!r} is not defined")
-        check(names[entry_point])
+        if task.entry_point not in names:
+            raise NameError(f"name {task.entry_point!r} is not defined")
+        check(names[task.entry_point])
 
 
 class _Setup(dict[str, Any]):

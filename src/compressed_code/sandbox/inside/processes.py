@@ -1,6 +1,7 @@
 """Starting and ending the processes of the fork server."""
 
 import contextlib
+import math
 import os
 import signal
 import time
@@ -75,6 +76,10 @@ class Running:
     def own_seconds(self) -> float:
         """Time awake or asleep, without that in which a busy machine had no processor for it."""
         return self.wall_seconds() - sum(end - begin for begin, end in self.stalls)
+
+    def waited_seconds(self) -> float:
+        """The longest time that one of its processes had no processor; 0 where the kernel does not tell."""
+        return max(filter(math.isfinite, self.waited.values()), default=0.0)
 
     def ended(self, patience: float) -> Ended | None:
         """How it ended by itself within some seconds, if it did."""

@@ -1,11 +1,26 @@
-"""Runs an untrusted program's own text: the module it becomes, and what it prints."""
+"""Runs an untrusted program's own text: the module it becomes, what it prints, and what decides about it."""
 
 import io
+import marshal
 import random
 import sys
 import types
+from typing import NamedTuple
 
 MODULE = "program"
+
+
+class Task(NamedTuple):
+    """What decides about a program, all of it trusted: code that the caller compiled, and the function under test."""
+
+    setup: types.CodeType
+    test: types.CodeType
+    entry_point: str | None
+
+
+def unpacked(content: bytes) -> Task:
+    """A task as the caller packed it, marshalled by the same Python."""
+    return Task(*marshal.loads(content))
 
 
 class NotCompiled(Exception):

@@ -6,6 +6,7 @@ it touches: a judged trial takes a tenth less processor time where its server ha
 
 import contextlib
 import io
+import marshal
 import os
 import random
 import socket
@@ -16,11 +17,8 @@ from . import candidate, channel, judge, plain, programs
 _TRIALS = 3  # each runs nearly all of it several times
 _LIMIT = 1 << 20
 _PROGRAM = b"def add(parts):\n    return sum(parts)\n"
-_TASK = {
-    "setup": "",
-    "test": "def check(candidate):\n    assert candidate([1, 2.5]) == 3.5\n    assert candidate([]) == 0\n",
-    "entry_point": "add",
-}
+_TEST = "def check(candidate):\n    assert candidate([1, 2.5]) == 3.5\n    assert candidate([]) == 0\n"
+_TASK = marshal.dumps((compile("", "<setup>", "exec"), compile(_TEST, "<test>", "exec"), "add"))
 
 
 def rehearse(role: str) -> None:
@@ -29,7 +27,7 @@ def rehearse(role: str) -> None:
     for _ in range(_TRIALS):
         if role == "programs":
             programs.prepare(0)
-            plain.decide(_PROGRAM, _TASK)
+            plain.decide(_PROGRAM, programs.unpacked(_TASK))
         here, there = socket.socketpair()
         process = os.fork()
         ours, theirs = (here, there) if process else (there, here)
@@ -40,7 +38,7 @@ def rehearse(role: str) -> None:
                     candidate.Program(ours.fileno(), _LIMIT).serve(_PROGRAM)
             else:
                 sys.stdout = io.StringIO()
-                judge.decide(ours.fileno(), _TASK, _LIMIT)
+                judge.decide(ours.fileno(), programs.unpacked(_TASK), _LIMIT)
         finally:
             if process == 0:
                 os._exit(0)

@@ -7,6 +7,7 @@ memory of another, and what one test changes in its process no other test sees.
 
 import gc
 import json
+import math
 import os
 import select
 import socket
@@ -37,9 +38,9 @@ def main(role: Role, plan: dict[str, Any]) -> NoReturn:
             `folders`, where packages are found besides the standard library; `packages`, names of those to load now.
 
     A request is JSON with files; `Programs.run` and `Judges.run` say which. The answer is JSON with `outcome`,
-    `exception`, `doubt`, `stage`, `cpu_seconds`, `own_seconds` (awake or asleep) and `wall_seconds`. Before it comes
-    `accepted.PASSED_PLAIN` where a program passed in one process and is judged apart, too. The first message is the
-    server's own: the version of Python.
+    `exception`, `doubt`, `stage`, `cpu_seconds`, `own_seconds` (awake or asleep), `wall_seconds` and `waited_seconds`
+    (the longest that one process waited for a processor). Before it comes `accepted.PASSED_PLAIN` where a program
+    passed in one process and is judged apart, too. The first message is the server's own: the version of Python.
     """
     connection = socket.socket(fileno=keep_low(plan["descriptor"]))
     sys.path += plan["folders"]
@@ -85,14 +86,19 @@ class Server:
         self.cell = cell
         self.connection = connection
         self.packages = packages
+        self.processors = os.cpu_count() or 1
 
-    def watch(self, running: Running, seconds: float, asleep: float, *files: int) -> tuple[str, list[int]]:
+    def watch(
+        self, running: Running, seconds: float, asleep: float, *files: int, patience: float | None = None
+    ) -> tuple[str, list[int]]:
         """Wait for one of some files, or the first limit.
 
         Args:
             seconds: of processor time.
             asleep: seconds that the process may do nothing, without waiting for a processor.
             files: a running process's `peer` is waited for to be closed at its other end.
+            patience: where it is a number the limit of wall time does not count waiting for a processor, and lies so
+                many seconds further off.
 
         Returns:
             The limit that was hit, or nothing and the files that have something to read or are closed.
@@ -109,25 +115,35 @@ class Server:
             if ready:
                 return "", ready
             if time.monotonic() >= look:
-                outcome, look = self.limit(running, seconds, asleep), time.monotonic() + PERIOD
+                outcome, look = self.limit(running, seconds, asleep, patience), time.monotonic() + PERIOD
                 if outcome:
                     return outcome, []
 
-    def limit(self, running: Running, seconds: float, asleep: float) -> str:
-        """The limit that a process has hit by now, or nothing; `seconds` and `asleep` as of `watch`."""
+    def limit(self, running: Running, seconds: float, asleep: float, patience: float | None = None) -> str:
+        """The limit that a process has hit by now, or nothing; arguments as of `watch`."""
         used = self.cell.usage()
         running.note(used)
         if running.cpu_seconds > seconds or running.own_seconds() - running.cpu_seconds > asleep:
             return "timeout"
-        if running.wall_seconds() > self.limits["wall_seconds"]:
+        allowed = 0.0 if patience is None else patience + running.waited_seconds()
+        if running.wall_seconds() > self.limits["wall_seconds"] + allowed:
             return "timeout"
         return "memory" if used.resident > self.limits["memory_bytes"] else ""
 
-    def end(self, running: Running, patience: float) -> Ended:
-        """End a process and all that it started, with all the processor time that they used."""
+    def end(self, running: Running, patience: float, seconds: float) -> Ended:
+        """End a process and all that it started, with all the processor time that they used.
+
+        One that was so short that all processors together could not use up its limit is not looked at for children that
+        it did not wait for; what it and the others used is known anyway.
+
+        Args:
+            patience: seconds in which it may end by itself.
+            seconds: its limit of processor time.
+        """
         ended = running.ended(patience)
         if not ended:
-            running.note(self.cell.usage())
+            if running.wall_seconds() > min(PERIOD, seconds / self.processors):
+                running.note(self.cell.usage())
             ended = running.end()
         self.cell.clean()
         return ended
@@ -136,24 +152,30 @@ class Server:
 class Programs(Server):
     """Runs programs: with their tests in one process, and for a judge."""
 
-    def run(self, files: list[int], share: float, stages: list[str]) -> dict[str, Any]:
+    def run(self, files: list[int], share: float, patience: float | None, stages: list[str]) -> dict[str, Any]:
         """One trial, as far as the stages go that it passes.
 
         Args:
             files: the program, the judge's material, the socket to the judge.
             share: of the processor time that the limits grant.
+            patience: of a trial that runs once more, alone, the seconds that its judge may keep the program waiting;
+                what the machine takes from it then has no limit.
             stages: "plain", "apart" or both.
         """
         seconds = share * self.limits["cpu_seconds"]
         answer: dict[str, Any] = {}
         if "plain" in stages:
-            answer = self.plain(files, seconds)
+            answer = self.plain(files, seconds, patience)
             if answer["outcome"] != "passed" or "apart" not in stages:
                 return answer
             self.connection.send(json.dumps(accepted.PASSED_PLAIN).encode())
-        return self.apart(files, seconds) | ({"plain_seconds": answer["own_seconds"]} if answer else {})
+        found = self.apart(files, seconds, patience)
+        if answer:
+            found |= {"plain_seconds": answer["own_seconds"]}
+            found["waited_seconds"] = max(found["waited_seconds"], answer["waited_seconds"])
+        return found
 
-    def plain(self, files: list[int], seconds: float) -> dict[str, Any]:
+    def plain(self, files: list[int], seconds: float, patience: float | None) -> dict[str, Any]:
         program, material, _ = files
         answer, answer_end = os.pipe()
 
@@ -166,14 +188,14 @@ class Programs(Server):
 
         running = Running(self.cell.fork(become))
         os.close(answer_end)
-        outcome, ready = self.watch(running, CONTENTION * seconds, seconds, answer)
+        outcome, ready = self.watch(running, CONTENTION * seconds, seconds, answer, patience=patience)
         content = os.read(answer, _PIECE) if ready else b""
         os.close(answer)
         found = accepted.plain_outcome(content) or (outcome or "crashed", "")
-        ended = self.end(running, LIMIT_SHOWS if found[0] == "crashed" else 0.0)
+        ended = self.end(running, LIMIT_SHOWS if found[0] == "crashed" else 0.0, seconds)
         return _report("plain", _final(found, ended, running, CONTENTION * seconds), running)
 
-    def apart(self, files: list[int], seconds: float) -> dict[str, Any]:
+    def apart(self, files: list[int], seconds: float, patience: float | None) -> dict[str, Any]:
         program, _, channel = files
 
         def become() -> NoReturn:
@@ -187,11 +209,11 @@ class Programs(Server):
         process = os.pidfd_open(running.process)
         # It sleeps while the judge works, and the judge may wait for a processor, so it gets more of that.
         most = CONTENTION * seconds
-        outcome, ready = self.watch(running, most, 2 * most, process, channel)
+        outcome, ready = self.watch(running, most, 2 * most + (patience or 0.0), process, channel, patience=patience)
         if process in ready:
             outcome = "crashed"
         os.close(process)
-        ended = self.end(running, LIMIT_SHOWS if outcome == "crashed" else 0.0)
+        ended = self.end(running, LIMIT_SHOWS if outcome == "crashed" else 0.0, seconds)
         socket.socket(fileno=os.dup(channel)).shutdown(socket.SHUT_RDWR)  # the judge sees that nobody answers any more
         return _report("apart", _final((outcome or "ended", ""), ended, running, most), running)
 
@@ -199,12 +221,14 @@ class Programs(Server):
 class Judges(Server):
     """Runs tests against programs that run elsewhere."""
 
-    def run(self, files: list[int], share: float) -> dict[str, Any]:
+    def run(self, files: list[int], share: float, patience: float | None) -> dict[str, Any]:
         """One trial, once its program is there; "skipped" where it never comes.
 
         Args:
             files: the judge's material, the socket to the program.
             share: of the processor time that the limits grant.
+            patience: as of `Programs.run`; then the judge's own limits of sleep and of wall time begin when its program
+                has ended, since that may wait for a processor until then.
         """
         material, channel = files
         poll = select.poll()
@@ -226,19 +250,25 @@ class Judges(Server):
             keep_only({0: null, 1: null, 2: null, _CHANNEL: channel, _MATERIAL: material, _ANSWER: answer_end})
             judge.serve(_CHANNEL, _MATERIAL, _ANSWER, self.limits["output_bytes"], self.packages)
 
-        running = Running(self.cell.fork(become))
+        running = Running(self.cell.fork(become), peer=channel)
         os.close(answer_end)
-        outcome, ready = self.watch(running, CONTENTION * seconds, self.limits["wall_seconds"], answer)
+        most, asleep = CONTENTION * seconds, self.limits["wall_seconds"]
+        outcome, ready = "", [channel]
+        if patience is not None:
+            outcome, ready = self.watch(running, most, math.inf, answer, channel, patience=math.inf)
+            patience = running.wall_seconds()
+        if not outcome and answer not in ready:
+            outcome, ready = self.watch(running, most, asleep + (patience or 0.0), answer, patience=patience)
         content = os.read(answer, _PIECE) if ready else b""
         os.close(answer)
         found = accepted.judged_outcome(content)
-        ended = self.end(running, 0.0 if found else LIMIT_SHOWS)
+        ended = self.end(running, 0.0 if found else LIMIT_SHOWS, seconds)
         outcome, exception, doubt = found or (outcome or "crashed", "", "")
         socket.socket(fileno=os.dup(channel)).shutdown(socket.SHUT_RDWR)  # the program's server ends it
         return _report("apart", _final((outcome, exception), ended, running, CONTENTION * seconds), running, doubt)
 
 
-_NO_SECONDS = {"cpu_seconds": 0.0, "own_seconds": 0.0, "wall_seconds": 0.0}
+_NO_SECONDS = dict.fromkeys(("cpu_seconds", "own_seconds", "wall_seconds", "waited_seconds"), 0.0)
 
 
 def _has_bytes(channel: int) -> bool:
@@ -256,5 +286,5 @@ def _final(found: tuple[str, str], ended: Ended, running: Running, seconds: floa
 
 def _report(stage: str, found: tuple[str, str], running: Running, doubt: str = "") -> dict[str, Any]:
     seconds = {"cpu_seconds": running.cpu_seconds, "own_seconds": max(running.cpu_seconds, running.own_seconds())}
-    seconds["wall_seconds"] = running.wall_seconds()
+    seconds |= {"wall_seconds": running.wall_seconds(), "waited_seconds": running.waited_seconds()}
     return {"outcome": found[0], "exception": found[1], "doubt": doubt, "stage": stage, **seconds}
