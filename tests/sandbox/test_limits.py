@@ -103,6 +103,7 @@ def test_time_in_which_several_processes_wait_passes_once():
     running.note(Usage(0.0, {30: 1e9}, 0))  # longer than there was
     assert running.own_seconds() < 10.0
 
+
 @pytest.mark.parametrize("stages", [("plain",), ("apart",), ("plain", "apart")])
 def test_a_starved_machine_changes_no_verdict(isolation, stages):
     """With a quarter of a processor the program needs more wall time than its limit, and so does its judge."""
