@@ -1,0 +1,79 @@
+"""How often the intervals of the figures hold what they say, at the numbers of clusters, tasks and trainings they have.
+
+What was measured is taken for all there is, as much is drawn from it with replacement, and the interval of each draw is
+asked whether it holds the value of the whole. 95 % are meant; two points off is the most that is let pass.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from compressed_code.benchmarks.pass_rates import difference_interval
+from compressed_code.core.paths import FIGURES
+from compressed_code.statistics.cluster_intervals import LEAST_CLUSTERS, cluster_ratio_interval
+from compressed_code.statistics.intervals_and_tests import ratio_interval, wilson_interval
+
+pytestmark = pytest.mark.long
+LEAST, MOST = 0.93, 0.97
+
+
+def programs_of_figures() -> Iterator[tuple[tuple[str, str], np.ndarray, np.ndarray]]:
+    """(statistic, token class), and of each variant the sums of the programs and their tokens."""
+    programs = pd.read_csv(FIGURES / "03-programs.csv")
+    programs["sum"] = programs["value"] * programs["tokens"]
+    for (statistic, _), own in programs.groupby(["statistic", "pair"]):
+        for token_class, rows in own.groupby("token_class"):
+            yield (statistic, token_class), rows["sum"].to_numpy(), rows["tokens"].to_numpy(float)
+        whole = own.groupby("cluster")[["sum", "tokens"]].sum()
+        yield (statistic, "all"), whole["sum"].to_numpy(), whole["tokens"].to_numpy(float)
+
+
+def test_of_programs_by_class_of_token():
+    """Means over the variants; of single ones a few lie as low as the mean of Student's own interval."""
+    generator, draws, covered = np.random.default_rng(5), 1000, {}
+    for group, sums, tokens in programs_of_figures():
+        assert len(sums) >= LEAST_CLUSTERS
+        true, held = sums.sum() / tokens.sum(), 0
+        for drawn in generator.integers(len(sums), size=(draws, len(sums))):
+            _, low, high = cluster_ratio_interval(sums[drawn], tokens[drawn])
+            held += not (high < true or true < low)  # one that has no interval promises nothing
+        covered.setdefault(group, []).append(held / draws)
+    means = {group: float(np.mean(shares)) for group, shares in covered.items()}
+    assert min(means.values()) >= LEAST, means
+    assert max(means.values()) <= MOST, means
+
+
+def test_of_paired_tasks():
+    """Flips of notebook 06: the interval of the difference at each measured share of lost and gained tasks."""
+    flips = pd.read_csv(FIGURES / "06-flips-tests.csv")
+    generator, held = np.random.default_rng(6), []
+    for lost, gained, pairs in flips[["lost", "gained", "pairs"]].drop_duplicates().itertuples(index=False):
+        shares = [lost / pairs, gained / pairs, 1 - (lost + gained) / pairs]
+        true = shares[1] - shares[0]
+        drawn = generator.multinomial(int(pairs), shares, size=400)
+        intervals = [difference_interval(int(one), int(other), int(pairs)) for one, other, _ in drawn]
+        held.append(np.mean([low <= true <= high for low, high in intervals]))
+    assert LEAST <= np.mean(held) <= MOST, held
+    assert min(held) >= LEAST - 0.02, held  # of the binomial's steps where three or four tasks turn
+
+
+def test_of_shares_of_tasks():
+    rates = pd.read_csv(FIGURES / "06-pass-by-model.csv").query("0 < value < 1")
+    generator, held = np.random.default_rng(7), []
+    for value, tasks in rates[["value", "tasks"]].itertuples(index=False):
+        drawn = generator.binomial(int(tasks), value, size=400)
+        held.append(np.mean([low <= value <= high for low, high in (wilson_interval(n, tasks) for n in drawn)]))
+    assert LEAST <= np.mean(held) <= MOST, held
+
+
+def test_of_repetition_the_bootstrap_over_hundreds_of_programs():
+    """A mean of 640 skewed shares, most of them none, as the shares of repeated n-grams are."""
+    generator, held = np.random.default_rng(8), 0
+    population = np.where(generator.random(640) < 0.2, generator.random(640) ** 2, 0.0)
+    for number in range(1000):
+        drawn = generator.choice(population, 640)
+        _, low, high = ratio_interval(drawn, np.ones(640), seed=number, resamples=1000)
+        held += low <= population.mean() <= high
+    assert LEAST <= held / 1000 <= MOST
