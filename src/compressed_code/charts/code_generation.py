@@ -137,7 +137,7 @@ def unsolved_at_k(
         right.vlines(places, -100 * rows["high"], -100 * rows["low"], color=colour, linewidth=1.3)
         right.plot(places, -100 * rows["value"], marker, linestyle="none", color=colour, markersize=4.5, label=label)
     right.axhline(0, color="#444444", linewidth=0.8)
-    right.set(ylabel="left more, at the same k (points)")
+    right.set(ylabel="more left unsolved, same k (points)")
     for axis in (left, right):
         axis.set(xscale="log", xlabel="k (samples per task)")
         axis.set_xticks(ks, [f"{k:g}" for k in ks])

@@ -33,7 +33,7 @@ def language_options() -> Options:
 
 def form_options() -> Options:
     """All forms of a keyword together, and each by itself."""
-    leads: Mapping[str, str] = {"bare": "bare", "space": "after a blank", "newline": "after a line end"}
+    leads: Mapping[str, str] = {"bare": "bare", "space": "after a space", "newline": "after a line end"}
     return [("any", ANY), *((leads.get(form, f"after a {form}"), form) for form in KEYWORD_FORMS)]
 
 
@@ -42,7 +42,7 @@ def names_of(models: Iterable[str], typed: str, variants: Iterable[str]) -> tupl
 
     Args:
         models: registry keys.
-        typed: further models, a path or Hub id a line; blanks around them do not count.
+        typed: further models, a path or Hub id a line; spaces around them do not count.
         variants: quantizations, or `AS_IT_IS`.
 
     Raises:

@@ -56,7 +56,7 @@ def serve(descriptor: int, material: int, answer: int, output_bytes: int, packag
 
 
 def decide(
-    descriptor: int, task: programs.Task, output_bytes: int, packages: Sequence[str] = ()
+    descriptor: int, task: programs.CompiledTest, output_bytes: int, packages: Sequence[str] = ()
 ) -> tuple[str, str, str]:
     """Outcome, name of the exception, and why this verdict may be no fault of the program: "own object" (an object of
     the program's own would have had to decide), "argument" (the test passes what cannot be sent), or nothing."""
@@ -91,7 +91,7 @@ class Judge:
         self.reading = False
         self.arrived: list[Remote] = []  # with the last message
 
-    def run(self, task: programs.Task) -> None:
+    def run(self, task: programs.CompiledTest) -> None:
         names = self.names
         names.update(vars(builtins), __name__=TEST_MODULE, __annotations__={})
         sys.modules[TEST_MODULE] = Module(names)

@@ -28,7 +28,7 @@ def serve(source: bytes, material: bytes, answer: int) -> NoReturn:
     os._exit(0)
 
 
-def decide(source: bytes, task: programs.Task) -> tuple[str, str]:
+def decide(source: bytes, task: programs.CompiledTest) -> tuple[str, str]:
     """Outcome and exception of one program."""
     try:
         run(programs.load(source), task)
@@ -43,7 +43,7 @@ def decide(source: bytes, task: programs.Task) -> tuple[str, str]:
     return "passed", ""
 
 
-def run(module: types.ModuleType, task: programs.Task) -> None:
+def run(module: types.ModuleType, task: programs.CompiledTest) -> None:
     """Run a test among the names of a program.
 
     The setup runs when the program is there, since it may need what the program defines (MBPP 367). Functions and

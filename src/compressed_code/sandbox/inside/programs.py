@@ -10,7 +10,7 @@ from typing import NamedTuple
 MODULE = "program"
 
 
-class Task(NamedTuple):
+class CompiledTest(NamedTuple):
     """What decides about a program, all of it trusted: code that the caller compiled, and the function under test."""
 
     setup: types.CodeType
@@ -18,9 +18,9 @@ class Task(NamedTuple):
     entry_point: str | None
 
 
-def unpacked(content: bytes) -> Task:
+def unpacked(content: bytes) -> CompiledTest:
     """A task as the caller packed it, marshalled by the same Python."""
-    return Task(*marshal.loads(content))
+    return CompiledTest(*marshal.loads(content))
 
 
 class NotCompiled(Exception):
