@@ -27,6 +27,7 @@ RUN_BY = {
     "notebook": "tests/helpers/test_make.py",
     "release": "tests/test_releases.py",
     "robustness": "tests/helpers/test_robustness.py",
+    "scaling": "tests/planning/test_scaling.py",
     "site": "tests/site_pages/test_site.py",
     "stored": "tests/helpers/test_stored_tier.py",
     "test": ".ci/run",

@@ -33,7 +33,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--models", nargs="+", default=[], metavar="MODEL", help="these alone; default: the profile's")
     command.add_argument("--measurements", nargs="+", default=[], metavar="NAME", help="these alone; default: all")
     where = command.add_mutually_exclusive_group()
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, tcp://HOST:PORT")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster: HOST:PORT")
     where.add_argument("--workers", type=int, metavar="N", help="so many processes here; default: this process alone")
     command.add_argument(
         "--results", metavar="PLACE", help="a folder that all machines see, or an object store, s3://BUCKET/PREFIX"

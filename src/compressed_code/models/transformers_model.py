@@ -172,8 +172,14 @@ def check_report(path: PurePath, report: Mapping[str, Any]) -> None:
     """Stop unless every weight of the model was in the checkpoint, in its shape, and the other way round.
 
     Raises:
-        InputError: naming the first that was not.
+        InputError: naming the first that was not; packed codes in its place are named where there are some.
     """
+    surplus = sorted(report["unexpected_keys"])
+    for name in sorted(report["missing_keys"]):
+        beside = [other for other in surplus if other.rpartition(".")[0] == name.rpartition(".")[0]]
+        if beside and not _DERIVED.search(name):
+            reason = "config.json has no quantization_config that says how to read it"
+            raise InputError(f"{path}: tensor {beside[0]} is there in place of {name}, but {reason}")
     for problem, keys in (
         ("is missing", report["missing_keys"]),
         ("has no place in the model that the config describes", report["unexpected_keys"]),
