@@ -12,6 +12,7 @@ from compressed_code.checkpoints.local_models import local_model
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.quantization.decoded_base import kept_base
 from compressed_code.quantization.gguf import write_gguf
+from compressed_code.quantization.engine import variant
 from compressed_code.quantization.record import read_record
 from compressed_code.quantization.variants import quantized_variant
 from compressed_code.registry.lookup import load_registry, tokenizer_name
@@ -64,19 +65,20 @@ def test_offline_the_package_and_a_remedy_are_named(packaged):
 
 def test_a_variant_of_a_file_is_that_of_its_decoded_numbers(file, tmp_path, monkeypatch):
     monkeypatch.setattr(kept_base, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(variant, "__defaults__", (None, tmp_path))  # else one of an earlier run would be found
     # GGUF has no name for the zoo's rule of cutting text, and what cannot be cut is not decoded into a folder.
     monkeypatch.setattr(gguf, "CUTTING_RULES", {**CUTTING_RULES, None: next(iter(CUTTING_RULES.values()))})
     row = load_quantizations()["rtn-4-rows"]
     folder, decoded = kept_base(file), open_checkpoint(file)
     assert kept_base(file) == folder and kept_base(folder) == folder
-    variant = quantized_variant(file, row)
-    assert variant == quantized_variant(folder, row)
-    assert read_record(variant)["base"]["name"] == str(file)
+    made = quantized_variant(file, row)
+    assert made == quantized_variant(folder, row)
+    assert read_record(made)["base"]["name"] == str(file)
     name = "model.layers.0.mlp.down_proj.weight"
     own = decoded.weight(name)
     step = (own.max(1, keepdims=True) - own.min(1, keepdims=True)) / (2**4 - 1)
-    assert np.all(np.abs(open_checkpoint(variant).weight(name) - own) <= 0.51 * step + 1e-6)
-    assert np.array_equal(open_checkpoint(variant).weight("model.norm.weight"), decoded.weight("model.norm.weight"))
+    assert np.all(np.abs(open_checkpoint(made).weight(name) - own) <= 0.51 * step + 1e-6)
+    assert np.array_equal(open_checkpoint(made).weight("model.norm.weight"), decoded.weight("model.norm.weight"))
 
 
 def test_a_file_that_is_a_variant_itself_and_a_missing_folder_are_refused(tmp_path):
