@@ -11,8 +11,8 @@ from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.checkpoints.local_models import local_model
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.quantization.decoded_base import kept_base
-from compressed_code.quantization.gguf import write_gguf
 from compressed_code.quantization.engine import variant
+from compressed_code.quantization.gguf import write_gguf
 from compressed_code.quantization.record import read_record
 from compressed_code.quantization.variants import quantized_variant
 from compressed_code.registry.lookup import load_registry, tokenizer_name
