@@ -43,7 +43,8 @@ class Command:
 
     def start(self, *more, file_size=resource.RLIM_INFINITY, **settings):
         def prepare():
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that it is ignored
+            for name in (signal.SIGINT, signal.SIGHUP):  # a shell's background jobs inherit that they are ignored
+                signal.signal(name, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
 
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
