@@ -79,7 +79,7 @@ def test_the_committed_table_is_of_the_committed_settings():
     first = table[table["group"].eq("kl") & table["row"].ne(BASE)]
     alone = first["row"].str.endswith(
         "-query-key"
-    )  # after one id attention has one place to look at, whatever they are
+    )  # one id has nothing else to look at
     assert (first["value"] > 0).equals(~alone) and first.loc[alone, "value"].eq(0).all()
     assert table["processor"].ne("").all()
 
