@@ -77,9 +77,7 @@ def test_the_committed_table_is_of_the_committed_settings():
     done = set(zip(table["row"], table["kind"], strict=True))
     assert done <= set(settings.steps)
     first = table[table["group"].eq("kl") & table["row"].ne(BASE)]
-    alone = first["row"].str.endswith(
-        "-query-key"
-    )  # one id has nothing else to look at
+    alone = first["row"].str.endswith("-query-key")  # one id has nothing else to look at
     assert (first["value"] > 0).equals(~alone) and first.loc[alone, "value"].eq(0).all()
     assert table["processor"].ne("").all()
 
