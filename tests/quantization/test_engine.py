@@ -464,8 +464,24 @@ def command(*arguments: str) -> None:
 def test_a_type_is_taken_in_either_case_and_nothing_is_overwritten(tmp_path, llama, name):
     command(llama, "--method", "gguf", "--type", name, "--out", tmp_path / "level")
     assert read_record(tmp_path / "level" / "model.gguf")["type"] == "Q8_0"
-    with pytest.raises(InputError, match="exists already; choose another folder or remove it"):
+    with pytest.raises(InputError, match="exists already; choose another folder, or replace it with --force"):
         command(llama, "--method", "gguf", "--type", name, "--out", tmp_path / "level")
+
+
+def test_force_replaces_what_was_written_before_and_nothing_else(tmp_path, llama):
+    out, rounding = tmp_path / "variant", ("--method", "rtn", "--group-size", "32")
+    command(llama, *rounding, "--bits", 4, "--out", out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(InputError, match="33"):  # one that fails leaves the old one whole
+        command(llama, "--method", "rtn", "--group-size", "33", "--bits", 3, "--out", out, "--force")
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    command(llama, *rounding, "--bits", 3, "--out", out, "--force")
+    assert read_record(out)["bits"] == 3 and [path.name for path in tmp_path.iterdir()] == ["variant"]
+    with pytest.raises(InputError, match=r"is no variant that quantize has written"):
+        command(llama, *rounding, "--bits", 4, "--out", tmp_path, "--force")
+    with pytest.raises(InputError, match=r"quantized already|is read in this run"):
+        command(out, *rounding, "--bits", 4, "--out", out, "--force")
+    assert read_record(out)["bits"] == 3
 
 
 def test_the_command_writes_a_folder_and_one_line(tmp_path, llama, capsys):

@@ -56,7 +56,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--calibration-length", type=int, default=CALIBRATION_LENGTH, metavar="N", help="tokens in a row; default: 256"
     )
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice of that text; default: 0")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="must not exist")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    command.add_argument("--force", action="store_true", help="replace the variant of --out")
     command.set_defaults(run=run)
 
 
@@ -74,6 +75,7 @@ def run(options: argparse.Namespace) -> None:
         symmetric=options.symmetric,
         embeddings=options.embeddings,
         calibration=_calibration(options),
+        force=options.force,
     )
     if quantized.record["method"] == "gguf":
         _warn_of_fallbacks(options.model, quantized.record)

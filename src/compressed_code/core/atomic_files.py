@@ -91,21 +91,25 @@ def check_target(path: Path, inputs: Iterable[str | Path], option: str, force: b
 
 
 @contextmanager
-def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
+def staged(destination: Path, locks: Path = LOCKS, *, replace: bool = False) -> Iterator[Path]:
     """An empty folder that becomes `destination` when the block ends well, and vanishes when it does not.
 
     One process at a time writes a destination; it also removes what killed writers left behind. Every file gets the
     permissions that the umask leaves: safetensors writes its own for their owner alone.
+
+    Args:
+        replace: whether a folder that is there goes when the new one is whole; until then it stays as it is.
 
     Raises:
         InputError: the destination exists already or cannot be written.
     """
     destination = destination.resolve()
     part, locks = destination.with_name(f".{destination.name}.{os.getpid()}.part"), _writable(locks)
+    old = part.with_suffix(".old.part")
     try:
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / f"{hashlib.sha256(bytes(destination)).hexdigest()[:32]}.lock"):
-            if destination.exists():
+            if destination.exists() and not replace:
                 raise InputError(f"{destination}: exists already; choose another folder or remove it")
             for leftover in destination.parent.glob(f".{destination.name}.*.part"):
                 shutil.rmtree(leftover)
@@ -113,9 +117,14 @@ def staged(destination: Path, locks: Path = LOCKS) -> Iterator[Path]:
                 part.mkdir(parents=True)
                 yield part
                 follow_umask(part)
+                if destination.exists():
+                    destination.rename(old)
                 part.rename(destination)
+                shutil.rmtree(old, ignore_errors=True)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
+                if old.exists() and not destination.exists():
+                    old.rename(destination)
     except OSError as error:
         raise InputError(f"{destination}: cannot be written ({error.strerror or error})") from None
 

@@ -52,6 +52,7 @@ def write_variant(
     calibration: TokenRows | None = None,
     *,
     provenance: Provenance | None = None,
+    replace: bool = False,
 ) -> Path:
     """Write a quantized variant of a model; it appears whole or not at all, and the same seed gives the same bytes.
 
@@ -66,6 +67,7 @@ def write_variant(
         calibration: rows of token ids, for a calibrated method and for no other.
         provenance: for the record, what the model is called and where the ids come from; by default its registry key
             or path, and what the row says.
+        replace: the destination may exist, and goes when the new one is whole.
 
     Returns:
         The folder, or the GGUF file in it.
@@ -78,7 +80,7 @@ def write_variant(
     model = BaseCheckpoint(base)
     model.chosen(quantization)
     _check_calibration(quantization, calibration)
-    with staged(destination) as folder:
+    with staged(destination, replace=replace) as folder:
         if quantization.method == "gguf":
             content = _write_gguf(model, quantization, folder)
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from compressed_code.checkpoints.local_models import local_model
+from compressed_code.checkpoints.model_files import RECORD
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of_file
 from compressed_code.core.names import as_names
@@ -93,6 +94,7 @@ def quantize(
     symmetric: bool = False,
     embeddings: bool = False,
     calibration: Calibration | None = None,
+    force: bool = False,
     registry: Registry | None = None,
 ) -> Quantized:
     """Write a quantized variant of a model as an ordinary checkpoint folder; it appears whole or not at all.
@@ -104,7 +106,7 @@ def quantize(
             quantized is decoded first.
         method: rtn (round to nearest), gptq (ours, the same on every machine), gptqmodel, auto-gptq, gguf, hqq,
             torchao or bitsandbytes.
-        out: folder to write; must not exist.
+        out: folder to write; must not exist, unless `force` is given.
         bits: per weight, 2 to 8.
         group_size: weights that share scale and zero point; by default a whole row.
         type: of gguf (Q4_K_M, in any case) and bitsandbytes (nf4, fp4), in place of `bits`.
@@ -112,10 +114,12 @@ def quantize(
         embeddings: quantize embedding and output matrix as well.
         calibration: what gptq, gptqmodel and auto-gptq look at, by default generated programs of this project; for no
             other method.
+        force: replace a variant that this function has written to `out`; it stays until the new one is whole.
         registry: by default data/models.yml.
 
     Raises:
-        InputError: the model is unknown or quantized already, `out` exists, a setting does not suit method or model.
+        InputError: the model is unknown or quantized already, `out` exists or is no variant that may be replaced, a
+            setting does not suit method or model.
         Unavailable: a library is not installed, or the model cannot be downloaded.
 
     Example:
@@ -128,19 +132,23 @@ def quantize(
     spec = find_model(model, registry)
     if spec.quantization is not None:
         raise InputError(f"{model}: is quantized already; name the model it is made from")
-    if out.exists():
-        raise InputError(f"{out}: exists already; choose another folder or remove it")
+    if out.exists() and not force:
+        raise InputError(f"{out}: exists already; choose another folder, or replace it with --force")
+    if out.exists() and not (out / RECORD).is_file():
+        raise InputError(f"{out}: is no variant that quantize has written; choose another folder or remove it yourself")
     given = {"bits": bits, "group_size": group_size, "type": type, "symmetric": symmetric, "embeddings": embeddings}
     if calibration is None and method in CALIBRATED:
         calibration = Calibration("tasks")
     row = _row(method, given, calibration)
     base = local_model(spec)
+    if out.exists() and base.resolve().is_relative_to(out.resolve()):
+        raise InputError(f"{out}: is read in this run and would be lost; choose another folder")
     rows, provenance = None, Provenance(model)
     with plain_base(base) as plain:
         if calibration is not None:
             tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else plain
             rows, provenance = _calibrated(model, plain, tokenizer, row, calibration)
-        path = write_variant(plain, row, out, rows, provenance=provenance)
+        path = write_variant(plain, row, out, rows, provenance=provenance, replace=force)
     return Quantized(path, read_record(path))
 
 
