@@ -9,11 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from compressed_code.benchmarks.pass_rates import difference_interval
 from compressed_code.core.paths import FIGURES
 from compressed_code.statistics.cluster_intervals import LEAST_CLUSTERS, cluster_ratio_interval
 from compressed_code.statistics.intervals_and_tests import ratio_interval, wilson_interval
+from compressed_code.statistics.seed_noise import seed_effects
 
 pytestmark = pytest.mark.long
 LEAST, MOST = 0.93, 0.97
@@ -77,3 +79,25 @@ def test_of_repetition_the_bootstrap_over_hundreds_of_programs():
         _, low, high = ratio_interval(drawn, np.ones(640), seed=number, resamples=1000)
         held += low <= population.mean() <= high
     assert LEAST <= held / 1000 <= MOST
+
+
+def test_of_ten_trainings_a_side():
+    """Notebook 04: Welch's interval of the difference of two recipes, and Student's of the mean of one."""
+    trainings = pd.concat([pd.read_csv(FIGURES / f"04-{name}.csv") for name in ("agreement", "pass")])
+    recipes, draws, generator = ["distilled", "alone"], 20_000, np.random.default_rng(9)
+    effects = seed_effects(trainings, *recipes, ["quantity"]).set_index("quantity")
+    for quantity, rows in trainings.groupby("quantity"):
+        measured = [rows.loc[rows["family"] == recipe, "value"].to_numpy() for recipe in recipes]
+        assert min(map(len, measured)) >= 10
+        drawn = [generator.choice(values, (draws, len(values))) for values in measured]
+        # All draws in one call; the figures' own intervals are the same test's.
+        own = stats.ttest_ind(*measured, equal_var=False).confidence_interval()
+        assert effects.loc[quantity, ["low", "high"]].tolist() == pytest.approx([own.low, own.high])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            welch = stats.ttest_ind(*drawn, axis=1, equal_var=False).confidence_interval()
+        difference = measured[0].mean() - measured[1].mean()
+        shares = [np.mean((welch.low <= difference) & (difference <= welch.high))]
+        for values, again in zip(measured, drawn, strict=True):
+            half = stats.t.ppf(0.975, len(values) - 1) * again.std(axis=1, ddof=1) / len(values) ** 0.5
+            shares.append(np.mean(np.abs(again.mean(axis=1) - values.mean()) <= half))
+        assert min(shares) >= LEAST and max(shares) <= MOST, (quantity, shares)
