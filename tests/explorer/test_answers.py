@@ -4,6 +4,7 @@ import math
 import re
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from compressed_code.cold_start.metrics import first_tokens as joined
 from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import ROOT
 from compressed_code.explorer import choices, first_tokens, next_tokens, own_program
 from compressed_code.explorer.markup import notice, table_markup
 from compressed_code.fidelity.summary import FLIPS
@@ -221,6 +223,15 @@ def test_names_of_models_and_variants():
     for nothing in (([], " \n", [""]), (["zoo-s"], "", [])):
         with pytest.raises(InputError, match="is chosen"):
             choices.names_of(*nothing)
+
+
+def test_a_path_that_the_file_browser_copied_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = choices.typed_model("data/zoo/zoo-s\n")
+    assert Path(name).samefile(ROOT / "data/zoo/zoo-s")
+    assert choices.names_of([], "data/zoo/zoo-s", ["", "rtn-4-g32"]) == (name, f"{name}+rtn-4-g32")
+    (tmp_path / "data/zoo/zoo-s").mkdir(parents=True)  # what lies here comes first
+    assert choices.typed_model("data/zoo/zoo-s") == "data/zoo/zoo-s"
 
 
 def test_what_is_offered_can_be_had():

@@ -1,8 +1,11 @@
 """What there is to choose from: models on this machine, variants, languages, forms of a keyword."""
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from compressed_code.core.errors import InputError
+from compressed_code.core.paths import ROOT
 from compressed_code.registry.languages import load_languages
 from compressed_code.registry.lookup import Registry, model_labels
 from compressed_code.registry.quantizations import load_quantizations
@@ -37,12 +40,24 @@ def form_options() -> Options:
     return [("any", ANY), *((leads.get(form, f"after a {form}"), form) for form in KEYWORD_FORMS)]
 
 
+def typed_model(typed: str) -> str:
+    """A typed model's name; a path that JupyterLab's file browser copied starts from the checkout, not from here.
+
+    Example:
+        >>> typed_model(" owner/name ")
+        'owner/name'
+    """
+    name = typed.strip()
+    copied = ROOT / name
+    return os.path.relpath(copied) if name and not Path(name).exists() and copied.exists() else name
+
+
 def names_of(models: Iterable[str], typed: str, variants: Iterable[str]) -> tuple[str, ...]:
     """The names of all models in all variants, as `registry.lookup.find_model` takes them.
 
     Args:
         models: registry keys.
-        typed: further models, a path or Hub id a line; spaces around them do not count.
+        typed: further models, a path or Hub id a line (`typed_model`).
         variants: quantizations, or `AS_IT_IS`.
 
     Raises:
@@ -52,7 +67,7 @@ def names_of(models: Iterable[str], typed: str, variants: Iterable[str]) -> tupl
         >>> names_of(["zoo-s"], " my/folder ", ["", "rtn-4-g32"])
         ('zoo-s', 'zoo-s+rtn-4-g32', 'my/folder', 'my/folder+rtn-4-g32')
     """
-    found = [*models, *(line.strip() for line in typed.splitlines() if line.strip())]
+    found = [*models, *(typed_model(line) for line in typed.splitlines() if line.strip())]
     variants = list(variants)
     if not found:
         raise InputError("no model is chosen; choose one, or type a path")

@@ -19,6 +19,7 @@ from compressed_code.explorer.choices import (
     language_options,
     model_options,
     names_of,
+    typed_model,
     variant_options,
 )
 from compressed_code.explorer.markup import answer_page, notice
@@ -162,8 +163,8 @@ def own_program_panel(
         controls[name].style = {"description_width": "9rem"}
 
     def ask(chosen: Controls) -> str:
-        first = chosen["typed_base"].value.strip() or chosen["base"].value
-        typed = chosen["typed"].value.strip()
+        first = typed_model(chosen["typed_base"].value) or chosen["base"].value
+        typed = typed_model(chosen["typed"].value)
         (second,) = (typed,) if typed else names_of([chosen["candidate"].value or first], "", [chosen["variant"].value])
         asked = own_program.OwnProgram(first, second, chosen["program"].value, chosen["language"].value)
         return own_program.answer(asked, registry=registry, directory=directory)
