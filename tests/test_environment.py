@@ -77,19 +77,23 @@ def test_binder_gets_the_locked_versions_and_no_torch():
 @pytest.mark.parametrize("named", [True, False])
 def test_binder_unpacks_the_tables_that_are_named_and_its_kernels_find_them(named, tmp_path):
     """With a python that says what it was asked for, in place of the one that Binder has."""
-    shutil.copytree(ROOT / "binder", tmp_path / "binder")
+    for folder in ("binder", "docs/jupyterlab"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     if named:
         (tmp_path / "binder" / "stored.txt").write_text("https://example.org/tables.tar.xz#sha256=ab\n")
-    (tmp_path / "python").write_text('#!/bin/sh\necho "$@" >> asked\necho /unpacked/here\n')
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@" >> asked\necho unpacked/here\n')
     (tmp_path / "python").chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run(["binder/postBuild"], cwd=tmp_path, env=environment, check=True, capture_output=True)
-    install, *unpack = (tmp_path / "asked").read_text().splitlines()
+    install, start, prefix, *unpack = (tmp_path / "asked").read_text().splitlines()
     assert install.startswith("-m pip install") and "--no-deps" in install
+    assert start == "-m helpers start" and "sys.prefix" in prefix
+    settings = tmp_path / "unpacked" / "here" / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    assert settings.read_bytes() == (ROOT / "docs" / "jupyterlab" / "overrides.json").read_bytes()
     assert unpack == ["-m helpers unpack https://example.org/tables.tar.xz#sha256=ab"] * named
     told = ["binder/start", "sh", "-c", f"echo ${COMPUTED_VARIABLE}"]
     done = subprocess.run(told, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "/unpacked/here" * named
+    assert done.stdout.strip() == "unpacked/here" * named
 
 
 @pytest.mark.parametrize("name", [".devcontainer/devcontainer.json", ".github/workflows/pages.yml"])
