@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 SITE_TOOLS := $(VENV)/.installed-site
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]-*.ipynb))
 # Those that take longest begin, so that none of them is left for the end.
-FIRST     := $(wildcard notebooks/06-*.ipynb notebooks/03-*.ipynb notebooks/08-*.ipynb notebooks/07-*.ipynb)
+FIRST     := $(wildcard $(foreach n,03 06 07 08 05 02,notebooks/$(n)-*.ipynb))
 EXECUTED  := $(patsubst notebooks/%,build/notebooks/%,$(FIRST) $(filter-out $(FIRST),$(NOTEBOOKS)))
 # Draws no figure; its panels' first answers go into the stored tier.
 EXPLORER  := $(patsubst notebooks/%,build/notebooks/%,$(wildcard notebooks/explore.ipynb))
