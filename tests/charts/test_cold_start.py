@@ -132,7 +132,7 @@ def test_shares_as_trained_stand_against_shares_as_told():
 @pytest.mark.parametrize("value", [0.0, 30.0, 100.0])
 def test_light_cells_have_dark_numbers(value):
     """Contrast of at least 4.5 to 1 (WCAG 2.1, success criterion 1.4.3), wherever the value lies on the scale."""
-    figure = value_heatmap(pd.DataFrame([[0.0, value, 100.0]]), "%", light=True)
+    figure = value_heatmap(pd.DataFrame([[0.0, value, 100.0]]), "%")
     figure.canvas.draw()
 
     def luminance(colour):

@@ -9,7 +9,7 @@ from compressed_code.charts.tokenizers import (
     composition_bars,
     coverage_heatmap,
     fertility_panels,
-    overlap_heatmaps,
+    overlap_heatmap,
     rank_ranges,
     rank_ratio_points,
 )
@@ -30,6 +30,9 @@ def test_coverage_is_written_in_percent_a_panel_a_form():
     figure = coverage_heatmap(coverage, LABELS, LANGUAGES)
     *panels, bar = figure.axes
     assert [axis.get_title() for axis in panels] == [FORM_TITLES[form] for form in KEYWORD_FORMS]
+    nobody = coverage.assign(covered=coverage["covered"].where(coverage["form"] != "newline", 0))
+    shown = coverage_heatmap(nobody, LABELS, LANGUAGES).axes[:-1]
+    assert [axis.get_title() for axis in shown] == [FORM_TITLES[form] for form in KEYWORD_FORMS if form != "newline"]
     for number, axis in enumerate(panels):
         assert row_labels(axis) == list(LABELS.values())
         assert cells(axis) == [["100", str(5 * number)], ["", "50"]]
@@ -87,7 +90,7 @@ def test_a_vocabulary_is_made_up_of_its_classes():
     assert_shown(figure)
 
 
-def test_overlaps_of_all_and_of_programming_tokens_stand_side_by_side():
+def test_overlaps_of_programming_tokens_stand_above_the_diagonal_and_those_of_all_below():
     labels, shared = LABELS | {"c": "Tokenizer C"}, {"all": 0.25, "programming": 0.5}
     rows = [
         (part, one, other, 1.0 if one == other else jaccard)
@@ -95,13 +98,12 @@ def test_overlaps_of_all_and_of_programming_tokens_stand_side_by_side():
         for one in labels
         for other in labels
     ]
-    figure = overlap_heatmaps(pd.DataFrame(rows, columns=["tokens", "first", "second", "jaccard"]), labels)
-    left, right, bar = figure.axes
-    assert [left.get_title(), right.get_title()] == ["all tokens", "programming tokens"]
-    for axis, jaccard in ((left, "25"), (right, "50")):
-        assert cells(axis) == [["100" if row == column else jaccard for column in range(3)] for row in range(3)]
-    assert row_labels(left) == column_labels(right) == list(labels.values())
-    assert bar.get_ylabel() == "shared tokens, |A∩B| / |A∪B| (%)"
+    figure = overlap_heatmap(pd.DataFrame(rows, columns=["tokens", "first", "second", "jaccard"]), labels)
+    axis, bar = figure.axes
+    assert axis.get_title() == "above the diagonal: programming tokens; below: all tokens"
+    assert cells(axis) == [["", "50", "50"], ["25", "", "50"], ["25", "25", ""]]
+    assert row_labels(axis) == column_labels(axis) == list(labels.values())
+    assert bar.get_ylabel() == "shared tokens,\n|A∩B| / |A∪B| (%)"
     assert_shown(figure)
 
 

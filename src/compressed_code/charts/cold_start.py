@@ -105,7 +105,6 @@ def language_heatmap(
     languages: Mapping[str, str],
     *,
     y: str = "model",
-    light: bool = False,
 ) -> Figure:
     """PKP per language and model, in percent; the mean, where several models make a row.
 
@@ -113,10 +112,9 @@ def language_heatmap(
         masses: columns `language`, `probability` and the one that `y` names.
         labels, languages: name → label, in drawing order.
         y: column that says the row.
-        light: cells in which dark numbers are read (`parts.value_heatmap`).
     """
     grid = 100 * masses.groupby([y, "language"])["probability"].mean().unstack()
-    return value_heatmap(grid, "PKP (%)", rows=labels, columns=languages, root=True, light=light)
+    return value_heatmap(grid, "PKP (%)", rows=labels, columns=languages, root=True)
 
 
 def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
@@ -128,7 +126,7 @@ def top_token_heatmap(top: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     # Two ids may spell the same bytes.
     grid = 100 * top.groupby(["model", "token"], sort=False)["probability"].sum().unstack()
     columns = {token: token for token in top["token"]}
-    return value_heatmap(grid, "probability (%)", rows=labels, columns=columns, root=True, light=True)
+    return value_heatmap(grid, "probability (%)", rows=labels, columns=columns, root=True)
 
 
 def share_points(table: pd.DataFrame, looks: Mapping[str, str]) -> Figure:

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.artist import Artist
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from compressed_code.charts.style import SEQUENTIAL, WIDTH, series_style
+from compressed_code.charts.style import CELL_TEXT, SEQUENTIAL, WIDTH, series_style
 from compressed_code.core.errors import Unavailable
 from compressed_code.tokenizers.vocabulary import TOKEN_CLASSES
 
@@ -29,9 +28,6 @@ CLASS_COLOURS = {
     "control": "#333333",
     "padding": "#EEEEEE",
 }
-
-
-_LIGHT = LinearSegmentedColormap.from_list("light", ["#FFFFFF", "#C6DBEF", "#6BAED6"])
 
 
 def class_bars(
@@ -116,6 +112,7 @@ def interval_panels(
     draw: str = "draw",
     noise: Mapping[str, tuple[float, float]] | None = None,
     logarithmic: Collection[str] = (),
+    zero: Collection[str] = (),
     row_height: float = 0.3,
 ) -> Figure:
     """Values with their intervals: a panel per quantity, rows on the axis, one colour and marker per series.
@@ -130,6 +127,7 @@ def interval_panels(
         draw: column that says the draw; where the table has it, draws of one row lie side by side.
         noise: panel → range that is drawn as a band: what an effect has to leave.
         logarithmic: panels with a logarithmic axis.
+        zero: panels in which zero, no change, is marked by a line.
         row_height: inches per row.
 
     Raises:
@@ -145,6 +143,8 @@ def interval_panels(
     for axis, (quantity, title) in zip(axes[0], panels.items(), strict=True):
         if noise and quantity in noise:
             axis.axvspan(*noise[quantity], color="#E69F00", alpha=0.25, linewidth=0)
+        if quantity in zero:
+            axis.axvline(0, color="#444444", linewidth=0.8)
         # One panel alone shows all there is, whether a column says so or not.
         drawn = table[table[panel] == quantity] if panel in table or len(panels) > 1 else table
         for number, (name, label) in enumerate((series or {"": ""}).items()):
@@ -205,8 +205,6 @@ def value_heatmap(
     rows: Mapping[str, str] | None = None,
     columns: Mapping[str, str] | None = None,
     root: bool = False,
-    diverging: bool = False,
-    light: bool = False,
 ) -> Figure:
     """Values written in the cells of a table.
 
@@ -215,8 +213,6 @@ def value_heatmap(
         unit: label of the colour bar.
         rows, columns: name → label, in drawing order; without them all are shown under their names.
         root: colour by square root, so that small values stay apart.
-        diverging: colour by distance from zero, with a colour for each sign.
-        light: colours so light that dark numbers are read in every cell.
     """
     grid = grid if rows is None else grid.reindex(index=list(rows)).rename(index=rows)
     grid = grid if columns is None else grid.reindex(columns=list(columns)).rename(columns=columns)
@@ -224,25 +220,15 @@ def value_heatmap(
     figure, axis = plt.subplots(figsize=(WIDTH, 1.2 + 0.27 * len(grid)))
     texts = grid.map(cell_text)
     colours = pd.DataFrame(scale(grid.to_numpy(float)), index=grid.index, columns=grid.columns)
-    limit = {"vmin": -np.nanmax(np.abs(colours)), "vmax": np.nanmax(np.abs(colours))} if diverging else {}
-    sns.heatmap(
-        colours,
-        ax=axis,
-        cmap=_LIGHT if light else "PuOr" if diverging else SEQUENTIAL,
-        annot=texts,
-        fmt="",
-        annot_kws={"size": 7, **({"color": "#111111"} if light else {})},
-        cbar=False,
-        linewidths=0.4,
-        **limit,
-    )
+    look = {"annot_kws": {"size": 7, "color": CELL_TEXT}, "cmap": SEQUENTIAL, "cbar": False, "linewidths": 0.4}
+    sns.heatmap(colours, ax=axis, annot=texts, fmt="", **look)
     axis.set(xlabel="", ylabel="")
     axis.tick_params(length=0)
     axis.tick_params(axis="y", rotation=0)
     axis.set_xticks(axis.get_xticks(), list(grid.columns), rotation=35, ha="right", rotation_mode="anchor")
     bar = figure.colorbar(axis.collections[0], ax=axis, pad=0.015)
     if root:
-        ticks = [tick for tick in (0.1, 1, 5, 20, 50, 80) if grid.min().min() <= tick <= grid.max().max()]
+        ticks = [tick for tick in (0.1, 1, 5, 10, 20, 40, 80) if grid.min().min() <= tick <= grid.max().max()]
         bar.set_ticks(np.sqrt(ticks), labels=[f"{tick:g}" for tick in ticks])
     bar.set_label(unit)
     bar.outline.set_visible(False)

@@ -1,6 +1,7 @@
 """One style for every chart."""
 
 import matplotlib as mpl
+from matplotlib.colors import LinearSegmentedColormap
 
 WIDTH = 7.0  # inches: the text width of a page
 
@@ -16,7 +17,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 FAMILY_COLOURS = {"base": "#0072B2", "distilled": "#009E73", "fine-tuned": "#D55E00", "other": "#000000"}
 
 
-SEQUENTIAL = "cividis"
+# Cells of tables: so light at its end that dark numbers are read in every one.
+SEQUENTIAL = LinearSegmentedColormap.from_list("light", ["#FFFFFF", "#C6DBEF", "#6BAED6"])
+CELL_TEXT = "#111111"
 
 
 STYLE = {

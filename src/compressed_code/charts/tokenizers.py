@@ -9,23 +9,25 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from compressed_code.charts.parts import class_bars, legend_above
-from compressed_code.charts.style import SEQUENTIAL, WIDTH, series_style
+from compressed_code.charts.style import CELL_TEXT, SEQUENTIAL, WIDTH, series_style
 from compressed_code.tokenizers.vocabulary import KEYWORD_FORMS
 
 FORM_TITLES = {"bare": "bare: def", "space": "space-led: ·def", "newline": "newline-led: ↵def", "tab": "tab-led: ⇥def"}
 
 
 def coverage_heatmap(coverage: pd.DataFrame, labels: Mapping[str, str], languages: Mapping[str, str]) -> Figure:
-    """Share of keywords that are one token: a panel per form, tokenizers × languages.
+    """Share of keywords that are one token: a panel per form, tokenizers × languages; none of a form nobody holds.
 
     Args:
         coverage: `coverage_table` rows with a `tokenizer` column.
         labels, languages: key → label, in drawing order.
     """
-    figure, axes = plt.subplots(
-        len(KEYWORD_FORMS), 1, figsize=(WIDTH, 1.1 + 0.27 * len(labels) * len(KEYWORD_FORMS)), sharex=True
-    )
-    for axis, form in zip(axes, KEYWORD_FORMS, strict=True):
+    held = set(coverage.loc[coverage["covered"] > 0, "form"])
+    forms = [form for form in KEYWORD_FORMS if form in held] or list(KEYWORD_FORMS)
+    height = 1.1 + 0.27 * len(labels) * len(forms)
+    figure, axes = plt.subplots(len(forms), 1, figsize=(WIDTH, height), sharex=True, squeeze=False)
+    axes = axes[:, 0]
+    for axis, form in zip(axes, forms, strict=True):
         table = coverage[coverage["form"] == form].assign(percent=lambda rows: 100 * rows["covered"] / rows["total"])
         grid = table.pivot(index="tokenizer", columns="language", values="percent")
         grid = grid.reindex(index=list(labels), columns=list(languages)).rename(index=labels, columns=languages)
@@ -117,22 +119,32 @@ def composition_bars(composition: pd.DataFrame, labels: Mapping[str, str]) -> Fi
     return class_bars(grid, "share of the vocabulary (%)", labels=labels)
 
 
-def overlap_heatmaps(overlap: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Jaccard overlap between vocabularies: all tokens beside programming tokens."""
-    parts = {"all": "all tokens", "programming": "programming tokens"}
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, max(2.5, 1.2 + 0.42 * len(labels))), sharey=True)
-    for axis, (part, title) in zip(axes, parts.items(), strict=True):
-        rows = overlap[overlap["tokens"] == part]
-        grid = 100 * rows.pivot(index="first", columns="second", values="jaccard").loc[list(labels), list(labels)]
-        grid = grid.rename(index=labels, columns=labels)
-        _percent_cells(grid, axis, square=True)
-        axis.set(xlabel="", ylabel="")
-        axis.set_title(title)
-        axis.tick_params(length=0)
-        axis.tick_params(axis="y", rotation=0)
-        axis.set_xticks(axis.get_xticks(), list(labels.values()), rotation=30, ha="right", rotation_mode="anchor")
-    bar = figure.colorbar(axes[0].collections[0], ax=list(axes), shrink=0.75, pad=0.015)
-    bar.set_label("shared tokens, |A∩B| / |A∪B| (%)")
+def overlap_heatmap(overlap: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """Jaccard overlap between vocabularies: programming tokens above the diagonal, all tokens below it.
+
+    Args:
+        overlap: columns `tokens` ("all" or "programming"), `first`, `second`, `jaccard`, both orders of a pair.
+        labels: key → label, in drawing order.
+    """
+    names = list(labels)
+    every, programming = (
+        100
+        * overlap[overlap["tokens"] == part]
+        .pivot(index="first", columns="second", values="jaccard")
+        .reindex(index=names, columns=names)
+        .to_numpy(float)
+        for part in ("all", "programming")
+    )
+    grid = pd.DataFrame(np.triu(programming, 1) + np.tril(every, -1), index=list(labels.values()), columns=names)
+    grid = grid.mask(np.eye(len(names), dtype=bool)).rename(columns=labels)
+    figure, axis = plt.subplots(figsize=(WIDTH * 0.8, 1.2 + 0.36 * len(labels)))
+    _percent_cells(grid, axis)
+    axis.set(xlabel="", ylabel="", title="above the diagonal: programming tokens; below: all tokens")
+    axis.tick_params(length=0)
+    axis.tick_params(axis="y", rotation=0)
+    axis.set_xticks(axis.get_xticks(), list(labels.values()), rotation=30, ha="right", rotation_mode="anchor")
+    bar = figure.colorbar(axis.collections[0], ax=axis, pad=0.015)
+    bar.set_label("shared tokens,\n|A∩B| / |A∪B| (%)")
     bar.outline.set_visible(False)
     return figure
 
@@ -168,7 +180,7 @@ def fertility_panels(
     return figure
 
 
-def _percent_cells(grid: pd.DataFrame, axis: plt.Axes, *, square: bool = False) -> None:
+def _percent_cells(grid: pd.DataFrame, axis: plt.Axes) -> None:
     """Percentages written in the cells of a table, on one scale of colours for every panel."""
-    look = {"annot": True, "fmt": ".0f", "annot_kws": {"size": 7.5}, "cbar": False, "linewidths": 0.4}
-    sns.heatmap(grid, ax=axis, vmin=0, vmax=100, cmap=SEQUENTIAL, square=square, **look)
+    look = {"annot": True, "fmt": ".0f", "annot_kws": {"size": 7.5, "color": CELL_TEXT}, "cbar": False}
+    sns.heatmap(grid, ax=axis, vmin=0, vmax=100, cmap=SEQUENTIAL, linewidths=0.4, **look)
