@@ -3,7 +3,7 @@
 engine                    the interface: a model and a row of settings in, a folder that transformers opens out
 methods                   how the codes of a matrix are chosen, ours and the libraries'
 gguf                      llama.cpp's types and its file
-calibration               the text a calibrated method sees
+calibration, own_text     the text a calibrated method sees; what a model writes itself is kept
 base_checkpoint           the model that is quantized
 storage, record           the folder that is written, what stands beside its weights
 quantized                 the same for a caller: by name, with calibration text of the caller's own

@@ -14,6 +14,7 @@ from compressed_code.quantization.calibration import calibration_rows
 from compressed_code.quantization.decoded_base import kept_base
 from compressed_code.quantization.engine import variant
 from compressed_code.quantization.own_programs import drawn_texts, task_texts
+from compressed_code.quantization.own_text import own_text
 from compressed_code.quantization.record import name_of
 from compressed_code.registry.quantizations import CalibrationSource, Quantization
 from compressed_code.tokenizers.files import open_tokenizer
@@ -60,6 +61,9 @@ def _rows(
     Args:
         fingerprint: of the base model, so that a changed one is read anew.
     """
+    if source == "self":
+        start = start_ids(base, "document")
+        return own_text(base, dict(fingerprint), start, rows=rows, length=ROW_LENGTH, seed=seed)
     tokenizer = open_tokenizer(base)
     return calibration_rows(
         source,
@@ -70,7 +74,6 @@ def _rows(
         start=start_ids(base, "document"),
         vocabulary=len(tokenizer),
         control=tokenizer.added,
-        model=base,
     )
 
 
