@@ -15,7 +15,7 @@ from compressed_code.core.paths import ROOT
 def project(tmp_path, write_notebook):
     """Both packages with one tiny notebook, whose committed table rests on a definition of theirs."""
     copy = tmp_path / "project"
-    ignored = shutil.ignore_patterns("results", "zoo", "*.egg-info", "__pycache__")
+    ignored = shutil.ignore_patterns("results", "zoo", "*.egg-info")
     for folder in ("src", "data"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
     (copy / "notebooks").mkdir()
