@@ -118,6 +118,12 @@ def test_a_second_run_does_nothing_and_an_edit_reruns_exactly_what_depends_on_it
     assert runs(project), "the notebook imports claims"
 
 
+def test_a_list_of_rows_that_was_touched_reruns(made):
+    """What `helpers rows` does to it is tested in test_notebook_dependencies, and both together below."""
+    age((made / EXECUTED).with_suffix(".rows"))
+    assert runs(made)
+
+
 def test_a_deleted_figure_or_a_changed_input_reruns(made):
     project = made
     (project / "figures" / "08-table.csv").rename(project / "kept.csv")
@@ -133,6 +139,7 @@ def test_a_deleted_figure_or_a_changed_input_reruns(made):
     assert runs(project), "what was read is gone"
 
 
+@pytest.mark.long
 def test_a_row_reruns_what_looked_it_up(made):
     project = made
     models, quantizations = project / "data" / "models.yml", project / "data" / "quantizations.yml"

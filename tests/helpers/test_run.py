@@ -313,14 +313,17 @@ def test_imports_are_followed_through_both_packages(tmp_path, write_notebook):
     assert found == [name for name in sorted(sources) if "unused" not in name]
 
 
-# `make test` runs one of them; those that run a model are long.
-QUICK = ("01-tokenizer-analysis.ipynb",)
+@pytest.mark.slow
+def test_a_real_notebook_runs(tmp_path):
+    """With one tokenizer; all of them, with what they are about, are run by the long tests."""
+    path, figures = NOTEBOOKS / "01-tokenizer-analysis.ipynb", tmp_path / "figures"
+    run_notebook(path, tmp_path / path.name, {"figures": str(figures), "tokenizers": ["zoo"]})
+    assert (figures / "01-coverage.png").exists() and not read_claims([tmp_path / path.name]).empty
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "path", [pytest.param(path, id=path.name, marks=[] if path.name in QUICK else pytest.mark.long) for path in ALL]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
 def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
     output, figures = tmp_path / path.name, tmp_path / "figures"
     run_notebook(path, output, {"figures": str(figures), **reduced_parameters().get(path.name, {})})
