@@ -25,6 +25,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 def pytest_collection_modifyitems(config, items):
     """Of several workers each begins with files that have slow tests, so that none begins one while the others end."""
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers == 1:
+        return
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
