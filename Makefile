@@ -23,7 +23,7 @@ EXPLORER  := $(patsubst notebooks/%,build/notebooks/%,$(wildcard notebooks/explo
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: figures/README.md
-.PHONY: help env figures stored notebook verify robustness site lab test test-all lint format lock release bench zoo study published benchmarks scaling clean FORCE
+.PHONY: help env figures stored notebook verify robustness site lab test test-long test-all lint format lock release bench zoo study published benchmarks scaling clean FORCE
 
 help: ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -79,8 +79,11 @@ lab: $(INSTALLED) ## open JupyterLab on its start page; LAB="..." for further op
 test: $(SITE_TOOLS) ## run the test suite, all but its long tests
 	$(BIN)/python -m pytest -m "not long"
 
-test-all: test ## run the test suite, then its long tests
+test-long: $(SITE_TOOLS) ## run the long tests: every notebook with other models, whole matrices
 	$(BIN)/python -m pytest -m long
+
+test-all: test test-long ## run all that CI runs: the test suite, its long tests, the short form of robustness
+	@$(MAKE) --no-print-directory robustness SHORT=1
 
 lint: $(INSTALLED) ## check style, notebooks and import layers
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 import nbformat
@@ -13,10 +14,30 @@ from compressed_code.core.paths import ROOT
 from compressed_code.registry.lookup import load_registry
 from compressed_code.tokenizers.files import open_tokenizer
 from local_index import LocalIndex
+from order_of_tests import dealt
 
 # One thread a process, set before torch is loaded and for every kernel and command that a test starts: the suite runs
 # a process per core, and OpenMP threads that outnumber the cores spend most of their time waiting for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.hookimpl(trylast=True)  # when those that are not asked for are gone
+def pytest_collection_modifyitems(config, items):
+    """Of several workers each begins with files that have slow tests, so that none begins one while the others end."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers == 1:
+        return
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = [tests for tests in files.values() if any(map(is_slow, tests))]
+    quick = [tests for tests in files.values() if not any(map(is_slow, tests))]
+    items[:] = dealt(slow, list(chain(*quick)), workers)
+
+
+def is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
 
 TRAINING_TEXT = [
     "def main():\n    for item in items:\n        return item + 1\n",

@@ -31,6 +31,7 @@ RUN_BY = {
     "site": "tests/site_pages/test_site.py",
     "stored": "tests/helpers/test_stored_tier.py",
     "test": ".ci/run",
+    "test-long": ".ci/run",
     "verify": "tests/helpers/test_verification.py",
     "zoo": "tests/zoo/test_training.py",
 }

@@ -55,14 +55,15 @@ def results(table):
 
 
 def test_a_run_that_finds_verdicts_gives_what_a_run_without_them_gives(sandbox, judged, tmp_path):
-    alone = results(execute_samples([TASK], SAMPLES, sandbox))
+    quick = {"t/0": 0.001}  # what runs until its limit has the least that a program is granted
+    alone = results(execute_samples([TASK], SAMPLES, sandbox, solution_seconds=quick))
     assert {row["outcome"] for row in alone} == {
         "passed", "wrong answer", "exception", "syntax error", "timeout", "crashed",
     }  # fmt: skip
     for number, expected in enumerate([[*SETTLED, *UNSETTLED], UNSETTLED, UNSETTLED]):
         judged.clear()
         store = VerdictStore(tmp_path, sandbox)
-        share = {"t/0": 0.01} if number == 2 else None  # another share of the limits
+        share = {"t/0": 0.03} if number == 2 else quick  # another share of the limits
         assert results(execute_samples([TASK], SAMPLES, sandbox, store=store, solution_seconds=share)) == alone
         assert [trial.program for trial in judged] == [TASK.prompt + text for text in expected]
 

@@ -23,6 +23,7 @@ def test_every_cell_is_short_and_none_has_an_output():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_it_runs_headless_with_its_defaults(tmp_path, monkeypatch):
     pytest.importorskip("ipywidgets", reason="ipywidgets is not installed; `make env` installs it")
     monkeypatch.setenv(COMPUTED_VARIABLE, str(tmp_path / "computed"))

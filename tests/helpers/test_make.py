@@ -34,25 +34,51 @@ save_table(pd.DataFrame({"n": [number]}), "08-table", directory=Path(figures))
 """
 
 
-@pytest.fixture
-def project(tmp_path, write_notebook):
+@pytest.fixture(scope="module")
+def template(tmp_path_factory, write_notebook):
     """The project's Makefile and packages with one tiny notebook in place of the real ones."""
-    copy = tmp_path / "project"
+    copy = tmp_path_factory.mktemp("template") / "project"
     for folder in ("src", "data"):
-        shutil.copytree(
-            ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("results", "zoo", "*.egg-info", "__pycache__")
-        )
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("results", "zoo", "*.egg-info"))
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy2(ROOT / name, copy / name)
     (copy / "notebooks").mkdir()
     write_notebook(copy / "notebooks" / "08-x.ipynb", PARAMETERS, READS, WRITES)
     environment = copy / ".venv"
     (environment / "bin").mkdir(parents=True)
-    python = environment / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{copy / "src"}" exec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
     (environment / ".installed").touch()
-    return copy
+    return with_python(copy)
+
+
+def with_python(project: Path) -> Path:
+    """Give a project its command: this Python with the project's own packages."""
+    python = project / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{project / "src"}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return project
+
+
+@pytest.fixture
+def project(template, tmp_path) -> Path:
+    """A project of which nothing was made yet."""
+    return with_python(shutil.copytree(template, tmp_path / "project"))
+
+
+@pytest.fixture(scope="module")
+def first_run(template, tmp_path_factory) -> tuple[Path, Path, str]:
+    """A project whose figures were made, a copy of it, and what was said."""
+    made = with_python(shutil.copytree(template, tmp_path_factory.mktemp("made") / "project"))
+    done = make(made, "figures")
+    assert done.returncode == 0, done.stderr
+    return made, shutil.copytree(made, made.with_name("kept")), done.stdout
+
+
+@pytest.fixture
+def made(first_run) -> Path:
+    """The project as its figures were made; always at the same place, since rows that were read name their files."""
+    place, kept, _ = first_run
+    shutil.rmtree(place)
+    return shutil.copytree(kept, place)
 
 
 def make(project: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -79,10 +105,9 @@ def change(path: Path, before: str, after: str) -> None:
     age(path)
 
 
-def test_a_second_run_does_nothing_and_an_edit_reruns_exactly_what_depends_on_it(project):
-    first = make(project, "figures")
-    assert first.returncode == 0, first.stderr
-    assert "claims of 1 notebooks: 1 hold, 0 do not hold on this machine, 0 not checked" in first.stdout
+def test_a_second_run_does_nothing_and_an_edit_reruns_exactly_what_depends_on_it(first_run, made):
+    project, said = made, first_run[2]
+    assert "claims of 1 notebooks: 1 hold, 0 do not hold on this machine, 0 not checked" in said
     assert (project / EXECUTED).exists() and (project / "figures" / "08-table.csv").exists()
     assert (project / "figures" / "README.md").exists()
     second = make(project, "figures")
@@ -93,8 +118,14 @@ def test_a_second_run_does_nothing_and_an_edit_reruns_exactly_what_depends_on_it
     assert runs(project), "the notebook imports claims"
 
 
-def test_a_deleted_figure_or_a_changed_input_reruns(project):
-    assert make(project, "figures").returncode == 0
+def test_a_list_of_rows_that_was_touched_reruns(made):
+    """What `helpers rows` does to it is tested in test_notebook_dependencies, and both together below."""
+    age((made / EXECUTED).with_suffix(".rows"))
+    assert runs(made)
+
+
+def test_a_deleted_figure_or_a_changed_input_reruns(made):
+    project = made
     (project / "figures" / "08-table.csv").rename(project / "kept.csv")
     assert runs(project)
     (project / "kept.csv").rename(project / "figures" / "08-table.csv")
@@ -108,9 +139,10 @@ def test_a_deleted_figure_or_a_changed_input_reruns(project):
     assert runs(project), "what was read is gone"
 
 
-def test_a_row_reruns_what_looked_it_up(project):
+@pytest.mark.long
+def test_a_row_reruns_what_looked_it_up(made):
+    project = made
     models, quantizations = project / "data" / "models.yml", project / "data" / "quantizations.yml"
-    assert make(project, "figures").returncode == 0
     assert not runs(project)
     with models.open("a") as file:
         file.write("  mine: {label: Mine, path: data/mine}\n")
@@ -129,17 +161,15 @@ def test_a_row_reruns_what_looked_it_up(project):
     assert runs(project), "a seed of a model that was looked up counts as part of its row"
 
 
-def test_a_failing_notebook_is_named_and_the_others_go_on(project, write_notebook):
+def test_a_failing_notebook_is_named_and_the_others_go_on(made, write_notebook):
+    project = made
     shutil.copy(project / "notebooks" / "08-x.ipynb", project / "notebooks" / "09-y.ipynb")
-    assert make(project, "figures").returncode == 0
     notebook = project / "notebooks" / "08-x.ipynb"
     content = nbformat.read(notebook, as_version=4)
     content.cells[-1].source = "raise RuntimeError('broken on purpose')"
     nbformat.write(content, notebook)
     age(notebook)
-    age(project / "notebooks" / "09-y.ipynb")
     (project / "figures" / "README.md").unlink()
-    (project / "build" / "notebooks" / "09-y.ipynb").unlink()
     for _ in range(2):
         finished = make(project, "figures")
         assert finished.returncode != 0
@@ -153,10 +183,12 @@ def test_a_failing_notebook_is_named_and_the_others_go_on(project, write_noteboo
 
 def test_one_notebook_runs_by_its_number_and_parameters_are_checked(project):
     for number in ("08", "8"):
-        finished = make(project, "notebook", f"N={number}")
-        assert finished.returncode == 0, finished.stderr
-        assert finished.stderr.count("08-x.ipynb: done in") == 1
-        assert "claims of 1 notebooks: 1 hold" in finished.stdout
+        planned = make(project, "--dry-run", "notebook", f"N={number}")
+        assert planned.stdout.count("helpers run notebooks/08-x.ipynb build/notebooks/08-x.ipynb") == 1, number
+    finished = make(project, "notebook", "N=8")
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.count("08-x.ipynb: done in") == 1
+    assert "claims of 1 notebooks: 1 hold" in finished.stdout
     assert (project / "figures" / "08-table.csv").exists()
     for absent in ("N=77", "N=", "N=0"):
         missing = make(project, "notebook", absent)
@@ -176,7 +208,9 @@ def test_help_comes_from_the_targets_own_comments(project):
     fragment.parent.mkdir(parents=True)
     fragment.write_text("build/notebooks/08-x.ipynb:\n")  # what an earlier run leaves
     said = make(project).stdout
-    targets = "env figures notebook verify robustness lab test test-all lint format lock bench zoo study clean"
+    targets = (
+        "env figures notebook verify robustness lab test test-long test-all lint format lock bench zoo study clean"
+    )
     for target in targets.split():
         assert f"\n{target} " in f"\n{said}"
     assert "run every notebook that is not up to date" in said

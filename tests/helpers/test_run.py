@@ -313,14 +313,17 @@ def test_imports_are_followed_through_both_packages(tmp_path, write_notebook):
     assert found == [name for name in sorted(sources) if "unused" not in name]
 
 
-# `make test` runs those that take least.
-QUICK = ("01-tokenizer-analysis.ipynb", "04-distillation.ipynb")
+@pytest.mark.slow
+def test_a_real_notebook_runs(tmp_path):
+    """With one tokenizer; all of them, with what they are about, are run by the long tests."""
+    path, figures = NOTEBOOKS / "01-tokenizer-analysis.ipynb", tmp_path / "figures"
+    run_notebook(path, tmp_path / path.name, {"figures": str(figures), "tokenizers": ["zoo"]})
+    assert (figures / "01-coverage.png").exists() and not read_claims([tmp_path / path.name]).empty
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "path", [pytest.param(path, id=path.name, marks=[] if path.name in QUICK else pytest.mark.long) for path in ALL]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
 def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
     output, figures = tmp_path / path.name, tmp_path / "figures"
     run_notebook(path, output, {"figures": str(figures), **reduced_parameters().get(path.name, {})})
@@ -330,6 +333,24 @@ def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
 
 
 @pytest.mark.slow
+def test_without_an_isolator_cells_that_let_programs_run_are_left_out(tmp_path, write_notebook, monkeypatch, capsys):
+    monkeypatch.setattr("helpers.run.available_isolators", tuple)
+    source = write_notebook(
+        tmp_path / "08-x.ipynb", "number = 1", "ran = 'programs'", "print(ran)", "print(number + 1)"
+    )
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells[2].metadata["tags"] = ["sandbox"]
+    nbformat.write(notebook, source)
+    run_notebook(source, tmp_path / "out" / "08-x.ipynb")
+    executed = nbformat.read(tmp_path / "out" / "08-x.ipynb", as_version=4)
+    assert executed.cells[-1].outputs[0].text == "2\n"
+    told = [entry["cell"] for entry in executed.metadata[METADATA]["left_out"]]
+    assert told == ["code cell 2 (under 'Title')", "code cell 3 (under 'Title')"]
+    assert "install bubblewrap" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.long
 def test_without_an_isolator_a_notebook_goes_on_without_its_programs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("helpers.run.available_isolators", tuple)
     path, figures = NOTEBOOKS / "05-scaling-and-fine-tuning.ipynb", tmp_path / "figures"

@@ -33,7 +33,7 @@ ARCHIVE = "build/stored-tables.tar.xz"
 def project(tmp_path_factory, write_notebook) -> Path:
     """The project with one small model, one notebook, and figures and archive as `make stored` has left them."""
     copy = tmp_path_factory.mktemp("tier") / "project"
-    ignored = shutil.ignore_patterns("results", "zoo-[sml]*", "*.egg-info", "__pycache__")
+    ignored = shutil.ignore_patterns("results", "zoo-[sml]*", "*.egg-info")
     for folder in ("src", "data"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):

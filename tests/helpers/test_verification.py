@@ -15,7 +15,7 @@ from compressed_code.core.paths import ROOT
 def project(tmp_path, write_notebook):
     """Both packages with one tiny notebook, whose committed table rests on a definition of theirs."""
     copy = tmp_path / "project"
-    ignored = shutil.ignore_patterns("results", "zoo", "*.egg-info", "__pycache__")
+    ignored = shutil.ignore_patterns("results", "zoo", "*.egg-info")
     for folder in ("src", "data"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
     (copy / "notebooks").mkdir()
@@ -63,14 +63,15 @@ def test_verify_passes_and_catches_a_number_a_claim_and_a_definition(project):
 
 @pytest.mark.slow
 def test_a_claim_that_fails_and_a_notebook_that_stops_are_errors(project):
+    """Both in one run; that each is one by itself: tests/reproduction/test_verification.py."""
     notebook = project / "notebooks" / "08-x.ipynb"
     source = notebook.read_text()
     notebook.write_text(source.replace("above=0", "above=1"))
-    refuted = verify(project, "--notebook", "08")
-    assert refuted.returncode == 1 and "Claims: 1 does not hold" in refuted.stdout
-    notebook.write_text(source.replace("wilson_interval(8, 10)", "wilson_interval(8, 0)"))
-    stopped = verify(project, "--notebook", "08")
-    assert stopped.returncode == 1 and "08-x: failed:" in stopped.stdout and "ValueError" in stopped.stdout
+    stops = source.replace("wilson_interval(8, 10)", "wilson_interval(8, 0)").replace("08-table", "09-table")
+    notebook.with_name("09-y.ipynb").write_text(stops)
+    found = verify(project, "--notebook", "08", "09")
+    assert found.returncode == 1 and "Claims: 1 does not hold" in found.stdout
+    assert "09-y: failed:" in found.stdout and "ValueError" in found.stdout
 
 
 @pytest.mark.slow

@@ -1,14 +1,20 @@
 """A model's own text is drawn once: the second call reads it, whatever process it is in, and it is the same text."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from compressed_code.core.paths import COMPUTED_VARIABLE
+from compressed_code.models.start_contexts import start_ids
 from compressed_code.quantization import own_text as subject
+from compressed_code.quantization.base_checkpoint import BaseCheckpoint
 from compressed_code.quantization.calibration import sampled_rows
 from compressed_code.quantization.own_text import FOLDER, own_text
+from compressed_code.quantization.variants import ROW_LENGTH
 from compressed_code.zoo.recipes import ZOO_DIRECTORY
 from tiny_models import save_tiny
 
@@ -82,7 +88,7 @@ def test_where_nothing_can_be_stored_it_is_drawn_each_time(model, drawn, tmp_pat
     assert len(drawn) == 2 and "cannot be stored here" in capsys.readouterr().err
 
 
-ASKS = """
+READS = """
 import sys
 from pathlib import Path
 from compressed_code.quantization import own_text, variants
@@ -90,24 +96,26 @@ from compressed_code.quantization import own_text, variants
 def no_draw(*arguments, **options):
     raise SystemExit("drawn again")
 
-if sys.argv[2] == "read":
-    own_text.calibration_rows = no_draw
-row = variants.Quantization(key="x", label="x", method="gptq", bits=4, calibration="self", calibration_rows=2)
-variants.variant = lambda base, quantization, rows, name: print([row[:9] for row in rows])
-variants.ROW_LENGTH = 16
-variants.quantized_variant(Path(sys.argv[1]), row)
+own_text.calibration_rows = no_draw
+row = variants.Quantization(key="x", label="x", method="gptq", bits=4, calibration="self", calibration_rows=2, seed=3)
+variants.variant = lambda base, quantization, rows, name: print(rows)
+quantized = variants.quantized_variant(Path(sys.argv[1]), row)
 """
 
 
-def test_a_row_that_is_calibrated_on_it_reads_it_in_another_process(tmp_path, monkeypatch):
-    monkeypatch.setenv("COMPRESSED_CODE_COMPUTED", str(tmp_path))
-
-    def asked(how: str) -> str:
-        command = [sys.executable, "-c", ASKS, str(ZOO_DIRECTORY / "zoo-xs"), how]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    first = asked("draw")
-    assert first.startswith("[[") and asked("read") == first
-    assert len(list((tmp_path / "results" / FOLDER).iterdir())) == 1
+def test_a_row_that_is_calibrated_on_it_reads_it_in_another_process(tmp_path):
+    base = ZOO_DIRECTORY / "zoo-xs"
+    written = own_text(
+        base,
+        BaseCheckpoint(base).fingerprint(),
+        start_ids(base, "document"),
+        rows=2,
+        length=ROW_LENGTH,
+        seed=3,
+        directory=tmp_path / "results",
+    )
+    environment = {**os.environ, COMPUTED_VARIABLE: str(tmp_path)}
+    command = [sys.executable, "-c", READS, str(base)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == written

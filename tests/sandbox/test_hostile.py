@@ -19,6 +19,11 @@ PROGRAMS = yaml.safe_load((FOLDER / "programs.yml").read_text(encoding="utf-8"))
 HERE = [name for name, entry in PROGRAMS.items() if entry.get("only", platform.machine()) == platform.machine()]
 QUICK = [name for name in HERE if not PROGRAMS[name].get("slow")]
 SLOW = [name for name in HERE if PROGRAMS[name].get("slow")]
+# Of what uses everything up, two kinds for each isolator: memory and output, processes and time.
+SAMPLED = {
+    "bubblewrap": ["memory_bomb_by_children", "infinite_output"],
+    "namespaces": ["fork_bomb_that_goes_on", "loop_that_ignores_the_limit"],
+}
 # What gets out of the sandbox is still in these namespaces, which end with the run.
 SHELTER = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts", "--ipc"]
 SHELTER += [] if os.getuid() == 0 else ["--user", "--map-root-user"]
@@ -41,14 +46,16 @@ def isolation(request):
     return request.param
 
 
-@pytest.fixture
-def as_somebody(tmp_path):
-    """How a command is run as an ordinary user."""
-    if os.getuid() != 0:
-        pytest.skip("this is an ordinary user already")
+USERS = ["whoever runs this", "an ordinary user"]
+
+
+def command_as(user, folder):
+    """How a command is run as a user; who is no root is an ordinary one already."""
+    if user == USERS[0] or os.getuid() != 0:
+        return []
     if shutil.which("setpriv") is None:
         pytest.skip("setpriv is not installed (util-linux)")
-    return ["sh", "-ec", SOMEBODY.format(prefix=sys.base_prefix, place=tmp_path / "python"), "sh"]
+    return ["sh", "-ec", SOMEBODY.format(prefix=sys.base_prefix, place=folder / "python"), "sh"]
 
 
 def judge(isolation, names, user=()):
@@ -91,24 +98,35 @@ def test_the_suite_is_large_and_knows_which_programs_may_pass():
         assert "solve = sorted" in entry["program"] or "passed" not in entry["expect"], name
 
 
-def test_no_program_escapes_forges_a_pass_or_hangs(isolation):
-    assert_harmless(judge(isolation, QUICK), QUICK)
+def half(isolation, user):
+    """Every other program, so that each one meets both isolators, one as root and one as an ordinary user."""
+    return QUICK[(isolation == "namespaces") ^ (user == USERS[0]) :: 2]
 
 
-@pytest.mark.slow
-def test_nor_does_any_against_an_ordinary_user(isolation, as_somebody):
-    assert_harmless(judge(isolation, QUICK, as_somebody), QUICK)
+def test_the_halves_are_all_programs_under_each_isolator_and_as_each_user():
+    for isolation in SAMPLED:
+        assert sorted(half(isolation, USERS[0]) + half(isolation, USERS[1])) == sorted(QUICK)
+    for user in USERS:
+        assert sorted(half("bubblewrap", user) + half("namespaces", user)) == sorted(QUICK)
+    assert all(set(names) <= set(SLOW) for names in SAMPLED.values())
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("user", USERS)
+def test_no_program_escapes_forges_a_pass_or_hangs(isolation, user, tmp_path):
+    names = half(isolation, user)
+    assert_harmless(judge(isolation, names, command_as(user, tmp_path)), names)
+
+
 def test_no_program_that_uses_everything_up_does_either(isolation):
-    assert_harmless(judge(isolation, SLOW), SLOW)
+    assert_harmless(judge(isolation, SAMPLED[isolation]), SAMPLED[isolation])
 
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_nor_does_any_of_those_against_an_ordinary_user(isolation, as_somebody):
-    assert_harmless(judge(isolation, SLOW, as_somebody), SLOW)
+@pytest.mark.parametrize("user", USERS)
+def test_nor_does_any_of_all_programs(isolation, user, tmp_path):
+    """Those that use everything up included."""
+    assert_harmless(judge(isolation, HERE, command_as(user, tmp_path)), HERE)
 
 
 def test_without_isolation_the_same_programs_are_seen_to_escape():

@@ -104,7 +104,14 @@ def test_time_in_which_several_processes_wait_passes_once():
     assert running.own_seconds() < 10.0
 
 
-@pytest.mark.parametrize("stages", [("plain",), ("apart",), ("plain", "apart")])
+@pytest.mark.parametrize(
+    "stages",
+    [
+        pytest.param(("plain",), marks=pytest.mark.long),
+        pytest.param(("apart",), marks=pytest.mark.long),
+        ("plain", "apart"),
+    ],
+)
 def test_a_starved_machine_changes_no_verdict(isolation, stages):
     """With a quarter of a processor the program needs more wall time than its limit, and so does its judge."""
     program = "def f():\n    import time\n    while time.process_time() < 0.6: pass\n    return 1\n"

@@ -53,4 +53,6 @@ def test_a_link_to_sources_is_no_package_that_programs_can_see(installed, files)
 
 def test_packages_of_this_environment():
     assert packages.is_installed("numpy")
-    assert not any(packages.is_installed(name) for name in ("__main__", "no_such_package", *sys.builtin_module_names))
+    assert not any(
+        packages.is_installed(name) for name in ("__main__", "no_such_package", *sys.builtin_module_names[::8])
+    )

@@ -30,8 +30,8 @@ def opened(request):
         yield opened
 
 
-def verdict(opened, program, test, entry_point="f", setup="", stages=("apart",)):
-    (found,) = opened.judge([Trial(program, setup, test, entry_point)], stages)
+def verdict(opened, program, test, entry_point="f", setup="", stages=("apart",), share=1.0):
+    (found,) = opened.judge([Trial(program, setup, test, entry_point, share)], stages)
     return found.outcome, found.exception
 
 
@@ -65,7 +65,8 @@ def passes(opened, program, test, **more):
 @pytest.mark.parametrize("stages", [STAGES, ("apart",)])
 def test_outcomes(opened, program, outcome, exception, stages):
     test = "def check(candidate):\n    assert candidate(1) == 2\n"
-    assert verdict(opened, program, test, stages=stages) == (outcome, exception)
+    share = 0.2 if outcome == "timeout" else 1.0  # of what runs until its limit
+    assert verdict(opened, program, test, stages=stages, share=share) == (outcome, exception)
 
 
 def test_an_answer_that_is_too_large_is_said(opened):

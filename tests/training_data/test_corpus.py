@@ -443,6 +443,7 @@ def test_the_digest_sees_every_field():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_real_corpus_is_the_pinned_one(real):
     assert corpus_digest(real) == "08fc87b8d69d2d254176d1b81aafb7d87ec7de3f56534f53eff528f24598b000"
     held_out = held_out_files(real)
@@ -587,6 +588,7 @@ def test_the_sample_is_balanced():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_real_tokenizer_has_every_keyword(real, languages):
     trained = tokenizer.train_tokenizer(real, [], languages)
     assert trained.get_vocab_size() == tokenizer.VOCABULARY_SIZE

@@ -226,7 +226,15 @@ def test_what_is_never_quantized():
 # --- read back -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mixture", MIXTURES)
+# Of plain, legacy and k-types one each; the long tests go through all mixtures.
+SOME = ("F16", "Q5_1", "Q2_K", "Q3_K_M", "Q4_K_M", "Q8_0")
+
+
+def long_but(chosen, mixtures):
+    return [name if name in chosen else pytest.param(name, marks=pytest.mark.long) for name in mixtures]
+
+
+@pytest.mark.parametrize("mixture", long_but(SOME, MIXTURES))
 def test_our_reader_reads_every_mixture(bases, tmp_path, mixture):
     base, file = bases("llama"), tmp_path / "m.gguf"
     write_gguf(base, file, mixture)
@@ -252,10 +260,10 @@ def test_our_reader_reads_every_mixture(bases, tmp_path, mixture):
         *[("llama", mixture) for mixture in ("F32", "Q2_K", "Q4_K_M", "Q8_0")],
         *[(family, "Q3_K_M") for family in FAMILIES if family not in ("llama", "llama, tied, biases")],
         *[
-            pytest.param("llama", mixture, marks=pytest.mark.slow)
+            pytest.param("llama", mixture, marks=pytest.mark.long)
             for mixture in ("F16", "BF16", "Q4_0", "Q5_1", "Q6_K")
         ],
-        *[pytest.param("qwen3", mixture, marks=pytest.mark.slow) for mixture in QUANTIZED if mixture != "Q3_K_M"],
+        *[pytest.param("qwen3", mixture, marks=pytest.mark.long) for mixture in QUANTIZED if mixture != "Q3_K_M"],
     ],
 )
 def test_transformers_computes_the_same_over_several_tokens(bases, tmp_path, family, mixture):

@@ -1,6 +1,7 @@
 """GPTQ by our own solver and both libraries: better than rounding, the same file for every reader, refusals."""
 
 import hashlib
+import itertools
 import json
 import shlex
 from pathlib import Path
@@ -237,9 +238,15 @@ def by_auto_gptq(folder: Path):
     return model.float().eval()
 
 
-@pytest.mark.parametrize("method", ["rtn", *METHODS])
-@pytest.mark.parametrize("bits", [2, 3, 4, 8])
-@pytest.mark.parametrize("base", ["llama", pytest.param("qwen", marks=pytest.mark.long)])
+EVERY = list(itertools.product(["llama", "qwen"], [2, 3, 4, 8], ["rtn", *METHODS]))
+# Each method and each width once; the long tests go through all combinations.
+SOME = [("llama", bits, method) for bits, method in zip([2, 3, 4, 8], ["rtn", *METHODS], strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("base", "bits", "method"),
+    [case if case in SOME else pytest.param(*case, marks=pytest.mark.long) for case in EVERY],
+)
 def test_every_reader_computes_the_same(tmp_path, request, calibration, method, bits, base):
     """Against our own decoder. Kernels round weights to float16; transformers' 4-bit one and GPTQModel all numbers."""
     quantization = row(method, bits, 32)
