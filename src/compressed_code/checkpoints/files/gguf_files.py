@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePath
 
-from compressed_code.checkpoints.files.gguf_header import TENSOR_COUNT, GgufHeader
+from compressed_code.checkpoints.files.gguf_header import MAGIC, TENSOR_COUNT, GgufHeader
 from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.stored import StoredTensor, TensorFile
 from compressed_code.core.errors import InputError
@@ -18,7 +18,7 @@ _PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 def is_gguf(path: Path) -> bool:
     """Whether a file begins as GGUF files do."""
     with path.open("rb") as file:
-        return file.read(4) == b"GGUF"
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def part_names(name: str) -> list[str]:
@@ -93,7 +93,7 @@ class GgufFiles:
             InputError: there is none.
         """
         if name not in self._tensors:
-            raise InputError(f"{self.path}: tensor {name} is missing")
+            raise InputError(f"{self.path}: tensor {name} is missing; fetch or convert the file again")
         return self._tensors[name]
 
     def release_headers(self) -> None:
