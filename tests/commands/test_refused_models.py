@@ -1,4 +1,4 @@
-"""A model that is broken, incomplete, unsupported or none: four messages, each one line, the same from every command."""
+"""A model that is broken, incomplete, unsupported or none: four messages, one line each, from every command."""
 
 import re
 import shutil

@@ -51,7 +51,7 @@ def one_line(what: object) -> Iterator[None]:
     except errors.RemoteEntryNotFoundError:
         raise Unavailable(f"{what}: the Hub's repository has no such file; name another") from None
     except errors.HFValidationError as error:
-        raise InputError(f"{what}: no Hub id ({_flat(error)})") from None
+        raise InputError(f"{what}: no Hub id ({_flat(error)}); write OWNER/NAME") from None
     except (errors.HTTPError, OSError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):

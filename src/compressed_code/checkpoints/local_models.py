@@ -29,5 +29,5 @@ def _place(spec: ModelSpec) -> Path:
     if spec.wheel is not None:
         return spec.wheel.kept()
     if not spec.checkpoint.exists():
-        raise InputError(f"{spec.key}: no model at {spec.checkpoint}; the zoo's are trained by make zoo")
+        raise InputError(f"{spec.key}: no model at {spec.checkpoint}; check the path, or train the zoo's with make zoo")
     return spec.checkpoint

@@ -85,7 +85,9 @@ def start_context(path: Path, name: str) -> StartContext:
         return StartContext(name, special.before, origin)
     token = special.bos if name == "bos" else special.eos
     if token is None:
-        raise Unavailable(f"{path}: the tokenizer has no {name.upper()} token, so there is no start context {name!r}")
+        raise Unavailable(
+            f"{path}: the tokenizer has no {name.upper()} token, so there is no start context {name!r}; choose another"
+        )
     return StartContext(name, (token,), f"the tokenizer's {name.upper()} token")
 
 
@@ -121,7 +123,9 @@ def _token_of(path: Path, text: bytes, name: str) -> int:
         written = vocabulary.encode(text.decode())
         found = [token_id for token_id in written[-1:] if token_id in found] + found
     if not found:
-        raise Unavailable(f"{path}: no token stands for a {name} alone, so there is no start context {name!r}")
+        raise Unavailable(
+            f"{path}: no token stands for a {name} alone, so there is no start context {name!r}; choose another"
+        )
     return found[0]
 
 

@@ -174,7 +174,9 @@ def one_line(path: PurePath) -> Iterator[None]:
         raise
     except Exception as error:
         reason = in_one_line(error)
-        raise InputError(f"{path}: transformers cannot open it ({type(error).__name__}: {reason})") from error
+        raise InputError(
+            f"{path}: transformers cannot open it ({type(error).__name__}: {reason}); check its config, or use a newer transformers"
+        ) from error
 
 
 def check_report(path: PurePath, report: Mapping[str, Any]) -> None:
