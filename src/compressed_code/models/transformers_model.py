@@ -175,7 +175,8 @@ def one_line(path: PurePath) -> Iterator[None]:
     except Exception as error:
         reason = in_one_line(error)
         raise InputError(
-            f"{path}: transformers cannot open it ({type(error).__name__}: {reason}); check its config, or use a newer transformers"
+            f"{path}: transformers cannot open it ({type(error).__name__}: {reason}); check its config, or use another"
+            " version of transformers"
         ) from error
 
 
