@@ -148,21 +148,21 @@ def _around(plain: Callable[[str], list[int]], added: Mapping[int, NamedToken]) 
         added: id → token.
     """
 
+    numbers = list(added)
+
     @cache
     def finder():  # noqa: ANN202
         from tokenizers import AddedToken, Tokenizer, models
 
-        opened = Tokenizer(models.BPE())  # without pieces it finds added tokens alone
+        opened = Tokenizer(models.BPE())  # without pieces it finds added tokens alone, and counts them from 0
         opened.add_tokens([AddedToken(token.text, **token.flags) for token in added.values()])
         return opened
-
-    by_text = {token.text: number for number, token in added.items()}
 
     def encode(text: str) -> list[int]:
         found = finder().encode(text, add_special_tokens=False)
         ids, place = [], 0
-        for token, (start, stop) in zip(found.tokens, found.offsets, strict=True):
-            ids += [*plain(text[place:start]), by_text[token]]
+        for token, (start, stop) in zip(found.ids, found.offsets, strict=True):
+            ids += [*plain(text[place:start]), numbers[token]]
             place = stop
         return ids + plain(text[place:])
 
