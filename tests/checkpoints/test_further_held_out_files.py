@@ -19,7 +19,7 @@ from compressed_code.models.load import load_model
 from compressed_code.quantization.gguf import write_gguf
 from compressed_code.registry.lookup import find_model, load_registry
 from gguf_models import write_case
-from storage_formats import store_layers, to_awq, to_float4, to_packed
+from storage_formats import store_layers, to_awq, to_bitsandbytes, to_float4, to_packed
 from tiny_models import contents, save_contents, save_tiny, set_config
 
 IDS = [3, 7, 1, 40]
@@ -71,8 +71,8 @@ def test_weights_as_safetensors_and_as_gguf_in_one_folder(tmp_path):
     assert np.abs(_reference(folder) - _reference(other)).max() > 0.1
 
 
-def test_a_seeing_model_whose_eyes_were_left_out(tmp_path):
-    """Only the text's weights are there, and all that is read."""
+def test_a_seeing_model_whose_eyes_were_left_out(tmp_path, capsys):
+    """Its config describes more than there is: a whole download, or the config of the text alone, is what helps."""
     torch.manual_seed(0)
     whole = AutoModelForImageTextToText.from_config(AutoConfig.for_model("gemma3", **SEEING)).eval()
     whole.save_pretrained(tmp_path)
@@ -80,7 +80,12 @@ def test_a_seeing_model_whose_eyes_were_left_out(tmp_path):
     text = {name: tensor for name, tensor in tensors.items() if "vision" not in name and "projector" not in name}
     assert 0 < len(text) < len(tensors)
     save_contents(tmp_path, text, config)
-    _assert_read(tmp_path, _all(whole))
+    _refused(capsys, tmp_path, str(tmp_path), "is missing", "fetch or write the checkpoint again")
+    text_config = whole.config.get_text_config()
+    short = {name.replace("language_model.", "", 1): tensor for name, tensor in text.items()}
+    alone = save_contents(tmp_path / "text", short)
+    text_config.save_pretrained(alone)
+    _assert_read(alone, _all(whole))
 
 
 def test_the_config_of_a_text_beside_the_weights_of_the_whole(tmp_path, capsys):
@@ -99,7 +104,9 @@ def test_an_adapter_in_the_place_of_weights(tmp_path, capsys):
     (folder / "model.safetensors").unlink()
     name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
     save_file({name: torch.ones(2, 64)}, folder / "adapter_model.safetensors")
-    _refused(capsys, folder, str(folder), "is missing", "fetch or write the checkpoint again")
+    _refused(
+        capsys, folder, str(folder), "holds an adapter (adapter_model.safetensors)", "no model by itself; merge it"
+    )
 
 
 def test_biases_beside_layers_in_awq(tmp_path):
@@ -135,14 +142,21 @@ def test_compressed_tensors_of_two_widths_and_layers_left_out_by_patterns(tmp_pa
     _assert_read(save_contents(tmp_path / "m", stored, config | {"quantization_config": form}), expected)
 
 
-@pytest.mark.parametrize("kind", ["nf4", "fp4"])
+@pytest.mark.parametrize("kind", ["by hand", "nf4", "fp4"])
 def test_bitsandbytes_of_bfloat16_numbers_with_scales_quantized_again(tmp_path, kind):
-    """As QLoRA's bases are published; the library itself decodes, in float32 as all is decoded here."""
-    functional = pytest.importorskip("bitsandbytes.functional", reason="bitsandbytes is not installed")
+    """As QLoRA's bases are published; by hand, and as the library itself decodes, in float32 as all is decoded here."""
+    functional = None
+    if kind != "by hand":
+        functional = pytest.importorskip("bitsandbytes.functional", reason="bitsandbytes is not installed")
     folder = save_tiny(tmp_path / "plain", gain=1.6, dtype=torch.bfloat16, **SIZES)
     tensors, config = contents(folder)
 
     def store(weight: torch.Tensor):
+        if functional is None:
+            parts, values = to_bitsandbytes(weight, nested=True)
+            name = "weight.quant_state.bitsandbytes__nf4"
+            state = json.loads(bytes(parts[name].tolist())) | {"dtype": "bfloat16"}
+            return parts | {name: torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8)}, values
         codes, state = functional.quantize_4bit(weight, quant_type=kind, compress_statistics=True, blocksize=64)
         parts = {"weight": codes} | {f"weight.{name}": part for name, part in state.as_dict(packed=True).items()}
         assert state.dtype == torch.bfloat16 and state.nested
@@ -151,7 +165,7 @@ def test_bitsandbytes_of_bfloat16_numbers_with_scales_quantized_again(tmp_path, 
 
     stored, restored = store_layers(tensors, store)
     form = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_use_double_quant": True}
-    form |= {"bnb_4bit_quant_type": kind, "bnb_4bit_compute_dtype": "bfloat16"}
+    form |= {"bnb_4bit_quant_type": "fp4" if kind == "fp4" else "nf4", "bnb_4bit_compute_dtype": "bfloat16"}
     expected = _reference(save_contents(tmp_path / "restored", restored, config))
     _assert_read(save_contents(tmp_path / "m", stored, config | {"quantization_config": form}), expected)
 
@@ -226,7 +240,7 @@ def test_a_quantized_folder_that_says_so_of_its_text_alone(tmp_path):
     model = AutoModelForImageTextToText.from_config(AutoConfig.for_model("gemma3", **SEEING)).eval()
     model.save_pretrained(tmp_path / "plain")
     tensors, config = contents(tmp_path / "plain")
-    text = {name: tensor for name, tensor in tensors.items() if "language_model.layers" in name}
+    text = {name: tensor for name, tensor in tensors.items() if "language_model" in name and ".layers." in name}
     stored, restored = store_layers(text, to_awq)
     rest = {name: tensor for name, tensor in tensors.items() if name not in text}
     folder = save_contents(tmp_path / "m", rest | stored, config)
@@ -235,6 +249,5 @@ def test_a_quantized_folder_that_says_so_of_its_text_alone(tmp_path):
     plain = save_contents(tmp_path / "restored", rest | restored, config)
     whole = AutoModelForImageTextToText.from_pretrained(plain, dtype=torch.float32).eval()
     _assert_read(folder, _all(whole))
-    assert (
-        open_checkpoint(folder).element_type(next(n for n in stored if n.endswith("qweight"))[:-7] + "weight") == "I32"
-    )
+    packed = [name.replace("qweight", "weight") for name in stored if name.endswith("qweight")]
+    assert len(packed) == 14 and {open_checkpoint(folder).element_type(name) for name in packed} == {"I32"}

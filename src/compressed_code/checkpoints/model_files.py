@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from compressed_code.checkpoints.files.gguf_files import MAGIC, part_names
+from compressed_code.checkpoints.files.gguf_files import MAGIC, part_names, require_parts
 from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.safetensors_files import INDEX, SafetensorsFiles
 from compressed_code.checkpoints.files.stored import TensorFiles
@@ -106,7 +106,7 @@ def require_model(path: Path) -> None:
     """Stop at what is no model: a folder that holds none, or a file of another kind; no header is read.
 
     Raises:
-        InputError: as `require_whole_model`, or a file that does not begin as GGUF files do.
+        InputError: as `require_whole_model`, a file that does not begin as GGUF files do, or a part without the others.
     """
     if not path.is_file():
         require_whole_model(path)
@@ -116,6 +116,7 @@ def require_model(path: Path) -> None:
     if not MAGIC.startswith(start):  # what is shorter is a broken one
         remedy = "name its folder" if path.suffix in (".safetensors", ".bin") else "name one of them"
         raise InputError(f"{path}: no model: neither a GGUF file nor a folder with {CONFIG}; {remedy}")
+    require_parts(path)
 
 
 def deciding_files(model: Path) -> list[Path]:

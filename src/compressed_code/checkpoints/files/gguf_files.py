@@ -35,6 +35,17 @@ def part_names(name: str) -> list[str]:
     return [f"{part['stem']}-{number:05}-of-{part['count']}.gguf" for number in range(1, count + 1)]
 
 
+def require_parts(path: Path) -> None:
+    """Stop at a part of a GGUF file beside which another is missing; no header is read.
+
+    Raises:
+        InputError: naming it.
+    """
+    for name in part_names(path.name):
+        if not path.with_name(name).is_file():
+            raise InputError(f"{path}: is one of several parts, and {name} is missing beside it; fetch all parts")
+
+
 class GgufFiles:
     """One GGUF file, or all parts of one.
 
@@ -111,7 +122,5 @@ class GgufFiles:
 def _sibling(path: PurePath, name: str, open_part: Callable[[str], TensorFile] | None) -> TensorFile:
     if open_part is not None:
         return open_part(name)
-    part = Path(path).with_name(name)
-    if not part.is_file():
-        raise InputError(f"{path}: is one of several parts, and {name} is missing beside it; fetch all parts")
-    return MappedFile(part)
+    require_parts(Path(path))
+    return MappedFile(Path(path).with_name(name))

@@ -16,6 +16,7 @@ from compressed_code.core.errors import InputError
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
 _POINTER = b"version "  # how a file begins that git-lfs left in place of the real one
 _SHARD = re.compile(r"-\d{5}-of-(?P<count>\d{5,6})\.safetensors$")  # six digits: DeepSeek
@@ -111,6 +112,11 @@ def _single_file(folder: PurePath, files: Collection[str]) -> str | None:
     shard = next((name for name in found if (part := _SHARD.search(name)) and int(part["count"]) > 1), None)
     if shard is not None:
         raise InputError(f"{folder}: holds {shard}, a part of a checkpoint, but no {INDEX}; fetch the whole checkpoint")
+    if found == [ADAPTER_WEIGHTS]:
+        raise InputError(
+            f"{folder}: holds an adapter ({ADAPTER_WEIGHTS}), which is no model by itself; merge it into its base model"
+            " and name the result"
+        )
     if len(found) != 1:
         raise InputError(
             f"{folder}: holds neither {SINGLE} nor {INDEX}; fetch the whole checkpoint, or name a model's own folder"
