@@ -34,10 +34,8 @@ class MappedFile:
             InputError: it does not exist, is no regular file, cannot be read or is empty.
         """
         self.path = path
-        if path.exists() and not path.is_file():
-            raise InputError(
-                f"{path}: is no regular file; name a model's own folder or file"
-            )  # a pipe would be waited for
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise InputError(f"{path}: is no regular file; name a model's own folder or file")
         try:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
