@@ -8,14 +8,19 @@ ranks, Mistral's a SentencePiece model. Code that comes with a tokenizer is neve
 """
 
 import codecs
+import contextlib
 import gzip
 import json
 import re
+import shutil
+import tempfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from compressed_code.checkpoints.model_files import CONFIG, companions
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.package_files import PACKAGES
@@ -113,6 +118,22 @@ def tokenizer_json_of(folder: Path) -> TokenizerFile | None:
     if not path.is_file():
         return None
     return _completed(TokenizerFile(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path)), folder)
+
+
+@contextlib.contextmanager
+def for_other_readers(folder: Path) -> Iterator[Path]:
+    """A folder whose tokenizer.json other libraries read: itself, or a copy where the file has a byte-order mark."""
+    path = folder / "tokenizer.json"
+    content = path.read_bytes() if path.is_file() else b""
+    if not content.startswith(codecs.BOM_UTF8):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        for file in (folder / CONFIG, *companions(folder)):
+            if file.is_file():
+                shutil.copyfile(file, Path(scratch) / file.name)
+        (Path(scratch) / path.name).write_bytes(content.removeprefix(codecs.BOM_UTF8))
+        yield Path(scratch)
 
 
 def _completed(file: TokenizerFile, folder: Path) -> TokenizerFile:
