@@ -106,9 +106,10 @@ def test_a_model_s_key_names_its_tokenizer(tmp_path):
     registry = load_registry()
     assert find_tokenizer("zoo-xs", registry) is registry.tokenizers["zoo"]
     assert find_tokenizer("smollm2-135m-instruct", registry) is registry.tokenizers["smollm2"]
-    own = load(tmp_path, GOOD.replace("    tokenizer: tiny\n", ""))
+    text = GOOD.replace("    tokenizer: tiny\n", "").replace("path: build/candidate", f"path: {tmp_path}")
+    own = load(tmp_path, text)
     assert find_tokenizer("base", own).hub == "owner/base" and find_tokenizer("base", own).revision == "123456"
-    assert find_tokenizer("candidate", own).path == str(ROOT / "build/candidate")
+    assert find_tokenizer("candidate", own).path == str(tmp_path)
 
 
 def test_every_committed_model_has_a_committed_tokenizer_and_all_fourteen_gguf_levels_are_there():
