@@ -82,6 +82,7 @@ def test_a_vocabulary_that_a_download_cut_short_is_one_line(capsys, tmp_path, by
     path = tmp_path / "m.gguf"
     write_gguf(folder, path, "F32")
     content = path.read_bytes()
+    capsys.readouterr()
     for length in [4, *(len(content) * part // 40 for part in range(1, 40))]:
         path.write_bytes(content[:length])
         code, out, err = run(capsys, "coverage", str(path))
