@@ -4,7 +4,7 @@ import pytest
 
 from proof_architectures import ARCHITECTURES
 from proof_forms import FORMS
-from proof_matrix import BEGIN, COMMANDS, END, PAGE, REFUSED, all_cases, declared_outcome, page_block, run_case
+from proof_matrix import BEGIN, COMMANDS, END, PAGE, REFUSED, Case, all_cases, declared_outcome, page_block, run_case
 from proof_matrix import sampled_cases as sampled
 
 SAMPLED = 40
@@ -14,6 +14,20 @@ SAMPLED = 40
 def test_a_part_of_the_matrix(tmp_path, case):
     found = run_case(case, tmp_path)
     assert found == {command: declared_outcome(case.architecture, case.form, command) for command in case.commands}
+
+
+# What ended in a traceback once: the texts of a model with several parts, float8 of a family without an engine of ours.
+ONCE_A_TRACEBACK = (
+    Case("llama4_text", "float32", ("fidelity", "generate")),
+    Case("gemma2", "float8 in blocks", ("cold start", "generate")),
+    Case("mixtral", "float8 for a matrix", ("cold start",)),
+    Case("phi3", "torchao float8", ("cold start", "fidelity")),
+)
+
+
+@pytest.mark.parametrize("case", ONCE_A_TRACEBACK, ids=str)
+def test_what_once_ended_in_a_traceback(tmp_path, case):
+    assert run_case(case, tmp_path) == dict.fromkeys(case.commands, "yes")
 
 
 @pytest.mark.long

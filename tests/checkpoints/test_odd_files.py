@@ -93,7 +93,7 @@ def test_a_download_that_broke_off(tmp_path):
     folder = save_tiny(tmp_path / "m", shards="20KB")
     first, *others = sorted(folder.glob("*.safetensors"))
     others[-1].rename(f"{others[-1]}.incomplete")
-    _refused(folder, others[-1].name, "cannot be read")
+    _refused(folder, others[-1].name, "is missing, though", "fetch the whole checkpoint")
     (folder / "model.safetensors.index.json").unlink()
     _refused(folder, first.name, "a part of a checkpoint", "fetch the whole checkpoint")
     first.unlink()

@@ -28,7 +28,7 @@ from storage_formats import (
     to_packed,
     to_static_float8,
 )
-from tiny_models import contents, save_contents, save_tiny
+from tiny_models import contents, save_contents, save_tiny, set_config
 
 SIZES = {"vocab_size": 64, "hidden_size": 64, "intermediate_size": 96, "num_key_value_heads": 4}
 IDS = [3, 7, 1, 40, 3]
@@ -112,6 +112,28 @@ def test_every_engine_reads_the_numbers_that_a_form_stands_for(tmp_path, form):
     assert (one.engine, several.engine) == ("layerwise", "transformers")
     np.testing.assert_allclose(one.log_probabilities, distribution(expected)[0], atol=1e-4)
     np.testing.assert_allclose(several.log_probabilities, distribution(expected)[-1], atol=1e-4)
+
+
+OLDER = {
+    "gptq v1": ("quantize_config.json", {"bits": 4, "group_size": 32, "desc_act": False}),
+    "awq gemm": ("quant_config.json", {"w_bit": 4, "q_group_size": 32, "zero_point": True, "version": "GEMM"}),
+    "float8 of ModelOpt": ("hf_quant_config.json", {"quantization": {"quant_algo": "FP8"}}),
+}
+
+
+@pytest.mark.parametrize("form", OLDER)
+def test_a_description_of_before_config_json_had_one(tmp_path, form):
+    """As AutoGPTQ, AutoAWQ and ModelOpt wrote it beside a config that says nothing; one answer whatever is asked."""
+    stored, restored = build(tmp_path, form)
+    name, content = OLDER[form]
+    (stored / name).write_text(json.dumps(content))
+    set_config(stored, quantization_config=None)
+    expected = distribution(logits(restored))
+    with torch.inference_mode():
+        loaded = load_model(stored)(torch.tensor([IDS])).logits[0].numpy()
+    np.testing.assert_allclose(distribution(loaded), expected, atol=1e-4)
+    for count in (1, 3, len(IDS)):
+        np.testing.assert_allclose(cold_start(stored, IDS[:count]).log_probabilities, expected[count - 1], atol=1e-4)
 
 
 @pytest.mark.parametrize("form", ["awq gemm", "W4A16", "float8 of blocks", "int8 of bitsandbytes"])

@@ -9,8 +9,10 @@ import sys
 import pytest
 
 from compressed_code.__main__ import main
+from compressed_code.quantization.gguf import write_gguf
 from helpers.__main__ import _parameters
 from helpers.__main__ import main as notebooks_main
+from tiny_models import save_tiny, save_tokenizer
 
 
 def run(capsys, *arguments):
@@ -72,6 +74,20 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path, content, proble
     code, out, err = run(capsys, "coverage", str(path))
     assert (code, out) == (2, "")
     assert err.count("\n") == 1 and problem in err and str(path) in err
+
+
+def test_a_vocabulary_that_a_download_cut_short_is_one_line(capsys, tmp_path, byte_level_tokenizer):
+    """Wherever it ends: before, within and behind the lists of pieces, types and merges, or among the weights."""
+    folder = save_tokenizer(save_tiny(tmp_path / "m", vocab_size=420), byte_level_tokenizer, eos_token="<|end|>")
+    path = tmp_path / "m.gguf"
+    write_gguf(folder, path, "F32")
+    content = path.read_bytes()
+    capsys.readouterr()
+    for length in [4, *(len(content) * part // 40 for part in range(1, 40))]:
+        path.write_bytes(content[:length])
+        code, out, err = run(capsys, "coverage", str(path))
+        assert (code, out, err.count("\n")) == (2, "", 1), length
+        assert str(path) in err and "truncated" in err and "fetch or write it again" in err
 
 
 @pytest.mark.slow

@@ -117,7 +117,7 @@ def test_a_folder_without_a_model_is_not_read(tmp_path):
 
 def test_a_folder_with_one_gguf_file_stands_for_it(tmp_path):
     """As `quantize --method gguf` writes it; a config.json beside it makes the folder itself the model."""
-    (tmp_path / "model.gguf").write_text("x")
+    (tmp_path / "model.gguf").write_text("GGUF")
     (tmp_path / "compression.json").write_text("{}")
     spec = find_model(str(tmp_path), NOTHING)
     assert ModelSubject().open(spec, NOTHING) == tmp_path / "model.gguf"

@@ -9,9 +9,13 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.cold_start.distribution import cold_start
 from compressed_code.core.errors import InputError
+from compressed_code.models.embedding_rows import EmbeddingRows
 from compressed_code.models.load import load_model
+from compressed_code.models.streamed_model import streamed_model
+from compressed_code.models.transformers_model import find_model
 from compressed_code.quantization.gguf import write_gguf
 from storage_formats import store_layers, to_awq
 from tiny_models import EXPERT_GROUPS, EXPERTS, contents, save_contents, save_tiny, set_config
@@ -193,6 +197,25 @@ def test_a_parameter_is_read_once_and_an_embedding_by_its_rows(tmp_path):
         found = cold_start(folder, ids)
         assert found.engine == "transformers"
         assert size - unread <= found.bytes_read <= size - unread + len(ids) * row + 100
+
+
+def test_a_module_holds_its_numbers_only_while_it_runs(tmp_path):
+    """At no time are there more than one module's, and matrices are multiplied without being held at all."""
+    folder = save_tiny(tmp_path / "m", "olmo2", gain=1.6, **SIZES)
+    model, _ = streamed_model(find_model(open_checkpoint(folder)), torch.float32)
+    held = []
+
+    def count(*_: object) -> None:
+        parameters = (parameter for module in model.modules() for parameter in module._parameters.values())
+        held.append(sum(p.numel() for p in parameters if p is not None and not isinstance(p, EmbeddingRows)))
+
+    for module in model.modules():
+        module.register_forward_pre_hook(count)
+        module.register_forward_hook(count)
+    with torch.inference_mode():
+        found = model(input_ids=torch.tensor([IDS]), use_cache=False).logits[0].double().log_softmax(-1).numpy()
+    np.testing.assert_allclose(found, _reference(folder), atol=1e-5)
+    assert len(held) > 2 * 20 and max(held) == SIZES["hidden_size"]  # a norm's
 
 
 def test_queries_that_are_gates_too_and_attention_with_sinks_are_read(tmp_path):

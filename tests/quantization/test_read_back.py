@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.cold_start.distribution import cold_start
@@ -148,3 +148,23 @@ def test_numbers_beyond_float16_stay_finite(tmp_path):
     stored = open_checkpoint(variant).weight("model.layers.0.mlp.up_proj.weight")
     assert np.isfinite(stored).all() and stored[0, 0] == pytest.approx(1e6, rel=0.01)
     assert "quantization_config" not in json.loads((variant / "config.json").read_text())
+
+
+def test_the_eye_of_a_seeing_model_stays_bit_for_bit(tmp_path):
+    """Its text is quantized; what it sees with, and what turns that into states of the text, is not."""
+    eye = {"hidden_size": 32, "intermediate_size": 32, "patch_size": 14, "image_size": 28}
+    parts = {
+        "text_config": SIZES | {"num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 16},
+        "vision_config": eye | {"num_hidden_layers": 1, "num_attention_heads": 2},
+        **{"mm_tokens_per_image": 4, "image_token_index": 95},
+    }
+    torch.manual_seed(0)
+    base = tmp_path / "base"
+    AutoModelForImageTextToText.from_config(AutoConfig.for_model("gemma3", **parts)).save_pretrained(base)
+    variant = write_variant(base, _rounding(8, None), tmp_path / "variant")
+    before, after = contents(base)[0], contents(variant)[0]
+    seen = [name for name in before if "vision" in name or "projector" in name]
+    assert len(seen) > 10 and all(torch.equal(before[name], after[name]) for name in seen)
+    changed = {matrix["name"] for matrix in read_record(variant)["matrices"]}
+    assert len(changed) == 2 * 7 and not changed & set(seen)
+    _assert_read_again(base, variant)

@@ -101,6 +101,17 @@ def test_a_model_or_tokenizer_can_be_named_ad_hoc(tmp_path):
             find_tokenizer(wrong, registry)
 
 
+def test_a_model_s_key_names_its_tokenizer(tmp_path):
+    """Wherever a tokenizer is asked for: its row's, or the files beside its weights."""
+    registry = load_registry()
+    assert find_tokenizer("zoo-xs", registry) is registry.tokenizers["zoo"]
+    assert find_tokenizer("smollm2-135m-instruct", registry) is registry.tokenizers["smollm2"]
+    text = GOOD.replace("    tokenizer: tiny\n", "").replace("path: build/candidate", f"path: {tmp_path}")
+    own = load(tmp_path, text)
+    assert find_tokenizer("base", own).hub == "owner/base" and find_tokenizer("base", own).revision == "123456"
+    assert find_tokenizer("candidate", own).path == str(tmp_path)
+
+
 def test_every_committed_model_has_a_committed_tokenizer_and_all_fourteen_gguf_levels_are_there():
     registry = load_registry()
     levels = [model for model in registry.models.values() if model.relation == "quantized" and model.file]

@@ -1,6 +1,7 @@
 """Tokenizer files as other programs leave them: what a token is comes from the file's steps and from its library."""
 
 import base64
+import codecs
 import json
 from pathlib import Path
 
@@ -8,12 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compressed_code.code_generation.requests import chat_ids
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.models.start_contexts import start_ids
+from compressed_code.quantization.gguf import write_gguf
 from compressed_code.registry.languages import keyword_union, load_languages
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.gguf import read_gguf_tokenizer
 from compressed_code.tokenizers.vocabulary import vocabulary_table
+from tiny_models import save_tiny, save_tokenizer
 from tokenizers import Tokenizer
 
 TEXT = "def main():\n    return value + 42\n"
@@ -137,3 +142,20 @@ def test_what_the_library_refuses_is_one_line(tmp_path, change):
     with pytest.raises(InputError) as caught:
         _open(path).encode("ab")
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_read_by_whoever_reads_a_tokenizer(tmp_path, byte_level_tokenizer):
+    """In tables, start contexts, GGUF files and chats."""
+    template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+    settings = {"eos_token": "<|end|>", "chat_template": template}
+    folder = save_tokenizer(save_tiny(tmp_path / "m", vocab_size=420), byte_level_tokenizer, **settings)
+
+    def found(name: str) -> list:
+        write_gguf(folder, tmp_path / name, "F32")
+        written = read_gguf_tokenizer(tmp_path / name)
+        return [_open(folder).encode(TEXT), start_ids(folder), written.pieces, chat_ids(folder, [TEXT])]
+
+    before = found("plain.gguf")
+    path = folder / "tokenizer.json"
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    assert found("marked.gguf") == before

@@ -120,7 +120,7 @@ class Checkpoint:
         tensor.require_shape((size,))
         values = read_vector(tensor) if tensor.kind in FLOAT_KINDS else self._weights.matrix(name).decode(0, 1)[0]
         if not np.isfinite(values).all():
-            raise InputError(f"{tensor}: holds NaN or infinity")
+            raise InputError(f"{tensor}: holds NaN or infinity; fetch or write it again")
         return values
 
     def row(self, module: str, index: int, shape: tuple[int, int]) -> np.ndarray:
@@ -132,10 +132,10 @@ class Checkpoint:
         matrix = self._matrix(module, shape)
         tensor = matrix.tensor
         if not 0 <= index < shape[0]:
-            raise InputError(f"{tensor}: has no row {index}; there are {shape[0]}")
+            raise InputError(f"{tensor}: has no row {index}; there are {shape[0]}: name another input id")
         values = matrix.row(index)
         if not np.isfinite(values).all():
-            raise InputError(f"{tensor}: row {index} holds NaN or infinity")
+            raise InputError(f"{tensor}: row {index} holds NaN or infinity; fetch or write it again")
         return np.array(values)
 
     def matrix(self, module: str, shape: tuple[int, int]) -> np.ndarray:
@@ -181,7 +181,7 @@ class Checkpoint:
             result = matrix.product(vector, rows)
         tensor.release(0, tensor.length)  # fetched ahead with the others: rows that were not chosen
         if not np.isfinite(result).all():
-            raise InputError(f"{tensor}: holds NaN, infinity or numbers too large to multiply")
+            raise InputError(f"{tensor}: holds NaN, infinity or numbers too large to multiply; fetch or write it again")
         return result
 
     def _matrix(self, module: str, shape: tuple[int, int]) -> Matrix:
@@ -190,6 +190,7 @@ class Checkpoint:
         if matrix.dimensions != shape:
             raise InputError(
                 f"{matrix.tensor}: shape {list(matrix.dimensions)}, but config.json asks for {list(shape)}"
+                "; fetch config and weights of one model"
             )
         return matrix
 
@@ -228,9 +229,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the name and the rights to it") from None
     except ValueError as error:
-        raise InputError(f"{path}: no valid JSON ({error})") from None
+        raise InputError(f"{path}: no valid JSON ({error}); fetch it again") from None
     if not isinstance(config, dict):
-        raise InputError(f"{path}: holds no JSON object")
+        raise InputError(f"{path}: holds no JSON object; fetch it again")
     return config

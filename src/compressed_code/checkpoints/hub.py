@@ -177,7 +177,7 @@ class _Repository:
         if self.has(".safetensors") or (self.has(".bin") and not found):
             return None
         if not found:
-            raise InputError(f"{self.path}: holds neither safetensors nor GGUF files")
+            raise InputError(f"{self.path}: holds neither safetensors nor GGUF files; name a repository of weights")
         first = part_names(PurePosixPath(found[0]).name)
         if [PurePosixPath(name).name for name in found] == first:  # one file in parts
             return found[0]
@@ -195,7 +195,7 @@ class _Repository:
         from huggingface_hub import hf_hub_download
 
         if CONFIG not in self.files:
-            raise InputError(f"{self.path}: holds no {CONFIG}")
+            raise InputError(f"{self.path}: holds no {CONFIG}; name a model's own repository")
         for name in SMALL_FILES:
             if name in self.files:
                 with one_line(self.path / name):

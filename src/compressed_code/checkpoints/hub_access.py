@@ -47,11 +47,11 @@ def one_line(what: object) -> Iterator[None]:
             f"{what}: the Hub has no such model, or a private one; check the name or set HF_TOKEN"
         ) from None
     except errors.RevisionNotFoundError:
-        raise Unavailable(f"{what}: the Hub's repository has no such revision") from None
+        raise Unavailable(f"{what}: the Hub's repository has no such revision; name another") from None
     except errors.RemoteEntryNotFoundError:
-        raise Unavailable(f"{what}: the Hub's repository has no such file") from None
+        raise Unavailable(f"{what}: the Hub's repository has no such file; name another") from None
     except errors.HFValidationError as error:
-        raise InputError(f"{what}: no Hub id ({_flat(error)})") from None
+        raise InputError(f"{what}: no Hub id ({_flat(error)}); write OWNER/NAME") from None
     except (errors.HTTPError, OSError) as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):

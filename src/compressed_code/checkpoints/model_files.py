@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from compressed_code.checkpoints.files.gguf_files import part_names
+from compressed_code.checkpoints.files.gguf_files import MAGIC, part_names, require_parts
 from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.safetensors_files import INDEX, SafetensorsFiles
 from compressed_code.checkpoints.files.stored import TensorFiles
@@ -33,6 +33,7 @@ COMPANIONS = (
     "vocab*",
     "merges.txt",
     "*.tiktoken",
+    "tiktoken.model",
     "tekken.json",
     "chat_template*",
     "generation_config.json",
@@ -96,8 +97,26 @@ def require_whole_model(folder: Path) -> None:
         )
     if not config:
         count = len(list(folder.glob("*.gguf")))
-        remedy = f"; name one of its {count} GGUF files" if count else " and no GGUF file; name a model's own folder"
-        raise InputError(f"{folder}: holds no {CONFIG}{remedy}")
+        if count:
+            raise InputError(f"{folder}: holds no {CONFIG}; name one of its {count} GGUF files")
+        raise InputError(f"{folder}: no model: holds no {CONFIG} and no GGUF file; name a model's own folder")
+
+
+def require_model(path: Path) -> None:
+    """Stop at what is no model: a folder that holds none, or a file of another kind; no header is read.
+
+    Raises:
+        InputError: as `require_whole_model`, a file that does not begin as GGUF files do, or a part without the others.
+    """
+    if not path.is_file():
+        require_whole_model(path)
+        return
+    with path.open("rb") as file:
+        start = file.read(len(MAGIC))
+    if not MAGIC.startswith(start):  # what is shorter is a broken one
+        remedy = "name its folder" if path.suffix in (".safetensors", ".bin") else "name one of them"
+        raise InputError(f"{path}: no model: neither a GGUF file nor a folder with {CONFIG}; {remedy}")
+    require_parts(path)
 
 
 def deciding_files(model: Path) -> list[Path]:

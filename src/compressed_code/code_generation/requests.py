@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from compressed_code.benchmarks.tasks import Task
 from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.models.start_contexts import special_tokens, start_ids
+from compressed_code.tokenizers.files import for_other_readers
 from compressed_code.tokenizers.gguf import read_gguf_tokenizer
 
 if TYPE_CHECKING:
@@ -169,7 +170,8 @@ def chat_ids(model: Path, prompts: Sequence[str]) -> list[tuple[int, ...]]:
         if model.is_file():
             tokenizer = _of_gguf(model)
         else:
-            tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False, local_files_only=True)
+            with for_other_readers(model) as folder:
+                tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except InputError:
         raise
     except Exception as error:  # transformers raises whatever its libraries raise; the user needs one line

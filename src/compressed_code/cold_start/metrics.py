@@ -33,11 +33,11 @@ def load_english_words(path: Path = ENGLISH_WORDS_FILE) -> frozenset[str]:
         InputError: the file is missing or empty.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file; check the name")
     lines = path.read_text(encoding="utf-8").splitlines()
     words = frozenset(word for line in lines if not line.startswith("#") for word in line.split())
     if not words:
-        raise InputError(f"{path}: holds no word")
+        raise InputError(f"{path}: holds no word; write some into it")
     return words
 
 

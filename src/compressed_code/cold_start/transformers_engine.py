@@ -40,10 +40,10 @@ def transformers_log_probabilities(
         model, rows = streamed_model(find_model(checkpoint), getattr(torch, precision))
         outside = [token for token in input_ids if not 0 <= token < rows]
         if outside:
-            raise InputError(f"{path}: input id {outside[0]} lies outside of the embedding ({rows} rows)")
+            raise InputError(f"{path}: input id {outside[0]} lies outside of the embedding ({rows} rows); name another")
         with torch.inference_mode(), quiet():
             logits = model(input_ids=torch.tensor([list(input_ids)]), use_cache=False).logits[0, -1]
             log_probabilities = logits.double().log_softmax(-1).numpy().astype(np.float32)
     if not np.isfinite(log_probabilities).all():
-        raise InputError(f"{path}: the result is not finite; its weights or its config are broken")
+        raise InputError(f"{path}: the result is not finite; its weights or its config are broken: fetch both again")
     return log_probabilities, checkpoint.bytes_read

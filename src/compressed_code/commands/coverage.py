@@ -11,8 +11,8 @@ EXAMPLES = (
     "coverage zoo --language python rust --form bare --format json",
 )
 TOKENIZER_HELP = (
-    "registry key, path (folder, tokenizer.json[.gz], tiktoken, SentencePiece, tekken or GGUF file)"
-    " or Hub id OWNER/NAME[@REVISION]"
+    "registry key of a tokenizer or model, path (folder, tokenizer.json[.gz], tiktoken, SentencePiece, tekken or GGUF"
+    " file) or Hub id OWNER/NAME[@REVISION]"
 )
 
 

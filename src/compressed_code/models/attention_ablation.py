@@ -22,7 +22,7 @@ def single_weights(base: Path) -> Path:
     """
     weights = base / "model.safetensors"
     if not weights.is_file():
-        raise Unavailable(f"{weights}: no such file; scrambling needs a folder with a single safetensors file")
+        raise Unavailable(f"{weights}: no such file; name a folder with a single safetensors file")
     return weights
 
 
@@ -45,7 +45,7 @@ def scramble_attention(base: Path, destination: Path, seed: int = 0) -> Path:
     tensors = load_file(weights)
     chosen = sorted(name for name in tensors if name.endswith(SCRAMBLED))
     if not chosen:
-        raise Unavailable(f"{weights}: holds no query and key projections ({', '.join(SCRAMBLED)})")
+        raise Unavailable(f"{weights}: holds no query and key projections ({', '.join(SCRAMBLED)}); name another model")
     generator = np.random.default_rng(seed)
     for name in chosen:
         values = tensors[name].astype(np.float64)

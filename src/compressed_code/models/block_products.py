@@ -37,5 +37,7 @@ def block_product(matrix: Matrix, states: torch.Tensor, rows: tuple[int, int] | 
     elif matrix.width:
         matrix.tensor.release(first * matrix.width, last * matrix.width)
     if not np.isfinite(out.numpy()).all():
-        raise InputError(f"{matrix.tensor}: holds NaN, infinity or numbers too large to multiply")
+        raise InputError(
+            f"{matrix.tensor}: holds NaN, infinity or numbers too large to multiply; fetch or write it again"
+        )
     return out.reshape(*states.shape[:-1], last - first)

@@ -51,7 +51,7 @@ class EmbeddingRows(torch.Tensor):
         for row in rows:
             values = self._matrix.row(row)
             if not np.isfinite(values).all():
-                raise InputError(f"{self._matrix.tensor}: row {row} holds NaN or infinity")
+                raise InputError(f"{self._matrix.tensor}: row {row} holds NaN or infinity; fetch or write it again")
             self._plain[row] = torch.from_numpy(np.array(values))
 
     def _read_all(self) -> None:

@@ -38,7 +38,10 @@ class StoredRows:
         """
         values = torch.from_numpy(self.matrix.decode(self.start, self.stop).copy())
         if not torch.isfinite(values).all():
-            raise InputError(f"{self.matrix.tensor}: rows {self.start} to {self.stop - 1} hold NaN or infinity")
+            raise InputError(
+                f"{self.matrix.tensor}: rows {self.start} to {self.stop - 1} hold NaN or infinity"
+                "; fetch or write it again"
+            )
         return values
 
 

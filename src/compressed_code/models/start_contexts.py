@@ -85,7 +85,9 @@ def start_context(path: Path, name: str) -> StartContext:
         return StartContext(name, special.before, origin)
     token = special.bos if name == "bos" else special.eos
     if token is None:
-        raise Unavailable(f"{path}: the tokenizer has no {name.upper()} token, so there is no start context {name!r}")
+        raise Unavailable(
+            f"{path}: the tokenizer has no {name.upper()} token, so there is no start context {name!r}; choose another"
+        )
     return StartContext(name, (token,), f"the tokenizer's {name.upper()} token")
 
 
@@ -121,7 +123,9 @@ def _token_of(path: Path, text: bytes, name: str) -> int:
         written = vocabulary.encode(text.decode())
         found = [token_id for token_id in written[-1:] if token_id in found] + found
     if not found:
-        raise Unavailable(f"{path}: no token stands for a {name} alone, so there is no start context {name!r}")
+        raise Unavailable(
+            f"{path}: no token stands for a {name} alone, so there is no start context {name!r}; choose another"
+        )
     return found[0]
 
 
@@ -145,7 +149,7 @@ def _of_folder(folder: Path) -> SpecialTokens:
 
 def _of_gguf(path: Path) -> SpecialTokens:
     if not is_gguf(path):
-        raise InputError(f"{path}: neither a checkpoint folder nor a GGUF file")
+        raise InputError(f"{path}: neither a checkpoint folder nor a GGUF file; name one of them")
     fields = GgufFiles(path).metadata
     # llama.cpp's own default: SentencePiece vocabularies add BOS, byte-level ones do not.
     adds = fields.get("tokenizer.ggml.add_bos_token", fields.get("tokenizer.ggml.model") == "llama")
@@ -160,7 +164,9 @@ def _through_transformers(folder: Path, config: Mapping[str, Any]) -> SpecialTok
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
-        raise InputError(f"{folder}: no tokenizer can be opened there ({in_one_line(error)})") from None
+        raise InputError(
+            f"{folder}: no tokenizer can be opened there ({in_one_line(error)}); fetch its files again"
+        ) from None
     added = tokenizer("")["input_ids"][:1]
     before = _before(tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"])
     bos = tokenizer.bos_token_id
@@ -189,7 +195,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path}: no valid JSON ({error})") from None
+        raise InputError(f"{path}: no valid JSON ({error}); fetch it again") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no JSON object")
+        raise InputError(f"{path}: holds no JSON object; fetch it again")
     return content

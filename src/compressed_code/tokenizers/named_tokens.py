@@ -27,14 +27,22 @@ class NamedToken:
     Attributes:
         text: what it is in a text.
         flags: as an entry of tokenizer.json's `added_tokens` has them.
-        is_listed: by id, with its flags, which then hold for a token that is there already.
+        number: the id that it is listed by, whose flags then hold for a token that is there already; `None` without.
+            tokenizer.json gives its own ids; where they are ranks (tiktoken, tekken) this one holds.
+        is_role: named by what it is for.
         makes_special: by what it is for, in a folder that lists none: one that is there already becomes special.
     """
 
     text: str
     flags: Mapping[str, bool]
-    is_listed: bool = False
+    number: int | None = None
+    is_role: bool = False
     makes_special: bool = False
+
+    @property
+    def is_listed(self) -> bool:
+        """Named by id."""
+        return self.number is not None
 
     @property
     def is_special(self) -> bool:
@@ -55,9 +63,9 @@ def named_tokens(folder: Path) -> list[NamedToken]:
     try:
         roles = [_token(token, special=True) for token in _by_role(settings)]
         names = {token.text for token in roles}
-        listed = [by_id[number] for number in sorted(by_id, key=int)]
-        found = [_token(each, special=each["content"] in names, is_listed=True) for each in listed]
-        found += [replace(token, makes_special=_BY_ID not in settings) for token in roles]
+        listed = [(int(number), by_id[number]) for number in sorted(by_id, key=int)]
+        found = [_token(each, special=each["content"] in names, number=number) for number, each in listed]
+        found += [replace(token, is_role=True, makes_special=_BY_ID not in settings) for token in roles]
         found += map(_token, _further(settings))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         problem = f"{type(error).__name__}: {error}"
@@ -109,14 +117,15 @@ def _further(settings: Mapping[str, Any]) -> Sequence[Any]:
     return () if isinstance(extra, Mapping) else extra
 
 
-def _token(token: Any, *, special: bool = False, is_listed: bool = False) -> NamedToken:
+def _token(token: Any, *, special: bool = False, number: int | None = None) -> NamedToken:
     """A text alone is special; of a token with flags those that are missing follow transformers' defaults."""
     given = {"content": token, "special": True} if isinstance(token, str) else token
     if not isinstance(given["content"], str):
         raise TypeError(f"{given['content']!r} is no text")
     flags = {flag: bool(given.get(flag, False)) for flag in _FLAGS}
     flags["normalized"] = bool(given.get("normalized", not flags["special"]))
-    return NamedToken(given["content"], flags | {"special": flags["special"] or special}, is_listed)
+    flags["special"] = flags["special"] or special
+    return NamedToken(given["content"], flags, number)
 
 
 def _json(path: Path) -> dict[str, Any]:

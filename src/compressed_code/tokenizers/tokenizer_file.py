@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from compressed_code.core.errors import InputError, in_one_line
+from compressed_code.tokenizers.named_tokens import NamedToken
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -21,10 +22,18 @@ class TokenizerFile:
     Attributes:
         content: the bytes that decide a tokenizer, unpacked and without a byte-order mark.
         origin: the name it goes by in messages.
+        named: tokens that the files beside it name, where the content has no place for them (tiktoken, tekken).
     """
 
     content: bytes
     origin: str
+    named: tuple[NamedToken, ...] = ()
+
+    @property
+    def deciding(self) -> bytes:
+        """Everything that decides ids and tokens, for its digest."""
+        named = [[token.text, token.number, token.flags] for token in self.named]
+        return self.content + json.dumps(named, ensure_ascii=False).encode() if named else self.content
 
     @cached_property
     def parsed(self) -> dict[str, Any]:

@@ -504,13 +504,14 @@ def test_rows_that_do_not_divide_into_blocks(tmp_path):
     assert cold_start(tmp_path / "m.gguf", [3]).engine == "layerwise"
 
 
+@pytest.mark.parametrize("type_name", ["Q4_K_M", "F16"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])
-def test_numbers_that_cannot_be_stored(bases, tmp_path, value):
+def test_numbers_that_cannot_be_stored(bases, tmp_path, value, type_name):
     base = _copy(bases("llama"), tmp_path)
     tensors, _ = contents(base)
     tensors["model.layers.1.mlp.up_proj.weight"][5, 5] = value
     save_contents(base, tensors)
-    _fails(base, tmp_path / "m.gguf", "Q4_K_M", "model.layers.1.mlp.up_proj.weight")
+    _fails(base, tmp_path / "m.gguf", type_name, "model.layers.1.mlp.up_proj.weight")
 
 
 _BLANKS = '{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false}'

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePath
 
-from compressed_code.checkpoints.files.gguf_header import TENSOR_COUNT, GgufHeader
+from compressed_code.checkpoints.files.gguf_header import MAGIC, TENSOR_COUNT, GgufHeader
 from compressed_code.checkpoints.files.mapped_file import MappedFile
 from compressed_code.checkpoints.files.stored import StoredTensor, TensorFile
 from compressed_code.core.errors import InputError
@@ -18,7 +18,7 @@ _PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 def is_gguf(path: Path) -> bool:
     """Whether a file begins as GGUF files do."""
     with path.open("rb") as file:
-        return file.read(4) == b"GGUF"
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def part_names(name: str) -> list[str]:
@@ -33,6 +33,17 @@ def part_names(name: str) -> list[str]:
         return [name]
     count = int(part["count"])
     return [f"{part['stem']}-{number:05}-of-{part['count']}.gguf" for number in range(1, count + 1)]
+
+
+def require_parts(path: Path) -> None:
+    """Stop at a part of a GGUF file beside which another is missing; no header is read.
+
+    Raises:
+        InputError: naming it.
+    """
+    for name in part_names(path.name):
+        if not path.with_name(name).is_file():
+            raise InputError(f"{path}: is one of several parts, and {name} is missing beside it; fetch all parts")
 
 
 class GgufFiles:
@@ -93,7 +104,7 @@ class GgufFiles:
             InputError: there is none.
         """
         if name not in self._tensors:
-            raise InputError(f"{self.path}: tensor {name} is missing")
+            raise InputError(f"{self.path}: tensor {name} is missing; fetch or convert the file again")
         return self._tensors[name]
 
     def release_headers(self) -> None:
@@ -111,7 +122,5 @@ class GgufFiles:
 def _sibling(path: PurePath, name: str, open_part: Callable[[str], TensorFile] | None) -> TensorFile:
     if open_part is not None:
         return open_part(name)
-    part = Path(path).with_name(name)
-    if not part.is_file():
-        raise InputError(f"{path}: is one of several parts, and {name} is missing beside it; fetch all parts")
-    return MappedFile(part)
+    require_parts(Path(path))
+    return MappedFile(Path(path).with_name(name))

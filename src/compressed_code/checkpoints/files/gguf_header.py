@@ -17,6 +17,7 @@ from compressed_code.core.errors import InputError
 # Metadata value types of the specification that have a fixed size, as struct spells them.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
+MAGIC = b"GGUF"
 _LONGEST_KEPT_ARRAY = 1024
 _VERSIONS = (2, 3)
 _HIGHEST_VERSION = 100  # a larger number is no version but a broken file
@@ -48,8 +49,8 @@ class GgufHeader:
             ) from None
 
     def _read(self, cursor: "_Cursor") -> None:
-        if cursor.take(4) != b"GGUF":
-            raise ValueError("it does not begin with GGUF")
+        if cursor.take(len(MAGIC)) != MAGIC:
+            raise InputError(f"{self.file.path}: no model: it is no GGUF file; name one, or a model's own folder")
         (version,) = cursor.numbers("I")
         if version not in _VERSIONS:
             _refuse_version(self.file, version)
@@ -115,7 +116,10 @@ def _stored(
     length = math.prod(shape) // block_elements * block_bytes
     tensor = StoredTensor(name, file, kind.name, shape, data + offset, length)
     if tensor.offset + length > file.size:
-        raise InputError(f"{tensor}: the file is truncated ({file.size:,} bytes, {tensor.offset + length:,} needed)")
+        raise InputError(
+            f"{tensor}: the file is truncated ({file.size:,} bytes, {tensor.offset + length:,} needed)"
+            "; fetch or write it again"
+        )
     return tensor
 
 

@@ -34,13 +34,17 @@ class MappedFile:
             InputError: it does not exist, is no regular file, cannot be read or is empty.
         """
         self.path = path
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path}: is no regular file")  # a pipe would be waited for
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise InputError(f"{path}: is no regular file; name a model's own folder or file")
         try:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        except FileNotFoundError:
+            raise InputError(f"{path}: is missing; fetch the whole checkpoint, or check the name") from None
+        except ValueError:
+            raise InputError(f"{path}: is empty; fetch or write it again") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); check the rights to it") from None
         self.size = len(self._map)
         self.bytes_read = 0
 
@@ -51,7 +55,10 @@ class MappedFile:
             InputError: the file ends before that.
         """
         if offset < 0 or length < 0 or offset + length > self.size:
-            raise InputError(f"{self.path}: truncated: {offset + length:,} bytes needed, {self.size:,} are there")
+            raise InputError(
+                f"{self.path}: truncated: {offset + length:,} bytes needed, {self.size:,} are there"
+                "; fetch or write it again"
+            )
         self.bytes_read += length
         return np.frombuffer(self._map, np.uint8, length, offset)
 

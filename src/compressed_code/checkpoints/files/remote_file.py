@@ -150,7 +150,10 @@ class RemoteFile:
         """
         stop = offset + length
         if offset < 0 or length < 0 or stop > self.size:
-            raise InputError(f"{self.path}: truncated: {stop:,} bytes needed, {self.size:,} are there")
+            raise InputError(
+                f"{self.path}: truncated: {stop:,} bytes needed, {self.size:,} are there"
+                "; report it to the model's authors, or name another"
+            )
         self.bytes_read += length
         self._request(self._unknown(offset, stop))  # first: somebody waits for it
         self._transfers.send()

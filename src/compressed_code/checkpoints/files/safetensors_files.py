@@ -16,6 +16,7 @@ from compressed_code.core.errors import InputError
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 LONGEST_HEADER = 100_000_000  # bytes; the format's own limit
 _POINTER = b"version "  # how a file begins that git-lfs left in place of the real one
 _SHARD = re.compile(r"-\d{5}-of-(?P<count>\d{5,6})\.safetensors$")  # six digits: DeepSeek
@@ -42,7 +43,7 @@ class SafetensorsFiles:
             InputError: no safetensors file, a broken header or index, or a truncated file.
         """
         self.folder = folder
-        self._open_file = open_file
+        self._files, self._open_file = files, open_file
         self._shards: dict[str, tuple[TensorFile, dict[str, StoredTensor]]] = {}
         self._place: Mapping[str, str] = {}
         single = _single_file(folder, files)
@@ -68,14 +69,21 @@ class SafetensorsFiles:
             InputError: no tensor of this name, or its shard is missing, truncated or broken.
         """
         if name not in self._place:
-            raise InputError(f"{self.folder}: tensor {name} is missing")
+            raise InputError(f"{self.folder}: tensor {name} is missing; fetch or write the checkpoint again")
         tensors = self._shard(self._place[name])[1]
         if name not in tensors:
-            raise InputError(f"{self.folder / self._place[name]}: tensor {name} is missing, though {INDEX} names it")
+            raise InputError(
+                f"{self.folder / self._place[name]}: tensor {name} is missing, though {INDEX} names it"
+                "; fetch the whole checkpoint again"
+            )
         return tensors[name]
 
     def _shard(self, file_name: str) -> tuple[TensorFile, dict[str, StoredTensor]]:
         if file_name not in self._shards:
+            if file_name not in self._files:
+                raise InputError(
+                    f"{self.folder / file_name}: is missing, though {INDEX} names it; fetch the whole checkpoint"
+                )
             file = self._open_file(file_name)
             tensors = _read_header(file)
             self._require_index_of(file_name, tensors)
@@ -104,8 +112,15 @@ def _single_file(folder: PurePath, files: Collection[str]) -> str | None:
     shard = next((name for name in found if (part := _SHARD.search(name)) and int(part["count"]) > 1), None)
     if shard is not None:
         raise InputError(f"{folder}: holds {shard}, a part of a checkpoint, but no {INDEX}; fetch the whole checkpoint")
+    if found == [ADAPTER_WEIGHTS]:
+        raise InputError(
+            f"{folder}: holds an adapter ({ADAPTER_WEIGHTS}), which is no model by itself; merge it into its base model"
+            " and name the result"
+        )
     if len(found) != 1:
-        raise InputError(f"{folder}: holds neither {SINGLE} nor {INDEX}")
+        raise InputError(
+            f"{folder}: holds neither {SINGLE} nor {INDEX}; fetch the whole checkpoint, or name a model's own folder"
+        )
     return found[0]
 
 
@@ -114,7 +129,7 @@ def _weight_map(index: TensorFile) -> dict[str, str]:
         places = json.loads(index.view(0, index.size).tobytes())["weight_map"]
         strings = all(isinstance(text, str) for pair in places.items() for text in pair)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{index.path}: broken index ({type(error).__name__}: {error})") from None
+        raise InputError(f"{index.path}: broken index ({type(error).__name__}: {error}); fetch it again") from None
     if not strings or any(PurePath(file).name != file for file in places.values()):
         raise InputError(f"{index.path}: weight_map must name files of the same folder")
     return places
@@ -136,7 +151,9 @@ def _read_header(file: TensorFile) -> dict[str, StoredTensor]:
         data = 8 + length
         tensors = {name: _stored(file, name, entry, data, metadata) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{file.path}: broken header ({type(error).__name__}: {error})") from None
+        raise InputError(
+            f"{file.path}: broken header ({type(error).__name__}: {error}); fetch or write it again"
+        ) from None
     _require_order(tensors.values(), file, data)
     return tensors
 
@@ -151,7 +168,9 @@ def _require_order(tensors: Iterable[StoredTensor], file: TensorFile, data: int)
             )
         data += tensor.length
         if data > file.size:
-            raise InputError(f"{tensor}: the file is truncated ({file.size:,} bytes, {data:,} needed)")
+            raise InputError(
+                f"{tensor}: the file is truncated ({file.size:,} bytes, {data:,} needed); fetch or write it again"
+            )
     if data != file.size:
         raise InputError(f"{file.path}: {file.size - data:,} bytes belong to no tensor; fetch or write the file again")
 
@@ -161,5 +180,7 @@ def _stored(file: TensorFile, name: str, entry: dict, data: int, metadata: Mappi
     shape = tuple(int(size) for size in entry["shape"])
     element = ELEMENT_BYTES.get(entry["dtype"])
     if start < 0 or stop < start or (element is not None and math.prod(shape) * element != stop - start):
-        raise InputError(f"{file.path}: tensor {name}: {stop - start:,} bytes do not fit its shape and type")
+        raise InputError(
+            f"{file.path}: tensor {name}: {stop - start:,} bytes do not fit its shape and type; fetch or write it again"
+        )
     return StoredTensor(name, file, entry["dtype"], shape, data + start, stop - start, metadata)

@@ -96,7 +96,10 @@ class StoredTensor:
             InputError: it has another one.
         """
         if self.shape != shape:
-            raise InputError(f"{self}: shape {list(self.shape)}, but config.json asks for {list(shape)}")
+            raise InputError(
+                f"{self}: shape {list(self.shape)}, but config.json asks for {list(shape)}"
+                "; fetch config and weights of one model"
+            )
 
 
 class TensorFiles(Protocol):

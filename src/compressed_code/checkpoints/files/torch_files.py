@@ -46,7 +46,7 @@ class TorchFiles:
         import torch
 
         if name not in self._tensors:
-            raise InputError(f"{self.folder}: tensor {name} is missing")
+            raise InputError(f"{self.folder}: tensor {name} is missing; fetch or write the checkpoint again")
         if name not in self._found:
             file, tensor = self._tensors[name]
             kinds = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64"}

@@ -100,7 +100,10 @@ class GgufConfig:
         value = self._value(name)
         if isinstance(value, list):
             if len(set(value)) != 1:
-                raise InputError(f"{self._path}: {self._prefix}{name} differs between layers, which is not supported")
+                raise InputError(
+                    f"{self._path}: {self._prefix}{name} differs between layers, which is not supported"
+                    "; use the original model"
+                )
             return value[0]
         return value
 
@@ -147,10 +150,16 @@ class GgufConfig:
             return self._needed("rope.dimension_count")
         key, value = self._value("attention.key_length"), self._value("attention.value_length")
         if not isinstance(config.get("num_attention_heads"), int) or not isinstance(config.get("hidden_size"), int):
-            raise InputError(f"{self._path}: metadata for attention.head_count or embedding_length is missing")
+            raise InputError(
+                f"{self._path}: metadata for attention.head_count or embedding_length is missing"
+                "; fetch or convert it again"
+            )
         size = key or value or config["hidden_size"] // config["num_attention_heads"]
         if value is not None and value != size:
-            raise InputError(f"{self._path}: attention.key_length {key} and value_length {value} differ; not supported")
+            raise InputError(
+                f"{self._path}: attention.key_length {key} and value_length {value} differ; not supported"
+                ": use the original model"
+            )
         return size
 
     def _attention(self, config: Mapping[str, Any], head_size: int) -> dict[str, Any]:
@@ -190,7 +199,10 @@ class GgufConfig:
         period = pattern if isinstance(pattern, int) and not isinstance(pattern, bool) else _PERIODS[self.name]
         sliding = pattern if isinstance(pattern, list) else [layer % period < period - 1 for layer in range(layers)]
         if len(sliding) != layers:
-            raise InputError(f"{self._path}: attention.sliding_window_pattern has {len(sliding)} layers, not {layers}")
+            raise InputError(
+                f"{self._path}: attention.sliding_window_pattern has {len(sliding)} layers, not {layers}"
+                "; fetch or convert it again"
+            )
         return ["sliding_attention" if window and slides else "full_attention" for slides in sliding]
 
     def _latent(self, rotary: int) -> dict[str, Any]:
@@ -199,7 +211,9 @@ class GgufConfig:
         key = self._value("attention.key_length_mla") or key
         value = self._value("attention.value_length_mla") or value
         if not key or not value:
-            raise InputError(f"{self._path}: metadata for attention.key_length or value_length is missing")
+            raise InputError(
+                f"{self._path}: metadata for attention.key_length or value_length is missing; fetch or convert it again"
+            )
         heads = self._own.get("attention.head_count")
         fields = {"qk_rope_head_dim": rotary, "qk_nope_head_dim": key - rotary, "v_head_dim": value}
         # A class default would be another model's rank.
@@ -217,6 +231,7 @@ class GgufConfig:
         elif rotary not in (None, head_size):
             raise InputError(
                 f"{self._path}: rope.dimension_count is {rotary}, but a head has {head_size} values; not supported"
+                ": use the original model"
             )
         if self.name == "mistral3":
             if rope["rope_type"] != "yarn":

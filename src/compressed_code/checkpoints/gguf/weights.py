@@ -97,7 +97,7 @@ class GgufWeights:
 
     def _entry(self, name: str) -> _Entry:
         if name not in self._entries:
-            raise InputError(f"{self._files.path}: tensor {name} is missing")
+            raise InputError(f"{self._files.path}: tensor {name} is missing; fetch or convert the file again")
         return self._entries[name]
 
     @cached_property
@@ -183,7 +183,10 @@ class GgufWeights:
     ) -> Iterator[tuple[str, _Entry]]:
         """One matrix for each expert out of [experts, rows, columns]; `rows` of each where it holds more."""
         if len(tensor.shape) != 3:
-            raise InputError(f"{tensor}: shape {list(tensor.shape)}, but experts have three dimensions")
+            raise InputError(
+                f"{tensor}: shape {list(tensor.shape)}, but experts have three dimensions"
+                "; fetch or convert the file again"
+            )
         count, height, columns = tensor.shape
         taken = np.asarray(rows if rows is not None else range(height))
         for expert in range(count):

@@ -68,9 +68,15 @@ class AwqGemvMatrix(Matrix):
         self._size = group if group > 0 else columns
         count = -(-columns // self._size)
         if scales.shape[0] != rows or scales.shape[1] < count or zeros.shape[0] != rows:
-            raise InputError(f"{scales}: shape {list(scales.shape)} does not fit {rows} × {columns} in groups")
+            raise InputError(
+                f"{scales}: shape {list(scales.shape)} does not fit {rows} × {columns} in groups"
+                "; fetch or write the checkpoint again"
+            )
         if zeros.shape[1] * IN_A_WORD < count:
-            raise InputError(f"{zeros}: shape {list(zeros.shape)} does not fit {rows} × {columns} in groups")
+            raise InputError(
+                f"{zeros}: shape {list(zeros.shape)} does not fit {rows} × {columns} in groups"
+                "; fetch or write the checkpoint again"
+            )
         self._scales = read_vector(scales)[:, :count]
         self._zeros = unpack_along(read_words(zeros), BITS, count).astype(np.float32)
 
@@ -95,4 +101,7 @@ def _in_order(words: np.ndarray) -> np.ndarray:
 def _require_words(*tensors: StoredTensor) -> None:
     for tensor in tensors:
         if tensor.kind != "I32" or len(tensor.shape) != 2:
-            raise InputError(f"{tensor}: {tensor.kind} {list(tensor.shape)}, but AWQ packs into I32 matrices")
+            raise InputError(
+                f"{tensor}: {tensor.kind} {list(tensor.shape)}, but AWQ packs into I32 matrices"
+                "; fetch or write the checkpoint again"
+            )

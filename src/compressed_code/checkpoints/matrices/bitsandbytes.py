@@ -43,12 +43,13 @@ class FourBitMatrix(Matrix):
             self._blocksize = int(described["blocksize"])
             absmax = self._absmax(codes, find, described)
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{state}: broken ({type(error).__name__}: {error})") from None
+            raise InputError(f"{state}: broken ({type(error).__name__}: {error}); fetch or write it again") from None
         super().__init__(codes, dimensions, 0)
         count = int(np.prod(dimensions))
         if codes.length != -(-count // 2) or len(absmax) != -(-count // self._blocksize):
             raise InputError(
                 f"{codes}: {codes.length:,} bytes and {len(absmax):,} blocks do not fit {list(dimensions)}"
+                "; fetch or write the checkpoint again"
             )
         values = _needed(codes, find, "weight.quant_map")
         self._pairs = np.stack([np.repeat(values, 16), np.tile(values, 16)], axis=1)

@@ -31,10 +31,16 @@ class Fp4Matrix(Matrix):
         super().__init__(codes, dimensions, dimensions[-1] // 2)
         rows, columns = self.shape
         if codes.kind != "U8" or codes.length * 2 != rows * columns or columns % 2:
-            raise InputError(f"{codes}: {codes.kind} {list(codes.shape)} are no {rows} × {columns} codes of 4 bits")
+            raise InputError(
+                f"{codes}: {codes.kind} {list(codes.shape)} are no {rows} × {columns} codes of 4 bits"
+                "; fetch or write the checkpoint again"
+            )
         by_row = scales.size // max(1, rows)
         if by_row == 0 or scales.size != by_row * rows or columns % by_row:
-            raise InputError(f"{codes}: {list(scales.shape)} scales do not fit {rows} × {columns} in groups")
+            raise InputError(
+                f"{codes}: {list(scales.shape)} scales do not fit {rows} × {columns} in groups"
+                "; fetch or write the checkpoint again"
+            )
         self._scales = scales.reshape(rows, by_row)
 
     def decode(self, start: int, stop: int) -> np.ndarray:

@@ -27,7 +27,10 @@ class GgufMatrix(Matrix):
             raise InputError(f"{tensor}: type {tensor.kind} is not supported; use another GGUF type") from None
         columns = tensor.shape[-1] if tensor.shape else 1
         if columns % block_elements:
-            raise InputError(f"{tensor}: rows of {columns} do not divide into blocks of {block_elements}")
+            raise InputError(
+                f"{tensor}: rows of {columns} do not divide into blocks of {block_elements}"
+                "; fetch or convert the file again"
+            )
         super().__init__(tensor, tensor.shape, columns // block_elements * block_bytes)
         self._decode = quants.dequantize
 

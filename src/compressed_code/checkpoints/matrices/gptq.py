@@ -41,12 +41,16 @@ class GptqMatrix(Matrix):
                 raise InputError(f"{codes}: {name} is missing beside it; fetch or write the checkpoint again")
         for part in (codes, zeros, groups):
             if part is not None and part.kind != "I32":
-                raise InputError(f"{part}: type {part.kind}, but GPTQ packs into I32")
+                raise InputError(
+                    f"{part}: type {part.kind}, but GPTQ packs into I32; fetch or write the checkpoint again"
+                )
         (words, rows), count = codes.shape, scales.shape[0]
         columns = groups.shape[0] if groups is not None else words * 32 // bits
         bits = words * 32 // columns if columns else 0
         if bits not in GPTQ_BITS or words * 32 != columns * bits or columns % 32 or rows * bits % 32:
-            raise InputError(f"{codes}: {rows} × {columns} cannot be packed in {bits} bits")
+            raise InputError(
+                f"{codes}: {rows} × {columns} cannot be packed in {bits} bits; fetch or write the checkpoint again"
+            )
         super().__init__(codes, (rows, columns), rows * 4)
         self._bits = bits
         scales.require_shape((count, rows))
@@ -56,7 +60,10 @@ class GptqMatrix(Matrix):
         size = -(-columns // count)
         self._groups = np.arange(columns) // size if groups is None else read_words(groups).view(np.int32)
         if self._groups.min() < 0 or self._groups.max() >= count:
-            raise InputError(f"{groups}: names group {self._groups.max()}, but there are {count}")
+            raise InputError(
+                f"{groups}: names group {self._groups.max()}, but there are {count}"
+                "; fetch or write the checkpoint again"
+            )
 
     def product(self, vector: np.ndarray, rows: RowRanges | None = None) -> np.ndarray:
         """`matrix @ vector`; codes lie input by input, so all rows are computed and the chosen ones returned.

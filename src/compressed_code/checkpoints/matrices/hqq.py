@@ -51,15 +51,24 @@ class HqqMatrix(Matrix):
         """
         super().__init__(codes, dimensions, 0)
         if packing not in PACKINGS or axis not in (0, 1) or group < 1:
-            raise InputError(f"{codes}: HQQ's packing {packing!r} of groups of {group} along {axis} is not supported")
+            raise InputError(
+                f"{codes}: HQQ's packing {packing!r} of groups of {group} along {axis} is not supported"
+                "; use the model it was made from"
+            )
         self._type, size, self._slabs, self._bits = PACKINGS[packing]
         count = self.shape[0] * self.shape[1]
         self._columns = group if axis == 1 else count // group
         self._step = -(-(count // self._columns) // self._slabs)  # rows of packed codes
         if count % group or codes.length != self._step * self._columns * size:
-            raise InputError(f"{codes}: {codes.length:,} bytes do not fit {list(dimensions)} in groups of {group}")
+            raise InputError(
+                f"{codes}: {codes.length:,} bytes do not fit {list(dimensions)} in groups of {group}"
+                "; fetch or write the checkpoint again"
+            )
         if any(part.size not in (1, count // group) for part in (scales, zeros)):
-            raise InputError(f"{codes}: {scales.size:,} scales do not fit {list(dimensions)} in groups of {group}")
+            raise InputError(
+                f"{codes}: {scales.size:,} scales do not fit {list(dimensions)} in groups of {group}"
+                "; fetch or write the checkpoint again"
+            )
         by_group = (-1, 1) if axis == 1 else (1, -1)
         self._scales, self._zeros = scales.reshape(by_group), zeros.reshape(by_group)
 

@@ -70,7 +70,7 @@ class Matrix(ABC):
         for start, stop in row_blocks([(0, self.shape[0])], self.shape[1]):
             values[start:stop] = self.decode(start, stop)
             if not np.isfinite(values[start:stop]).all():
-                raise InputError(f"{self.tensor}: holds NaN or infinity")
+                raise InputError(f"{self.tensor}: holds NaN or infinity; fetch or write it again")
         return values.reshape(self.dimensions)
 
     @abstractmethod
@@ -177,7 +177,10 @@ def read_vector(tensor: StoredTensor) -> np.ndarray:
         InputError: its elements are not float32, float16 or bfloat16.
     """
     if tensor.kind not in FLOAT_KINDS:
-        raise InputError(f"{tensor}: type {tensor.kind} is not supported here; float32, float16 and bfloat16 are")
+        raise InputError(
+            f"{tensor}: type {tensor.kind} is not supported here; float32, float16 and bfloat16 are"
+            ": save it as one of them"
+        )
     values = np.array(to_float32(tensor.bytes(0, tensor.length), tensor.kind)).reshape(tensor.shape)
     tensor.release(0, tensor.length)
     return values

@@ -26,12 +26,18 @@ class NibbleMatrix(Matrix):
             InputError: they do not fit.
         """
         if codes.kind not in ("I8", "U8") or len(codes.shape) != 2:
-            raise InputError(f"{codes}: {codes.kind} {list(codes.shape)} is no matrix of two numbers a byte")
+            raise InputError(
+                f"{codes}: {codes.kind} {list(codes.shape)} is no matrix of two numbers a byte"
+                "; fetch or write the checkpoint again"
+            )
         rows, columns = codes.shape[0], 2 * codes.shape[1]
         super().__init__(codes, (rows, columns), codes.shape[1])
         fits = scales.ndim == 2 and scales.shape == offsets.shape and scales.shape[1] == rows
         if not fits or columns % len(scales):
-            raise InputError(f"{codes}: scales of shape {list(scales.shape)} do not fit {rows} × {columns} in groups")
+            raise InputError(
+                f"{codes}: scales of shape {list(scales.shape)} do not fit {rows} × {columns} in groups"
+                "; fetch or write the checkpoint again"
+            )
         self._scales, self._offsets = scales.T, offsets.T
 
     def decode(self, start: int, stop: int) -> np.ndarray:

@@ -43,6 +43,7 @@ class PackedMatrix(Matrix):
         if codes.kind != "I32" or codes.shape != (rows, words):
             raise InputError(
                 f"{codes}: {codes.kind} {list(codes.shape)} are no {rows} × {columns} codes of {bits} bits"
+                "; fetch or write the checkpoint again"
             )
         values = read_vector(scales)
         self._scales = np.broadcast_to(values.reshape(-1, 1) if values.size == 1 else values, (rows, values.shape[-1]))
@@ -53,7 +54,10 @@ class PackedMatrix(Matrix):
         else:
             self._group = np.arange(columns) // max(1, -(-columns // count))
         if self._group.min() < 0 or self._group.max() >= count:
-            raise InputError(f"{groups or scales}: names group {self._group.max()}, but there are {count}")
+            raise InputError(
+                f"{groups or scales}: names group {self._group.max()}, but there are {count}"
+                "; fetch or write the checkpoint again"
+            )
         self._bits, self._zeros = bits, None
         if zeros is not None:
             zeros.require_shape((-(-rows * bits // 32), count))

@@ -37,7 +37,10 @@ class ScaledMatrix(Matrix):
             InputError: they do not fit.
         """
         if tensor.kind not in KINDS:
-            raise InputError(f"{tensor}: type {tensor.kind} is not supported with scales; {' and '.join(KINDS)} are")
+            raise InputError(
+                f"{tensor}: type {tensor.kind} is not supported with scales; {' and '.join(KINDS)} are"
+                ": use the model it was made from"
+            )
         super().__init__(tensor, tensor.shape, tensor.length // max(1, int(np.prod(tensor.shape[:-1]))))
         rows, columns = self.shape
         self._block = block or _block_of(tensor, scales)
@@ -46,7 +49,7 @@ class ScaledMatrix(Matrix):
         if scales.size != by_block[0] * by_block[1] or not aligned:
             raise InputError(
                 f"{tensor}: scales of shape {list(scales.shape)} do not fit {list(tensor.shape)} in blocks of"
-                f" {self._block[0]} × {self._block[1]}"
+                f" {self._block[0]} × {self._block[1]}; fetch or write the checkpoint again"
             )
         self._scales = scales.reshape(by_block)
         self._zeros = None if zeros is None else zeros.reshape(by_block).astype(np.float32)
@@ -99,5 +102,8 @@ def _block_of(tensor: StoredTensor, scales: np.ndarray) -> tuple[int, int]:
         return tensor.shape[-2], columns
     by_row = scales.size // max(1, rows)
     if by_row == 0 or scales.size != by_row * rows or columns % by_row:
-        raise InputError(f"{tensor}: {list(scales.shape)} scales do not fit {list(tensor.shape)}")
+        raise InputError(
+            f"{tensor}: {list(scales.shape)} scales do not fit {list(tensor.shape)}"
+            "; fetch or write the checkpoint again"
+        )
     return 1, columns // by_row

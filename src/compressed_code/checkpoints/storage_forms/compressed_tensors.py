@@ -49,7 +49,10 @@ def compressed_tensors_form(source: Path, described: Mapping[str, Any]) -> Stora
     formats = {described.get("format"), *(group.get("format") for group in groups.values())} - {None}
     for name in sorted(map(str, formats)):
         if name not in FORMATS:
-            raise InputError(f"{source}: compressed-tensors format {name!r} is not supported; {', '.join(FORMATS)} are")
+            raise InputError(
+                f"{source}: compressed-tensors format {name!r} is not supported; {', '.join(FORMATS)} are"
+                ": use the model it was made from"
+            )
     sparse = described.get("sparsity_config") or {}
     if sparse.get("format", "dense") != "dense":
         raise InputError(
@@ -93,7 +96,9 @@ def _packed(source: Path, groups: Mapping[str, Any], parts: Parts) -> Matrix:
     shape = parts.needed("weight_shape")
     dimensions = tuple(int(size) for size in read_numbers(shape).reshape(-1))
     if len(dimensions) != 2:
-        raise InputError(f"{shape}: {len(dimensions)} dimensions are not supported; 2 are")
+        raise InputError(
+            f"{shape}: {len(dimensions)} dimensions are not supported; 2 are: use the model it was made from"
+        )
     return PackedMatrix(codes, scales, dimensions, bits, parts.find("weight_zero_point"), parts.find("weight_g_idx"))
 
 

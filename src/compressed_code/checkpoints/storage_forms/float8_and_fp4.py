@@ -29,11 +29,15 @@ def float8_form(source: Path, described: Mapping[str, Any]) -> StorageForm:
     """
     block = described.get("weight_block_size")
     if str(described.get("fmt", "e4m3")).removeprefix("float8_") not in ("e4m3", "e4m3fn"):
-        raise InputError(f"{source}: float8 {described['fmt']} is not supported; e4m3 is")
+        raise InputError(
+            f"{source}: float8 {described['fmt']} is not supported; e4m3 is: use the model it was made from"
+        )
     if block is not None and not (
         isinstance(block, list) and len(block) == 2 and all(isinstance(n, int) and n > 0 for n in block)
     ):
-        raise InputError(f"{source}: weight_block_size {block!r} is not supported; [rows, columns] is")
+        raise InputError(
+            f"{source}: weight_block_size {block!r} is not supported; [rows, columns] is: fetch config.json again"
+        )
 
     def matrix(parts: Parts) -> Matrix:
         if parts.codes.kind != "F8_E4M3":
@@ -59,7 +63,10 @@ def modelopt_form(source: Path, described: Mapping[str, Any]) -> StorageForm:
     """
     algorithm = str(described.get("quant_algo", "")).upper()
     if algorithm not in ("FP8", "NVFP4"):
-        raise InputError(f"{source}: ModelOpt's {algorithm or 'unnamed format'} is not supported; FP8 and NVFP4 are")
+        raise InputError(
+            f"{source}: ModelOpt's {algorithm or 'unnamed format'} is not supported; FP8 and NVFP4 are"
+            ": use the model it was made from"
+        )
 
     def matrix(parts: Parts) -> Matrix:
         if parts.codes.kind in FLOAT_KINDS:
@@ -83,7 +90,10 @@ def mxfp4_form(source: Path, described: Mapping[str, Any]) -> StorageForm:
         if not parts.codes.name.endswith("_blocks"):
             return plain_matrix(parts)
         if len(parts.codes.shape) != 4:
-            raise InputError(f"{parts.codes}: shape {list(parts.codes.shape)}, but MXFP4 experts have four dimensions")
+            raise InputError(
+                f"{parts.codes}: shape {list(parts.codes.shape)}, but MXFP4 experts have four dimensions"
+                "; fetch or write the checkpoint again"
+            )
         experts, rows, groups, size = parts.codes.shape
         scales = read_scales(parts.needed(f"{parts.name.rpartition('.')[2]}_scales"))
         return Transposed(Fp4Matrix(parts.codes, scales, (experts, rows, groups * size * 2)))

@@ -69,10 +69,12 @@ def plain_matrix(parts: Parts) -> Matrix:
     if parts.codes.kind in FLOAT_KINDS:
         return FloatMatrix(parts.codes)
     if parts.codes.kind == "I32":
-        raise InputError(f"{parts.codes}: packed codes, but config.json has no quantization_config for them")
+        raise InputError(
+            f"{parts.codes}: packed codes, but config.json has no quantization_config for them; fetch config.json again"
+        )
     raise InputError(
         f"{parts.codes}: type {parts.codes.kind} is not supported with this quantization_config; float32, float16 and"
-        " bfloat16 are"
+        " bfloat16 are: save it as one of them"
     )
 
 

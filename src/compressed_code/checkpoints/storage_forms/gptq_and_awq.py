@@ -35,9 +35,11 @@ def gptq_form(source: Path, described: Mapping[str, Any]) -> StorageForm:
     if layout not in _GPTQ_VERSIONS:
         raise InputError(f"{source}: GPTQ format {layout!r} is not supported; save the checkpoint as 'gptq'")
     if described.get("pack_dtype", "int32") != "int32":
-        raise InputError(f"{source}: GPTQ packed into {described['pack_dtype']} is not supported; int32 is")
+        raise InputError(f"{source}: GPTQ packed into {described['pack_dtype']} is not supported; int32 is: save it so")
     if bits not in GPTQ_BITS:
-        raise InputError(f"{source}: GPTQ with {bits} bits is not supported; 2, 3, 4 and 8 are")
+        raise InputError(
+            f"{source}: GPTQ with {bits} bits is not supported; 2, 3, 4 and 8 are: use the model it was made from"
+        )
     version = _GPTQ_VERSIONS[layout]
 
     def matrix(parts: Parts) -> Matrix:
@@ -59,7 +61,7 @@ def awq_form(source: Path, described: Mapping[str, Any]) -> StorageForm:
     if layout.lower() not in _AWQ_LAYOUTS:
         raise InputError(f"{source}: AWQ in the layout {layout!r} is not supported; save the checkpoint as 'gemm'")
     if bits != AWQ_BITS:
-        raise InputError(f"{source}: AWQ with {bits} bits is not supported; 4 are")
+        raise InputError(f"{source}: AWQ with {bits} bits is not supported; 4 are: use the model it was made from")
     group = described.get("group_size", described.get("q_group_size", 128))
     kind = _AWQ_LAYOUTS[layout.lower()]
 

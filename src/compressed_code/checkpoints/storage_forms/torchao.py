@@ -77,5 +77,8 @@ def _described(parts: Parts) -> tuple[str, tuple[int, int] | None]:
             " layout (int8, float8, intx, int4 PLAIN), or use the model it was made from"
         )
     if sizes is not None and (len(sizes) != 2 or min(sizes) < 1):
-        raise InputError(f"{parts.codes}: blocks of {list(sizes)} are not supported; [rows, columns] are")
+        raise InputError(
+            f"{parts.codes}: blocks of {list(sizes)} are not supported; [rows, columns] are"
+            ": use the model it was made from"
+        )
     return kind, sizes

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from compressed_code.core.errors import InputError
 from compressed_code.tokenizers.cutting_rules import CUTTING_RULES, CuttingRule
-from compressed_code.tokenizers.files import tokenizer_json_of
+from compressed_code.tokenizers.files import FOLDER_FILES, for_other_readers, tokenizer_json_of
 from compressed_code.tokenizers.named_tokens import tokenizer_settings
 from compressed_code.tokenizers.pieces import METASPACE, decode_byte_level, decode_metaspace
 from compressed_code.tokenizers.tokenizer_file import TokenizerFile
@@ -49,8 +49,9 @@ def add_vocabulary(writer: "GGUFWriter", folder: Path, size: int) -> None:
     """
     file = tokenizer_json_of(folder)
     if file is None:
-        if (folder / "tokenizer.model").is_file():
-            raise InputError(f"{folder}: has tokenizer.model only; save it with transformers to get a tokenizer.json")
+        other = next((path for pattern in FOLDER_FILES for path in sorted(folder.glob(pattern))), None)
+        if other is not None and other.suffix != ".gguf":
+            raise InputError(f"{folder}: has {other.name} only; save it with transformers to get a tokenizer.json")
         writer.add_tokenizer_model("none")
         return
     try:
@@ -87,7 +88,8 @@ def _add_tokenizer(writer: "GGUFWriter", folder: Path, file: TokenizerFile, size
     writer.add_token_list(pieces)
     writer.add_token_types(types)
     logging.getLogger("gguf.vocab").setLevel(logging.ERROR)  # it warns of templates for two texts; no file keeps them
-    named, special = tokenizer_settings(folder), SpecialVocab(folder, load_merges=byte_level, n_vocab=size)
+    with for_other_readers(folder) as readable:
+        named, special = tokenizer_settings(folder), SpecialVocab(readable, load_merges=byte_level, n_vocab=size)
     for kind, token in ((kind, named.get(f"{kind}_token")) for kind in special.special_token_types):
         text = token.get("content") if isinstance(token, Mapping) else token
         number = tokenizer.token_to_id(text) if text else None
