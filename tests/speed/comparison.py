@@ -95,7 +95,7 @@ def theirs_of(base: str, candidate: str) -> tuple[Cost, int]:
 
 
 def main() -> None:
-    """Show the rows of both; times are seconds of all cores, of a thousand tokens that one model reads."""
+    """Show what the command takes, and where it is at hand the tool on as many tokens."""
     is_short()  # it is short as it is
     base, candidate = sys.argv[1:3] if len(sys.argv) > 2 else DEFAULT
     whole, tokens, floor = ours(base, candidate, STAGES)
