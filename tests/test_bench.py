@@ -62,7 +62,7 @@ def test_a_script_that_fails_is_named_and_nothing_is_written(tmp_path):
     (tmp_path / "bench.py").write_text(text)
     (tmp_path / "good.py").write_text("from bench_rows import Row, show\nshow([Row('nothing', 1.0, 's', 2)])\n")
     (tmp_path / "broken.py").write_text("raise SystemExit('no')\n")
-    declared = "other.csv:\n  kind: machine\n  origin: make other\n  sha256: 00\n"
+    declared = "other.csv:\n  kind: machine\n  origin: make other\n  sha256: aa\n"
     (tmp_path / "references.yml").write_text(declared)
     command = [sys.executable, str(tmp_path / "bench.py")]
 
