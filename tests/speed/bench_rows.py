@@ -65,7 +65,8 @@ def table_of(rows: Sequence[Row]) -> pd.DataFrame:
         ratio = row.theirs / row.ours if row.theirs and row.ours else None
         of_limit = row.ours / row.least if row.least else None
         found.append({**asdict(row), "aim": row.aim, "met": row.met, "ratio": ratio, "of_limit": of_limit})
-    return pd.DataFrame(found, columns=COLUMNS)
+    numbers = dict.fromkeys(["ours", "theirs", "ratio", "least", "of_limit"], float)
+    return pd.DataFrame(found, columns=COLUMNS).astype(numbers)
 
 
 def show(rows: Sequence[Row]) -> None:
