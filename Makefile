@@ -98,11 +98,11 @@ format: $(INSTALLED) ## format code and strip notebooks
 
 lock: $(INSTALLED) ## resolve every locked list of packages anew, and environment.yml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra cluster --generate-hashes --no-annotate --no-header \
 	  --upgrade pyproject.toml | awk '/^[^ ]/ {drop = /^(torch=|triton=|cuda-|nvidia-)/} !drop' > requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra site --generate-hashes --no-annotate --no-header \
-	  --constraints requirements.lock pyproject.toml | awk 'NR == FNR {have[$$1]; next} \
-	  /^[^ ]/ {drop = ($$1 in have) || /^(torch=|triton=|cuda-|nvidia-)/} !drop' requirements.lock - > docs/requirements.lock
+	  --constraints requirements.lock pyproject.toml | awk 'NR == FNR {have[$$0]; next} \
+	  /^[^ ]/ {drop = ($$0 in have) || /^(torch=|triton=|cuda-|nvidia-)/} !drop' requirements.lock - > docs/requirements.lock
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-annotate --no-header \
 	  --constraints requirements.lock binder/requirements.in > binder/requirements.txt
 	@{ printf 'name: compressed-code\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'; \
@@ -120,15 +120,8 @@ release: ## write version and date into pyproject.toml, CITATION.cff and CHANGEL
 	@sed -i -E '0,/^## Unreleased$$/s//## Unreleased\n\n## $(VERSION) ($(TODAY))/' CHANGELOG.md
 	@echo "make release: $(VERSION), $(TODAY); CONTRIBUTING.md says what comes next"
 
-bench: $(INSTALLED) ## measure speed side by side with what one would otherwise run
-	$(BIN)/python tests/speed/vocabularies.py
-	$(BIN)/python tests/speed/starts.py
-	$(BIN)/python tests/speed/cold_start.py --cold
-	$(BIN)/python tests/speed/fidelity.py
-	$(BIN)/python tests/speed/comparison.py
-	$(BIN)/python tests/speed/generation.py
-	$(BIN)/python tests/speed/scoring.py
-	$(BIN)/python tests/speed/notebooks.py
+bench: $(INSTALLED) ## measure every speed goal beside what one would otherwise run, into data/reference/bench.csv (SHORT=1: try it out)
+	@$(BIN)/python tests/speed/bench.py $(if $(SHORT),--short)
 
 zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there yet (ONLY=key for one and what it needs)
 	$(BIN)/python -m compressed_code zoo $(if $(ONLY),--only $(ONLY))

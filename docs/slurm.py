@@ -21,7 +21,8 @@ if __name__ == "__main__":
         walltime="12:00:00",
         # queue="gpu",
         # job_extra_directives=["--gres=gpu:1"],  # then "memory=64e9,GPU=1" below, and --gpus 1
-        worker_extra_args=["--resources", "memory=64e9", "--nthreads", "1"],
+        # SLURM itself holds a job to its memory; Dask's own limit counts weights that are only read from files.
+        worker_extra_args=["--resources", "memory=64e9", "--memory-limit", "0"],
         scheduler_options={"dashboard_address": ":0"},
     ) as cluster:
         cluster.adapt(minimum_jobs=1, maximum_jobs=JOBS)

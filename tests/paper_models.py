@@ -1,5 +1,6 @@
 """Tiny random checkpoints laid out as the makers of the paper's models publish them: names, shards and index, the
-fields of every config, blocks of 128 by 128 float8 codes with the layer behind the others, chat templates, GGUF files.
+fields of every config, blocks of 128 by 128 float8 codes with the layer behind the others, chat templates, GGUF files,
+and the GPTQ and AWQ folders that Qwen publishes beside its instruct models.
 
 What is said here of configs are facts of the published files; numbers are random, sizes reduced.
 """
@@ -16,7 +17,7 @@ from compressed_code.planning.layouts import Layout, Tensor, load_layouts
 from compressed_code.quantization.gguf.tensor_types import MIXTURES
 from compressed_code.quantization.gguf.writer import write_gguf
 from compressed_code.registry.specs import ModelSpec
-from storage_formats import to_float8
+from storage_formats import to_awq, to_float8, to_gptq
 from tiny_models import save_tokenizer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
@@ -29,6 +30,32 @@ _SIZES: Mapping[str, Any] = {
 _EXPERTS: Mapping[str, Any] = {
     **{"moe_intermediate_size": 132, "n_routed_experts": 16, "first_k_dense_replace": 1, "num_key_value_heads": 4},
     **{"q_lora_rank": 24, "kv_lora_rank": 130, "qk_nope_head_dim": 6, "qk_rope_head_dim": 4, "v_head_dim": 34},
+}
+_GROUP = 128
+# How Qwen's folders of four bits describe themselves, and how a layer of them is stored.
+PACKED: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
+    "gptq": (
+        lambda weight: to_gptq(weight, 4, _GROUP, symmetric=True),
+        {
+            **{"batch_size": 1, "bits": 4, "block_name_to_quantize": None, "cache_block_outputs": True},
+            **{"damp_percent": 0.01, "dataset": None, "desc_act": False, "exllama_config": {"version": 1}},
+            **{
+                "group_size": _GROUP,
+                "max_input_length": None,
+                "model_seqlen": None,
+                "modules_in_block_to_quantize": None,
+            },
+            **{"module_name_preceding_first_block": None, "pad_token_id": None, "quant_method": "gptq", "sym": True},
+            **{"tokenizer": None, "true_sequential": True, "use_cuda_fp16": False, "use_exllama": True},
+        },
+    ),
+    "awq": (
+        lambda weight: to_awq(weight, "gemm", _GROUP),
+        {
+            **{"bits": 4, "group_size": _GROUP, "modules_to_not_convert": None, "quant_method": "awq"},
+            **{"version": "gemm", "zero_point": True},
+        },
+    ),
 }
 _WIDE = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2}  # rows of whole blocks of K types
 _ROTARY: Mapping[str, Mapping[str, Any]] = {
@@ -70,7 +97,8 @@ def write_paper_row(folder: Path, row: ModelSpec, *, seed: int = 0, **sizes: int
     """What a row's repository on the Hub holds, in small; of GGUF rows the file alone, beside its siblings."""
     layout = load_layouts()[row.layout]
     if row.stored_as not in MIXTURES:
-        return write_paper_model(folder, reduced(layout, **sizes), row.stored_as, shards=row.shards, seed=seed)
+        whole = _WIDE if row.stored_as in PACKED else {}  # rows of whole groups
+        return write_paper_model(folder, reduced(layout, **whole, **sizes), row.stored_as, shards=row.shards, seed=seed)
     source = folder.with_name(f"{folder.name}-source-{seed}")
     if not source.exists():
         write_paper_model(source, reduced(layout, **_WIDE, **sizes), "bfloat16", seed=seed)
@@ -85,7 +113,7 @@ def write_paper_model(
     """A folder of safetensors as published.
 
     Args:
-        stored_as: "bfloat16" or "float8".
+        stored_as: "bfloat16", "float8", "gptq" or "awq".
         shards: their number, spelt as in file names; one file without.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +142,9 @@ def _stored(tensor: Tensor, stored_as: str) -> dict[str, torch.Tensor]:
     linear = tensor.name.endswith("proj.weight") or "proj_with_mqa" in tensor.name
     if stored_as == "float8" and linear and not tensor.name.endswith("eh_proj.weight"):
         parts, _ = to_float8(values, BLOCK)
+        return {tensor.name.replace("weight", part): part_values for part, part_values in parts.items()}
+    if stored_as in PACKED and linear:
+        parts, _ = PACKED[stored_as][0](values)
         return {tensor.name.replace("weight", part): part_values for part, part_values in parts.items()}
     return {tensor.name: values.bfloat16()}
 
@@ -156,6 +187,8 @@ def _config(layout: Layout, stored_as: str) -> dict[str, Any]:
             **{"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8"},
             "weight_block_size": [BLOCK, BLOCK],
         }
+    if stored_as in PACKED:
+        config |= {"torch_dtype": "float16", "quantization_config": dict(PACKED[stored_as][1])}
     return config
 
 

@@ -35,10 +35,18 @@ from paper_models import write_paper_row
 
 TOKEN = "hf_ThisIsNoRealTokenButLooksLikeOne01"
 ROWS = {key: row.model_copy(update={"tokenizer": None}) for key, row in load_registry().models.items() if row.layout}
+# What Qwen publishes beside an instruct model; no row of the registry, since the paper names none.
+PACKED = {
+    f"qwen2.5-coder-7b-instruct-{kind}": ROWS["qwen2.5-coder-7b-instruct"].model_copy(
+        update={"hub": f"Qwen/Qwen2.5-Coder-7B-Instruct-{name}", "stored_as": kind, "shards": "00002"}
+    )
+    for kind, name in {"gptq": "GPTQ-Int4", "awq": "AWQ"}.items()
+}
+ROWS |= PACKED
 QUICK = ["qwen2.5-1.5b", "qwen2.5-coder-7b-instruct", "r1-distill-qwen-1.5b", "r1-distill-llama-8b", "llama-3.1-8b"]
-QUICK += ["qwen2.5-coder-7b-instruct-q4_0", "qwen2.5-coder-7b-instruct-q8_0"]
+QUICK += ["qwen2.5-coder-7b-instruct-q4_0", "qwen2.5-coder-7b-instruct-q8_0", *PACKED]
 SLOW = ["deepseek-v2.5", "deepseek-r1", "qwen2.5-coder-7b-instruct-q2_k", "qwen2.5-coder-7b-instruct-q4_k_m"]
-OTHERS = [key for key in ROWS if key not in (*QUICK, *SLOW)]
+OTHERS = [key for key in ROWS if key not in (*QUICK, *SLOW, *PACKED)]
 EVERY = [
     *QUICK,
     *(pytest.param(key, marks=pytest.mark.slow) for key in SLOW),
@@ -122,6 +130,26 @@ def test_fidelity_and_programs_of_downloaded_models(tmp_path, hub):
     with torch.inference_mode():
         whole = model.generate(given, max_new_tokens=5, do_sample=False, eos_token_id=None, pad_token_id=0)
     assert sample.token_ids == tuple(whole[0, len(request.input_ids) :].tolist())
+
+
+@pytest.mark.parametrize("key", PACKED)
+def test_packed_folders_of_four_bits_through_the_hub(tmp_path, hub, key):
+    """Streamed, loaded whole and written with; the first token is that of the loaded model, and codes are 4 bits."""
+    publish(hub, tmp_path, key)
+    streamed = cold_start_from(open_remote_checkpoint(ROWS[key].hub), [3])
+    place = download_model(ROWS[key].hub)
+    checkpoint, model = open_checkpoint(place), load_model(place)
+    with torch.inference_mode():
+        whole = model(torch.tensor([[3]])).logits[0, -1].double().log_softmax(-1).numpy()
+    np.testing.assert_allclose(streamed.log_probabilities, whole, atol=1e-4)
+    layers = [name for name in checkpoint.names if name.endswith("proj.weight")]
+    assert len(layers) == 7 * 2
+    for name in layers:
+        groups = checkpoint.weight(name).reshape(-1, 128)
+        assert max(len(np.unique(group)) for group in groups[:64]) <= 16
+    request = Request("mine/0", 0, (3, 4, 5))
+    ((sample,),) = write_programs(model, open_tokenizer(place), [request], Settings(max_tokens=4))
+    assert len(sample.token_ids) == 4
 
 
 def test_cold_starts_by_rows_name_what_is_missing_and_go_on(tmp_path, hub, capsys):

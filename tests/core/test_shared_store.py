@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from compressed_code.core.errors import InputError
 from compressed_code.core.shared_store import SharedStore
 from compressed_code.core.table_store import DamagedTable, table_key
 from compressed_code.jobs.job import Job, Wanted
-from compressed_code.jobs.run_job import COMPUTED, STORED, run_job
+from compressed_code.jobs.run_job import COMPUTED, MISSING, STORED, run_job
 
 STARTS = Job("zoo-xs", (Wanted("cold_start", {"context": "document"}), Wanted("cold_start", {"context": "bos"})))
 KEY = table_key({"any": 1})
@@ -54,14 +55,12 @@ def serving(folder: Path, port: int):
 @pytest.fixture
 def s3(tmp_path, monkeypatch):
     """Address of a place in a bucket, the bucket's folder, and the server's port."""
-    pytest.importorskip("s3fs", reason="needs s3fs, of the extra `cluster`")
     (tmp_path / "served" / "bucket").mkdir(parents=True)
     port = free_port()
     for name, value in {"ACCESS_KEY_ID": "key", "SECRET_ACCESS_KEY": "secret", "DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     return "s3://bucket/tables", tmp_path / "served", port
 
 
@@ -165,6 +164,35 @@ def test_a_store_that_never_answers_is_asked_once(tmp_path, monkeypatch, capsys)
     assert len(list((tmp_path / "one" / "cold_start").glob("*.parquet"))) == 2
 
 
+def test_a_server_that_pauses_is_waited_for(s3, tmp_path, monkeypatch):
+    place, served, port = s3
+    with serving(served, port) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        later = threading.Timer(0.5, os.kill, [server.pid, signal.SIGCONT])
+        later.start()
+        rows = on(tmp_path / "one", place, monkeypatch)
+        later.join()
+    assert [(row.state, row.note) for row in rows] == [(COMPUTED, "")] * 2
+    assert len(list(served.rglob("*.parquet"))) == 2
+
+
+def test_a_server_that_takes_requests_and_never_answers_loses_nothing(s3, tmp_path, monkeypatch, capsys):
+    """It hangs, not refuses. What was measured meanwhile is offered by the next run, once."""
+    place, served, port = s3
+    with serving(served, port) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        rows = on(tmp_path / "one", place, monkeypatch, patience=0.2)
+        told = capsys.readouterr().err
+        assert [row.state for row in rows] == [COMPUTED, COMPUTED]
+        assert "no answer within 0.2 s" in told and "run the same command again when the store answers" in told
+        assert all(row.note.startswith(f"only on {socket.gethostname()}: no answer") for row in rows)
+        os.kill(server.pid, signal.SIGCONT)
+        again = on(tmp_path / "one", place, monkeypatch)
+        other = on(tmp_path / "two", place, monkeypatch)
+    assert [(row.state, row.note) for row in (*again, *other)] == [(STORED, "")] * 4
+    assert len(list(served.rglob("*.parquet"))) == 2
+
+
 def test_two_that_write_at_once_leave_one(tmp_path, monkeypatch):
     """Both find nothing there, both write; whoever looks last sees both, and the first by name stays."""
     place, both = f"memory://{tmp_path}", threading.Barrier(2)
@@ -192,12 +220,13 @@ def test_two_that_write_at_once_leave_one(tmp_path, monkeypatch):
 
 
 def test_no_room_for_what_arrives_is_said(tmp_path, monkeypatch, capsys):
-    """A file stands where the folder of tables should be: nothing can be kept, and the rows are made all the same."""
+    """A file stands where the folder of tables should be: what is made cannot be kept, and the rows say so."""
     place = f"file://{tmp_path}/served"
     on(tmp_path / "one", place, monkeypatch)
     (tmp_path / "two").write_text("")
     rows = on(tmp_path / "two", place, monkeypatch)
-    assert [row.state for row in rows] == [COMPUTED, COMPUTED]
+    assert [row.state for row in rows] == [MISSING, MISSING]
+    assert all("cannot be kept there" in row.note and "run the same command again" in row.note for row in rows)
     assert "tables cannot be stored here" in capsys.readouterr().err
 
 

@@ -110,6 +110,9 @@ def test_profiles_name_parameters_of_notebooks():
     sources = find_notebooks(list(PAPER.notebooks))
     for source, given in zip(sources, PAPER.notebooks.values(), strict=True):
         assert set(given) <= set(read_parameters(source))
+    told = [amount.left_out.split(".") for amount in PAPER.measured.values() if amount.left_out]
+    known = dict(zip(PAPER.notebooks, map(read_parameters, sources), strict=True))
+    assert told and all(known[notebook][parameter].names == "model" for notebook, parameter in told)
 
 
 # --- revisions -------------------------------------------------------------------------------------------------------
@@ -253,3 +256,5 @@ def test_a_repository_is_asked_once_and_what_is_too_large_stays_for_what_streams
     assert "deepseek-r1: left out: generations: memory: 2684.1 GB, 8.0 free; disk: 688.6 GB, 100.0 free" in told(gaps)
     left = PAPER.without(gaps)
     assert "deepseek-r1" in left["02"]["models"] and "deepseek-r1" not in left["06"]["models"]
+    assert left["02"]["streamed"] == [name for name in PAPER.models("generations") if name in gaps["generations"]]
+    assert "deepseek-r1" in left["02"]["streamed"] and "qwen2.5-1.5b" not in left["02"]["streamed"]

@@ -1,4 +1,4 @@
-"""Speed and memory of the first-token engine beside transformers, whole processes, warm cache. Prints; judges nothing.
+"""Speed and memory of the first-token engine beside transformers, whole processes, warm cache.
 
     python tests/speed/cold_start.py [billions of parameters, 1.5 by default] [--cold]
 
@@ -8,8 +8,10 @@ where it can be told. Last comes the whole zoo, from nothing: every model in eve
 """
 
 import argparse
+import hashlib
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -20,10 +22,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from bench_rows import Row, bare_start, file_seconds, is_short, show
 
 RUNS = 3
 BILLION = 10**9
-TIMES, RESIDENT = 2, 600  # of the engine for any architecture: times the layer-by-layer engine's, MB
 # Qwen2.5-1.5B; other sizes keep the width and change the number of layers and the vocabulary in proportion.
 LAYERS, HIDDEN, INTERMEDIATE, VOCABULARY = 28, 1536, 8960, 151936
 HEADS, VALUE_HEADS, HEAD = 12, 2, 128
@@ -122,125 +124,122 @@ print(json.dumps({**extra, "peak_resident": peak["VmHWM"] * 1024, "anonymous_now
 
 
 def main() -> None:
+    runs = 1 if (short := is_short()) else RUNS
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("billions", nargs="?", type=float, default=1.5)
+    options.add_argument("billions", nargs="?", type=float, default=0.1 if short else 1.5)
     options.add_argument("--cold", action="store_true")
     chosen = options.parse_args()
     scale = chosen.billions / 1.54
     layers, vocabulary = max(1, round(LAYERS * scale)), max(64, round(VOCABULARY * scale / 64) * 64)
+    rows = []
     with tempfile.TemporaryDirectory(prefix="cold-start-") as temporary:
         folder = Path(temporary)
         needed = _size(layers, vocabulary, skip=("q_proj", "k_proj"))
         total = _size(layers, vocabulary)
         if shutil.disk_usage(folder).free < 1.2 * total:
-            print(f"cold start: skipped, {total / BILLION:.1f} GB of free disk are needed")
-            return
+            sys.exit(f"cold start: {total / BILLION:.1f} GB of free disk are needed")
         write_checkpoint(folder, layers, vocabulary)
-        compare(folder, total, needed)
-        time_command(folder)
+        rows += compare(folder, total, needed, runs)
+        rows += command_rows(folder, runs)
         if chosen.cold:
-            print_cold(folder, needed)
-    time_zoo()
+            rows += cold_rows(folder, needed, total, runs)
+    show([*rows, zoo_row()])
 
 
-def compare(folder: Path, total: int, needed: int) -> None:
-    """Run both engines by turns and print times, ratios, memory and bytes."""
-    ours, streamed, theirs = [], [], []
-    for _ in range(RUNS):
+def _name(total: int, what: str) -> str:
+    return f"cold start, {total / BILLION:.2f} GB of bfloat16: {what}"
+
+
+def compare(folder: Path, total: int, needed: int, runs: int) -> list[Row]:
+    """Run both engines by turns; times, memory and bytes. Answers that differ end it."""
+    ours, streamed, theirs, reading = [], [], [], []
+    for _ in range(runs):
         ours.append(_process(OURS, folder))
         streamed.append(_process(STREAMED, folder))
         theirs.append(_process(TRANSFORMERS.replace("DTYPE", "bfloat16"), folder))
+        reading.append(file_seconds(folder / "model.safetensors", needed))
     exact = _process(TRANSFORMERS.replace("DTYPE", "float32"), folder)
-    our_time, their_time = (statistics.median(run["seconds"] for run in runs) for runs in (ours, theirs))
-    difference, rounding = (np.abs(run["values"] - exact["values"]).max() for run in (ours[0], theirs[0]))
-    print(f"checkpoint {total / BILLION:.2f} GB bfloat16, {len(os.sched_getaffinity(0))} cores, median of {RUNS}")
-    ratio = our_time / their_time
-    print(
-        f"wall time: {ours[0]['engine']} {our_time:.2f} s (run {statistics.median(run['run'] for run in ours):.2f} s),"
-        f" transformers {their_time:.2f} s, ratio {ratio:.2f} (aim .33)"
+    our_time, their_time = (statistics.median(run["seconds"] for run in part) for part in (ours, theirs))
+    least = ("an interpreter, and the bytes read from memory", bare_start() + statistics.median(reading))
+    rows = [Row(_name(total, "wall time"), our_time, "s", None, 3, "transformers, bfloat16", their_time, *least)]
+    offloaded = _process(OFFLOADED, folder)["seconds"]
+    rows.append(
+        Row(_name(total, "wall time"), our_time, "s", None, None, "accelerate, layers on disk", offloaded, *least)
     )
-    print(
-        f"largest difference to transformers in float32: {difference:.1e} (aim 1e-4); its own bfloat16: {rounding:.1e}"
+    of_layers, of_any = (statistics.median(run["run"] for run in part) for part in (ours, streamed))
+    any_kind = "any architecture, imports apart"
+    rows.append(Row(_name(total, any_kind), of_any, "s", None, 0.5, "our engine layer by layer", of_layers, *least))
+    rows.append(
+        Row(_name(total, f"{any_kind}: memory"), max(run["peak_resident"] for run in streamed) / 1e6, "MB", 600)
     )
-    anonymous, resident = (max(run[key] for run in ours) for key in ("peak_anonymous", "peak_resident"))
-    print(f"anonymous memory: {anonymous / 1e6:.0f} MB at most, seen from outside (aim 500)")
-    print(
-        f"peak resident: {resident / 1e6:.0f} MB, {resident / total:.1%} of the checkpoint (aim 25 %); "
-        f"transformers {max(run['peak_resident'] for run in theirs) / 1e6:.0f} MB"
+    anonymous, resident = (max(run[key] for run in ours) / 1e6 for key in ("peak_anonymous", "peak_resident"))
+    their_memory = max(run["peak_resident"] for run in theirs) / 1e6
+    rows += [
+        Row(_name(total, "anonymous memory"), anonymous, "MB", 500),
+        Row(_name(total, "resident memory"), resident, "MB", total / 4e6, None, "transformers", their_memory),
+    ]
+    what = "tensors that one token needs"
+    rows.append(
+        Row(_name(total, "read"), ours[0]["bytes"] / 1e6, "MB", 1.02 * needed / 1e6, limit=what, least=needed / 1e6)
     )
-    _print_apart("any architecture, streamed", streamed, exact)
-    times = _run_time(streamed) / _run_time(ours)
-    resident = max(run["peak_resident"] for run in streamed)
-    same = "the same" if streamed[0]["bytes"] == ours[0]["bytes"] else f"{streamed[0]['bytes']:,}"
-    print(
-        f"  in {times:.2f} times the time of the layer-by-layer engine (bound {TIMES}), imports apart, on {same} bytes"
-    )
-    print(f"  with {resident / 1e6:.0f} MB resident (bound {RESIDENT} for 1.5 billion weights)")
-    _print_apart("accelerate, layers on disk", [_process(OFFLOADED, folder)], exact)
-    touched = ours[0]["bytes"]
-    print(f"bytes touched: {touched / BILLION:.3f} GB, {touched / needed - 1:+.3%} beside needed tensors (aim +2 %)")
+    error, rounding = (float(np.abs(run["values"] - exact["values"]).max()) for run in (ours[0], theirs[0]))
+    peer = "transformers, bfloat16"
+    rows.append(Row(_name(total, "off transformers in float32"), error, "nats", 1e-4, None, peer, rounding))
     limited = _process(LIMIT.replace("BYTES", str(total // 4)) + OURS, folder)
-    same = np.array_equal(limited["values"], ours[0]["values"])
-    print(f"private memory limited to a quarter of the checkpoint: {limited['seconds']:.2f} s, same answer: {same}")
+    if not np.array_equal(limited["values"], ours[0]["values"]):
+        sys.exit("cold start: with a quarter of the checkpoint as private memory the answer is another one")
+    return rows
 
 
-def _run_time(runs: list[dict]) -> float:
-    """Seconds of a run behind its imports, median."""
-    return statistics.median(run["run"] for run in runs)
-
-
-def _print_apart(name: str, runs: list[dict], exact: dict) -> None:
-    imports, resident = statistics.median(run["imports"] for run in runs), max(run["peak_resident"] for run in runs)
-    beside = f"run {_run_time(runs):.2f} s, imports {imports:.2f} s, {resident / 1e6:.0f} MB resident"
-    print(f"{name}: {beside}, difference {np.abs(runs[0]['values'] - exact['values']).max():.1e}")
-
-
-def time_command(folder: Path) -> None:
+def command_rows(folder: Path, runs: int) -> list[Row]:
     """The whole command: at first, when it hashes the checkpoint; then with other ids, so that the engine runs anew;
     then with an answer that is stored."""
+    total = (folder / "model.safetensors").stat().st_size
     with tempfile.TemporaryDirectory(prefix="cold-start-") as kept:
         first, *others = [
-            _seconds(COMMAND, kept, str(folder), "--input-ids", str(token)) for token in range(7, 8 + RUNS)
+            _seconds(COMMAND, kept, str(folder), "--input-ids", str(token)) for token in range(7, 8 + runs)
         ]
         stored = _seconds(COMMAND, kept, str(folder), "--input-ids", "7")
-    print(
-        f"command: {first:.2f} s at first (every byte is hashed), {statistics.median(others):.2f} s from then on, "
-        f"{stored:.2f} s for a stored answer"
-    )
+    started = time.perf_counter()
+    with (folder / "model.safetensors").open("rb") as file:
+        hashlib.file_digest(file, "sha256")
+    hashing, bare = time.perf_counter() - started, bare_start()
+    rest = ("an interpreter", bare)
+    return [
+        Row(_name(total, "command at first"), first, limit="an interpreter, and sha256 of all", least=bare + hashing),
+        Row(_name(total, "command from then on"), statistics.median(others), limit=rest[0], least=rest[1]),
+        Row(_name(total, "command, stored answer"), stored, limit=rest[0], least=rest[1]),
+    ]
 
 
-def time_zoo() -> None:
+def zoo_row() -> Row:
     """Every committed model in every context, and every metric, measured from nothing."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory(prefix="cold-start-") as kept:
         started = time.perf_counter()
         command = [sys.executable, "-c", ZOO, kept]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         seconds = time.perf_counter() - started
+    worked = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - sum(before[:2])
     models, contexts, rows = output.split()[-3:]
-    print(f"zoo: {models} models in {contexts} contexts, {rows} metrics: {seconds:.1f} s (aim {ZOO_AIM})")
+    goal = f"cold starts of the zoo, {models} models in {contexts} contexts, {rows} metrics"
+    return Row(goal, seconds, "s", ZOO_AIM, limit="its seconds of one core", least=worked)
 
 
-def print_cold(folder: Path, touched: int) -> None:
+def cold_rows(folder: Path, touched: int, total: int, runs: int) -> list[Row]:
     """After the kernel forgot the file: our wall time beside reading as many bytes from its beginning, by turns."""
     if not hasattr(os, "posix_fadvise"):
-        print("cold cache: skipped, this system cannot be told to forget a file")
-        return
+        return []
     file = folder / "model.safetensors"
     ours, reading = [], []
-    for _ in range(RUNS):
+    for _ in range(runs):
         _forget(file)
-        started, left = time.perf_counter(), touched
-        with file.open("rb", buffering=0) as stream:
-            while left > 0:
-                left -= len(stream.read(min(left, 16 << 20)))
-        reading.append(time.perf_counter() - started)
+        reading.append(file_seconds(file, touched))
         _forget(file)
         ours.append(_process(OURS, folder)["seconds"])
-    our_time, read_time = statistics.median(ours), statistics.median(reading)
-    ratio = our_time / read_time
-    print(
-        f"cold cache: {our_time:.2f} s, reading alone {read_time:.2f} s, ratio {ratio:.2f} (aim 1.3), median of {RUNS}"
-    )
+    least = statistics.median(reading)
+    goal = _name(total, "wall time, file not in memory")
+    return [Row(goal, statistics.median(ours), "s", 1.3 * least, limit="its bytes read from the disk", least=least)]
 
 
 def write_checkpoint(folder: Path, layers: int, vocabulary: int) -> None:

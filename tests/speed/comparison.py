@@ -34,8 +34,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_rows import Row, is_short, product_rate, show
+
 from compressed_code.core.paths import COMPUTED_VARIABLE
+from compressed_code.fidelity.footprint import sizes
 from compressed_code.measurements.readings import programs_read
+from compressed_code.measurements.subjects.models import ModelSubject
+from compressed_code.models.precision import precision_of
+from compressed_code.registry.lookup import load_registry
 
 TOOL, WINDOW = "llama-perplexity", 512
 DEFAULT = ("zoo-l", "zoo-l+rtn-4-g8")
@@ -51,11 +57,6 @@ class Cost:
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(self.clock + other.clock, self.processors + other.processors)
-
-    def row(self, what: str, passes: int) -> str:
-        """A line of the table; `passes` is how many tokens were read, each by one model."""
-        rates = f"{passes / self.clock:6.0f} tokens/s, {passes / self.processors:6.0f} a second of one core"
-        return f"  {what:36s} {self.clock:6.1f} s, {self.processors:6.1f} s of cores, {rates}"
 
 
 def run(command: Sequence[str], **environment: str) -> tuple[Cost, str]:
@@ -78,7 +79,7 @@ def ours(base: str, candidate: str, stages: Sequence[str]) -> tuple[Cost, int, i
     return cost, *(next(row["tokens"] for row in found[table]) for table in ("statistics", "noise_floor"))
 
 
-def theirs(base: str, candidate: str) -> tuple[Cost, int]:
+def theirs_of(base: str, candidate: str) -> tuple[Cost, int]:
     """The tool's two passes, which write and read logits: their cost, and how many tokens each reads."""
     threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
     with tempfile.TemporaryDirectory() as folder:
@@ -94,21 +95,30 @@ def theirs(base: str, candidate: str) -> tuple[Cost, int]:
 
 
 def main() -> None:
-    """Print a row for each of the two."""
+    """Show what the command takes, and where it is at hand the tool on as many tokens."""
+    is_short()  # it is short as it is
     base, candidate = sys.argv[1:3] if len(sys.argv) > 2 else DEFAULT
     whole, tokens, floor = ours(base, candidate, STAGES)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
     reading, *_ = ours(base, candidate, ["texts"])
-    print(f"{base} and {candidate}, {tokens:,} tokens; {peak:.2f} GB at most")
-    print(whole.row("compare without programs", 2 * tokens + floor))
-    print(reading.row("its texts alone", 2 * tokens + floor))
-    if shutil.which(TOOL) is None:
-        print(f"  llama.cpp's {TOOL}: not at hand; {Path(__file__).name} says how it is built")
-    elif not all(name.endswith(".gguf") for name in (base, candidate)):
-        print(f"  llama.cpp's {TOOL}: reads GGUF files only; name two")
-    else:
-        cost, count = theirs(base, candidate)
-        print(cost.row(f"llama.cpp's {TOOL}", 2 * count))
+    passes, threads = 2 * tokens + floor, int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+    registry, subject = load_registry(), ModelSubject()
+    path = subject.open(subject.find(base, registry), registry)
+    precise = precision_of(path) == "float64"
+    least = 2 * sizes(path)["parameters"] * passes / product_rate(threads, precise)
+    goal = f"compare {base} and {candidate}, {tokens:,} tokens, {threads} thread(s)"
+    limit = f"its products of matrices in {'float64' if precise else 'float32'}"
+    peer, theirs = "", None
+    if shutil.which(TOOL) and all(name.endswith(".gguf") for name in (base, candidate)):
+        cost, count = theirs_of(base, candidate)
+        peer, theirs = f"llama.cpp's {TOOL}", cost.clock / (2 * count) * passes
+    show(
+        [
+            Row(f"{goal}: without programs", whole.clock, limit=limit, least=least),
+            Row(f"{goal}: its texts alone", reading.clock, "s", None, None, peer, theirs, limit, least),
+            Row(f"{goal}: resident memory", peak, "MB"),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Speed and memory of the fidelity measurement, side by side with the plain loop. Prints; judges nothing."""
+"""Speed and memory of the fidelity measurement, side by side with the plain loop."""
 
 import json
 import resource
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from bench_rows import Row, is_short, product_rate, show
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from compressed_code.fidelity.pair import EncodedText, token_fidelity
@@ -98,10 +99,10 @@ def plain_statistics(log_p: torch.Tensor, log_q: torch.Tensor, actual: torch.Ten
     }
 
 
-def seconds(*works: Callable[[], object]) -> list[float]:
+def seconds(*works: Callable[[], object], runs: int = RUNS) -> list[float]:
     """Median wall time of each, measured in turns, the first round thrown away."""
     times = [[] for _ in works]
-    for _ in range(RUNS + 1):
+    for _ in range(runs + 1):
         for work, found in zip(works, times, strict=True):
             started = time.perf_counter()
             work()
@@ -123,11 +124,13 @@ def large_vocabulary() -> None:
 
 
 def main() -> None:
+    runs = 1 if is_short() else RUNS
     base, candidate = models(2048)
     documents = texts(2048, 15)
     size = sum(len(document.ids) for document in documents)
     parameters = sum(parameter.numel() for parameter in base.parameters())
-    print(f"fidelity, {parameters:,} parameters, 2,048 entries, {size:,} tokens, {torch.get_num_threads()} thread(s)")
+    threads = torch.get_num_threads()
+    rows = []
 
     def ours(candidates: int) -> list[pd.DataFrame]:
         runner = KeepingRunner(base, [1]) if candidates > 1 else base
@@ -141,25 +144,34 @@ def main() -> None:
 
             works = {
                 "ours": lambda candidates=candidates: [table["kl_nats"] for table in ours(candidates)],
-                "plain loop, float64, position by position": lambda: plain(torch.float64, 1),
-                "plain loop, float32, whole documents": lambda: plain(torch.float32, 10**6),
+                "logits stored, float64, position by position": lambda: plain(torch.float64, 1),
+                "logits stored, float32, whole documents": lambda: plain(torch.float32, 10**6),
             }
-            times, exact = seconds(*works.values()), plain(torch.float64, 10**6)[0]
-            print(f"  {candidates} variant(s) of one base model, whose logits the plain loop stores (aim 3 x):")
-            for (label, work), took in zip(works.items(), times, strict=True):
-                error = np.abs(work()[0] - exact).max()
-                rate, ratio = candidates * size / took, took / times[0]
-                print(f"  {rate:8,.0f} tokens/s, {ratio:4.1f} x our time, KL off by {error:.0e} nats: {label}")
-    print("  (beside whole documents in float32 the forward passes of the candidates are most of our time)")
+            times, exact = seconds(*works.values(), runs=runs), plain(torch.float64, 10**6)[0]
+            model = f"{parameters / 1e6:.2f} million weights, {size:,} tokens, {threads} thread(s)"
+            goal = f"fidelity, {model}, {candidates} variant(s)"
+            least = 2 * parameters * size * (1 + candidates) / product_rate(threads)
+            for (peer, work), took in list(zip(works.items(), times, strict=True))[1:]:
+                times_aim = 3 if "float64" in peer else None
+                rows.append(Row(goal, times[0], "s", None, times_aim, peer, took, "its products of matrices", least))
+                error, own = (float(np.abs(found()[0] - exact).max()) for found in (work, works["ours"]))
+                rows.append(Row(f"{goal}: KL off", own, "nats", None, None, peer, error))
     table = ours(1)[0]
-    summary = seconds(lambda: fidelity_summary(table), lambda: fidelity_summary(table, ["token_class"]))
-    print(f"  summary with 1,000 resamples: {summary[0]:.2f} s overall, {summary[1]:.2f} s by token class")
-
-    command = [sys.executable, "-P", __file__, "large"]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    print(f"150,000 entries, {found['tokens']:,} tokens: peak {found['peak'] / 1e9:.2f} GB of the whole process")
-    print(f"  {(found['peak'] - found['before']) / 1e9:.2f} GB above the loaded models (aim below 1 GB)")
-    print(f"  {found['tokens'] / found['seconds']:,.0f} tokens/s")
+    summary = seconds(lambda: fidelity_summary(table), lambda: fidelity_summary(table, ["token_class"]), runs=runs)
+    rows += [
+        Row(f"fidelity's summary, 1,000 resamples, {how}", took)
+        for how, took in zip(("overall", "by token class"), summary, strict=True)
+    ]
+    found = json.loads(
+        subprocess.run(
+            [sys.executable, __file__, "large"], check=True, capture_output=True, text=True
+        ).stdout.splitlines()[-1]
+    )
+    goal = f"fidelity, 150,000 entries, {found['tokens']:,} tokens"
+    rows.append(Row(f"{goal}: memory above the loaded models", (found["peak"] - found["before"]) / 1e6, "MB", 1000))
+    least = 2 * 2 * 150_000 * 64 * found["tokens"] / product_rate(1)
+    rows.append(Row(goal, found["seconds"], "s", limit="its products with the output matrix", least=least))
+    show(rows)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Speed of generation beside a plain generate() loop at batch 1, in one process, one thread. Prints; judges nothing.
+"""Speed of generation beside a plain generate() loop at batch 1, in one process, one thread.
 
 Times are processor time, which on one thread is the wall time of an idle machine.
 
-    python -P tests/speed/generation.py [--tasks 320] [--plain 40] [--new-tokens 200]
+    python tests/speed/generation.py [--tasks 320] [--plain 40] [--new-tokens 200]
 
 The standard tier on the 1M model of the zoo; both sides write greedily up to the end-of-text token. The plain loop may
 run on every n-th task only (`--plain`) and is scaled up. A second part has programs that always run to the limit: a
@@ -10,11 +10,13 @@ random model of the same shape whose head is peaked, as after training, on promp
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
+from bench_rows import Row, is_short, product_rate, show
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from compressed_code.benchmarks.tasks import load_benchmark
@@ -33,12 +35,14 @@ Result = TypeVar("Result")
 
 
 def main() -> None:
+    short = is_short()
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--tasks", type=int, default=320)
-    options.add_argument("--plain", type=int, default=40, help="tasks of the plain loop, evenly spread")
+    options.add_argument("--tasks", type=int, default=32 if short else 320)
+    options.add_argument("--plain", type=int, default=8 if short else 40, help="tasks of the plain loop, evenly spread")
     options.add_argument("--new-tokens", type=int, default=200)
     chosen = options.parse_args()
     torch.set_num_threads(1)
+    rows = []
     if ZOO_MODEL.is_dir():
         vocabulary = open_tokenizer(TokenizerSpec(key="zoo", label="zoo", path=str(ZOO_MODEL)))
         start = start_ids(ZOO_MODEL)
@@ -46,12 +50,17 @@ def main() -> None:
         requests = make_requests({t.task_id: prompt_ids(vocabulary.encode, t.prompt, start) for t in tasks})
         ends = frozenset([special_tokens(ZOO_MODEL).eos])
         settings = Settings(max_tokens=chosen.new_tokens, end_ids=ends)
-        compare("standard tier, zoo-m", load_model(ZOO_MODEL), vocabulary, requests, settings, chosen.plain)
+        rows += compare(
+            "zoo-m on the standard tier", load_model(ZOO_MODEL), vocabulary, requests, settings, chosen.plain
+        )
     else:
-        print(f"{ZOO_MODEL}: not there, skipped; make zoo trains it")
+        print(f"{ZOO_MODEL}: not there, skipped; make zoo trains it", file=sys.stderr)
     model, vocabulary, requests = random_case(chosen.tasks)
     settings = Settings(max_tokens=chosen.new_tokens)
-    compare("random 1M Llama, 100 + limit tokens", model, vocabulary, requests, settings, chosen.plain // 4)
+    rows += compare(
+        "random 1M Llama, 100 + limit tokens", model, vocabulary, requests, settings, max(1, chosen.plain // 4)
+    )
+    show(rows)
 
 
 def compare(
@@ -61,8 +70,8 @@ def compare(
     requests: Sequence[Request],
     settings: Settings,
     plain_tasks: int,
-) -> None:
-    """Print both times, scaled to all tasks, their ratio, and on how many tasks the texts differ."""
+) -> list[Row]:
+    """Both times, scaled to all tasks, and on how many tasks the texts differ."""
     chosen = requests[:: max(1, len(requests) // max(1, plain_tasks))]
     plain_seconds, plain = timed(lambda: [plain_loop(model, request, settings) for request in chosen], runs=1)
     plain_seconds *= len(requests) / len(chosen)
@@ -73,10 +82,15 @@ def compare(
     seconds, written = timed(ours, runs=RUNS)
     differing = sum(written[r.task_id].token_ids != ids for r, ids in zip(chosen, plain, strict=True))
     tokens = sum(len(part.token_ids) for part in written.values())
-    print(f"{name}: {len(requests)} programs, {tokens:,} tokens, one thread")
-    print(f"  ours {seconds:.1f} s, plain generate() at batch 1 {plain_seconds:.0f} s (from {len(chosen)} programs)")
-    print(f"  ratio {plain_seconds / seconds:.1f} (aim 5), programs that differ: {differing} (aim 0)")
-    print(f"  tokens decided at batch 1: {sum(part.rechecked for part in written.values())}")
+    goal = f"programs: {name}, {len(requests)} programs, {tokens:,} tokens, one thread"
+    peer = "generate() of transformers, one by one"
+    weights = sum(part.numel() for part in model.parameters())
+    read = sum(len(request.input_ids) for request in requests)
+    least = 2 * weights * (tokens + read) / product_rate(1)
+    return [
+        Row(goal, seconds, "s", None, 5, peer, plain_seconds, "its products of matrices", least),
+        Row(f"{goal}: that differ", differing, "programs", 0),
+    ]
 
 
 def timed(work: Callable[[], Result], runs: int) -> tuple[float, Result]:

@@ -1,12 +1,13 @@
-"""Time of the two long notebooks from nothing, and once more with everything measured. Prints; judges nothing.
+"""Time of the two long notebooks from nothing, and once more with everything measured.
 
-    python -P tests/speed/notebooks.py [03 06]
+    python tests/speed/notebooks.py [03 06]
 
 Each runs in a copy of the project that has no variants and no results, only the downloads of the working copy. The
 goals on two cores: notebook 03, which quantizes and measures every variant of its figures, six minutes; 06 eight.
 """
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -14,20 +15,36 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench_rows import Row, is_short, show
+
 from compressed_code.core.paths import BUILD, NOTEBOOKS, ROOT
 
-DOWNLOADS = ("corpus", "tokenizers")
+DOWNLOADS = ("corpus", "packages", "tokenizers")
+AIMS = {"03": 360.0, "06": 480.0}  # seconds
 
 
 def main(numbers: Sequence[str]) -> None:
-    """Print the seconds of both runs and how many files of variants the second one wrote."""
+    """Rows of both runs; the second one may make no variant."""
+    rows = []
     for number in numbers:
         (notebook,) = NOTEBOOKS.glob(f"{number}-*.ipynb")
         with tempfile.TemporaryDirectory() as folder:
             project = copy_of_project(Path(folder))
             first, second = timed(project, notebook.name), timed(project, notebook.name, again=True)
-            print(f"{notebook.stem}: {first[0]:.0f} s from nothing, {second[0]:.0f} s with everything measured,")
-            print(f"  {first[1]} variants made, then {second[1] - first[1]} more")
+        limit = "its seconds of processors, shared by all cores"
+        rows += [
+            Row(
+                f"notebook {number} from nothing, {first[2]} variants",
+                first[0],
+                "s",
+                AIMS.get(number),
+                limit=limit,
+                least=first[1],
+            ),
+            Row(f"notebook {number}, everything measured", second[0], "s", limit=limit, least=second[1]),
+            Row(f"notebook {number}, everything measured: made anew", second[2] - first[2], "variants", 0),
+        ]
+    show(rows)
 
 
 def copy_of_project(folder: Path) -> Path:
@@ -46,8 +63,8 @@ def copy_of_project(folder: Path) -> Path:
     return project
 
 
-def timed(project: Path, name: str, again: bool = False) -> tuple[float, int]:
-    """Seconds of a run, and how many variants there are after it."""
+def timed(project: Path, name: str, again: bool = False) -> tuple[float, float, int]:
+    """Seconds of a run, those of its processors through all cores, and how many variants there are after it."""
     command = [
         sys.executable,
         "-m",
@@ -57,11 +74,13 @@ def timed(project: Path, name: str, again: bool = False) -> tuple[float, int]:
         f"build/{'second' if again else 'first'}-{name}",
     ]
     environment = {**os.environ, "PYTHONPATH": str(project / "src")}
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - start
-    return seconds, len(list((project / "build" / "variants").glob("*/compression.json")))
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    worked = (sum(after[:2]) - sum(before[:2])) / len(os.sched_getaffinity(0))
+    return seconds, worked, len(list((project / "build" / "variants").glob("*/compression.json")))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["03", "06"])
+    short = is_short()
+    main(sys.argv[1:] or (["05"] if short else ["03", "06"]))

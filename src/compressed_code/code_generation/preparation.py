@@ -9,6 +9,7 @@ from compressed_code.benchmarks.chat_answers import extract_code
 from compressed_code.benchmarks.completions import STOP_SEQUENCES
 from compressed_code.benchmarks.tasks import Task
 from compressed_code.code_generation.requests import Request, Settings, end_ids, input_ids, make_requests
+from compressed_code.models.devices import chosen_device
 from compressed_code.models.load import load_model
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
@@ -58,7 +59,7 @@ def prepare(
         stop = () if chat else STOP_SEQUENCES
     chosen = Settings(stop=tuple(stop), **settings)  # a bad setting is told before anything is loaded
     given = input_ids(tasks, path, vocabulary.encode, chat=chat, context=context)
-    model = load_model(path)
+    model = load_model(path, chosen_device())
     if dtype is not None:
         model = model.to(dtype)
     return Prepared(model, vocabulary, make_requests(given, samples), replace(chosen, end_ids=end_ids(model, path)))

@@ -14,10 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.core.table_store import DamagedTable, tell_unstored
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 PATIENCE = 60.0  # seconds that a store may take for one answer
 _ENDING = ".parquet"
@@ -36,19 +40,15 @@ class SharedStore:
 
         Args:
             address: `s3://bucket/prefix` or another address of fsspec; who asks, and where, is told by the variables
-                and files of its library (of S3: AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL …).
+                and files of its library (of S3: AWS_ACCESS_KEY_ID, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL …).
             patience: seconds for one answer.
 
         Raises:
             InputError: no such kind of store, or the library for it is missing.
         """
-        from fsspec.core import url_to_fs
-
         self.address, self.patience, self.silent = address, patience, ""
         try:
-            # A listing that another machine has changed meanwhile is of no use. Folders are there in no object store.
-            folders = {"auto_mkdir": True} if address.startswith("file://") else {}
-            self._files, root = url_to_fs(address, use_listings_cache=False, skip_instance_cache=True, **folders)
+            self._files, root = _opened(address)
         except (ValueError, ImportError) as error:
             raise InputError(
                 f"{address}: no such store ({in_one_line(error)}); name a folder or s3://BUCKET/…"
@@ -154,6 +154,28 @@ class SharedStore:
             "run the same command again when the store answers (and the clock here is right)\n"
         )
         return otherwise
+
+
+def _opened(address: str) -> "tuple[AbstractFileSystem, str]":
+    """The file system of an address, and the place in it."""
+    from fsspec.core import url_to_fs
+
+    # A listing that another machine has changed meanwhile is of no use.
+    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    kind, _, place = address.partition("://")
+    if kind == "s3":  # which pyarrow speaks: no further package is needed
+        from fsspec.implementations.arrow import ArrowFSWrapper
+        from pyarrow.fs import S3FileSystem
+
+        # Servers that are not Amazon's refuse the checksums that its library adds; a table's name holds its own digest.
+        os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+        # It knows the other variables by itself. A small table is one request.
+        server = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
+        where = {"scheme": server.scheme, "endpoint_override": server.netloc} if server.netloc else {}
+        files = S3FileSystem(**where, background_writes=False, allow_delayed_open=True)
+        return ArrowFSWrapper(files, **options), place
+    # Folders are there in no object store.
+    return url_to_fs(address, **options, **({"auto_mkdir": True} if kind == "file" else {}))
 
 
 _CURRENT: ContextVar[SharedStore | None] = ContextVar("the store that tables are shared through", default=None)

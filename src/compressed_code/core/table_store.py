@@ -47,7 +47,7 @@ class TableRead:
     key: str
 
 
-_UNSTORED: set[Path] = set()  # folders of which that has been said
+_UNSTORED: dict[Path, str] = {}  # folders of which that has been said, and why
 _READ: dict[tuple[str, str], TableRead] = {}
 
 
@@ -147,10 +147,16 @@ def tell_damaged(path: Path, damage: DamagedTable) -> bool:
 def tell_unstored(directory: Path, error: OSError) -> None:
     """Say on standard error, once for a folder, that what is computed is not lost, only not kept."""
     if directory not in _UNSTORED:
-        _UNSTORED.add(directory)
+        _UNSTORED[directory] = in_one_line(error)
         sys.stderr.write(
-            f"{directory}: tables cannot be stored here ({in_one_line(error)}), they are computed each time\n"
+            f"{directory}: tables cannot be stored here ({_UNSTORED[directory]}), they are computed each time; "
+            "make room there, or the right to write\n"
         )
+
+
+def why_unstored(directory: Path) -> str:
+    """What was said of a folder that could not be written, by `tell_unstored`; empty where nothing was."""
+    return _UNSTORED.get(directory, "")
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def token_fidelity(
     output layers differ in width (padding rows), the rows that both have are compared, renormalised.
 
     Args:
-        base, candidate: float32 or float64 models with the same vocabulary, on one device. For a base model of many
+        base, candidate: models with the same vocabulary, whatever they compute in and on. For a base model of many
             candidates a `teacher_forcing.KeepingRunner` with these start ids saves reading the texts again; a runner
             may read otherwise than its model (`noise_floor.RoundedRunner`).
         documents: with at least one token.

@@ -13,6 +13,7 @@ import numpy as np
 from compressed_code.core.errors import InputError
 from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax
 from compressed_code.fidelity.windows import Window, batches, cut_windows, largest_length
+from compressed_code.models.memory_back_off import BackOff
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +56,7 @@ class Runner:
         self.is_plain = self._is_plain()
         self.batch_tokens = BATCH_TOKENS if self.is_plain else 1
         self._products = None
+        self._back_off = BackOff("windows of text")
 
     @property
     def dtype(self) -> "torch.dtype":
@@ -63,17 +65,23 @@ class Runner:
 
     @property
     def device(self) -> "torch.device":
-        """Where the results are."""
-        return self.model.device
+        """Where the results are: of a model on several devices, where its output matrix is."""
+        return self._head.weight.device
 
     def states(self, batch: Sequence[Window]) -> "torch.Tensor":
         """What the output matrix is multiplied with: [all tokens of the batch, hidden], in the order of the windows.
 
-        Row i belongs to the prediction *of* token i.
+        Row i belongs to the prediction *of* token i. A batch that a GPU's memory does not suffice for is read in parts.
 
         Raises:
-            InputError: an id outside of the embedding.
+            InputError: an id outside of the embedding, or no memory for a single window.
         """
+        import torch
+
+        parts = self._back_off.results(self._states, batch)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _states(self, batch: Sequence[Window]) -> "torch.Tensor":
         import torch
 
         lengths = [len(window.tokens) for window in batch]
@@ -86,11 +94,12 @@ class Runner:
             row[: first + 1] = window.before
             row[first + 1 : first + len(window.tokens)] = window.tokens[:-1]
         with torch.inference_mode():
-            inputs = torch.from_numpy(ids).to(self.device)
+            inputs = torch.from_numpy(ids).to(self.model.device)
             body = self.model.base_model if self.is_plain else self.model
             output = body(input_ids=inputs, use_cache=False)
             states = output.last_hidden_state if self.is_plain else output.logits
-            return torch.cat([row[first : first + length] for row, length in zip(states, lengths, strict=True)])
+            rows = [row[first : first + length] for row, length in zip(states, lengths, strict=True)]
+            return torch.cat(rows).to(self.device)
 
     def kept_states(self, batch: Sequence[Window]) -> "torch.Tensor":
         """As `states`; see `KeepingRunner`."""
@@ -99,7 +108,7 @@ class Runner:
     def logits(self, states: "torch.Tensor", out: "torch.Tensor") -> None:
         """Logits of some rows of `states`, computed in the model's precision and written to `out`, [rows, width].
 
-        A width below `rows` leaves out the last rows of the output matrix.
+        `out` may be on another device. A width below `rows` leaves out the last rows of the output matrix.
         """
         import torch
 
@@ -108,12 +117,13 @@ class Runner:
             if not self.is_plain:
                 out.copy_(states[:, :width])
                 return
-            products = out if out.dtype == states.dtype else self._buffer(rows, width)
+            alike = out.dtype == states.dtype and out.device == states.device
+            products = out if alike else self._buffer(rows, width)
             torch.mm(states, self._head.weight[:width].T, out=products)
             if products is not out:
                 out.copy_(products)
             if self._head.bias is not None:
-                out += self._head.bias[:width]
+                out += self._head.bias[:width].to(out.device)
 
     def once(self, key: Hashable, make: "Callable[[], _Made]", size: "Callable[[_Made], int]") -> "_Made":
         """What `make` gives; see `KeepingRunner`.
@@ -147,13 +157,14 @@ class Runner:
 
         if self.model.base_model is self.model:  # transformers knows no part below the output matrix (Llama 4's text)
             return False
-        inputs = torch.tensor([self._start or (0,)], device=self.device)
+        inputs = torch.tensor([self._start or (0,)], device=self.model.device)
         with torch.inference_mode():
             expected = self.model(input_ids=inputs, use_cache=False).logits[0]
             states = self.model.base_model(input_ids=inputs, use_cache=False).last_hidden_state[0]
             if states.shape[-1] != self._head.weight.shape[1]:
                 return False
-            return torch.allclose(self._head(states), expected, rtol=1e-3, atol=1e-4)
+            own = self._head(states.to(self.device))
+            return torch.allclose(own, expected.to(self.device), rtol=1e-3, atol=1e-4)
 
 
 class KeepingRunner(Runner):

@@ -13,6 +13,7 @@ from pathlib import Path
 from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.core.paths import RESULTS
 from compressed_code.core.shared_store import SharedStore, shared_through
+from compressed_code.core.table_store import find_table, why_unstored
 from compressed_code.jobs.job import Job, Wanted
 from compressed_code.measurements.stored_tables import stored_key, stored_table, times_computed
 from compressed_code.measurements.tables import Measurement
@@ -28,7 +29,8 @@ class Outcome:
     Attributes:
         model, measurement: whose, and what.
         parameters: those that were given, as JSON.
-        state: "computed", "stored" (it was there, or another run made it meanwhile) or "missing".
+        state: "computed", "stored" (it was there, or another run made it meanwhile) or "missing"; so is one that was
+            computed and could not be kept.
         key: under which it is stored; empty where it is missing.
         seconds: that this job spent on it.
         host: machine and process.
@@ -92,6 +94,11 @@ def _outcome(model: str, table: Wanted, registry: Registry, directory: Path, sto
         key = stored_key(what, model, registry, table.parameters)
         before = times_computed(key)
         stored_table(what, model, registry, table.parameters, directory)
+        if (why := why_unstored(directory)) and find_table(directory, what.name, key) is None:
+            raise InputError(
+                f"{directory} on {socket.gethostname()}: the table cannot be kept there ({why}); make room or the "
+                "right to write there, or name another place with --results, and run the same command again"
+            )
         state = COMPUTED if times_computed(key) > before else STORED
         note = f"only on {socket.gethostname()}: {store.silent}" if store and store.silent else ""
     except InputError as error:

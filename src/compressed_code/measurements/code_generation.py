@@ -20,6 +20,7 @@ from compressed_code.core.paths import RESULTS
 from compressed_code.measurements.stored_tables import fingerprint
 from compressed_code.measurements.subjects.writers import Writer, WriterSubject
 from compressed_code.measurements.tables import measure, measurement
+from compressed_code.models.devices import chosen_device
 from compressed_code.models.load import load_model
 from compressed_code.models.precision import precision_of
 from compressed_code.registry.lookup import Registry, find_model, load_registry
@@ -31,7 +32,7 @@ def _read_files(benchmark: str = "zoo", **_: Any) -> Sequence[Path]:
     return benchmark_files(benchmark)
 
 
-@measurement(version=5, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
+@measurement(version=5, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"], on_device=True)
 def generations(
     writer: Writer,
     benchmark: str = "zoo",
@@ -124,7 +125,12 @@ def executions(
 
 
 @measurement(
-    version=2, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=["torch", "transformers"]
+    version=2,
+    subject=WriterSubject(),
+    inputs=_read_files,
+    uses=[generations],
+    packages=["torch", "transformers"],
+    on_device=True,
 )
 def uncertainty(
     writer: Writer, generations: pd.DataFrame, benchmark: str = "zoo", *, directory: Path = RESULTS
@@ -137,14 +143,14 @@ def uncertainty(
     tasks = load_benchmark(benchmark)
     vocabulary = open_tokenizer(writer.tokenizer)
     prompts = input_ids(tasks, writer.path, vocabulary.encode, chat=writer.spec.chat, context="document")
-    model = load_model(writer.path, dtype=precision_of(writer.path))
+    model = load_model(writer.path, chosen_device(), precision_of(writer.path))
     first = generations.drop_duplicates("task_id")
     return choice_entropies(
         model, vocabulary, ((row.task_id, prompts[row.task_id], row.completion) for row in first.itertuples())
     )
 
 
-@measurement(version=2, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"])
+@measurement(version=2, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"], on_device=True)
 def batch_noise(
     writer: Writer,
     benchmark: str = "zoo",

@@ -18,6 +18,7 @@ from compressed_code.measurements.readings import TRANSLATIONS, Text, programs_r
 from compressed_code.measurements.subjects.models import ModelSubject
 from compressed_code.measurements.subjects.pairs import Pair, PairSubject
 from compressed_code.measurements.tables import Measurement, measure, measurement
+from compressed_code.models.devices import chosen_device
 from compressed_code.models.precision import precision_of
 from compressed_code.models.start_contexts import start_ids
 from compressed_code.quantization.record import read_record
@@ -40,6 +41,7 @@ MANY_TEXTS = 9  # of so many, a third says as much of a noise floor
     subject=PairSubject(),
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],
+    on_device=True,
 )
 def fidelity(pair: Pair, translations: int = TRANSLATIONS) -> pd.DataFrame:
     """Every predicted token of parallel programs, read by both models (`fidelity.token_fidelity`), and `precision`.
@@ -60,6 +62,7 @@ def fidelity(pair: Pair, translations: int = TRANSLATIONS) -> pd.DataFrame:
     subject=PairSubject(),
     inputs=lambda benchmark="zoo", **_: [*benchmark_files(benchmark), KEYWORDS_FILE],
     packages=["torch", "transformers", "pygments"],
+    on_device=True,
 )
 def task_fidelity(pair: Pair, benchmark: str = "zoo-standard", tasks: int = 160) -> pd.DataFrame:
     """As `fidelity`, on the canonical solutions of benchmark tasks, each read after its prompt.
@@ -78,7 +81,13 @@ def task_fidelity(pair: Pair, benchmark: str = "zoo-standard", tasks: int = 160)
     return tokens[counted].reset_index(drop=True)
 
 
-@measurement(version=1, subject=PairSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers", "pygments"])
+@measurement(
+    version=1,
+    subject=PairSubject(),
+    inputs=[KEYWORDS_FILE],
+    packages=["torch", "transformers", "pygments"],
+    on_device=True,
+)
 def text_fidelity(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
     """The same of texts of the caller's own.
 
@@ -88,7 +97,9 @@ def text_fidelity(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFra
     return _tokens(pair, [Text(*text) for text in texts])
 
 
-@measurement(version=1, subject=PairSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers"])
+@measurement(
+    version=1, subject=PairSubject(), inputs=[KEYWORDS_FILE], packages=["torch", "transformers"], on_device=True
+)
 def text_bytes(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
     """Log-probabilities of the pieces that two tokenizers have in common (`fidelity.pair.byte_fidelity`).
 
@@ -103,7 +114,7 @@ def text_bytes(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
 
     read, precision = [Text(*text) for text in texts], precision_of(pair.base, pair.candidate)
     sides = [
-        Reader(load_model(path, dtype=precision), open_tokenizer(path), start_ids(path, "document"))
+        Reader(load_model(path, chosen_device(), precision), open_tokenizer(path), start_ids(path, "document"))
         for path in (pair.base, pair.candidate)
     ]
     pieces = byte_fidelity(*sides, [text.content for text in read])
@@ -117,6 +128,7 @@ def text_bytes(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
     subject=ModelSubject(),
     inputs=[KEYWORDS_FILE, PROGRAMS_DIRECTORY],
     packages=["torch", "transformers", "pygments"],
+    on_device=True,
 )
 def noise_floor(model: Path, texts: Sequence[Sequence[str]] = (), translations: int = TRANSLATIONS) -> pd.DataFrame:
     """A model beside itself with its activations rounded to bfloat16 (`fidelity.noise_floor`), as `fidelity`.
@@ -131,7 +143,9 @@ def noise_floor(model: Path, texts: Sequence[Sequence[str]] = (), translations: 
     from compressed_code.fidelity.pair import token_fidelity
 
     precision = precision_of(model)
-    reading = reading_of(model, [Text(*text) for text in texts] or programs_read(translations), precision)
+    reading = reading_of(
+        model, [Text(*text) for text in texts] or programs_read(translations), precision, chosen_device()
+    )
     documents = reading.documents[:: 3 if len(reading.documents) >= MANY_TEXTS else 1]
     rounded = RoundedRunner(reading.runner.model, reading.start_ids)
     tokens = token_fidelity(reading.runner, rounded, documents, reading.start_ids, progress="noise floor")
@@ -144,11 +158,11 @@ def _tokens(pair: Pair, texts: Sequence[Text]) -> pd.DataFrame:
     from compressed_code.models.load import load_model
 
     precision = precision_of(pair.base, pair.candidate)
-    reading = reading_of(pair.base, texts, precision)
+    reading = reading_of(pair.base, texts, precision, chosen_device())
     require_same_vocabulary(reading.vocabulary, open_tokenizer(pair.candidate))
     tokens = token_fidelity(
         reading.runner,
-        load_model(pair.candidate, dtype=precision),
+        load_model(pair.candidate, chosen_device(), precision),
         reading.documents,
         reading.start_ids,
         keyword_ids=reading.keyword_ids,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from compressed_code.checkpoints.model_files import fingerprint
 from compressed_code.core.errors import InputError
+from compressed_code.models.devices import CPU
 from compressed_code.models.precision import Precision
 from compressed_code.models.start_contexts import start_ids
 from compressed_code.registry.languages import Language, load_programs, select_languages
@@ -114,13 +115,13 @@ READINGS = 2  # of one base model that are kept: programs, and solutions of task
 _KEPT: dict[tuple[Any, ...], Reading] = {}
 
 
-def reading_of(base: Path, texts: Sequence[Text], precision: Precision) -> Reading:
+def reading_of(base: Path, texts: Sequence[Text], precision: Precision, device: str = CPU) -> Reading:
     """The reading of a base: one of the last where it is the same, for variants of one model are compared in a row."""
     from compressed_code.fidelity.pair import keyword_ids
     from compressed_code.fidelity.teacher_forcing import KeepingRunner
     from compressed_code.models.load import load_model
 
-    model = (precision, str(base), *fingerprint(base).values())
+    model = (precision, device, str(base), *fingerprint(base).values())
     key = (tuple(texts), *model)
     if key not in _KEPT:
         same = [reading for other, reading in _KEPT.items() if other[1:] == model]
@@ -130,6 +131,6 @@ def reading_of(base: Path, texts: Sequence[Text], precision: Precision) -> Readi
             del _KEPT[next(iter(_KEPT))]
         vocabulary, start = open_tokenizer(base), start_ids(base, "document")
         documents = encoded(vocabulary, texts)
-        loaded = same[0].runner.model if same else load_model(base, dtype=precision)
+        loaded = same[0].runner.model if same else load_model(base, device, precision)
         _KEPT[key] = Reading(vocabulary, documents, start, keyword_ids(vocabulary), KeepingRunner(loaded, start))
     return _KEPT[key]

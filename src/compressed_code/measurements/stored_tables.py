@@ -1,8 +1,8 @@
 """One table of one subject: found under its key, or computed and kept.
 
 Key = sha256 of (measurement, its version, all its parameters whether given or by default, the fields of the row that
-decide the result, fingerprints of the subject and of the input files). A label never enters the key. Changing a
-definition bumps the version; changing a default does not have to.
+decide the result, fingerprints of the subject and of the input files, and that a GPU computed it). A label never enters
+the key. Changing a definition bumps the version; changing a default does not have to.
 
 In a folder that holds a release (`core.stored_release`) a table is found by what it is asked for, and none is computed.
 """
@@ -37,6 +37,7 @@ from compressed_code.core.table_store import (
     tell_unstored,
     write_table,
 )
+from compressed_code.models.devices import CPU, kind_of_device
 from compressed_code.registry.lookup import Registry
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ def _ingredients(what: "Measurement", subject: Mapping[str, Any], parameters: Ma
             used.name: [used.version, *(fingerprint(path) for path in used.inputs(**used.take(parameters)))]
             for used in what.uses
         }
+    if (what.on_device or any(used.on_device for used in what.uses)) and (kind := kind_of_device()) != CPU:
+        ingredients["device"] = kind
     return ingredients
 
 

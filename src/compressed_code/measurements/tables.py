@@ -56,6 +56,7 @@ class Measurement:
         packages: packages whose version the provenance records.
         compute: opened subject, parameters, tables of `uses` → table; where it names a `directory`, it is given the one
             that tables are stored in.
+        on_device: its models compute where `models.devices.chosen_device` says; tables of a GPU have other keys.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Measurement:
     sums_up: bool
     packages: tuple[str, ...]
     compute: Callable[..., pd.DataFrame]
+    on_device: bool = False
 
     def __call__(self, subjects: str | Iterable[str], **options: Any) -> pd.DataFrame:
         """`measure(self, subjects, **options)`."""
@@ -105,19 +107,21 @@ def measurement(
     uses: Iterable[Measurement] = (),
     sums_up: bool = False,
     packages: Iterable[str] = (),
+    on_device: bool = False,
 ) -> Callable[[Callable[..., pd.DataFrame]], Measurement]:
     """Declare the function below as a measurement named after it.
 
     Args:
         inputs: files and folders it reads, or a function from its parameters to them.
-        version, subject, uses, sums_up, packages: as in `Measurement`.
+        version, subject, uses, sums_up, packages, on_device: as in `Measurement`.
     """
 
     files = () if callable(inputs) else tuple(inputs)
     read = inputs if callable(inputs) else lambda **parameters: files
 
     def declare(compute: Callable[..., pd.DataFrame]) -> Measurement:
-        return Measurement(compute.__name__, version, subject, read, tuple(uses), sums_up, tuple(packages), compute)
+        told = (subject, read, tuple(uses), sums_up, tuple(packages))
+        return Measurement(compute.__name__, version, *told, compute, on_device)
 
     return declare
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compressed_code.checkpoints.checkpoint import open_checkpoint
+from compressed_code.models.devices import placed
 from compressed_code.models.double_precision import in_float64
 from compressed_code.models.precision import Precision
 from compressed_code.models.transformers_model import (
@@ -30,7 +31,7 @@ def load_model(path: Path, device: str = "cpu", dtype: Precision = "float32") ->
 
     Args:
         path: a checkpoint folder in any form of `checkpoints.storage_forms`, or a GGUF file.
-        device: where torch puts it.
+        device: where torch puts it, or `auto` (`devices.placed`).
         dtype: of the weights and of the arithmetic.
 
     Raises:
@@ -38,10 +39,10 @@ def load_model(path: Path, device: str = "cpu", dtype: Precision = "float32") ->
             NaN or infinity. The message names file and tensor. Code that comes with a checkpoint is never run.
     """
     if dtype == "float32":
-        return _opened(path).to(device).eval()
+        return placed(_opened(path), device).eval()
     with in_float64():
         model = _opened(path)
-    return _in_float64_throughout(model.double().to(device).eval())
+    return _in_float64_throughout(placed(model.double(), device).eval())
 
 
 def _opened(path: Path) -> "PreTrainedModel":

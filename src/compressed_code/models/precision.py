@@ -5,10 +5,13 @@ float64 they differ eight digits further down, below what is left when a table i
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from compressed_code.core.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Precision = Literal["float32", "float64"]
 
@@ -23,6 +26,15 @@ def precision_of(*models: Path | Checkpoint) -> Precision:
     Weights in files whose headers do not say how many they are (*.bin) count as many.
     """
     return "float64" if all(map(_is_small, models)) else "float32"
+
+
+def in_bfloat16(model: "PreTrainedModel") -> "PreTrainedModel":
+    """The model itself, its weights rounded to bfloat16; the angles of positions stay, as transformers loads them."""
+    import torch
+
+    for weights in model.parameters():
+        weights.data = weights.data.to(torch.bfloat16)
+    return model
 
 
 def _is_small(model: Path | Checkpoint) -> bool:

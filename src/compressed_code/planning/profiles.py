@@ -21,12 +21,14 @@ class Measured(Record):
     Attributes:
         times: cold starts, or tokens at most, of every model.
         models: the parameter that names them, `NOTEBOOK.PARAMETER`.
+        left_out: a further parameter, which is given the models that this measurement has to leave out.
         tables: measurement of the library → its parameters → values, each of which is a table of every model; what the
             notebook measures of them, so that a job can do it beforehand.
     """
 
     times: PositiveInt
     models: str
+    left_out: str = ""
     tables: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
 
 
@@ -49,6 +51,8 @@ class Profile(Record):
             notebook, _, parameter = amount.models.partition(".")
             if parameter not in self.notebooks.get(notebook, {}):
                 raise ValueError(f"measured.{name}.models: {amount.models!r} is no parameter of a notebook here")
+            if amount.left_out and amount.left_out.partition(".")[0] not in self.notebooks:
+                raise ValueError(f"measured.{name}.left_out: {amount.left_out!r} is of no notebook here")
         return self
 
     def models(self, measured: MeasuredName) -> list[str]:
@@ -61,11 +65,17 @@ class Profile(Record):
         return list(dict.fromkeys(name for measured in self.measured for name in self.models(measured)))
 
     def without(self, names: Mapping[MeasuredName, Collection[str]]) -> Mapping[str, Mapping[str, Any]]:
-        """The notebooks' parameters, of whose lists these models are left out, measurement by measurement."""
+        """The notebooks' parameters, of whose lists these models are left out, measurement by measurement.
+
+        Where a measurement has a parameter for what it leaves out, that is told to it.
+        """
         left = {notebook: dict(parameters) for notebook, parameters in self.notebooks.items()}
         for measured, gone in names.items():
             notebook, _, parameter = self.measured[measured].models.partition(".")
             left[notebook][parameter] = [name for name in left[notebook][parameter] if name not in gone]
+            notebook, _, parameter = self.measured[measured].left_out.partition(".")
+            if parameter:
+                left[notebook][parameter] = [name for name in self.models(measured) if name in gone]
         return left
 
 

@@ -145,7 +145,8 @@ second profile over the same models costs its new tables only.
     compressed-code measure --scheduler tcp://HEAD:8786 --results /shared/tables    anywhere
 
 One job for each model, all its tables inside. A job goes to a worker with the memory that the loaded model takes, and with `--gpus N`
-that many GPUs. `--workers N` does the same with processes of this machine. Tables go to a folder that all machines see, or with
+that many GPUs. It computes on them where the worker's `COMPRESSED_CODE_DEVICE` says so: `cuda`, `cuda:N`, or `auto`, all GPUs together,
+by accelerate's device map. `--workers N` does the same with processes of this machine. Tables go to a folder that all machines see, or with
 `--results s3://BUCKET/PREFIX` to an object store, beside a folder of each machine's own (AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL say
 whose and where). For SLURM see [slurm.py](slurm.py).
 

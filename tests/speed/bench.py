@@ -1,0 +1,79 @@
+"""Every speed goal in one table: `make bench`. Runs the scripts beside it one after the other, each by itself.
+
+    python tests/speed/bench.py [--short] [NAME ...]
+
+Without names the table goes to data/reference/bench.csv with the machine that it was measured on, and is declared.
+A script that fails is named, the others are shown, and nothing is written.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import psutil
+from bench_rows import ROWS_VARIABLE, as_text, is_short
+
+from compressed_code.core.atomic_files import written_whole
+from compressed_code.core.provenance import machine
+from compressed_code.core.reference_files import REFERENCES, declare
+
+BENCH = REFERENCES / "bench.csv"
+SCRIPTS = {  # name → arguments
+    **{"vocabularies": [], "starts": [], "cold_start": ["--cold"], "fidelity": [], "comparison": []},
+    **{"generation": [], "scoring": [], "jobs": [], "notebooks": ["03"]},
+}
+
+
+def rows_of(name: str, short: bool) -> pd.DataFrame | None:
+    """What a script measures; `None` where it fails. What it prints is shown as it runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "rows.csv"
+        command = [sys.executable, str(Path(__file__).with_name(f"{name}.py")), *SCRIPTS[name], *["--short"] * short]
+        started = time.perf_counter()
+        print(f"-- {name}", flush=True)
+        done = subprocess.run(command, env={**os.environ, ROWS_VARIABLE: str(target)}, check=False)
+        print(f"-- {name}: {time.perf_counter() - started:.0f} s", flush=True)
+        return pd.read_csv(target) if done.returncode == 0 and target.is_file() else None
+
+
+def described(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with what it was measured on, the same in every row."""
+    here, memory = machine(), psutil.virtual_memory().total / 1e9
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "numpy"))
+    facts = {
+        "machine": f"{here['processor']}, {here['cores']} cores, {memory:.0f} GB of memory",
+        "instruction_sets": " ".join(here["instruction_sets"]),
+        "threads": here["settings"].get("OMP_NUM_THREADS", "as many as cores"),
+        "system": here["system"],
+        "versions": f"python {sys.version.split()[0]}, {packages}",
+    }
+    return table.assign(**facts)
+
+
+def main() -> int:
+    short = is_short()
+    names = sys.argv[1:] or list(SCRIPTS)
+    found = {name: rows_of(name, short) for name in names}
+    failed = [name for name, rows in found.items() if rows is None]
+    parts = [rows.assign(script=name) for name, rows in found.items() if rows is not None]
+    if parts:
+        table = pd.concat(parts, ignore_index=True)
+        print(as_text(table.drop(columns="script")))
+    if failed:
+        print(f"bench: failed: {', '.join(failed)}; nothing is written", file=sys.stderr)
+        return 1
+    if not short and not sys.argv[1:]:
+        with written_whole(BENCH) as part:
+            described(table).to_csv(part, index=False)
+        declare(BENCH, "machine", "make bench")
+        print(f"bench: {BENCH}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
