@@ -394,7 +394,8 @@ def test_system_call_numbers_are_the_kernels(processor, headers):
         pytest.skip("the kernel's headers (linux-libc-dev) are not installed")
     numbers = {name: int(value) for name, value in re.findall(r"#define __NR3?2?6?4?_?(\w+)\s+(\d+)", path.read_text())}
     column, _ = syscall_filter.PROCESSORS[processor]
-    wanted = {**syscall_filter.DENIED, **syscall_filter.DENIED_TO_JUDGES, "rt_sigaction": syscall_filter.SIGNAL_ACTION}
+    wanted = {**syscall_filter.DENIED, **syscall_filter.DENIED_TO_JUDGES, **syscall_filter.PRETENDED}
+    wanted |= {"rt_sigaction": syscall_filter.SIGNAL_ACTION, "fcntl": syscall_filter.FCNTL}
     wanted |= {"clone": syscall_filter.CLONE, "clone3": syscall_filter.CLONE3}
     wanted |= dict(zip(("sendmsg", "recvmsg"), syscall_filter.FLAGS_THIRD, strict=True))
     wanted |= dict(zip(("sendto", "recvfrom"), syscall_filter.FLAGS_FOURTH, strict=True))
@@ -415,8 +416,10 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
 
     calls = {**syscall_filter.DENIED, **(syscall_filter.DENIED_TO_JUDGES if role == "judges" else {})}
     assert {run(numbers[column]) for numbers in calls.values()} == {denied}
-    rest = set(range(500)) - {numbers[column] for numbers in calls.values()}
+    assert {run(numbers[column]) for numbers in syscall_filter.PRETENDED.values()} == {pretended}
+    rest = set(range(500)) - {numbers[column] for numbers in [*calls.values(), *syscall_filter.PRETENDED.values()]}
     rest -= {
+        syscall_filter.INOTIFY_INIT[column],
         syscall_filter.CLONE[column],
         syscall_filter.CLONE3[column],
         *(row[column] for row in syscall_filter.FORKS),
@@ -438,6 +441,11 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
         assert {run(row[column], third=flags) for row in syscall_filter.FLAGS_THIRD} == {denied}
         assert {run(row[column], fourth=flags) for row in syscall_filter.FLAGS_FOURTH} == {denied}
     assert {run(row[column], 1, 1, fourth=0x4040) for row in syscall_filter.FLAGS_FOURTH} == {allowed}
+    # Locks on a file that all see are none; asking for those of others, a lease or news of a folder is refused.
+    control = syscall_filter.FCNTL[column]
+    assert {run(control, 1, command) for command in (6, 7, 37, 38)} == {pretended}
+    assert {run(control, 1, command) for command in (5, 36, 1024, 1026)} == {denied}
+    assert {run(control, 1, command) for command in (0, 1, 2, 3, 4, 8, 9, 1025, 1030, 1031)} == {allowed}
 
 
 def _run_filter(code: bytes, data: bytes) -> int:
