@@ -14,7 +14,7 @@ from compressed_code.sandbox.inside import syscall_filter
 from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
 from compressed_code.sandbox.jail import Dead, Jail
 from compressed_code.sandbox.series import Series
-from compressed_code.sandbox.worker import Assignment, Result
+from compressed_code.sandbox.worker import Assignment, Result, Worker
 
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=20.0)
 GOOD = Trial("def two():\n    return 2\n", "", "assert two() == 2\n", "two")
@@ -234,6 +234,30 @@ def test_verdicts_keep_the_order_of_the_trials_and_trials_are_taken_late(opened)
     assert [each.passed for each in found] == [number % 2 == 0 for number in range(1, 40)]
 
 
+@pytest.mark.parametrize("seeing", ["", "import time\n", "def see(x):\n    return x.__class__\n"])
+def test_what_can_perceive_more_than_its_calls_is_judged_before_any_of_them_runs_with_its_test(monkeypatch, seeing):
+    """It could learn what its test expects, and say so by the moment at which its plain run ends."""
+    sent, send = [], Worker.send
+
+    def noted(worker, task):
+        sent.append((task.place, *task.stages))
+        send(worker, task)
+
+    monkeypatch.setattr(Worker, "send", noted)
+    programs = [f"{seeing}def two(): return {number}\n" for number in (2, 3, 2)] + ["def two(): return 2\n"]
+    isolation = available_isolators()[0] if available_isolators() else "none"
+    with Sandbox(isolation, 1, LIMITS) as opened:
+        sent.clear()  # what tried the jails
+        found = list(opened.judge([Trial(text, "", GOOD.test, "two") for text in programs]))
+    assert [each.outcome for each in found] == ["passed", "wrong answer", "passed", "passed"]
+    if not seeing:
+        assert sent == [(place, *STAGES) for place in range(4)]
+        return
+    assert sorted(sent) == [*((place, stage) for place in range(3) for stage in ("apart", "plain")), (3, *STAGES)]
+    stages = [stages for _, *stages in sent]
+    assert max(place for place, each in enumerate(stages) if each == ["apart"]) < stages.index(["plain"])
+
+
 def test_an_abandoned_series_leaves_the_sandbox_usable(opened):
     series = opened.judge([GOOD] * 50)
     assert next(series).passed
@@ -397,10 +421,11 @@ def test_system_call_numbers_are_the_kernels(processor, headers):
     column, _ = syscall_filter.PROCESSORS[processor]
     wanted = {**syscall_filter.DENIED, **syscall_filter.DENIED_TO_JUDGES, **syscall_filter.PRETENDED}
     wanted |= {"rt_sigaction": syscall_filter.SIGNAL_ACTION, "fcntl": syscall_filter.FCNTL}
+    wanted |= {"preadv2": syscall_filter.PREADV2, "inotify_init": syscall_filter.INOTIFY_INIT}
     wanted |= {"clone": syscall_filter.CLONE, "clone3": syscall_filter.CLONE3}
     wanted |= dict(zip(("sendmsg", "recvmsg"), syscall_filter.FLAGS_THIRD, strict=True))
     wanted |= dict(zip(("sendto", "recvfrom"), syscall_filter.FLAGS_FOURTH, strict=True))
-    known = {name: number[column] for name, number in wanted.items() if name in numbers}
+    known = {name: number[column] for name, number in wanted.items() if name in numbers and number[column] is not None}
     assert len(known) > 50
     assert known == {name: numbers[name] for name in known}
 
@@ -421,6 +446,7 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
     rest = set(range(500)) - {numbers[column] for numbers in [*calls.values(), *syscall_filter.PRETENDED.values()]}
     rest -= {
         syscall_filter.INOTIFY_INIT[column],
+        syscall_filter.PREADV2[column],
         syscall_filter.CLONE[column],
         syscall_filter.CLONE3[column],
         *(row[column] for row in syscall_filter.FORKS),
@@ -430,7 +456,7 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
     thread, process, namespace = 0x3D0F00, 0x1200011, 0x10000011
     assert run(clone, thread) == allowed and run(clone, namespace) == denied
     assert run(clone, process) == (allowed if processes and role == "programs" else denied)
-    assert run(syscall_filter.CLONE3[column]) == unknown
+    assert run(syscall_filter.CLONE3[column]) == run(syscall_filter.PREADV2[column]) == unknown
     assert run(0, architecture=audit ^ 1) == killed
     assert run(0x40000000) == denied
     # What happens when a child ends can be asked for and not changed, by a pointer of any halves.

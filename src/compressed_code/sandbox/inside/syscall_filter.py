@@ -60,7 +60,6 @@ DENIED = {
     "personality": (135, 92),
     "pidfd_getfd": (438, 438),
     "pivot_root": (155, 41),
-    "preadv2": (327, 286),  # which reads what is in memory only, if told so; glibc's preadv does without
     "process_madvise": (440, 440),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
@@ -121,6 +120,8 @@ FCNTL = (72, 25)
 # Commands of fcntl, by include/uapi/asm-generic/fcntl.h and linux/fcntl.h.
 PRETENDED_COMMANDS = {"F_SETLK": 6, "F_SETLKW": 7, "F_OFD_SETLK": 37, "F_OFD_SETLKW": 38}
 DENIED_COMMANDS = {"F_GETLK": 5, "F_OFD_GETLK": 36, "F_SETLEASE": 1024, "F_NOTIFY": 1026}
+# Reads what is in memory only, if told so; the C library does without it where a kernel does not know it.
+PREADV2 = (327, 286)
 INOTIFY_INIT = (253, None)  # which aarch64 never had
 SIGNAL_ACTION = (13, 134)  # rt_sigaction
 # Calls that may not ask for a byte out of band, which is no part of the stream that judge and server wait for, by the
@@ -172,7 +173,8 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     flags, if_any, if_none = (_NEW_NAMESPACES, _DENY, _ALLOW) if processes else (_CLONE_THREAD, _ALLOW, _DENY)
     missing = [INOTIFY_INIT, *(() if processes else FORKS)]
     denied += [numbers[column] for numbers in missing if numbers[column] is not None]
-    tests = [(_EQUAL, CLONE3[column], "unknown"), (_EQUAL, CLONE[column], "clone"), (_AT_LEAST, _X32_CALLS, "deny")]
+    tests = [(_EQUAL, numbers[column], "unknown") for numbers in (CLONE3, PREADV2)]
+    tests += [(_EQUAL, CLONE[column], "clone"), (_AT_LEAST, _X32_CALLS, "deny")]
     tests += [(_EQUAL, SIGNAL_ACTION[column], "signal"), (_EQUAL, FCNTL[column], "fcntl")]
     tests += [(_EQUAL, numbers[column], "pretend") for numbers in PRETENDED.values()]
     tests += [(_EQUAL, number, "deny") for number in denied]
