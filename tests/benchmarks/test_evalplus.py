@@ -322,7 +322,7 @@ def test_the_published_comparison_takes_no_empty_answer_for_a_number(shared_data
     tasks = load_benchmark(shared_data / "benchmarks" / path)
     tests = [task.extra_test or task.test for task in tasks if "rtol=1e-07" in (task.extra_test or task.test)]
     comparisons = {test[: test.index("inputs = ")].partition("def check")[0] for test in tests}
-    assert len(tests) > 160 and 0 < len(comparisons) < 10
+    assert len(tests) > 160 and 0 < len(comparisons) < 20
     for comparison in comparisons:
         names = {}
         exec(comparison, names)
