@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from compressed_code.core.errors import InputError
-from compressed_code.sandbox.inside.server import CONTENTION
+from compressed_code.sandbox.inside.processes import CONTENTION
 from compressed_code.sandbox.jail import Dead
 from compressed_code.sandbox.senses import has_senses
 from compressed_code.sandbox.trials import Limits, Stage, Trial, Verdict
