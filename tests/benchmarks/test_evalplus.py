@@ -316,6 +316,24 @@ def test_oracles_by_task(entry_point, answer, expected, arguments, passes):
     assert agrees is passes
 
 
+@pytest.mark.parametrize("path", [HUMANEVAL[1], MBPP[1]])
+def test_the_published_comparison_takes_no_empty_answer_for_a_number(shared_data, path):
+    """numpy finds an array without elements close to everything, a list that holds one among it."""
+    tasks = load_benchmark(shared_data / "benchmarks" / path)
+    tests = [task.extra_test or task.test for task in tasks if "rtol=1e-07" in (task.extra_test or task.test)]
+    comparisons = {test[: test.index("inputs = ")].partition("def check")[0] for test in tests}
+    assert len(tests) > 160 and 0 < len(comparisons) < 20
+    for comparison in comparisons:
+        names = {}
+        exec(comparison, names)
+        compare, of_sets = names["assertion"], "set(out)" in comparison
+        for right, expected in [([2.0], [2.0])] if of_sets else [(2.0 + 1e-9, 2.0), ([2.0 + 1e-9, 3.0], [2.0, 3.0])]:
+            compare(right, expected, 1e-6)
+        for empty, expected in (([], 2.0), ([np.empty((0, 1))], [2.0]), (np.empty(0), 2.0), ([[]], [2.0])):
+            with pytest.raises((AssertionError, TypeError, ValueError)):
+                compare(empty, expected, 1e-6)
+
+
 def test_a_polynomial_is_the_one_that_was_asked_about():
     """A program that empties the coefficients it is given has not found a root."""
     calls = base64.b64encode(zlib.compress(pickle.dumps([([-1, 1],)]))).decode()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from compressed_code.core.paths import ROOT
 from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
 
 PROGRAMS = yaml.safe_load((Path(__file__).parent / "honest" / "programs.yml").read_text(encoding="utf-8"))
@@ -24,6 +25,19 @@ def verdicts():
 def test_the_table_is_large():
     assert len(PROGRAMS) >= 100 and len({entry["kind"] for entry in PROGRAMS.values()}) >= 8
     assert sum("disputed" in entry for entry in PROGRAMS.values()) <= 7
+
+
+def test_the_documents_say_how_many_programs_there_are_and_how_many_are_disputed():
+    """The disputed ones are those of the table, which the test below finds."""
+    disputed = sum("disputed" in entry for entry in PROGRAMS.values())
+    share = f"Of {len(PROGRAMS)} honest programs written to be awkward (`tests/sandbox/honest`)"
+    share += f" {len(PROGRAMS) - disputed} passed and {disputed} ({disputed / len(PROGRAMS):.1%}) are disputed"
+    readme = (ROOT / "src/compressed_code/sandbox/README.md").read_text(encoding="utf-8")
+    assert share.replace("%", " %") in " ".join(readme.split())
+    security = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    for name in ("hostile/programs.yml", "hostile/intruders.yml", "honest/programs.yml"):
+        entries = yaml.safe_load((Path(__file__).parent / name).read_text(encoding="utf-8"))
+        assert f"| `tests/sandbox/{name}` | {len(entries)} |" in security
 
 
 def test_every_one_of_them_passes_in_one_process(verdicts):

@@ -14,7 +14,7 @@ from compressed_code.sandbox.inside import syscall_filter
 from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
 from compressed_code.sandbox.jail import Dead, Jail
 from compressed_code.sandbox.series import Series
-from compressed_code.sandbox.worker import Assignment, Result
+from compressed_code.sandbox.worker import Assignment, Result, Worker
 
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=20.0)
 GOOD = Trial("def two():\n    return 2\n", "", "assert two() == 2\n", "two")
@@ -227,12 +227,36 @@ def test_verdicts_keep_the_order_of_the_trials_and_trials_are_taken_late(opened)
     def trials():
         for number in range(40):
             taken.append(number)
-            slow = "import time\ntime.sleep(0.1)\n" if number % 10 == 0 else ""
+            slow = "sum(range(3 * 10**6))\n" if number % 10 == 0 else ""
             yield Trial(f"{slow}def f():\n    return {number}\n", "", f"assert f() == {number - number % 2}\n", "f")
 
     found = opened.judge(trials())
     assert next(found).passed and len(taken) < 20
     assert [each.passed for each in found] == [number % 2 == 0 for number in range(1, 40)]
+
+
+@pytest.mark.parametrize("seeing", ["", "import time\n", "def see(x):\n    return x.__class__\n"])
+def test_what_can_perceive_more_than_its_calls_is_judged_before_any_of_them_runs_with_its_test(monkeypatch, seeing):
+    """It could learn what its test expects, and say so by the moment at which its plain run ends."""
+    sent, send = [], Worker.send
+
+    def noted(worker, task):
+        sent.append((task.place, *task.stages))
+        send(worker, task)
+
+    monkeypatch.setattr(Worker, "send", noted)
+    programs = [f"{seeing}def two(): return {number}\n" for number in (2, 3, 2)] + ["def two(): return 2\n"]
+    isolation = available_isolators()[0] if available_isolators() else "none"
+    with Sandbox(isolation, 1, LIMITS) as opened:
+        sent.clear()  # what tried the jails
+        found = list(opened.judge([Trial(text, "", GOOD.test, "two") for text in programs]))
+    assert [each.outcome for each in found] == ["passed", "wrong answer", "passed", "passed"]
+    if not seeing:
+        assert sent == [(place, *STAGES) for place in range(4)]
+        return
+    assert sorted(sent) == [*((place, stage) for place in range(3) for stage in ("apart", "plain")), (3, *STAGES)]
+    stages = [stages for _, *stages in sent]
+    assert max(place for place, each in enumerate(stages) if each == ["apart"]) < stages.index(["plain"])
 
 
 def test_an_abandoned_series_leaves_the_sandbox_usable(opened):
@@ -268,7 +292,8 @@ def test_a_broken_jail_is_replaced_and_its_trials_are_judged_again(opened):
 
 
 def test_what_took_more_than_its_limit_is_repeated_once_with_nothing_else_running(monkeypatch):
-    """Up to twice its limit the machine may have been busy; a sleeper, or what never ends, is not repeated."""
+    """Up to twice its limit the machine may have been busy; a sleeper, or what never ends, is not repeated. Each stage
+    is repeated for itself where a program with senses is judged first."""
     idle, repeat = [], Series.repeat
 
     def watched(series, task):
@@ -282,7 +307,7 @@ def test_what_took_more_than_its_limit_is_repeated_once_with_nothing_else_runnin
     with Sandbox(isolation, 2, Limits(cpu_seconds=0.5)) as opened:
         found = list(opened.judge([Trial(text, "", GOOD.test, "two") for text in programs] + [GOOD] * 4))
     assert [each.outcome for each in found] == [*["timeout"] * 3, *["passed"] * 4]
-    assert idle == [True]
+    assert idle == [True, True]
 
 
 @pytest.mark.parametrize(("own_seconds", "repeated"), [(0.4, True), (0.6, False)])
@@ -395,11 +420,13 @@ def test_system_call_numbers_are_the_kernels(processor, headers):
         pytest.skip("the kernel's headers (linux-libc-dev) are not installed")
     numbers = {name: int(value) for name, value in re.findall(r"#define __NR3?2?6?4?_?(\w+)\s+(\d+)", path.read_text())}
     column, _ = syscall_filter.PROCESSORS[processor]
-    wanted = {**syscall_filter.DENIED, **syscall_filter.DENIED_TO_JUDGES, "rt_sigaction": syscall_filter.SIGNAL_ACTION}
+    wanted = {**syscall_filter.DENIED, **syscall_filter.DENIED_TO_JUDGES, **syscall_filter.PRETENDED}
+    wanted |= {"rt_sigaction": syscall_filter.SIGNAL_ACTION, "fcntl": syscall_filter.FCNTL}
+    wanted |= {"preadv2": syscall_filter.PREADV2, "inotify_init": syscall_filter.INOTIFY_INIT}
     wanted |= {"clone": syscall_filter.CLONE, "clone3": syscall_filter.CLONE3}
     wanted |= dict(zip(("sendmsg", "recvmsg"), syscall_filter.FLAGS_THIRD, strict=True))
     wanted |= dict(zip(("sendto", "recvfrom"), syscall_filter.FLAGS_FOURTH, strict=True))
-    known = {name: number[column] for name, number in wanted.items() if name in numbers}
+    known = {name: number[column] for name, number in wanted.items() if name in numbers and number[column] is not None}
     assert len(known) > 50
     assert known == {name: numbers[name] for name in known}
 
@@ -416,8 +443,11 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
 
     calls = {**syscall_filter.DENIED, **(syscall_filter.DENIED_TO_JUDGES if role == "judges" else {})}
     assert {run(numbers[column]) for numbers in calls.values()} == {denied}
-    rest = set(range(500)) - {numbers[column] for numbers in calls.values()}
+    assert {run(numbers[column]) for numbers in syscall_filter.PRETENDED.values()} == {pretended}
+    rest = set(range(500)) - {numbers[column] for numbers in [*calls.values(), *syscall_filter.PRETENDED.values()]}
     rest -= {
+        syscall_filter.INOTIFY_INIT[column],
+        syscall_filter.PREADV2[column],
         syscall_filter.CLONE[column],
         syscall_filter.CLONE3[column],
         *(row[column] for row in syscall_filter.FORKS),
@@ -427,7 +457,7 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
     thread, process, namespace = 0x3D0F00, 0x1200011, 0x10000011
     assert run(clone, thread) == allowed and run(clone, namespace) == denied
     assert run(clone, process) == (allowed if processes and role == "programs" else denied)
-    assert run(syscall_filter.CLONE3[column]) == unknown
+    assert run(syscall_filter.CLONE3[column]) == run(syscall_filter.PREADV2[column]) == unknown
     assert run(0, architecture=audit ^ 1) == killed
     assert run(0x40000000) == denied
     # What happens when a child ends can be asked for and not changed, by a pointer of any halves.
@@ -439,6 +469,11 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
         assert {run(row[column], third=flags) for row in syscall_filter.FLAGS_THIRD} == {denied}
         assert {run(row[column], fourth=flags) for row in syscall_filter.FLAGS_FOURTH} == {denied}
     assert {run(row[column], 1, 1, fourth=0x4040) for row in syscall_filter.FLAGS_FOURTH} == {allowed}
+    # Locks on a file that all see are none; asking for those of others, a lease or news of a folder is refused.
+    control = syscall_filter.FCNTL[column]
+    assert {run(control, 1, command) for command in (6, 7, 37, 38)} == {pretended}
+    assert {run(control, 1, command) for command in (5, 36, 1024, 1026)} == {denied}
+    assert {run(control, 1, command) for command in (0, 1, 2, 3, 4, 8, 9, 1025, 1030, 1031)} == {allowed}
 
 
 def _run_filter(code: bytes, data: bytes) -> int:

@@ -16,7 +16,7 @@ from compressed_code.sandbox import Sandbox, Trial, Verdict
 # A sample may take as long as so many solutions of its task, and a sixth of the sandbox's own limit at least, which is
 # half a second by default, so that a fast machine and a slow one judge alike; that limit is the most. Of CodeGen-16B's
 # 16,400 recorded samples none that passes takes 0.03 s, of the zoo's 448,984 none that ends takes 0.02 s. Endless
-# programs run for twice the least (`server.CONTENTION`): with a second, five took a third of all processor time.
+# programs run for twice the least (`processes.CONTENTION`): with a second, five took a third of all processor time.
 SOLUTIONS = 20
 LEAST_SHARE = 1 / 6
 # Wrong answers of any task: an object like no other, and nothing.

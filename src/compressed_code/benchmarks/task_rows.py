@@ -16,6 +16,10 @@ _MODULE = (
     "import sys, types\nsys.modules.setdefault(__name__, types.ModuleType(__name__))\n"
     "__annotations__ = globals().get('__annotations__', {})\n"
 )
+# How EvalPlus compares with a tolerance in these forms. A shape without elements is close to every number and list, so
+# shapes are compared, too, as `in_sandbox.answer_checks` does for EvalPlus's own form.
+_NEAR = "np.allclose(out, exp, rtol=1e-07, atol=atol)"
+_NEAR_OF_ONE_SHAPE = f"np.shape(out) == np.shape(exp) and {_NEAR}"
 DESCRIPTIVE_FIELDS = {"tier", "composition", "source_file"}  # they decide nothing about a verdict
 
 
@@ -28,7 +32,7 @@ def humaneval_task(row: Mapping[str, Any], place: str) -> Task:
     where = check_fields(row, HUMANEVAL_FIELDS, place)
     task_id, name = task_id_of(row, place), entry_point_of(row, place)
     prompt, solution = text_of(row, "prompt", place), text_of(row, "canonical_solution", place)
-    test = text_of(row, "test", place)
+    test = _with_shapes(text_of(row, "test", place))
     body = _parsed(test, "tests", where)
     if not _running(body) and not any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in body):
         raise InputError(f"{where}: has no tests; `test` must define check(candidate) or hold asserts")
@@ -60,7 +64,7 @@ def mbpp_task(row: Mapping[str, Any], place: str, challenge: bool = False) -> Ta
     name = _called_function(code, calls, where)
     imports, objects = ("\n".join(_lines(row, field, place)) for field in ("test_imports", "test_setup_code"))
     setup, test = f"{imports}\n", f"{objects}\n{counted}".lstrip("\n").replace("\r\n", "\n")
-    extra = text_of(row, "test", place) if "test" in row else ""
+    extra = _with_shapes(text_of(row, "test", place)) if "test" in row else ""
     if extra:
         _parsed(extra, "tests", where)
     prompt = f'"""\n{sentence}\n{asserts[0]}\n"""\n'
@@ -112,6 +116,10 @@ def text_of(row: Mapping[str, Any], field: str, place: str) -> str:
         found = "no such field" if field not in row else type(value).__name__
         raise InputError(f"{place}: {field} must be text, found {found}")
     return value
+
+
+def _with_shapes(test: str) -> str:
+    return test.replace(f"assert {_NEAR}\n", f"assert {_NEAR_OF_ONE_SHAPE}\n")
 
 
 def _setup(prompt: str) -> str:

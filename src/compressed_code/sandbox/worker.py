@@ -72,6 +72,8 @@ class Result:
         verdict: of that stage, as if there had been no other.
         own_seconds: the program's own time awake or asleep, in the stage that counts for its limit.
         waited_seconds: how long program and judge waited for a processor.
+        idle_seconds: of a program apart from its test, its own time awake or asleep while its judge neither worked nor
+            waited for a processor.
     """
 
     task: Assignment
@@ -79,15 +81,18 @@ class Result:
     verdict: Verdict
     own_seconds: float
     waited_seconds: float
+    idle_seconds: float = 0.0
 
 
 class _ForJudge(NamedTuple):
-    """What the judge of a trial gets: a share of the limits, patience, and two open files."""
+    """What the judge of a trial gets: a share of the limits, patience, and two open files; `at_once` where no plain run
+    comes first."""
 
     share: float
     patience: float | None
     material: int
     channel: int
+    at_once: bool
 
     def close(self) -> None:
         os.close(self.material)
@@ -151,14 +156,13 @@ class Worker:
         self.tasks.append(task)
         if len(self.tasks) == 1:
             self._extend_deadline()
-        judged = _ForJudge(trial.share, task.patience, files[1], ends[1])
+        judged = _ForJudge(trial.share, task.patience, files[1], ends[1], "plain" not in task.stages)
         limits = {"share": trial.share, "patience": task.patience}
         self.jails["programs"].send({**limits, "stages": list(task.stages)}, [*files, ends[0]])
         os.close(files[0])
         os.close(ends[0])
-        if "plain" not in task.stages:
-            self._hand_to_judge(judged)
-        self.unanswered.append(judged if "plain" in task.stages else None)
+        self.unanswered.append(judged)
+        self._begin_next()
 
     def ready(self) -> bool:
         """Whether the oldest trial has all its answers."""
@@ -184,6 +188,7 @@ class Worker:
             self.unanswered.popleft()
             if judged:
                 judged.close()
+            self._begin_next()
         self.jails[role].answers.append(answer)
 
     def receive(self) -> Result:
@@ -206,6 +211,12 @@ class Worker:
         self.unanswered.clear()
         for jail in self.jails.values():
             jail.stop()
+
+    def _begin_next(self) -> None:
+        """Let the judge of the program that is next begin where no plain run comes first; judges keep the order too."""
+        if self.unanswered and self.unanswered[0] and self.unanswered[0].at_once:
+            self._hand_to_judge(self.unanswered[0])
+            self.unanswered[0] = None
 
     def _hand_to_judge(self, judged: "_ForJudge") -> None:
         limits = {"share": judged.share, "patience": judged.patience}
@@ -255,7 +266,9 @@ def _result(task: Assignment, program: dict[str, Any], judge: dict[str, Any] | N
     wall_seconds = max(program["wall_seconds"], judge["wall_seconds"])
     verdict = Verdict(outcome, exception, seconds + judge["cpu_seconds"], wall_seconds, _DOUBTS.get(judge["doubt"], ""))
     waited = program["waited_seconds"] + judge["waited_seconds"]
-    return Result(task, "apart", verdict, max(seconds, program.get("plain_seconds", 0.0)), waited)
+    own_seconds = max(seconds, program.get("plain_seconds", 0.0))
+    idle_seconds = program["own_seconds"] - judge["cpu_seconds"] - judge["waited_seconds"]
+    return Result(task, "apart", verdict, own_seconds, waited, idle_seconds)
 
 
 def _file(content: bytes) -> int:

@@ -33,7 +33,8 @@ _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _SYS_MOUNT_SETATTR = 442  # the same on every processor, as all calls since Linux 5.1
 _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
-_MOUNT_ATTR_READ_ONLY_NOSUID_NODEV = 0x7
+_MOUNT_ATTR_READ_ONLY = 0x1
+_MOUNT_ATTR_NOSUID_NODEV = 0x6
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -67,9 +68,14 @@ def unmount(target: str) -> None:
     _checked(_libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
 
 
-def make_read_only(target: str) -> None:
-    """Make a mount and all mounts below it read-only, without set-user-id files and devices (mount_setattr(2))."""
-    attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_READ_ONLY_NOSUID_NODEV, 0, 0, 0)
+def make_read_only(target: str, device: bool = False) -> None:
+    """Make a mount and all mounts below it read-only, without set-user-id files and devices (mount_setattr(2)).
+
+    Args:
+        device: it is one, which stays in use: what is written to it is no change of its file system.
+    """
+    set_ones = _MOUNT_ATTR_READ_ONLY | (0 if device else _MOUNT_ATTR_NOSUID_NODEV)
+    attributes = (ctypes.c_uint64 * 4)(set_ones, 0, 0, 0)
     result = _libc.syscall(
         _SYS_MOUNT_SETATTR, _AT_FDCWD, target.encode(), _AT_RECURSIVE, attributes, ctypes.sizeof(attributes)
     )

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+# Two programs that share a processor's core use up to twice the processor time that each of them needs alone; the
+# caller repeats what took more than its own.
+CONTENTION = 2.0
 _SPARE = 40  # the server itself never has as many files open
 
 

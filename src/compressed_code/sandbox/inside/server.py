@@ -16,16 +16,13 @@ import time
 from typing import Any, Literal, NoReturn, Protocol
 
 from . import accepted, candidate, cells, judge, plain, rehearsal, standard_modules
-from .processes import Ended, Running, keep_low, keep_only
+from .processes import CONTENTION, Ended, Running, keep_low, keep_only
 
 Role = Literal["programs", "judges"]
 
 _CHANNEL, _MATERIAL, _ANSWER = 3, 4, 5
 PERIOD = 0.05
 _PIECE = 1 << 16
-# Two programs that share a processor's core use up to twice the processor time that each of them needs alone; the
-# caller repeats what took more than its own.
-CONTENTION = 2.0
 LIMIT_SHOWS = 0.2  # seconds that the kernel gets to end a process whose socket it has closed
 
 

@@ -1,8 +1,10 @@
 """A seccomp filter for programs and judges: system calls that no benchmark program needs fail with EPERM.
 
 Namespaces already hide everything; the filter keeps the program from making new ones, from reaching kernel code that
-few programs ever test, from memory that no limit counts (memfd, System V and POSIX message queues, keyrings), and from
-what slows the whole machine down.
+few programs ever test, from memory that no limit counts (memfd, System V and POSIX message queues, keyrings), from
+what slows the whole machine down, and from what every process of the machine shares besides files that can be read:
+locks on them, the news that another process opened one, and which of their pages are in memory. By each of these a
+program could hand on what it found in one run to another run or another program.
 """
 
 import ctypes
@@ -19,10 +21,12 @@ DENIED = {
     "add_key": (248, 217),
     "adjtimex": (159, 171),
     "bpf": (321, 280),
+    "cachestat": (451, 451),
     "chroot": (161, 51),
     "clock_adjtime": (305, 266),
     "clock_settime": (227, 112),
     "delete_module": (176, 106),
+    "fadvise64": (221, 223),
     "fanotify_init": (300, 262),
     "finit_module": (313, 273),
     "fsconfig": (431, 431),
@@ -30,9 +34,12 @@ DENIED = {
     "fsopen": (430, 430),
     "fspick": (433, 433),
     "init_module": (175, 105),
+    "inotify_init1": (294, 26),
+    "io_setup": (206, 0),  # counted for the whole machine
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
     "io_uring_setup": (425, 425),
+    "ioprio_set": (251, 30),
     "kcmp": (312, 272),
     "kexec_file_load": (320, 294),
     "kexec_load": (246, 104),
@@ -40,6 +47,7 @@ DENIED = {
     "listmount": (458, 458),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
+    "mincore": (27, 232),
     "mount": (165, 40),
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
@@ -57,14 +65,20 @@ DENIED = {
     "process_vm_writev": (311, 271),
     "ptrace": (101, 117),
     "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "readahead": (187, 213),
     "reboot": (169, 142),
     "recvmmsg": (299, 243),
     "request_key": (249, 218),
+    "sched_setattr": (314, 274),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),  # who gives way to everybody waits for ever, and waiting has no limit
     "semget": (64, 190),
     "sendmmsg": (307, 269),
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
     "setns": (308, 268),
+    "setpriority": (141, 140),
     "settimeofday": (164, 170),
     "shmget": (29, 194),
     "socket": (41, 198),
@@ -73,6 +87,7 @@ DENIED = {
     "swapon": (167, 224),
     "sync": (162, 81),  # waits for every disk of the machine, and cannot be killed meanwhile
     "syncfs": (306, 267),
+    "sysinfo": (99, 179),
     "syslog": (103, 116),
     "umount2": (166, 39),
     "unshare": (272, 97),
@@ -90,9 +105,24 @@ DENIED_TO_JUDGES = {
     "recvmsg": (47, 212),
     "rt_sigqueueinfo": (129, 138),
     "sendmsg": (46, 211),
-    "setpriority": (141, 140),
     "tkill": (200, 130),
 }
+# What a throw-away folder does not need: nobody waits for its content on a disk, and the processes of one trial lock
+# nothing against others. The files that all see would be locked for all, and flushing them keeps the disk busy.
+PRETENDED = {
+    "fdatasync": (75, 83),
+    "flock": (73, 32),
+    "fsync": (74, 82),
+    "msync": (26, 227),
+    "sync_file_range": (277, 84),
+}
+FCNTL = (72, 25)
+# Commands of fcntl, by include/uapi/asm-generic/fcntl.h and linux/fcntl.h.
+PRETENDED_COMMANDS = {"F_SETLK": 6, "F_SETLKW": 7, "F_OFD_SETLK": 37, "F_OFD_SETLKW": 38}
+DENIED_COMMANDS = {"F_GETLK": 5, "F_OFD_GETLK": 36, "F_SETLEASE": 1024, "F_NOTIFY": 1026}
+# Reads what is in memory only, if told so; the C library does without it where a kernel does not know it.
+PREADV2 = (327, 286)
+INOTIFY_INIT = (253, None)  # which aarch64 never had
 SIGNAL_ACTION = (13, 134)  # rt_sigaction
 # Calls that may not ask for a byte out of band, which is no part of the stream that judge and server wait for, by the
 # place of their flags.
@@ -141,14 +171,18 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     processes = processes and role != "judges"
     # clone: no new namespaces, or nothing but threads
     flags, if_any, if_none = (_NEW_NAMESPACES, _DENY, _ALLOW) if processes else (_CLONE_THREAD, _ALLOW, _DENY)
-    denied += [] if processes else [numbers[column] for numbers in FORKS if numbers[column] is not None]
-    tests = [(_EQUAL, CLONE3[column], "unknown"), (_EQUAL, CLONE[column], "clone"), (_AT_LEAST, _X32_CALLS, "deny")]
-    tests += [(_EQUAL, SIGNAL_ACTION[column], "signal")]
+    missing = [INOTIFY_INIT, *(() if processes else FORKS)]
+    denied += [numbers[column] for numbers in missing if numbers[column] is not None]
+    tests = [(_EQUAL, numbers[column], "unknown") for numbers in (CLONE3, PREADV2)]
+    tests += [(_EQUAL, CLONE[column], "clone"), (_AT_LEAST, _X32_CALLS, "deny")]
+    tests += [(_EQUAL, SIGNAL_ACTION[column], "signal"), (_EQUAL, FCNTL[column], "fcntl")]
+    tests += [(_EQUAL, numbers[column], "pretend") for numbers in PRETENDED.values()]
     tests += [(_EQUAL, number, "deny") for number in denied]
     tests += [(_EQUAL, numbers[column], "third") for numbers in FLAGS_THIRD]
     tests += [(_EQUAL, numbers[column], "fourth") for numbers in FLAGS_FOURTH]
     # How far behind the last test each goal stands.
-    goals = {"allow": 0, "clone": 1, "deny": 5, "unknown": 6, "signal": 7, "third": 15, "fourth": 17}
+    goals = {"allow": 0, "clone": 1, "deny": 5, "unknown": 6, "signal": 7, "pretend": 14, "third": 15, "fourth": 17}
+    goals["fcntl"] = 21
     code = [(_LOAD, 0, 0, _PROCESSOR), (_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
     for left, (test, value, goal) in zip(reversed(range(len(tests))), tests, strict=True):
         code.append((test, left + goals[goal], 0, value))
@@ -161,6 +195,13 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     code += [(_LOAD, 0, 0, _THIRD_ARGUMENT), (_ANY_BIT, 2, 3, _OUT_OF_BAND)]
     code += [(_LOAD, 0, 0, _FOURTH_ARGUMENT), (_ANY_BIT, 0, 1, _OUT_OF_BAND)]
     code += [(_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
+    # The command decides; each test has as many instructions before its goal as tests follow it.
+    pretended, refused = PRETENDED_COMMANDS.values(), DENIED_COMMANDS.values()
+    commands = [*((value, 1) for value in pretended), *((value, 2) for value in refused)]
+    code.append((_LOAD, 0, 0, _SECOND_ARGUMENT))
+    for left, (value, goal) in zip(reversed(range(len(commands))), commands, strict=True):
+        code.append((_EQUAL, left + goal, 0, value))
+    code += [(_RETURN, 0, 0, answer) for answer in (_ALLOW, _PRETEND, _DENY)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 

@@ -1,0 +1,77 @@
+"""Whether a program can perceive anything but what it is asked: a clock, files, other processes, its own interpreter.
+
+One that can may learn what its test expects in its plain run and tell its judged run: by the moment at which the plain
+run ends, or by any trace that a process leaves in the kernel, of which there are more than a filter can know. So such a
+program is judged first (`series`). The check is of the program's text, and errs on the safe side: what it does not know
+has senses. That costs time, and no verdict.
+"""
+
+import ast
+import importlib
+import types
+from functools import cache
+
+# Modules by which nothing of the world around a program can be seen, as long as only public names are used.
+_UNSEEING = {
+    *("bisect", "cmath", "collections", "collections.abc", "copy", "decimal", "fractions", "functools", "heapq"),
+    *("itertools", "math", "operator", "random", "re", "statistics", "string", "typing"),
+}
+# Builtins that reach further, or run text.
+_BUILTINS = {
+    *("breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input", "locals", "open", "setattr"),
+    "vars",
+}
+# Attributes that lead to a frame, or take the name of an attribute as text, or run what an annotation says.
+_ATTRIBUTES = {
+    *("ag_frame", "cr_frame", "gi_frame", "tb_frame", "f_back", "f_builtins", "f_globals", "f_locals", "attrgetter"),
+    *("methodcaller", "Formatter", "ForwardRef", "get_type_hints", "singledispatch", "singledispatchmethod"),
+    "register",
+}
+_HARMLESS_SPECIALS = {"__init__", "__name__"}
+_AWAITING = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+
+
+def has_senses(program: str) -> bool:
+    """Whether a program may perceive more than the calls it gets; False for one that does not compile.
+
+    Example:
+        >>> has_senses("import math\\ndef f(x):\\n    return math.sqrt(x)\\n"), has_senses("import time\\n")
+        (False, True)
+    """
+    try:
+        tree = ast.parse(program)
+    except (SyntaxError, ValueError):
+        return False
+    except (RecursionError, MemoryError):
+        return True
+    return any(map(_reaches_out, ast.walk(tree)))
+
+
+def _reaches_out(node: ast.AST) -> bool:
+    if isinstance(node, _AWAITING):
+        return True
+    if isinstance(node, ast.Import):
+        return not all(alias.name in _UNSEEING for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return node.level > 0 or node.module not in _UNSEEING or any(_reaching(alias.name) for alias in node.names)
+    if isinstance(node, ast.Name):
+        return node.id in _BUILTINS or (node.id.startswith("__") and node.id not in _HARMLESS_SPECIALS)
+    if isinstance(node, ast.MatchClass):
+        return any(map(_reaching, node.kwd_attrs))
+    return isinstance(node, ast.Attribute) and _reaching(node.attr)
+
+
+def _reaching(name: str) -> bool:
+    """Whether an attribute of that name, or what is imported under it, may be more than a value."""
+    known = name in _ATTRIBUTES or name in _others()
+    return known or name == "*" or (name.startswith("_") and name not in _HARMLESS_SPECIALS)
+
+
+@cache
+def _others() -> frozenset[str]:
+    """Names under which these modules show other modules (typing.sys)."""
+    modules = [importlib.import_module(name) for name in sorted(_UNSEEING)]
+    shown = [(name, value) for module in modules for name, value in vars(module).items()]
+    return frozenset(
+        name for name, value in shown if isinstance(value, types.ModuleType) and value.__name__ not in _UNSEEING
+    )

@@ -1,0 +1,42 @@
+"""What a program can perceive, by its text: whatever is not known to be harmless counts as a sense."""
+
+import pytest
+
+from compressed_code.sandbox.senses import has_senses
+
+# Each reaches a clock, a file or the interpreter, by another way.
+SEEING = (
+    *("import time", "import os.path", "from time import *", "from . import x", "from typing import sys"),
+    *("from random import _os", "from math import *", "import typing\ntyping.sys", "import re\nre.enum", "open('x')"),
+    *("eval('1')", "x = exec", "__builtins__", "__loader__", "f = ().__class__", "def f(x): return x.f_back"),
+    *("def f(): yield\nf().gi_frame", "getattr(1, 'x')", "vars()", "import operator\noperator.attrgetter('sys')"),
+    *("from operator import methodcaller as m", "import string\nstring.Formatter()", "async def f(): pass"),
+    *("import functools\n@functools.singledispatch\ndef f(x): pass", "import typing\ntyping.get_type_hints"),
+    *("match 1:\n    case int(__class__=x): pass", "class A:\n    def f(self): return self.__dict__"),
+    *("try: f()\nexcept Exception as error: error.__traceback__", "ｏpen('x')", "import collections.abc as a\na.sys"),
+    "class A:\n    def f(self): return super().__getattribute__('x')",
+)
+# What programs of these benchmarks do.
+UNSEEING = (
+    "from typing import List\nimport math, re\nfrom collections import Counter\ndef f(x: List[int]) -> int:\n"
+    "    return math.prod(x) if re.compile('a').match('a') else Counter(x).most_common(1)[0][0]\n",
+    "class A:\n    def __init__(self, x):\n        super().__init__()\n        self.x = x\n"
+    "    def __eq__(self, other):\n        return self.x == other.x\n",
+    "def f(numbers, time, sys):\n    _, open_ = numbers\n    return [sys.x for _ in time if isinstance(_, int)]\n",
+    "if __name__ == '__main__':\n    print('time.time() and open')\n",
+    "def f(:\n",  # never runs
+)
+
+
+@pytest.mark.parametrize("program", SEEING)
+def test_what_reaches_out_is_seen(program):
+    assert has_senses(program)
+
+
+@pytest.mark.parametrize("program", UNSEEING)
+def test_what_only_computes_is_not_suspected(program):
+    assert not has_senses(program)
+
+
+def test_what_is_too_deep_to_be_read_is_suspected():
+    assert has_senses("x = " + "-" * 100_000 + "1\n")
