@@ -8,7 +8,7 @@ import pytest
 
 from compressed_code.core.paths import ROOT
 
-PARTS = ["env", "lint", "test", "test-long", "robustness SHORT=1"]
+PARTS = ["env", "lint", "test"]
 
 
 @pytest.mark.parametrize("failing", [None, *PARTS])
@@ -33,7 +33,7 @@ def test_a_part_that_fails_is_named_and_ends_none_of_the_others(failing, tmp_pat
     assert all((words[-4], words[-2]) == ("min", "s") for words in told)
 
 
-def test_the_parts_are_those_of_test_all():
+def test_all_is_the_suite_its_long_tests_and_the_short_form_of_robustness():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     (rule,) = [part for part in text.split("\n\n") if part.startswith("test-all:")]
     assert rule.startswith("test-all: test test-long ") and rule.endswith("robustness SHORT=1")
