@@ -274,6 +274,16 @@ def test_tokens_beside_ranks_are_those_of_transformers(tmp_path_factory, kind, d
             ours.encode(text)
 
 
+@pytest.mark.parametrize("further", [["<y>", "y z"], ["y z", "<y>"], ["y z"], ["<y>"]])
+def test_a_further_token_keeps_its_place_where_it_has_a_role_too(tmp_path, further):
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<y>", "extra_special_tokens": further}
+    folder = _write_ranks(tmp_path, "tiktoken", tokenizer_config=settings)
+    theirs, ours = AutoTokenizer.from_pretrained(folder), open_tokenizer(_spec(folder, pattern=CUT))
+    assert {number: ours.tokens[number].decode() for number in ours.added} == {
+        number: token.content for number, token in theirs.added_tokens_decoder.items()
+    }
+
+
 @pytest.mark.parametrize("name", ["tokenizer.model", "tiktoken.model", "m.tiktoken"])
 def test_a_tiktoken_folder_by_hand(tmp_path, name):
     """As Kimi's: the list's ids hold, what nobody names is reserved, blanks are white space."""

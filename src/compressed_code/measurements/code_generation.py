@@ -187,7 +187,7 @@ _VERIFIED: dict[tuple[str, ...], VerifiedTasks] = {}
 
 def _verified(benchmark: str, sandbox: Sandbox, store: VerdictStore) -> VerifiedTasks:
     """Canonical solutions, run once in a process for a benchmark, however many models write for it."""
-    key = (*map(fingerprint, benchmark_files(benchmark)), sandbox.isolation)
+    key = (benchmark, *map(fingerprint, benchmark_files(benchmark)), sandbox.isolation)  # a part has the same files
     if key not in _VERIFIED:
         _VERIFIED[key] = found = verify_tasks(load_benchmark(benchmark), sandbox, store)
         if found.failing:

@@ -34,7 +34,9 @@ def chosen_device() -> str:
         raise InputError(f"{DEVICE_VARIABLE}={name}: no such device; cpu, cuda, cuda:N or auto (all GPUs) are")
     there, number = torch.cuda.device_count(), int(name.partition(":")[2] or 0)
     if number >= there:
-        raise InputError(f"{DEVICE_VARIABLE}={name}: torch finds {there} GPUs here; unset it, or install GPU torch")
+        raise InputError(
+            f"{DEVICE_VARIABLE}={name}: torch finds {there} GPUs here; choose another, or use a build of torch for GPUs"
+        )
     return name
 
 

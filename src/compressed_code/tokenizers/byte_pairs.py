@@ -29,7 +29,8 @@ def read_tiktoken(file: TokenizerFile, spec: TokenizerSpec) -> Vocabulary:
     ranks = {base64.b64decode(token, validate=True): int(rank) for token, rank in pairs}
     require_sensible_ids(ranks.values())
     special = dict(enumerate(spec.special_tokens, 1 + max(ranks.values())))
-    named = sorted(file.named, key=lambda token: (not token.is_listed, token.is_role))  # transformers' order here
+    # transformers' order here: those with ids, further ones, those that are named by what they are for alone.
+    named = sorted(file.named, key=lambda token: (not token.is_listed, token.place is None, token.place or 0))
     return _byte_pair_vocabulary(ranks, special, named, spec.pattern, spec, file.origin)
 
 

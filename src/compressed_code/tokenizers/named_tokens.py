@@ -29,14 +29,14 @@ class NamedToken:
         flags: as an entry of tokenizer.json's `added_tokens` has them.
         number: the id that it is listed by, whose flags then hold for a token that is there already; `None` without.
             tokenizer.json gives its own ids; where they are ranks (tiktoken, tekken) this one holds.
-        is_role: named by what it is for.
+        place: among the further tokens, which are named neither by id nor by what they are for alone; else `None`.
         makes_special: by what it is for, in a folder that lists none: one that is there already becomes special.
     """
 
     text: str
     flags: Mapping[str, bool]
     number: int | None = None
-    is_role: bool = False
+    place: int | None = None
     makes_special: bool = False
 
     @property
@@ -65,15 +65,16 @@ def named_tokens(folder: Path) -> list[NamedToken]:
         names = {token.text for token in roles}
         listed = [(int(number), by_id[number]) for number in sorted(by_id, key=int)]
         found = [_token(each, special=each["content"] in names, number=number) for number, each in listed]
-        found += [replace(token, is_role=True, makes_special=_BY_ID not in settings) for token in roles]
-        found += map(_token, _further(settings))
+        found += [replace(token, makes_special=_BY_ID not in settings) for token in roles]
+        found += (further := [*map(_token, _further(settings))])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise InputError(f"{folder / _SETTINGS}: names something that is no token ({problem})") from None
     first: dict[str, NamedToken] = {}
     for token in found:
         first.setdefault(token.text, token)
-    return [token for text, token in first.items() if text]
+    places = {token.text: place for place, token in reversed(list(enumerate(further)))}
+    return [replace(token, place=places.get(text)) for text, token in first.items() if text]
 
 
 def with_named(parsed: Mapping[str, Any], named: Sequence[NamedToken]) -> Mapping[str, Any]:
