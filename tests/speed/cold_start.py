@@ -90,7 +90,7 @@ import compressed_code.core.paths as project
 kept = Path(sys.argv[1])
 project.RESULTS, project.BUILD = kept / "results", kept / "build"
 from compressed_code.__main__ import main
-sys.exit(main(["cold-start", *sys.argv[2:], "--format", "parquet", "--out", str(kept / "out.parquet")]))
+sys.exit(main(["cold-start", *sys.argv[2:], "--format", "parquet", "--out", str(kept / "out.parquet"), "--force"]))
 """
 ZOO = """
 import sys
