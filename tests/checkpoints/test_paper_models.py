@@ -173,7 +173,7 @@ def _command(hub: Hub, folder: Path, *arguments: str, token: str | None = None) 
     return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_in_a_process_of_its_own(tmp_path, hub):
     """A gated model without a token, with one that has no access, and with one that has; the token is nowhere."""
     publish(hub, tmp_path, "llama-3.1-8b")

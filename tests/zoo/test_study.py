@@ -45,8 +45,8 @@ def test_a_row_says_what_a_model_is_and_begins_with(trained):
     assert table.loc[keys[0], "tasks_share"] == pytest.approx(0.5, abs=0.1)  # as the zoo's base models were trained
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("place", "model"), [pytest.param(0, "zoo-xs", marks=pytest.mark.long), (1, "zoo-s")])
+@pytest.mark.long
+@pytest.mark.parametrize(("place", "model"), [(0, "zoo-xs"), (1, "zoo-s")])
 def test_scores_are_those_of_the_zoo_and_the_distance_from_the_teacher(trained, place, model):
     """The second has a teacher, the first none."""
     keys, directory, _ = trained
