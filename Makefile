@@ -143,16 +143,17 @@ clean: ## remove executed notebooks, downloads and measured tables (the environm
 
 # The lock holds every package but torch, whose build (CPU or CUDA) depends on the machine; pyproject.toml pins its version.
 # So hashes of ours are checked for all but torch; pip compares torch with the hash that its index announces.
+# Modules are compiled when they are first imported, as most of the 19,000 never are.
 TORCH := $(shell sed -nE 's/.*"(torch==[^"]+)".*/\1/p' pyproject.toml)
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python >= 3.11 is needed; set PYTHON=" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
 ifneq ($(TORCH_INDEX),)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --index-url '$(TORCH_INDEX)' '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --index-url '$(TORCH_INDEX)' '$(TORCH)'
 	@$(BIN)/python -c 'from importlib.metadata import version; print("make: torch", version("torch"))'
 endif
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-build-isolation -e '.[dev]'
 	@touch $@
 
 # What only the site needs, beside the environment of everything else.
