@@ -12,6 +12,12 @@ from compressed_code.sandbox.inside.server import CONTENTION
 
 TEST = "assert f() == 1\n"
 SLEEPER = "import time\ntime.sleep(9)\ndef f(): return 1\n"
+SLEEPS = {
+    "by itself": "time.sleep({})",
+    "waiting for a thread": "threading.Event().wait({})",
+    "waiting for a descriptor": "select.select([], [], [], {})",
+    "waiting for a child": "_ = os.wait() if os.fork() else os._exit(time.sleep({}) or 0)",
+}
 # Children of which nobody learns when they end; each works for a tenth of a second.
 UNNOTICED = """
 import os, signal, time
@@ -63,6 +69,23 @@ def test_sleeping_counts_as_working_does(isolation):
     found = judge(isolation, SLEEPER, cpu_seconds=0.5)
     assert found.outcome == "timeout" and found.cpu_seconds < 0.5
     assert judge(isolation, "import time\ntime.sleep(0.6)\ndef f(): return 1\n", cpu_seconds=6.0).outcome == "passed"
+
+
+@pytest.mark.parametrize("stages", [("plain",), ("apart",)])
+@pytest.mark.parametrize("sleep", SLEEPS)
+def test_what_sleeps_longer_than_its_limit_is_ended_in_either_verdict(isolation, sleep, stages):
+    """Whatever it sleeps by, and whether it is loaded or called, each for less than the limit."""
+    for seconds, outcome in ((0.9, "timeout"), (0.1, "passed")):
+        line = SLEEPS[sleep].format(seconds)
+        program = f"import os, select, threading, time\n{line}\ndef f():\n    {line}\n    return 1\n"
+        assert judge(isolation, program, stages, cpu_seconds=1.0).outcome == outcome
+
+
+def test_the_work_of_its_judge_is_no_sleep_of_the_program(isolation):
+    test = "import time\nwhile time.process_time() < 1.5: pass\nassert f() == 1\n"
+    with Sandbox(isolation, workers=1, limits=Limits(cpu_seconds=1.0)) as opened:
+        (found,) = opened.judge([Trial("def f(): return 1\n", "", test, "f")], ("apart",))
+    assert found.outcome == "passed"
 
 
 def test_sleepers_sleep_side_by_side():
