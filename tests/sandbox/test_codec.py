@@ -3,12 +3,15 @@
 import contextlib
 import datetime
 import random
+import re
 import struct
 import time
 from array import array
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque, namedtuple
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,19 +21,31 @@ from hypothesis import strategies as st
 from compressed_code.sandbox.inside import codec, decoder, owned
 from compressed_code.sandbox.inside.containers import Shared
 
+
+class Node:
+    """A class that both sides have."""
+
+    def __init__(self, value, following=None):
+        self.value, self.following = value, following
+
+
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.complex_numbers(allow_nan=False)
     | st.text(st.characters()) | st.text(st.characters(categories=["Cs"])) | st.binary() | st.fractions()
     | st.decimals(allow_nan=False) | st.builds(range, st.integers(), st.integers(), st.integers(1))
     | st.dates() | st.datetimes() | st.times() | st.timedeltas() | st.uuids()
-    | st.sampled_from([int, str, list, dict, ValueError, deque, Fraction, ...]),
+    | st.sampled_from([int, str, list, dict, ValueError, deque, Fraction, ...])
+    | st.text(st.characters(exclude_characters="\0"), max_size=9).map(PurePosixPath)
+    | st.sampled_from(["", "a+", rb"\w", "[^a]$"]).map(re.compile),
     lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.lists(inner).map(deque)
     | st.lists(inner).map(UserList)
     | st.dictionaries(st.text() | st.integers() | st.tuples(st.booleans()), inner) | st.frozensets(st.integers())
     | st.sets(st.integers()) | st.binary().map(bytearray) | st.dictionaries(st.text(), inner).map(OrderedDict)
     | st.dictionaries(st.text(), inner).map(lambda items: defaultdict(list, items))
     | st.dictionaries(st.text(), inner).map(UserDict) | st.lists(st.integers(0, 9)).map(Counter)
-    | st.lists(st.floats(allow_nan=False)).map(lambda items: array("d", items)),
+    | st.lists(st.floats(allow_nan=False)).map(lambda items: array("d", items))
+    | st.dictionaries(st.text("abc", min_size=1), inner).map(lambda items: SimpleNamespace(**items))
+    | st.builds(Node, inner, inner),
 )  # fmt: skip
 
 
@@ -39,6 +54,7 @@ class Side:
 
     def __init__(self, step):
         self.shared = Shared(step)
+        self.shared.records = (Node,)
 
     def describe(self, value):
         return 7, "a thing"
@@ -64,6 +80,8 @@ def exact(value):
         return type(value), [(exact(key), exact(item)) for key, item in value.items()]
     if isinstance(value, list | tuple | deque | UserList):
         return type(value), [exact(item) for item in value]
+    if isinstance(value, SimpleNamespace | Node):
+        return type(value), exact(vars(value))
     return type(value), value
 
 
@@ -203,7 +221,8 @@ def test_limits_are_kept():
 
 
 # Where the types of the closed set are at home.
-HOMES = {"builtins", "collections", "array", "datetime", "decimal", "fractions", "types", "uuid", "zoneinfo"}
+HOMES = {"builtins", "collections", "array", "datetime", "decimal", "fractions", "pathlib", "re", "types", "uuid"}
+HOMES |= {"zoneinfo", __name__}
 
 
 def assert_plain(value, seen):
@@ -221,6 +240,8 @@ def assert_plain(value, seen):
     if isinstance(value, dict | UserDict):
         for pair in value.items():
             assert_plain(pair, seen)
+    elif isinstance(value, SimpleNamespace | Node):
+        assert_plain(vars(value), seen)
     elif isinstance(value, list | tuple | set | frozenset | deque | UserList):
         for item in list(value):
             assert_plain(item, seen)
@@ -236,6 +257,7 @@ def fuzz(messages, seconds, seed):
         *(None, True, 2**70, 0.5, "text", b"bytes", (1, (2,)), [1, [2], {3: 4}], {1, 2}, frozenset([1]), deque([1], 2)),
         *(Fraction(1, 2), Decimal("1.5"), datetime.datetime(2024, 1, 1), list(range(40)), ["a"] * 20, array("i", [1])),
         *(OrderedDict(a=1), defaultdict(int, a=1), Counter("ab"), UserList([1]), ValueError("x"), int, object(), ...),
+        *(Path("a"), PurePosixPath("b"), re.compile("a+", re.I), SimpleNamespace(a=[1]), Node(1, Node(2))),
     ]
     whole = [encode(("value", value, "")) for value in values]
     pieces = [message[4:] for message in whole]

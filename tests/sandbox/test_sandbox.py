@@ -292,7 +292,7 @@ def test_a_broken_jail_is_replaced_and_its_trials_are_judged_again(opened):
 
 
 def test_what_took_more_than_its_limit_is_repeated_with_nothing_else_running(monkeypatch):
-    """Up to twice its limit the machine may have been busy, or each stage of it; how busy it is says how often that is."""
+    """Up to twice its limit the machine may have been busy, or each stage of it; how busy it is says how often."""
     idle, repeat = [], Series.repeat
 
     def watched(series, task):

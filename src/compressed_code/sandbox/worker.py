@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from compressed_code.core.errors import Unavailable
 from compressed_code.sandbox import isolators
+from compressed_code.sandbox.common_classes import common_classes
 from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
 from compressed_code.sandbox.isolators import Role
 from compressed_code.sandbox.jail import Dead, Jail
@@ -84,11 +85,12 @@ class Result:
 
 
 class _ForJudge(NamedTuple):
-    """What the judge of a trial gets: a share of the limits, patience, and open files (the test, the socket to its
-    program, and the file of a `Turn`); `at_once` where no plain run comes first."""
+    """What the judge of a trial gets: a share of the limits, patience, names of common classes, and open files (the
+    test, the socket to its program, and the file of a `Turn`); `at_once` where no plain run comes first."""
 
     share: float
     patience: float | None
+    classes: Sequence[str]
     files: Sequence[int]
     at_once: bool
 
@@ -155,7 +157,8 @@ class Worker:
         self.tasks.append(task)
         if len(self.tasks) == 1:
             self._extend_deadline()
-        judged = _ForJudge(trial.share, task.patience, (test, there, turn), "plain" not in task.stages)
+        classes = common_classes(trial.setup, trial.program) if "apart" in task.stages else []
+        judged = _ForJudge(trial.share, task.patience, classes, (test, there, turn), "plain" not in task.stages)
         limits = {"share": trial.share, "patience": task.patience}
         self.jails["programs"].send({**limits, "stages": list(task.stages)}, [program, test, here, turn])
         os.close(program)
@@ -218,8 +221,8 @@ class Worker:
             self.unanswered[0] = None
 
     def _hand_to_judge(self, judged: "_ForJudge") -> None:
-        limits = {"share": judged.share, "patience": judged.patience}
-        self.jails["judges"].send(limits, judged.files)
+        request = {"share": judged.share, "patience": judged.patience, "classes": judged.classes}
+        self.jails["judges"].send(request, judged.files)
         judged.close()
 
     def _awaited(self) -> Sequence[Role]:

@@ -4,6 +4,8 @@ from collections import deque
 from functools import lru_cache
 from typing import Any, Protocol
 
+from .values import REACHING
+
 
 class Asked(Protocol):
     """Who asks the program."""
@@ -49,4 +51,8 @@ def own(judge: Asked, number: int, value: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _owned_type(base: type) -> type:
-    return type(f"Own_{base.__name__}", (Owned, base), {})
+    return type(f"Own_{base.__name__}", (Owned, base), {name: _asked(name) for name in REACHING.get(base, ())})
+
+
+def _asked(name: str) -> property:
+    return property(lambda self: self._judge.request("attribute", self, name))

@@ -229,7 +229,7 @@ class Programs(Server):
 class Judges(Server):
     """Runs tests against programs that run elsewhere."""
 
-    def run(self, files: list[int], share: float, patience: float | None) -> dict[str, Any]:
+    def run(self, files: list[int], share: float, patience: float | None, classes: list[str]) -> dict[str, Any]:
         """One trial, once its program is there; "skipped" where it never comes.
 
         Args:
@@ -237,6 +237,7 @@ class Judges(Server):
             share: of the processor time that the limits grant.
             patience: as of `Programs.run`; then the judge's own limits of sleep and of wall time begin when its program
                 has ended, since that may wait for a processor until then.
+            classes: names of those that setup and program define in the same words.
         """
         material, channel, file = files
         turn, awaited = Turn(file), 0.0
@@ -263,7 +264,7 @@ class Judges(Server):
             self.cell.confine()
             null = os.open(os.devnull, os.O_RDWR)
             keep_only({0: null, 1: null, 2: null, _CHANNEL: channel, _MATERIAL: material, _ANSWER: answer_end})
-            judge.serve(_CHANNEL, _MATERIAL, _ANSWER, self.limits["output_bytes"], self.packages)
+            judge.serve(_CHANNEL, _MATERIAL, _ANSWER, self.limits["output_bytes"], self.packages, classes)
 
         running = Running(self.cell.fork(become), peer=channel)
         os.close(answer_end)
