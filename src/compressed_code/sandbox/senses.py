@@ -9,6 +9,7 @@ has senses. That costs time, and no verdict.
 import ast
 import importlib
 import types
+import warnings
 from functools import cache
 
 # Modules by which nothing of the world around a program can be seen, as long as only public names are used.
@@ -39,7 +40,8 @@ def has_senses(program: str) -> bool:
         (False, True)
     """
     try:
-        tree = ast.parse(program)
+        with warnings.catch_warnings(action="ignore"):  # of a program's invalid escapes
+            tree = ast.parse(program)
     except (SyntaxError, ValueError):
         return False
     except (RecursionError, MemoryError):
