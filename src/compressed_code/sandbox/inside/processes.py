@@ -65,8 +65,8 @@ class Running:
         self.stalls: list[tuple[float, float]] = []  # when anything waited for a processor, apart and in their order
         self.ready: dict[int, int] = {}
         self.noted = self.start
-        # In which it was its turn, and it did nothing though it had a processor; as of the last look.
-        self.slept_seconds = 0.0
+        # As of the last look: when it was not its turn, and when it was, and it did nothing though it had a processor.
+        self.others_seconds = self.slept_seconds = 0.0
 
     def note(self, used: Usage) -> None:
         """Take in what is used so far; what has ended meanwhile stays counted.
@@ -81,8 +81,9 @@ class Running:
         if any(self.ready.get(process) == worked for process, worked in used.ready.items()):
             begin = min(begin, self.noted)
         self.ready, self.noted = used.ready, now
-        others = self.wall_seconds() - (self.turn.read() - self.earlier) if self.turn else 0.0
-        self.slept_seconds = self.own_seconds() - self.cpu_seconds - max(0.0, others)
+        if self.turn:
+            self.others_seconds = max(0.0, self.wall_seconds() - (self.turn.read() - self.earlier))
+        self.slept_seconds = self.own_seconds() - self.cpu_seconds - self.others_seconds
         while self.stalls and self.stalls[-1][1] >= begin:
             begin = min(begin, self.stalls.pop()[0])
         self.stalls.append((begin, now))

@@ -104,8 +104,8 @@ class Server:
             seconds: of processor time.
             asleep: seconds that the process may do nothing while it is its turn, without waiting for a processor.
             files: a running process's `peer` is waited for to be closed at its other end.
-            patience: where it is a number the limit of wall time does not count waiting for a processor, and lies so
-                many seconds further off.
+            patience: where it is a number the limit of wall time does not count waiting for a processor, nor when it is
+                not the process's turn, and lies so many seconds further off.
             looked: called after each look at what was used.
 
         Returns:
@@ -134,7 +134,7 @@ class Server:
         running.note(used)
         if running.cpu_seconds > seconds or running.slept_seconds > asleep:
             return "timeout"
-        allowed = 0.0 if patience is None else patience + running.waited_seconds()
+        allowed = 0.0 if patience is None else patience + running.waited_seconds() + running.others_seconds
         if running.wall_seconds() > self.limits["wall_seconds"] + allowed:
             return "timeout"
         return "memory" if used.resident > self.limits["memory_bytes"] else ""
