@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ PROVENANCE_FIELD = b"provenance"
 Content = TypeVar("Content")
 _DIGEST_LENGTH = 16
 _SHORT_KEY_LENGTH = 8
+_LONGEST = 80  # characters of what is named in a message
 
 
 class DamagedTable(Exception):
@@ -86,14 +87,16 @@ def find_table(directory: Path, measurement: str, key: str) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def read_table(path: Path, ingredients: Iterable[str]) -> pd.DataFrame:
+def read_table(path: Path, ingredients: Iterable[str], columns: Sequence[str] = ()) -> pd.DataFrame:
     """A stored table, after checking every byte of its file and what its provenance says that it is.
 
     Args:
         ingredients: names of what its key is made of (`table_key`); the provenance says more.
+        columns: what it must hold, in their order; anything where none is named.
 
     Raises:
-        DamagedTable: the bytes are not the ones that were written, are no table, are another one's, or cannot be read.
+        DamagedTable: the bytes are not the ones that were written, are no table, are another one's, hold other columns,
+            or cannot be read.
     """
     try:
         content = path.read_bytes()
@@ -111,6 +114,10 @@ def read_table(path: Path, ingredients: Iterable[str]) -> pd.DataFrame:
         raise DamagedTable(f"{path}: is no stored table ({in_one_line(error)})") from None
     if made_of != key:
         raise DamagedTable(f"{path}: is another table (its provenance gives the key {made_of[:_DIGEST_LENGTH]}…)")
+    if columns and list(table.columns) != list(columns):
+        raise DamagedTable(
+            f"{path}: is no stored table (its columns are {', '.join(map(str, table.columns))[:_LONGEST]})"
+        )
     return table
 
 
