@@ -26,7 +26,7 @@ _BUILTINS = {
 # Attributes that take the name of an attribute as text, or run what an annotation says.
 _ATTRIBUTES = {
     *("attrgetter", "methodcaller", "Formatter", "ForwardRef", "get_type_hints", "singledispatch", "register"),
-    *("singledispatchmethod", "update_wrapper", "wraps"),
+    *("singledispatchmethod", "update_wrapper", "wraps", "evaluate", "evaluate_forward_ref"),
 }
 # What leads from a running program to its frames, and to code that can be made into any other.
 _RUNNING = (

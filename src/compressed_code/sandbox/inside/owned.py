@@ -6,6 +6,14 @@ from typing import Any, Protocol
 
 from .values import REACHING
 
+# What plain types say of themselves: an answer that is none of them would decide by that.
+PREDICATES = frozenset(
+    name
+    for kind in (str, bytes, float, set)
+    for name in dir(kind)
+    if name.startswith("is") or name in ("startswith", "endswith")
+)
+
 
 class Asked(Protocol):
     """Who asks the program."""
@@ -26,6 +34,9 @@ class Owned:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
+            raise AttributeError(name)
+        if name in PREDICATES:
+            self._judge.opaque(self)
             raise AttributeError(name)
         return self._judge.request("attribute", self, name)
 

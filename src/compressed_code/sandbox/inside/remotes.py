@@ -14,18 +14,11 @@ from functools import lru_cache
 from types import GeneratorType
 from typing import Any, NoReturn
 
-from .owned import Asked, Owned
+from .owned import PREDICATES, Asked, Owned
 
 # Names with underscores that may be read: they say something, and nothing of Python itself asks for them.
 _READABLE = frozenset(
     ("__name__", "__qualname__", "__doc__", "__annotations__", "__module__", "__dict__", "__wrapped__", "__slots__")
-)
-# What plain types say of themselves: an answer that is none of them would decide by that.
-_PREDICATES = frozenset(
-    name
-    for kind in (str, bytes, float, set)
-    for name in dir(kind)
-    if name.startswith("is") or name in ("startswith", "endswith")
 )
 _REFLECTED = (
     *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"),
@@ -80,7 +73,7 @@ class Remote:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
             raise AttributeError(name)
-        if name in _PREDICATES and self._standing is Standing.ANSWERED:
+        if name in PREDICATES and self._standing is Standing.ANSWERED:
             self._judge.opaque(self)
             raise AttributeError(name)
         return self._ask("attribute", name)
