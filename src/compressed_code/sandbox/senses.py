@@ -54,7 +54,8 @@ def has_senses(program: str) -> bool:
         return False
     except (RecursionError, MemoryError):
         return True
-    return any(_reaches_out(node) or _binds_builtins(node) for node in ast.walk(tree))
+    named = _NAMESPACE in program or not program.isascii()  # an identifier may be spelled in other letters
+    return any(_reaches_out(node) or (named and _binds_builtins(node)) for node in ast.walk(tree))
 
 
 def _binds_builtins(node: ast.AST) -> bool:
