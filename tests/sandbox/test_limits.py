@@ -9,6 +9,7 @@ from tests.busy_processor import busy_processor
 from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
 from compressed_code.sandbox.inside.processes import Running, Usage
 from compressed_code.sandbox.inside.server import CONTENTION
+from compressed_code.sandbox.inside.turn import Turn
 
 TEST = "assert f() == 1\n"
 SLEEPER = "import time\ntime.sleep(9)\ndef f(): return 1\n"
@@ -125,6 +126,29 @@ def test_time_in_which_several_processes_wait_passes_once():
     assert 69.9 < running.own_seconds() < 80.0
     running.note(Usage(0.0, {30: 1e9}, 0))  # longer than there was
     assert running.own_seconds() < 10.0
+
+
+@pytest.mark.parametrize(("worked", "waited"), [(5, True), (6, False)])
+def test_what_is_ready_and_did_not_work_has_waited_since_the_last_look(worked, waited):
+    running = Running(0)
+    running.start -= 10.0
+    running.note(Usage(0.0, {1: 0.0}, 0, {1: 5}))
+    running.noted -= 4.0
+    running.note(Usage(0.0, {1: 0.0}, 0, {1: worked}))
+    stalled = sum(end - begin for begin, end in running.stalls)
+    assert stalled >= 4.0 if waited else stalled == 0.0
+    assert running.slept_seconds == pytest.approx(running.noted - running.start - stalled)  # the last stall included
+
+
+def test_what_is_not_its_turn_is_no_sleep(tmp_path):
+    with (tmp_path / "turn").open("w+b") as file:
+        turn = Turn(file.fileno())
+        turn.write(2.0)  # before it was there
+        running = Running(0, turn=turn)
+        running.start -= 1000.0
+        turn.write(5.0)
+        running.note(Usage(0.5, {}, 0))
+    assert running.slept_seconds == pytest.approx(2.5) and running.others_seconds > 900.0
 
 
 @pytest.mark.parametrize(

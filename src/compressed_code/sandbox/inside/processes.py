@@ -81,13 +81,17 @@ class Running:
         if any(self.ready.get(process) == worked for process, worked in used.ready.items()):
             begin = min(begin, self.noted)
         self.ready, self.noted = used.ready, now
-        if self.turn:
-            self.others_seconds = max(0.0, self.wall_seconds() - (self.turn.read() - self.earlier))
-        self.slept_seconds = self.own_seconds() - self.cpu_seconds - self.others_seconds
         while self.stalls and self.stalls[-1][1] >= begin:
             begin = min(begin, self.stalls.pop()[0])
         self.stalls.append((begin, now))
         self.waited |= used.waiting_seconds
+        passed = now - self.start
+        if self.turn:
+            self.others_seconds = max(0.0, passed - (self.turn.read() - self.earlier))
+        self.slept_seconds = passed - self._stalled() - self.cpu_seconds - self.others_seconds
+
+    def _stalled(self) -> float:
+        return sum(end - begin for begin, end in self.stalls)
 
     def wall_seconds(self) -> float:
         """Since the start."""
@@ -95,7 +99,7 @@ class Running:
 
     def own_seconds(self) -> float:
         """Time awake or asleep, without that in which a busy machine had no processor for it."""
-        return self.wall_seconds() - sum(end - begin for begin, end in self.stalls)
+        return self.wall_seconds() - self._stalled()
 
     def waited_seconds(self) -> float:
         """The longest time that one of its processes had no processor; 0 where the kernel does not tell."""
