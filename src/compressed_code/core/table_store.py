@@ -83,8 +83,15 @@ def table_key(ingredients: Mapping[str, Any]) -> str:
 
 def find_table(directory: Path, measurement: str, key: str) -> Path | None:
     """The file that holds a table, or `None` where it was never measured; what is no regular file is passed over."""
-    found = sorted((directory / measurement).glob(f"{key}.*.parquet"))
-    return next((path for path in found if path.is_file()), None)
+    return next(iter(_files(directory, measurement, key)), None)
+
+
+def _files(directory: Path, measurement: str, key: str) -> list[Path]:
+    """The regular files of a key by name; none where the folder, or one above it, cannot be entered."""
+    try:
+        return [path for path in sorted((directory / measurement).glob(f"{key}.*.parquet")) if path.is_file()]
+    except PermissionError:
+        return []
 
 
 def read_table(path: Path, ingredients: Iterable[str], columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -130,12 +137,11 @@ def read_tables(directory: Path, measurement: str, key: str, read: Callable[[Pat
     Args:
         read: what is made of a file, as `read_table` or by it; raises as that does.
     """
-    for path in sorted((directory / measurement).glob(f"{key}.*.parquet")):
-        if path.is_file():
-            try:
-                yield read(path)
-            except DamagedTable as damage:
-                tell_damaged(path, damage)
+    for path in _files(directory, measurement, key):
+        try:
+            yield read(path)
+        except DamagedTable as damage:
+            tell_damaged(path, damage)
 
 
 def tell_damaged(path: Path, damage: DamagedTable) -> bool:
