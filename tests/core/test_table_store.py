@@ -242,7 +242,7 @@ READER = textwrap.dedent("""
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 @pytest.mark.parametrize(("mode", "above"), [(0o755, 0o755), (0o700, 0o755), (0o711, 0o755), (0o755, 0o700)])
 def test_the_folder_of_another_user_is_gone_without(tmp_path, mode, above):
-    """Read-only, closed, one that can be entered but not listed, and one in a closed one; a damaged table in it stays and
+    """Read-only, closed, entered but not listed, and in a closed one; a damaged table in it stays and
     is told."""
     for parent in [tmp_path, *tmp_path.parents][:-1]:
         if str(parent).startswith("/tmp/"):
