@@ -372,34 +372,6 @@ def _types(value):
     return type(value), [_types(item) for item in inner] if isinstance(value, list | tuple | set) else None
 
 
-# Published tasks whose own solution does not pass both sets of tests apart from them, each with the reason. Those of
-# HumanEval/32 in HumanEval's form unpack a number. One call of Mbpp/255 answers more than 256 MiB, which no answer of a
-# program may take: it passes in one process, and the judge cannot confirm it.
-UNFIT = {
-    HUMANEVAL[1]: {"extra_excluded": {"HumanEval/32": "its solution fails (TypeError)"}},
-    MBPP[0]: {"disputed_tasks": {"Mbpp/255": "output"}},
-    MBPP[1]: {"disputed_tasks": {"255": "output"}},
-}
-
-
-@isolated
-@pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.parametrize(("name", "tasks"), [(name, 164) for name in HUMANEVAL] + [(name, 378) for name in MBPP])
-def test_all_canonical_solutions_pass_both_sets(shared_data, tmp_path, name, tasks):
-    path = str(shared_data / "benchmarks" / name)
-    solutions = [(task.task_id, task.canonical_solution) for task in load_benchmark(path)]
-    samples = pd.DataFrame(solutions, columns=["task_id", "completion"])
-    scores = score(samples, path, [1], directory=tmp_path / "store")
-    found = {"extra_excluded": scores.extra_excluded, "disputed_tasks": scores.disputed_tasks}
-    assert {kind: reasons for kind, reasons in found.items() if reasons} == UNFIT.get(name, {})
-    assert scores.excluded == {} and len(scores.outcomes) == tasks
-    lost = scores.extra_outcomes[~scores.extra_outcomes["passed"]].set_index("task_id")
-    lost = lost.drop(scores.disputed_tasks, errors="ignore")[["outcome", "exception", "reason", "seconds"]]
-    assert lost.to_dict("index") == {}
-    assert scores.pass_rates["value"].tolist() == scores.extra_pass_rates["value"].tolist() == [1.0]
-
-
 @isolated
 @pytest.mark.slow
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from compressed_code.benchmarks import verdict_store
@@ -10,6 +11,7 @@ from compressed_code.benchmarks.samples import Sample
 from compressed_code.benchmarks.tasks import Task
 from compressed_code.benchmarks.verdict_store import FOLDER, VerdictStore
 from compressed_code.core.errors import Unavailable
+from compressed_code.core.table_store import write_table
 from compressed_code.sandbox import Limits, Sandbox, Trial, Verdict
 
 TASK = Task(
@@ -112,6 +114,24 @@ def test_verdicts_of_another_judge_are_not_taken(tmp_path, monkeypatch):
     VerdictStore(tmp_path, Described()).keep({TRIAL: PASSED})
     monkeypatch.setattr(verdict_store, "judge_source", lambda: "an edited module")
     assert VerdictStore(tmp_path, Described()).known([TRIAL]) == {}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"anything": [1]}),
+        pd.DataFrame([["t", "passed", "", 0.1, 0.1]], columns=["outcome", "trial", "exception", "cpu", "wall"]),
+        pd.DataFrame([["t", "forged", "", 0.1, 0.1]], columns=verdict_store._COLUMNS),
+    ],
+)
+def test_a_table_of_something_else_is_removed(tmp_path, capsys, table):
+    """Under the right name, with the right provenance and a digest of its own."""
+    store = VerdictStore(tmp_path, Described())
+    write_table(tmp_path, FOLDER, store._key, table, store._judge)
+    assert store.known([TRIAL]) == {}
+    assert "measuring again" in capsys.readouterr().err and not list((tmp_path / FOLDER).iterdir())
+    store.keep({TRIAL: PASSED})
+    assert store.known([TRIAL]) == {TRIAL: PASSED}
 
 
 @pytest.mark.parametrize("field", ["limits", "packages", "isolation", "source", "python"])

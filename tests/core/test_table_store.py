@@ -240,9 +240,10 @@ READER = textwrap.dedent("""
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-@pytest.mark.parametrize("mode", [0o755, 0o700, 0o711])
-def test_the_folder_of_another_user_is_gone_without(tmp_path, mode):
-    """Read-only, closed, and one that can be entered but not listed; a damaged table in it stays and is told."""
+@pytest.mark.parametrize(("mode", "above"), [(0o755, 0o755), (0o700, 0o755), (0o711, 0o755), (0o755, 0o700)])
+def test_the_folder_of_another_user_is_gone_without(tmp_path, mode, above):
+    """Read-only, closed, entered but not listed, and in a closed one; a damaged table in it stays and
+    is told."""
     for parent in [tmp_path, *tmp_path.parents][:-1]:
         if str(parent).startswith("/tmp/"):
             parent.chmod(parent.stat().st_mode | 0o755)
@@ -251,11 +252,12 @@ def test_the_folder_of_another_user_is_gone_without(tmp_path, mode):
     damaged = folder / f"k.{'0' * 16}.parquet"
     damaged.write_bytes(b"garbage")
     folder.chmod(mode)
+    folder.parent.chmod(above)
     finished = subprocess.run([sys.executable, "-c", READER, str(folder.parent)], capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout == "0 None\n" and damaged.exists()
     lines = finished.stderr.splitlines()
-    assert len(lines) == (2 if mode == 0o755 else 1) and "tables cannot be stored here (" in lines[-1]
+    assert len(lines) == (2 if mode == above == 0o755 else 1) and "tables cannot be stored here (" in lines[-1]
 
 
 def test_where_nothing_can_be_stored_nothing_is_held(tmp_path):

@@ -9,9 +9,16 @@ from tests.busy_processor import busy_processor
 from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
 from compressed_code.sandbox.inside.processes import Running, Usage
 from compressed_code.sandbox.inside.server import CONTENTION
+from compressed_code.sandbox.inside.turn import Turn
 
 TEST = "assert f() == 1\n"
 SLEEPER = "import time\ntime.sleep(9)\ndef f(): return 1\n"
+SLEEPS = {
+    "by itself": "time.sleep({})",
+    "waiting for a thread": "threading.Event().wait({})",
+    "waiting for a descriptor": "select.select([], [], [], {})",
+    "waiting for a child": "_ = os.wait() if os.fork() else os._exit(time.sleep({}) or 0)",
+}
 # Children of which nobody learns when they end; each works for a tenth of a second.
 UNNOTICED = """
 import os, signal, time
@@ -65,6 +72,23 @@ def test_sleeping_counts_as_working_does(isolation):
     assert judge(isolation, "import time\ntime.sleep(0.6)\ndef f(): return 1\n", cpu_seconds=6.0).outcome == "passed"
 
 
+@pytest.mark.parametrize("stages", [("plain",), ("apart",)])
+@pytest.mark.parametrize("sleep", SLEEPS)
+def test_what_sleeps_longer_than_its_limit_is_ended_in_either_verdict(isolation, sleep, stages):
+    """Whatever it sleeps by, and whether it is loaded or called, each for less than the limit."""
+    for seconds, outcome in ((0.9, "timeout"), (0.1, "passed")):
+        line = SLEEPS[sleep].format(seconds)
+        program = f"import os, select, threading, time\n{line}\ndef f():\n    {line}\n    return 1\n"
+        assert judge(isolation, program, stages, cpu_seconds=1.0).outcome == outcome
+
+
+def test_the_work_of_its_judge_is_no_sleep_of_the_program(isolation):
+    test = "import time\nwhile time.process_time() < 1.5: pass\nassert f() == 1\n"
+    with Sandbox(isolation, workers=1, limits=Limits(cpu_seconds=1.0)) as opened:
+        (found,) = opened.judge([Trial("def f(): return 1\n", "", test, "f")], ("apart",))
+    assert found.outcome == "passed"
+
+
 def test_sleepers_sleep_side_by_side():
     """They are timed out at their own limit and are not repeated: each of them costs that, and no more."""
     if not available_isolators():
@@ -102,6 +126,29 @@ def test_time_in_which_several_processes_wait_passes_once():
     assert 69.9 < running.own_seconds() < 80.0
     running.note(Usage(0.0, {30: 1e9}, 0))  # longer than there was
     assert running.own_seconds() < 10.0
+
+
+@pytest.mark.parametrize(("worked", "waited"), [(5, True), (6, False)])
+def test_what_is_ready_and_did_not_work_has_waited_since_the_last_look(worked, waited):
+    running = Running(0)
+    running.start -= 10.0
+    running.note(Usage(0.0, {1: 0.0}, 0, {1: 5}))
+    running.noted -= 4.0
+    running.note(Usage(0.0, {1: 0.0}, 0, {1: worked}))
+    stalled = sum(end - begin for begin, end in running.stalls)
+    assert stalled >= 4.0 if waited else stalled == 0.0
+    assert running.slept_seconds == pytest.approx(running.noted - running.start - stalled)  # the last stall included
+
+
+def test_what_is_not_its_turn_is_no_sleep(tmp_path):
+    with (tmp_path / "turn").open("w+b") as file:
+        turn = Turn(file.fileno())
+        turn.write(2.0)  # before it was there
+        running = Running(0, turn=turn)
+        running.start -= 1000.0
+        turn.write(5.0)
+        running.note(Usage(0.5, {}, 0))
+    assert running.slept_seconds == pytest.approx(2.5) and running.others_seconds > 900.0
 
 
 @pytest.mark.parametrize(

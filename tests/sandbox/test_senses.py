@@ -15,6 +15,11 @@ SEEING = (
     *("match 1:\n    case int(__class__=x): pass", "class A:\n    def f(self): return self.__dict__"),
     *("try: f()\nexcept Exception as error: error.__traceback__", "ｏpen('x')", "import collections.abc as a\na.sys"),
     "class A:\n    def f(self): return super().__getattribute__('x')",
+    # an attribute named by a text, code made of other code, and builtins that are another module's names
+    *("import functools\nfunctools.update_wrapper(A(), f, ('__globals__',))", "from functools import wraps"),
+    *("match f:\n    case A(found): pass", "def f(): yield\nf().gi_code.replace(co_names=())", "g.gi_yieldfrom"),
+    *("import operator as __builtins__", "match 1:\n    case __builtins__: pass", "def f(__builtins__): pass"),
+    *("match {}:\n    case {**__builtins__}: pass", "def f():\n    global __builtins__", "class __builtins__: pass"),
 )
 # What programs of these benchmarks do.
 UNSEEING = (
@@ -22,6 +27,8 @@ UNSEEING = (
     "    return math.prod(x) if re.compile('a').match('a') else Counter(x).most_common(1)[0][0]\n",
     "class A:\n    def __init__(self, x):\n        super().__init__()\n        self.x = x\n"
     "    def __eq__(self, other):\n        return self.x == other.x\n",
+    "import operator as op\ndef f(x):\n    match x:\n        case [first, *rest]: return op.add(first, f(rest))\n"
+    "        case {'a': value, **others}: return value\n        case str() | int(): return 0\n",
     "def f(numbers, time, sys):\n    _, open_ = numbers\n    return [sys.x for _ in time if isinstance(_, int)]\n",
     "if __name__ == '__main__':\n    print('time.time() and open')\n",
     "def f(:\n",  # never runs

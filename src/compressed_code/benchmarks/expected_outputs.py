@@ -34,6 +34,7 @@ from compressed_code.sandbox.isolators import Isolation, answers_command
 from compressed_code.sandbox.trials import Limits
 
 FOLDER = "expected_outputs"
+_COLUMNS = ["request", "answers"]
 # As evalplus 0.3.1: a minute and 4 GiB for a task's tests. What is kept of a list of inputs is our own choice: three of
 # HumanEval+'s and MBPP+'s 542 solutions answer more than 16 MiB (up to 780).
 LIMITS = asdict(Limits(cpu_seconds=60, wall_seconds=600, memory_bytes=4 << 30)) | {"answer_bytes": 16 << 20}
@@ -115,7 +116,7 @@ def _found(
     judge = {"limits": LIMITS, "source": _source(), "python": [sys.version, sys.base_prefix]}
     key = table_key(judge)
     stored: dict[str, str] = {}
-    for table in read_tables(directory, FOLDER, key, partial(read_table, ingredients=judge)):
+    for table in read_tables(directory, FOLDER, key, partial(read_table, ingredients=judge, columns=_COLUMNS)):
         stored |= dict(zip(table["request"], table["answers"], strict=True))
     digests = {name: sha256_of(request.encode()) for name, request in requests.items()}
     found = {name: json.loads(stored[digest]) for name, digest in digests.items() if digest in stored}
@@ -127,8 +128,7 @@ def _found(
     def keep() -> None:
         try:
             if new:
-                columns = pd.DataFrame({"request": list(new), "answers": list(new.values())})
-                write_table(directory, FOLDER, key, columns, judge)
+                write_table(directory, FOLDER, key, pd.DataFrame(list(new.items()), columns=_COLUMNS), judge)
         except OSError as error:
             tell_unstored(directory, error)
         new.clear()

@@ -81,15 +81,20 @@ def verify(
     verified = Verified()
     first = verify_tasks(tasks, usual, VerdictStore(directory, usual))
     store = Together(VerdictStore(directory, larger), RunVerdicts() if ran is None else ran)
-    second = verify_tasks([task for task in tasks if task.task_id in first.failing], larger, store)
-    verified.seconds = {**first.seconds, **second.seconds}
-    verified.heavy, verified.failing = [task.task_id for task in second.sound], dict(second.failing)
-    extended = [task for task in with_extra_tests(tasks) if task.task_id not in second.failing]
+    # A limit may dispute a solution that another machine, or the next run, confirms within it.
+    unsure = {*first.failing, *first.disputed}
+    second = verify_tasks([task for task in tasks if task.task_id in unsure], larger, store)
+    confirmed = second.seconds.keys() - second.disputed.keys()
+    verified.heavy = [name for name in second.seconds if name in confirmed or name in first.failing]
+    verified.failing = {name: why for name, why in second.failing.items() if name in first.failing}
+    verified.seconds = {**first.seconds, **{name: second.seconds[name] for name in verified.heavy}}
+    extended = [task for task in with_extra_tests(tasks) if task.task_id not in verified.failing]
     extra = verify_tasks(extended, larger, store)
     void = _passing([task for task in extended if task.task_id in extra.failing], larger)
     verified.failing_extra = {task_id: why for task_id, why in extra.failing.items() if task_id not in void}
     verified.void = sorted(void)
-    verified.disputed = {**extra.disputed, **second.disputed, **first.disputed}
+    base = {name: why for name, why in {**second.disputed, **first.disputed}.items() if name not in confirmed}
+    verified.disputed = {**extra.disputed, **base}
     return verified
 
 

@@ -20,7 +20,14 @@ import pandas as pd
 
 from compressed_code import sandbox as sandbox_package
 from compressed_code.core.provenance import package_version
-from compressed_code.core.table_store import read_table, read_tables, table_key, tell_unstored, write_table
+from compressed_code.core.table_store import (
+    DamagedTable,
+    read_table,
+    read_tables,
+    table_key,
+    tell_unstored,
+    write_table,
+)
 from compressed_code.sandbox import Outcome, Sandbox, Trial, Verdict
 
 FOLDER = "verdicts"
@@ -28,6 +35,7 @@ KEPT: tuple[Outcome, ...] = ("passed", "wrong answer", "exception", "syntax erro
 # A verdict is kept when it took at most this part of the limits: a sixth of them is the least that `execution` grants
 # a program, and half of that is far from deciding anything.
 KEPT_SHARE = 1 / 12
+_COLUMNS = ["trial", "outcome", "exception", "cpu_seconds", "wall_seconds"]
 
 
 class Verdicts(Protocol):
@@ -114,8 +122,7 @@ class VerdictStore:
         }
         if not rows:
             return
-        columns = ["outcome", "exception", "cpu_seconds", "wall_seconds"]
-        table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("trial").reset_index()
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=_COLUMNS[1:]).rename_axis("trial").reset_index()
         try:
             write_table(self._directory, FOLDER, self._key, table, self._judge)
         except OSError as error:
@@ -125,7 +132,9 @@ class VerdictStore:
 @lru_cache(maxsize=4096)
 def _verdicts(path: Path, ingredients: tuple[str, ...]) -> Mapping[str, Verdict]:
     """One table of verdicts by the key of the trial; the name of its file says its content."""
-    table = read_table(path, ingredients)
+    table = read_table(path, ingredients, _COLUMNS)
+    if not table["outcome"].isin(KEPT).all():
+        raise DamagedTable(f"{path}: holds outcomes that are never kept")
     verdicts = table.drop(columns="trial").itertuples(index=False)
     return {trial: Verdict(*row) for trial, row in zip(table["trial"], verdicts, strict=True)}
 

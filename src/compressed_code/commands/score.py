@@ -106,9 +106,11 @@ def _draw(scores: "Scores", path: Path) -> None:
     """Shares of the outcomes, a bar for each set of tests."""
     import pandas as pd
 
+    from compressed_code.benchmarks.samples import printable
     from compressed_code.charts.code_generation import outcome_bars
 
-    bars = {"base tests" if scores.extra_outcomes is not None else Path(scores.samples).name: scores.outcomes}
+    named = "base tests" if scores.extra_outcomes is not None else printable(Path(scores.samples).name)
+    bars = {named: scores.outcomes}
     if scores.extra_outcomes is not None:
         bars["base + extra tests"] = scores.extra_outcomes
     shares = {name: table["outcome"].value_counts(normalize=True).mul(100) for name, table in bars.items()}
@@ -118,11 +120,13 @@ def _draw(scores: "Scores", path: Path) -> None:
 
 
 def _print(scores: "Scores", form: str, turned: dict[str, Any] | None = None) -> None:
+    from compressed_code.benchmarks.samples import printable
+
     summary = scores.summary()
     if form == "json":
         print(json.dumps(summary | ({} if turned is None else {"against": turned}), indent=1), flush=True)
     else:
-        print("\n".join([_table(summary), *([] if turned is None else [in_a_line(turned)])]), flush=True)
+        print("\n".join([_table(summary), *([] if turned is None else [printable(in_a_line(turned))])]), flush=True)
 
 
 def _how_to_go_on(scores: "Scores | None", outcomes: Path | None) -> str:

@@ -48,11 +48,12 @@ def draw(before: "Scores", after: "Scores", found: dict[str, Any], path: Path) -
     """How the samples of both end, and what turned."""
     import pandas as pd
 
+    from compressed_code.benchmarks.samples import printable
     from compressed_code.charts.code_generation import outcome_and_turn_bars
 
-    names = [Path(side.samples).name for side in (before, after)]
+    names = [printable(Path(side.samples).name) for side in (before, after)]
     if len(set(names)) == 1:
-        names = [str(side.samples) for side in (before, after)]
+        names = [printable(str(side.samples)) for side in (before, after)]
     ends = [deciding(side)["outcome"].value_counts(normalize=True).mul(100) for side in (before, after)]
     shares = pd.DataFrame(ends, index=names).fillna(0.0)
     counts = {name: found[name] for name in TURNS}

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ PROVENANCE_FIELD = b"provenance"
 Content = TypeVar("Content")
 _DIGEST_LENGTH = 16
 _SHORT_KEY_LENGTH = 8
+_LONGEST = 80  # characters of what is named in a message
 
 
 class DamagedTable(Exception):
@@ -82,18 +83,27 @@ def table_key(ingredients: Mapping[str, Any]) -> str:
 
 def find_table(directory: Path, measurement: str, key: str) -> Path | None:
     """The file that holds a table, or `None` where it was never measured; what is no regular file is passed over."""
-    found = sorted((directory / measurement).glob(f"{key}.*.parquet"))
-    return next((path for path in found if path.is_file()), None)
+    return next(iter(_files(directory, measurement, key)), None)
 
 
-def read_table(path: Path, ingredients: Iterable[str]) -> pd.DataFrame:
+def _files(directory: Path, measurement: str, key: str) -> list[Path]:
+    """The regular files of a key by name; none where the folder, or one above it, cannot be entered."""
+    try:
+        return [path for path in sorted((directory / measurement).glob(f"{key}.*.parquet")) if path.is_file()]
+    except PermissionError:
+        return []
+
+
+def read_table(path: Path, ingredients: Iterable[str], columns: Sequence[str] = ()) -> pd.DataFrame:
     """A stored table, after checking every byte of its file and what its provenance says that it is.
 
     Args:
         ingredients: names of what its key is made of (`table_key`); the provenance says more.
+        columns: what it must hold, in their order; anything where none is named.
 
     Raises:
-        DamagedTable: the bytes are not the ones that were written, are no table, are another one's, or cannot be read.
+        DamagedTable: the bytes are not the ones that were written, are no table, are another one's, hold other columns,
+            or cannot be read.
     """
     try:
         content = path.read_bytes()
@@ -111,6 +121,10 @@ def read_table(path: Path, ingredients: Iterable[str]) -> pd.DataFrame:
         raise DamagedTable(f"{path}: is no stored table ({in_one_line(error)})") from None
     if made_of != key:
         raise DamagedTable(f"{path}: is another table (its provenance gives the key {made_of[:_DIGEST_LENGTH]}…)")
+    if columns and list(table.columns) != list(columns):
+        raise DamagedTable(
+            f"{path}: is no stored table (its columns are {', '.join(map(str, table.columns))[:_LONGEST]})"
+        )
     return table
 
 
@@ -123,12 +137,11 @@ def read_tables(directory: Path, measurement: str, key: str, read: Callable[[Pat
     Args:
         read: what is made of a file, as `read_table` or by it; raises as that does.
     """
-    for path in sorted((directory / measurement).glob(f"{key}.*.parquet")):
-        if path.is_file():
-            try:
-                yield read(path)
-            except DamagedTable as damage:
-                tell_damaged(path, damage)
+    for path in _files(directory, measurement, key):
+        try:
+            yield read(path)
+        except DamagedTable as damage:
+            tell_damaged(path, damage)
 
 
 def tell_damaged(path: Path, damage: DamagedTable) -> bool:

@@ -8,7 +8,9 @@ has senses. That costs time, and no verdict.
 
 import ast
 import importlib
+import re
 import types
+import warnings
 from functools import cache
 
 # Modules by which nothing of the world around a program can be seen, as long as only public names are used.
@@ -21,12 +23,19 @@ _BUILTINS = {
     *("breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input", "locals", "open", "setattr"),
     "vars",
 }
-# Attributes that lead to a frame, or take the name of an attribute as text, or run what an annotation says.
+# Attributes that take the name of an attribute as text, or run what an annotation says.
 _ATTRIBUTES = {
-    *("ag_frame", "cr_frame", "gi_frame", "tb_frame", "f_back", "f_builtins", "f_globals", "f_locals", "attrgetter"),
-    *("methodcaller", "Formatter", "ForwardRef", "get_type_hints", "singledispatch", "singledispatchmethod"),
-    "register",
+    *("attrgetter", "methodcaller", "Formatter", "ForwardRef", "get_type_hints", "singledispatch", "register"),
+    *("singledispatchmethod", "update_wrapper", "wraps", "evaluate", "evaluate_forward_ref"),
 }
+# What leads from a running program to its frames, and to code that can be made into any other.
+_RUNNING = (
+    *(types.AsyncGeneratorType, types.CodeType, types.CoroutineType, types.FrameType, types.GeneratorType),
+    types.TracebackType,
+)
+_ATTRIBUTES |= {name for kind in _RUNNING for name in dir(kind) if re.match("[a-z]{1,2}_", name)}
+_NAMESPACE = "__builtins__"
+_BINDING = {"arg", "asname", "name", "rest"}
 _HARMLESS_SPECIALS = {"__init__", "__name__"}
 _AWAITING = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
@@ -39,12 +48,21 @@ def has_senses(program: str) -> bool:
         (False, True)
     """
     try:
-        tree = ast.parse(program)
+        with warnings.catch_warnings(action="ignore"):  # of a program's invalid escapes
+            tree = ast.parse(program)
     except (SyntaxError, ValueError):
         return False
     except (RecursionError, MemoryError):
         return True
-    return any(map(_reaches_out, ast.walk(tree)))
+    named = _NAMESPACE in program or not program.isascii()  # an identifier may be spelled in other letters
+    return any(_reaches_out(node) or (named and _binds_builtins(node)) for node in ast.walk(tree))
+
+
+def _binds_builtins(node: ast.AST) -> bool:
+    """Whether a statement of any kind gives all names that are defined nowhere another meaning."""
+    return any(value == _NAMESPACE for field, value in ast.iter_fields(node) if field in _BINDING) or (
+        isinstance(node, ast.Global | ast.Nonlocal) and _NAMESPACE in node.names
+    )
 
 
 def _reaches_out(node: ast.AST) -> bool:
@@ -56,8 +74,8 @@ def _reaches_out(node: ast.AST) -> bool:
         return node.level > 0 or node.module not in _UNSEEING or any(_reaching(alias.name) for alias in node.names)
     if isinstance(node, ast.Name):
         return node.id in _BUILTINS or (node.id.startswith("__") and node.id not in _HARMLESS_SPECIALS)
-    if isinstance(node, ast.MatchClass):
-        return any(map(_reaching, node.kwd_attrs))
+    if isinstance(node, ast.MatchClass):  # the class says as text what its parts in order are
+        return bool(node.patterns) or any(map(_reaching, node.kwd_attrs))
     return isinstance(node, ast.Attribute) and _reaching(node.attr)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from compressed_code.core.errors import InputError
-from compressed_code.sandbox.inside.processes import CONTENTION
 from compressed_code.sandbox.jail import Dead
 from compressed_code.sandbox.senses import has_senses
 from compressed_code.sandbox.trials import Limits, Stage, Trial, Verdict
@@ -127,7 +126,7 @@ class Series:
         late = over and verdict.outcome == "passed"
         # One that was ended within its own limit had waited for a processor until it reached that of wall time, or for
         # its judge. One that let its judge wait is none of these.
-        lost = verdict.outcome == "timeout" and not over and found.idle_seconds <= CONTENTION * limit
+        lost = verdict.outcome == "timeout" and not over and found.slept_seconds <= limit
         # A process that something else than its server killed: for memory that it took, or that another one did.
         killed = verdict.outcome == "memory" and not verdict.exception
         if (late or lost or killed) and not final:

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 from compressed_code.core.errors import Unavailable
 from compressed_code.sandbox import isolators
+from compressed_code.sandbox.common_classes import common_classes
 from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
 from compressed_code.sandbox.isolators import Role
 from compressed_code.sandbox.jail import Dead, Jail
 from compressed_code.sandbox.material import packed
 from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
 
-_START_SECONDS = 60.0
+_START_SECONDS = 600.0  # one that ends is seen at once; a busy machine takes its time
 _GRACE_SECONDS = 30.0
 _STARVED = 20.0  # so many times the wall limit may a trial wait for a processor when it runs alone
 _ROLES: tuple[Role, ...] = ("programs", "judges")
@@ -71,32 +72,31 @@ class Result:
         stage: the last one that was run.
         verdict: of that stage, as if there had been no other.
         own_seconds: the program's own time awake or asleep, in the stage that counts for its limit.
+        slept_seconds: of a program apart from its test, in which it did nothing though it was its turn.
         waited_seconds: how long program and judge waited for a processor.
-        idle_seconds: of a program apart from its test, its own time awake or asleep while its judge neither worked nor
-            waited for a processor.
     """
 
     task: Assignment
     stage: Stage
     verdict: Verdict
     own_seconds: float
+    slept_seconds: float
     waited_seconds: float
-    idle_seconds: float = 0.0
 
 
 class _ForJudge(NamedTuple):
-    """What the judge of a trial gets: a share of the limits, patience, and two open files; `at_once` where no plain run
-    comes first."""
+    """What the judge of a trial gets: a share of the limits, patience, names of common classes, and open files (the
+    test, the socket to its program, and the file of a `Turn`); `at_once` where no plain run comes first."""
 
     share: float
     patience: float | None
-    material: int
-    channel: int
+    classes: Sequence[str]
+    files: Sequence[int]
     at_once: bool
 
     def close(self) -> None:
-        os.close(self.material)
-        os.close(self.channel)
+        for file in self.files:
+            os.close(file)
 
 
 class Worker:
@@ -151,16 +151,18 @@ class Worker:
         """
         trial = task.trial
         material = packed(trial.setup, trial.test, trial.entry_point)
-        files = [_file(trial.program.encode("utf-8", "surrogatepass")), _file(material)]
-        ends = [end.detach() for end in socket.socketpair()]
+        program, test = _file(trial.program.encode("utf-8", "surrogatepass")), _file(material)
+        here, there = (end.detach() for end in socket.socketpair())
+        turn = _file(b"")
         self.tasks.append(task)
         if len(self.tasks) == 1:
             self._extend_deadline()
-        judged = _ForJudge(trial.share, task.patience, files[1], ends[1], "plain" not in task.stages)
+        classes = common_classes(trial.setup, trial.program) if "apart" in task.stages else []
+        judged = _ForJudge(trial.share, task.patience, classes, (test, there, turn), "plain" not in task.stages)
         limits = {"share": trial.share, "patience": task.patience}
-        self.jails["programs"].send({**limits, "stages": list(task.stages)}, [*files, ends[0]])
-        os.close(files[0])
-        os.close(ends[0])
+        self.jails["programs"].send({**limits, "stages": list(task.stages)}, [program, test, here, turn])
+        os.close(program)
+        os.close(here)
         self.unanswered.append(judged)
         self._begin_next()
 
@@ -219,8 +221,8 @@ class Worker:
             self.unanswered[0] = None
 
     def _hand_to_judge(self, judged: "_ForJudge") -> None:
-        limits = {"share": judged.share, "patience": judged.patience}
-        self.jails["judges"].send(limits, [judged.material, judged.channel])
+        request = {"share": judged.share, "patience": judged.patience, "classes": judged.classes}
+        self.jails["judges"].send(request, judged.files)
         judged.close()
 
     def _awaited(self) -> Sequence[Role]:
@@ -257,7 +259,7 @@ def _result(task: Assignment, program: dict[str, Any], judge: dict[str, Any] | N
     seconds, own_seconds = program["cpu_seconds"], program.get("plain_seconds", program["own_seconds"])
     if program["stage"] == "plain" or judge is None:
         verdict = Verdict(program["outcome"], program["exception"], seconds, program["wall_seconds"])
-        return Result(task, "plain", verdict, own_seconds, program["waited_seconds"])
+        return Result(task, "plain", verdict, own_seconds, 0.0, program["waited_seconds"])
     # Limits of the program come first: what the judge saw is that it was gone.
     outcome, exception = program["outcome"], ""
     if outcome in ("ended", "crashed"):
@@ -267,8 +269,7 @@ def _result(task: Assignment, program: dict[str, Any], judge: dict[str, Any] | N
     verdict = Verdict(outcome, exception, seconds + judge["cpu_seconds"], wall_seconds, _DOUBTS.get(judge["doubt"], ""))
     waited = program["waited_seconds"] + judge["waited_seconds"]
     own_seconds = max(seconds, program.get("plain_seconds", 0.0))
-    idle_seconds = program["own_seconds"] - judge["cpu_seconds"] - judge["waited_seconds"]
-    return Result(task, "apart", verdict, own_seconds, waited, idle_seconds)
+    return Result(task, "apart", verdict, own_seconds, program["slept_seconds"], waited)
 
 
 def _file(content: bytes) -> int:

@@ -54,10 +54,10 @@ def main(isolation: str, names: list[str]) -> None:
         os.environ.update(CANARY_VARIABLE="CANARY", HOME=str(bait.home))
         trials = []
         for entry in chosen.values():
-            test = entry.get("test", TEST)
+            setup, test = entry.get("setup", ""), entry.get("test", TEST)
             trials += [
-                Trial(PRELUDE + bait.fill(entry["program"]), "", test, "solve"),
-                Trial(entry.get("neighbour", CORRECT), "", test, "solve"),
+                Trial(PRELUDE + bait.fill(entry["program"]), setup, test, "solve"),
+                Trial(entry.get("neighbour", CORRECT), setup, test, "solve"),
             ]
         report = {}
         with Sandbox(isolation, workers=1, limits=LIMITS) as sandbox:

@@ -99,7 +99,7 @@ class Solutions(Server):
         if outcome in ("output", "memory"):
             return _problem("it answers too much" if outcome == "output" else "it takes too much memory"), False
         if outcome or slow:
-            starved = not slow and running.own_seconds() - running.cpu_seconds <= most
+            starved = not slow and running.slept_seconds <= most
             return _problem(f"it takes more than {most} s"), starved
         found = accepted.solution_answers(content, task["calls"]) if ended.code == 0 else None
         return json.dumps(found).encode() if found else _problem(f"its process ended with {ended.code}"), False

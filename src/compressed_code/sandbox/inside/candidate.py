@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from . import channel, codec, decoder, programs
-from .containers import Shared
+from .containers import Shared, is_record
 from .remotes import OPERATORS
 from .standard_modules import public_callable
 
@@ -50,6 +50,7 @@ class Program:
         self.numbers: dict[int, int] = {}
         self.callbacks: dict[int, Callback] = {}
         self.operations: dict[str, Callable[..., Any]] = {
+            "share": self.share,
             "name": self.look_up,
             "call": lambda function, arguments, keywords: function(*arguments, **keywords),
             "attribute": getattr,
@@ -119,6 +120,12 @@ class Program:
                 error = public_callable("builtins", name)
                 raise (error if isinstance(error, type) and issubclass(error, BaseException) else Exception)(text)
             self.reply((kind, *content))
+
+    def share(self, *names: str) -> tuple[str, ...]:
+        """Of classes that the test has, too, the names of those that are no others here."""
+        found = {name: kind for name in names if is_record(kind := self.module.__dict__.get(name))}
+        self.shared.records = tuple(found.values())
+        return tuple(found)
 
     def look_up(self, name: str) -> Any:
         try:

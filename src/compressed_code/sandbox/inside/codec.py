@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from . import values
-from .containers import KINDS, Shared, kind_of
+from .containers import KINDS, RECORD, Shared
 from .standard_modules import type_name
 
 MAXIMUM_DEPTH = 100
@@ -140,10 +140,10 @@ class _Encoder:
         shared = self.side.shared
         code, value = shared.kinds[number], shared.values[number]
         kind = KINDS[code]
-        plain = type(value) is kind.type
+        plain = code == RECORD or type(value) is kind.type
         if not plain:  # its own methods are asked for by the number of an object
             self.write(b"Y" + struct.pack("<I", self.side.describe(value)[0]))
-        self.write(b"C" + code + struct.pack("<II", number, kind.extra(value)))
+        self.write(b"C" + code + struct.pack("<II", number, shared.extra(number)))
         self.write_items(kind.items(value), depth)
 
     def add(self, value: Any, depth: int) -> None:
@@ -166,7 +166,7 @@ class _Encoder:
         elif (number := self.side.shared.number(value)) is not None:
             # What changed was written before everything else, so the other side knows what it holds.
             self.write(b"@" + struct.pack("<I", number))
-        elif (code := kind_of(kind)) is not None:
+        elif (code := self.side.shared.kind_of(kind)) is not None:
             number = self.side.shared.add(value, code)
             self.new.append(number)
             self.write_container(number, depth)
@@ -196,6 +196,8 @@ class _Encoder:
             self.write(b"A")
             self.add((value.dtype.str, shape, value.tobytes()), depth + 1)
         elif (parts := values.parts_of(value)) is not None:
+            if kind in values.REACHING and self.side.shared.asked:
+                self.write(b"W" + struct.pack("<I", self.side.describe(value)[0]))
             self.write(b"X")
             self.add(parts, depth + 1)
         elif base := next((convert for plain, convert in BASES if issubclass(kind, plain)), None):

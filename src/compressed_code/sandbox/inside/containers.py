@@ -11,6 +11,7 @@ from array import array
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -24,6 +25,7 @@ class Kind:
         items: what it holds, as a list, read by the type's own methods.
         fill: make it hold such items instead, in place.
         extra: what cannot be changed later: the greatest length of a deque, the type code of an array; 0 else.
+        extended: whether instances of subclasses are of this kind, too.
     """
 
     type: type
@@ -31,6 +33,7 @@ class Kind:
     items: Callable[[Any], list[Any]]
     fill: Callable[[Any, list[Any]], None]
     extra: Callable[[Any], int] = lambda value: 0
+    extended: bool = True
 
 
 def _fill_list(value: list, items: list[Any]) -> None:
@@ -85,6 +88,25 @@ def _fill_data(kind: type) -> Callable[[Any, list[Any]], None]:
     return fill
 
 
+def _attributes(value: Any) -> list[Any]:
+    return [part for pair in vars(value).items() for part in pair]
+
+
+def _fill_attributes(value: Any, items: list[Any]) -> None:
+    found = dict(_pairs(items))
+    for name in found:
+        # A method stays one, and nothing of Python's own is found in an object's attributes.
+        if type(name) is not str or name.startswith("__") or callable(getattr(type(value), name, None)):
+            raise TypeError("no attribute")
+    vars(value).clear()
+    vars(value).update(found)
+
+
+class _Record:
+    """Stands for the classes that setup and program agree on (`Shared.records`)."""
+
+
+RECORD = b"r"
 KINDS: dict[bytes, Kind] = {
     b"O": Kind(OrderedDict, lambda _: OrderedDict(), _flat(OrderedDict), _fill_mapping(OrderedDict)),
     b"D": Kind(defaultdict, lambda _: defaultdict(), lambda v: [v.default_factory, *_flat(dict)(v)], _fill_default),
@@ -109,6 +131,8 @@ KINDS: dict[bytes, Kind] = {
     ),
     b"L": Kind(UserList, lambda _: UserList(), lambda value: [value.data], _fill_data(list)),
     b"U": Kind(UserDict, lambda _: UserDict(), lambda value: [value.data], _fill_data(dict)),
+    b"n": Kind(SimpleNamespace, lambda _: SimpleNamespace(), _attributes, _fill_attributes, extended=False),
+    RECORD: Kind(_Record, lambda _: _Record(), _attributes, _fill_attributes, extended=False),
 }
 _EXACT = {id(kind.type): code for code, kind in KINDS.items()}
 
@@ -117,8 +141,17 @@ def kind_of(kind: type) -> bytes | None:
     """The code of the kind that instances of a type belong to; None for a type that is no container."""
     found = _EXACT.get(id(kind))
     if found is None:
-        found = next((code for code, each in KINDS.items() if issubclass(kind, each.type)), None)
+        found = next((code for code, each in KINDS.items() if each.extended and issubclass(kind, each.type)), None)
     return found
+
+
+def is_record(kind: Any) -> bool:
+    """Whether the objects of a class are the values of their attributes, and nothing else."""
+    return type(kind) is type and kind.__dictoffset__ != 0 and all(map(_adds_nothing, kind.__mro__))
+
+
+def _adds_nothing(kind: type) -> bool:
+    return kind is object or (type(kind) is type and not vars(kind).get("__slots__") and kind.__module__ != "builtins")
 
 
 @dataclass
@@ -127,6 +160,7 @@ class Shared:
 
     Attributes:
         step: the next number that this side gives: the judge's are even, the program's odd.
+        records: the classes that setup and program agree on, in the same order on both sides.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 
@@ -136,6 +170,28 @@ class Shared:
     numbers: dict[int, int] = field(default_factory=dict)  # by id(); `values` keeps the objects alive
     kinds: dict[int, bytes] = field(default_factory=dict)
     copies: dict[int, list[Any]] = field(default_factory=dict)  # what the other side knows of each
+    records: tuple[type, ...] = ()
+
+    @property
+    def asked(self) -> bool:
+        """Whether this is the program's side, whose objects the other one can ask."""
+        return self.step % 2 == 1
+
+    def kind_of(self, kind: type) -> bytes | None:
+        """The code of the kind that instances of a type belong to; None for a type that is no container."""
+        found = kind_of(kind)
+        return RECORD if found is None and any(each is kind for each in self.records) else found
+
+    def create(self, code: bytes, extra: int) -> Any:
+        """An empty container."""
+        return object.__new__(self.records[extra]) if code == RECORD else KINDS[code].create(extra)
+
+    def extra(self, number: int) -> int:
+        """What cannot be changed later of a container (`Kind.extra`); of a record, which of the classes is its own."""
+        code, value = self.kinds[number], self.values[number]
+        if code == RECORD:
+            return next(place for place, kind in enumerate(self.records) if kind is type(value))
+        return KINDS[code].extra(value)
 
     def number(self, value: Any) -> int | None:
         """The number of a container that both sides have."""

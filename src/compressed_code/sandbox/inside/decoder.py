@@ -95,7 +95,7 @@ class _Decoder:
         if number not in shared.values:
             if number % 2 == shared.step % 2:
                 raise Malformed("a number that only this side gives")
-            value = kind.create(extra)
+            value = shared.create(code, extra)
             shared.add(value if own is None else self.side.own(own, value), code, number)
         elif shared.kinds.get(number) != code:
             raise Malformed("another container has this number")
@@ -106,13 +106,13 @@ class _Decoder:
 
     def read_own_container(self, depth: int) -> Any:
         own = self.number()
-        if self.take(1) != b"C":
-            raise Malformed("no container")
+        if self.take(1) != b"C" or not KINDS[self.content[self.place : self.place + 1]].extended:
+            raise Malformed("no container that can be extended")
         return self.read_container(depth, own)
 
     def read_own(self, depth: int) -> Any:
         number, value = self.number(), self.next(depth + 1)
-        if not any(type(value) is plain for plain, _ in BASES):
+        if type(value) not in values.REACHING and not any(type(value) is plain for plain, _ in BASES):
             raise Malformed("no type that can be extended")
         return self.side.own(number, value)
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
 from . import channel, codec, decoder, messages, owned, programs, remotes
-from .containers import Shared, kind_of
+from .containers import Shared, is_record, kind_of
 from .errors import Mirrors
 from .names import Module, Names
 from .owned import Owned
@@ -37,7 +37,9 @@ class NotPlainData(TypeError):
     """The test wants to send something that is not plain data."""
 
 
-def serve(descriptor: int, material: int, answer: int, output_bytes: int, packages: Sequence[str]) -> NoReturn:
+def serve(
+    descriptor: int, material: int, answer: int, output_bytes: int, packages: Sequence[str], classes: Sequence[str]
+) -> NoReturn:
     """Judge one trial and end.
 
     Args:
@@ -46,23 +48,28 @@ def serve(descriptor: int, material: int, answer: int, output_bytes: int, packag
         answer: a pipe that gets JSON: outcome, name of an exception, and what could not be judged; see `decide`.
         output_bytes: the longest answer of a program that is read.
         packages: packages that were loaded for programs and tests.
+        classes: names of those that setup and program define in the same words.
     """
     random.seed()  # the program must not know what a test draws
     sys.stdout = io.StringIO()  # a test may print, or look at what the program printed
     content = os.pread(material, os.fstat(material).st_size, 0)
-    found = decide(descriptor, programs.unpacked(content), output_bytes, packages)
+    found = decide(descriptor, programs.unpacked(content), output_bytes, packages, classes)
     os.write(answer, json.dumps(found).encode())
     os._exit(0)
 
 
 def decide(
-    descriptor: int, task: programs.CompiledTest, output_bytes: int, packages: Sequence[str] = ()
+    descriptor: int,
+    task: programs.CompiledTest,
+    output_bytes: int,
+    packages: Sequence[str] = (),
+    classes: Sequence[str] = (),
 ) -> tuple[str, str, str]:
     """Outcome, name of the exception, and why this verdict may be no fault of the program: "own object" (an object of
     the program's own would have had to decide), "argument" (the test passes what cannot be sent), or nothing."""
     judge = Judge(descriptor, output_bytes, packages)
     try:
-        judge.run(task)
+        judge.run(task, classes)
         found = "passed", ""
     except MemoryError:
         found = "memory", "MemoryError"
@@ -91,12 +98,13 @@ class Judge:
         self.reading = False
         self.arrived: list[Remote] = []  # with the last message
 
-    def run(self, task: programs.CompiledTest) -> None:
+    def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
         names = self.names
         names.update(vars(builtins), __name__=TEST_MODULE, __annotations__={})
         sys.modules[TEST_MODULE] = Module(names)
         self.receive("load", Standing.ANSWERED)
         exec(task.setup, names)
+        self.share([name for name in classes if name != task.entry_point])
         if task.entry_point is not None:
             names[task.entry_point] = found = self.request("name", task.entry_point)
             if isinstance(found, Remote):
@@ -106,6 +114,14 @@ class Judge:
         check = names.get("check")
         if check is not before:
             check(names[task.entry_point])
+
+    def share(self, classes: Sequence[str]) -> None:
+        """Agree with the program on the classes of both whose objects are plain data."""
+        ours = {name: self.names[name] for name in classes if name in self.names and is_record(self.names[name])}
+        theirs = self.request("share", *ours) if ours else ()
+        if type(theirs) is not tuple or not all(type(name) is str and name in ours for name in theirs):
+            self.report("crashed")
+        self.shared.records = tuple(ours[name] for name in theirs)
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it, as plain data or as a stand-in."""

@@ -4,6 +4,16 @@ from collections import deque
 from functools import lru_cache
 from typing import Any, Protocol
 
+from .values import REACHING
+
+# What plain types say of themselves: an answer that is none of them would decide by that.
+PREDICATES = frozenset(
+    name
+    for kind in (str, bytes, float, set)
+    for name in dir(kind)
+    if name.startswith("is") or name in ("startswith", "endswith")
+)
+
 
 class Asked(Protocol):
     """Who asks the program."""
@@ -24,6 +34,9 @@ class Owned:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
+            raise AttributeError(name)
+        if name in PREDICATES:
+            self._judge.opaque(self)
             raise AttributeError(name)
         return self._judge.request("attribute", self, name)
 
@@ -49,4 +62,8 @@ def own(judge: Asked, number: int, value: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _owned_type(base: type) -> type:
-    return type(f"Own_{base.__name__}", (Owned, base), {})
+    return type(f"Own_{base.__name__}", (Owned, base), {name: _asked(name) for name in REACHING.get(base, ())})
+
+
+def _asked(name: str) -> property:
+    return property(lambda self: self._judge.request("attribute", self, name))

@@ -6,8 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
+
+from .turn import Turn
 
 # Two programs that share a processor's core use up to twice the processor time that each of them needs alone; the
 # caller repeats what took more than its own.
@@ -21,13 +23,16 @@ class Usage:
 
     Attributes:
         cpu_seconds: processor time, that of ended children included.
-        waiting_seconds: time that processes and threads were ready to run and had no processor, by process.
+        waiting_seconds: time that processes and threads were ready to run and had no processor, by process, as far as
+            it is over.
         resident: bytes in memory.
+        ready: nanoseconds at work, by process, of those that are at work or wait for a processor now.
     """
 
     cpu_seconds: float
     waiting_seconds: dict[int, float]
     resident: int
+    ready: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,31 +51,47 @@ class Ended:
 class Running:
     """A process that was started, and what it and its descendants have used."""
 
-    def __init__(self, process: int, peer: int | None = None) -> None:
+    def __init__(self, process: int, peer: int | None = None, turn: Turn | None = None) -> None:
         """Args:
         process: just forked.
         peer: a socket whose other end's closing is waited for.
+        turn: tells of a program how long it was its turn; without it, it always is.
         """
         self.process, self.peer = process, peer
+        self.turn, self.earlier = turn, turn.read() if turn else 0.0  # before it was there
         self.start = time.monotonic()
         self.cpu_seconds = 0.0
         self.waited: dict[int, float] = {}
         self.stalls: list[tuple[float, float]] = []  # when anything waited for a processor, apart and in their order
+        self.ready: dict[int, int] = {}
+        self.noted = self.start
+        # As of the last look: when it was not its turn, and when it was, and it did nothing though it had a processor.
+        self.others_seconds = self.slept_seconds = 0.0
 
     def note(self, used: Usage) -> None:
         """Take in what is used so far; what has ended meanwhile stays counted.
 
         Time in which several processes wait at once passes once: a program whose children wait for each other could
-        sleep for as long as all of them together.
+        sleep for as long as all of them together. What is ready and did not work since the last call has waited since.
         """
         self.cpu_seconds = max(self.cpu_seconds, used.cpu_seconds)
         now = time.monotonic()
         grown = [seconds - self.waited.get(process, 0.0) for process, seconds in used.waiting_seconds.items()]
         begin = max(self.start, now - max(grown, default=0.0))
+        if any(self.ready.get(process) == worked for process, worked in used.ready.items()):
+            begin = min(begin, self.noted)
+        self.ready, self.noted = used.ready, now
         while self.stalls and self.stalls[-1][1] >= begin:
             begin = min(begin, self.stalls.pop()[0])
         self.stalls.append((begin, now))
         self.waited |= used.waiting_seconds
+        passed = now - self.start
+        if self.turn:
+            self.others_seconds = max(0.0, passed - (self.turn.read() - self.earlier))
+        self.slept_seconds = passed - self._stalled() - self.cpu_seconds - self.others_seconds
+
+    def _stalled(self) -> float:
+        return sum(end - begin for begin, end in self.stalls)
 
     def wall_seconds(self) -> float:
         """Since the start."""
@@ -78,7 +99,7 @@ class Running:
 
     def own_seconds(self) -> float:
         """Time awake or asleep, without that in which a busy machine had no processor for it."""
-        return self.wall_seconds() - sum(end - begin for begin, end in self.stalls)
+        return self.wall_seconds() - self._stalled()
 
     def waited_seconds(self) -> float:
         """The longest time that one of its processes had no processor; 0 where the kernel does not tell."""

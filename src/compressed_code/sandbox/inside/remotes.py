@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import GeneratorType
 from typing import Any, NoReturn
 
-from .owned import Asked, Owned
+from .owned import PREDICATES, Asked, Owned
 
 # Names with underscores that may be read: they say something, and nothing of Python itself asks for them.
 _READABLE = frozenset(
@@ -72,6 +72,9 @@ class Remote:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
+            raise AttributeError(name)
+        if name in PREDICATES and self._standing is Standing.ANSWERED:
+            self._judge.opaque(self)
             raise AttributeError(name)
         return self._ask("attribute", name)
 

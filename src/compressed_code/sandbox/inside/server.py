@@ -13,16 +13,19 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Literal, NoReturn, Protocol
 
 from . import accepted, candidate, cells, judge, plain, rehearsal, standard_modules
 from .processes import CONTENTION, Ended, Running, keep_low, keep_only
+from .turn import Turn
 
 Role = Literal["programs", "judges"]
 
 _CHANNEL, _MATERIAL, _ANSWER = 3, 4, 5
 PERIOD = 0.05
 _PIECE = 1 << 16
+_FILES = 4  # the most that come with a request
 LIMIT_SHOWS = 0.2  # seconds that the kernel gets to end a process whose socket it has closed
 
 
@@ -35,8 +38,9 @@ def main(role: Role, plan: dict[str, Any]) -> NoReturn:
             `folders`, where packages are found besides the standard library; `packages`, names of those to load now.
 
     A request is JSON with files; `Programs.run` and `Judges.run` say which. The answer is JSON with `outcome`,
-    `exception`, `doubt`, `stage`, `cpu_seconds`, `own_seconds` (awake or asleep), `wall_seconds` and `waited_seconds`
-    (the longest that one process waited for a processor). Before it comes `accepted.PASSED_PLAIN` where a program
+    `exception`, `doubt`, `stage`, `cpu_seconds`, `own_seconds` (awake or asleep), `slept_seconds` (of these asleep,
+    while it was its turn), `wall_seconds` and `waited_seconds` (the longest that one process waited for a processor).
+    Before it comes `accepted.PASSED_PLAIN` where a program
     passed in one process and is judged apart, too. The first message is the server's own: the version of Python.
     """
     connection = socket.socket(fileno=keep_low(plan["descriptor"]))
@@ -50,7 +54,7 @@ def main(role: Role, plan: dict[str, Any]) -> NoReturn:
     connection.send(json.dumps(sys.version.split()[0]).encode())
     server = (Programs if role == "programs" else Judges)(limits, cell, connection, plan["packages"])
     while True:
-        request, files, _, _ = socket.recv_fds(connection, _PIECE, 3)
+        request, files, _, _ = socket.recv_fds(connection, _PIECE, _FILES)
         if not request:
             os._exit(0)
         answer = server.run(files, **json.loads(request))
@@ -86,16 +90,23 @@ class Server:
         self.processors = os.cpu_count() or 1
 
     def watch(
-        self, running: Running, seconds: float, asleep: float, *files: int, patience: float | None = None
+        self,
+        running: Running,
+        seconds: float,
+        asleep: float,
+        *files: int,
+        patience: float | None = None,
+        looked: Callable[[], None] = lambda: None,
     ) -> tuple[str, list[int]]:
         """Wait for one of some files, or the first limit.
 
         Args:
             seconds: of processor time.
-            asleep: seconds that the process may do nothing, without waiting for a processor.
+            asleep: seconds that the process may do nothing while it is its turn, without waiting for a processor.
             files: a running process's `peer` is waited for to be closed at its other end.
-            patience: where it is a number the limit of wall time does not count waiting for a processor, and lies so
-                many seconds further off.
+            patience: where it is a number the limit of wall time does not count waiting for a processor, nor when it is
+                not the process's turn, and lies so many seconds further off.
+            looked: called after each look at what was used.
 
         Returns:
             The limit that was hit, or nothing and the files that have something to read or are closed.
@@ -113,6 +124,7 @@ class Server:
                 return "", ready
             if time.monotonic() >= look:
                 outcome, look = self.limit(running, seconds, asleep, patience), time.monotonic() + PERIOD
+                looked()
                 if outcome:
                     return outcome, []
 
@@ -120,9 +132,9 @@ class Server:
         """The limit that a process has hit by now, or nothing; arguments as of `watch`."""
         used = self.cell.usage()
         running.note(used)
-        if running.cpu_seconds > seconds or running.own_seconds() - running.cpu_seconds > asleep:
+        if running.cpu_seconds > seconds or running.slept_seconds > asleep:
             return "timeout"
-        allowed = 0.0 if patience is None else patience + running.waited_seconds()
+        allowed = 0.0 if patience is None else patience + running.waited_seconds() + running.others_seconds
         if running.wall_seconds() > self.limits["wall_seconds"] + allowed:
             return "timeout"
         return "memory" if used.resident > self.limits["memory_bytes"] else ""
@@ -153,7 +165,7 @@ class Programs(Server):
         """One trial, as far as the stages go that it passes.
 
         Args:
-            files: the program, the judge's material, the socket to the judge.
+            files: the program, the judge's material, the socket to the judge, and the file of a `Turn`.
             share: of the processor time that the limits grant.
             patience: of a trial that runs once more, alone, the seconds that its judge may keep the program waiting;
                 what the machine takes from it then has no limit.
@@ -173,7 +185,7 @@ class Programs(Server):
         return found
 
     def plain(self, files: list[int], seconds: float, patience: float | None) -> dict[str, Any]:
-        program, material, _ = files
+        program, material, *_ = files
         answer, answer_end = os.pipe()
 
         def become() -> NoReturn:
@@ -193,7 +205,7 @@ class Programs(Server):
         return _report("plain", _final(found, ended, running, CONTENTION * seconds), running)
 
     def apart(self, files: list[int], seconds: float, patience: float | None) -> dict[str, Any]:
-        program, _, channel = files
+        program, _, channel, turn = files
 
         def become() -> NoReturn:
             self.cell.confine()
@@ -202,11 +214,10 @@ class Programs(Server):
             keep_only({0: null, 1: null, 2: null, _CHANNEL: channel})
             candidate.serve(_CHANNEL, source, self.limits["output_bytes"])
 
-        running = Running(self.cell.fork(become), peer=channel)
+        running = Running(self.cell.fork(become), peer=channel, turn=Turn(turn))
         process = os.pidfd_open(running.process)
-        # It sleeps while the judge works, and the judge may wait for a processor, so it gets more of that.
         most = CONTENTION * seconds
-        outcome, ready = self.watch(running, most, 2 * most + (patience or 0.0), process, channel, patience=patience)
+        outcome, ready = self.watch(running, most, seconds, process, channel, patience=patience)
         if process in ready:
             outcome = "crashed"
         os.close(process)
@@ -218,20 +229,28 @@ class Programs(Server):
 class Judges(Server):
     """Runs tests against programs that run elsewhere."""
 
-    def run(self, files: list[int], share: float, patience: float | None) -> dict[str, Any]:
+    def run(self, files: list[int], share: float, patience: float | None, classes: list[str]) -> dict[str, Any]:
         """One trial, once its program is there; "skipped" where it never comes.
 
         Args:
-            files: the judge's material, the socket to the program.
+            files: the judge's material, the socket to the program, and the file of a `Turn`.
             share: of the processor time that the limits grant.
             patience: as of `Programs.run`; then the judge's own limits of sleep and of wall time begin when its program
                 has ended, since that may wait for a processor until then.
+            classes: names of those that setup and program define in the same words.
         """
-        material, channel = files
+        material, channel, file = files
+        turn, awaited = Turn(file), 0.0
         poll = select.poll()
         poll.register(channel, select.POLLIN | select.POLLRDHUP)
         poll.register(self.connection, select.POLLRDHUP)
-        ready = dict(poll.poll())
+        began = time.monotonic()
+        while True:
+            looked = time.monotonic()
+            if ready := dict(poll.poll(PERIOD * 1000)):
+                break
+            awaited = looked + PERIOD - began  # at least: this server may wait for a processor
+            turn.write(awaited)
         if self.connection.fileno() in ready:
             self.cell.leave()
         answer, answer_end = os.pipe()
@@ -245,17 +264,22 @@ class Judges(Server):
             self.cell.confine()
             null = os.open(os.devnull, os.O_RDWR)
             keep_only({0: null, 1: null, 2: null, _CHANNEL: channel, _MATERIAL: material, _ANSWER: answer_end})
-            judge.serve(_CHANNEL, _MATERIAL, _ANSWER, self.limits["output_bytes"], self.packages)
+            judge.serve(_CHANNEL, _MATERIAL, _ANSWER, self.limits["output_bytes"], self.packages, classes)
 
         running = Running(self.cell.fork(become), peer=channel)
         os.close(answer_end)
         most, asleep = CONTENTION * seconds, self.limits["wall_seconds"]
+
+        def tell() -> None:  # a judge that does nothing waits for its program
+            turn.write(awaited + running.slept_seconds)
+
         outcome, ready = "", [channel]
         if patience is not None:
-            outcome, ready = self.watch(running, most, math.inf, answer, channel, patience=math.inf)
+            outcome, ready = self.watch(running, most, math.inf, answer, channel, patience=math.inf, looked=tell)
             patience = running.wall_seconds()
         if not outcome and answer not in ready:
-            outcome, ready = self.watch(running, most, asleep + (patience or 0.0), answer, patience=patience)
+            asleep += patience or 0.0
+            outcome, ready = self.watch(running, most, asleep, answer, patience=patience, looked=tell)
         content = os.read(answer, _PIECE) if ready else b""
         os.close(answer)
         found = accepted.judged_outcome(content)
@@ -265,7 +289,7 @@ class Judges(Server):
         return _report("apart", _final((outcome, exception), ended, running, CONTENTION * seconds), running, doubt)
 
 
-_NO_SECONDS = dict.fromkeys(("cpu_seconds", "own_seconds", "wall_seconds", "waited_seconds"), 0.0)
+_NO_SECONDS = dict.fromkeys(("cpu_seconds", "own_seconds", "slept_seconds", "wall_seconds", "waited_seconds"), 0.0)
 
 
 def _has_bytes(channel: int) -> bool:
@@ -283,5 +307,6 @@ def _final(found: tuple[str, str], ended: Ended, running: Running, seconds: floa
 
 def _report(stage: str, found: tuple[str, str], running: Running, doubt: str = "") -> dict[str, Any]:
     seconds = {"cpu_seconds": running.cpu_seconds, "own_seconds": max(running.cpu_seconds, running.own_seconds())}
+    seconds |= {"slept_seconds": running.slept_seconds}
     seconds |= {"wall_seconds": running.wall_seconds(), "waited_seconds": running.waited_seconds()}
     return {"outcome": found[0], "exception": found[1], "doubt": doubt, "stage": stage, **seconds}

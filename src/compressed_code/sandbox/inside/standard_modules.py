@@ -16,7 +16,20 @@ LATE = ("asyncio", "threading")
 MODULES = (
     *("abc", "array", "asyncio", "base64", "bisect", "calendar", "cmath", "collections", "collections.abc"),
     *("contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"),
-    *("inspect", "io", "itertools", "json", "math", "numbers", "operator", "os", "posixpath", "random", "re"),
+    *(
+        "inspect",
+        "io",
+        "itertools",
+        "json",
+        "math",
+        "numbers",
+        "operator",
+        "os",
+        "pathlib",
+        "posixpath",
+        "random",
+        "re",
+    ),
     *("statistics", "string", "struct", "sys", "textwrap", "threading", "time", "types", "typing", "uuid", "zoneinfo"),
 )
 # Types that are values of their own where a test asks for them. None of them runs code of its arguments.
@@ -30,6 +43,9 @@ _NAMED = {
     "datetime": ("date", "datetime", "time", "timedelta", "timezone"),
     "decimal": ("Decimal",),
     "fractions": ("Fraction",),
+    "pathlib": ("Path", "PosixPath", "PurePath", "PurePosixPath"),
+    "re": ("Pattern",),
+    "types": ("SimpleNamespace",),
     "uuid": ("UUID",),
     "zoneinfo": ("ZoneInfo",),
 }

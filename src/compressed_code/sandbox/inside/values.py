@@ -3,18 +3,21 @@
 import datetime
 import re
 import types
+import warnings
 import zoneinfo
 from collections import ChainMap, UserDict, UserString
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PosixPath, PurePosixPath
 from typing import Any
 from uuid import UUID
 
 from .standard_modules import ERRORS, type_name
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
+# Those that a pattern can have and that do nothing but say how it matches: not DEBUG, which prints.
+_FLAGS = re.ASCII | re.IGNORECASE | re.LOCALE | re.MULTILINE | re.DOTALL | re.UNICODE | re.VERBOSE
 _ARGUMENTS = (str, int, float, bool, bytes, type(None))
 
 
@@ -33,6 +36,22 @@ def _zone(key: str) -> zoneinfo.ZoneInfo:
     if not _ZONE.fullmatch(key) or not any(Path(path, key).is_file() for path in zoneinfo.TZPATH):
         raise Refused("no such time zone")
     return zoneinfo.ZoneInfo(key)
+
+
+def _path(kind: type[PurePosixPath]) -> Callable[[Any], PurePosixPath]:
+    def make_path(text: Any) -> PurePosixPath:
+        if type(text) is not str:
+            raise Refused("a path of something else than text")
+        return kind(text)
+
+    return make_path
+
+
+def _pattern(text: Any, flags: Any) -> re.Pattern:
+    if type(text) not in (str, bytes) or type(flags) is not int or flags & ~_FLAGS:
+        raise Refused("no pattern")
+    with warnings.catch_warnings(action="ignore"):
+        return re.compile(text, flags)
 
 
 def _error(name: str, *arguments: Any) -> BaseException:
@@ -79,7 +98,14 @@ _VALUES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], Callable[..., Any]]]
     datetime.time: (lambda v: (v.hour, v.minute, v.second, v.microsecond, v.tzinfo, v.fold), _time),
     datetime.timedelta: (lambda v: (v.days, v.seconds, v.microseconds), datetime.timedelta),
     datetime.timezone: (lambda value: value.__getinitargs__(), datetime.timezone),
+    PosixPath: (lambda value: (str(value),), _path(PosixPath)),
+    PurePosixPath: (lambda value: (str(value),), _path(PurePosixPath)),
+    re.Pattern: (lambda value: (value.pattern, value.flags), _pattern),
     zoneinfo.ZoneInfo: (lambda value: (value.key,), _zone),
+}
+# What these can do reaches beyond their value: a path of the program names files that are there.
+REACHING: dict[type, tuple[str, ...]] = {
+    PosixPath: tuple(name for name in dir(PosixPath) if not (name.startswith("_") or hasattr(PurePosixPath, name)))
 }
 _BY_IDENTITY = {id(kind): parts for kind, (parts, _) in _VALUES.items()}
 _BY_NAME = {kind.__name__: make for kind, (_, make) in _VALUES.items()} | {"error": _error}
@@ -107,5 +133,5 @@ def make(name: str, parts: tuple[Any, ...]) -> Any:
     """
     try:
         return _BY_NAME[name](*parts)
-    except (KeyError, ValueError, TypeError, ArithmeticError, AttributeError, IndexError, OSError) as error:
+    except (KeyError, ValueError, TypeError, ArithmeticError, AttributeError, IndexError, OSError, re.error) as error:
         raise Refused(f"{name}: {type(error).__name__}") from None

@@ -8,6 +8,7 @@ from .processes import Usage
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_READY = b"R"  # at work, or waiting for a processor
 
 
 def counts_waiting(proc: int) -> bool:
@@ -26,9 +27,11 @@ def tree_usage(proc: int, root: int, waits: bool = True) -> Usage:
     rows = _rows(proc)
     found = descendants(rows, root)
     seconds = sum(rows[process].ticks for process in found) / _TICKS
-    waiting = {process: _waiting(proc, process, rows[process].threads) for process in found if waits}
+    schedules = {process: _schedule(proc, process, rows[process]) for process in found if waits}
+    waiting = {process: each.waited for process, each in schedules.items()}
     waiting |= {} if waits else {root: time.monotonic()}  # ever since any process began
-    return Usage(seconds, waiting, sum(rows[process].pages for process in found) * _PAGE)
+    ready = {process: each.worked for process, each in schedules.items() if each.ready}
+    return Usage(seconds, waiting, sum(rows[process].pages for process in found) * _PAGE, ready)
 
 
 def processes_below(proc: int, root: int) -> list[int]:
@@ -48,8 +51,9 @@ def descendants(rows: dict[int, "Row"], root: int) -> list[int]:
 
 
 class Row(NamedTuple):
-    """One process: fields 4, 14-17, 20 and 24 of proc(5)'s stat."""
+    """One process or thread: fields 3, 4, 14-17, 20 and 24 of proc(5)'s stat."""
 
+    state: bytes
     parent: int
     ticks: int
     threads: int
@@ -59,23 +63,39 @@ class Row(NamedTuple):
 def _rows(proc: int) -> dict[int, Row]:
     rows = {}
     for name in os.listdir(proc):
-        if name.isdigit() and (content := _read(proc, f"{name}/stat")):
-            fields = content.rpartition(b")")[2].split()
-            ticks = sum(map(int, fields[11:15]))
-            rows[int(name)] = Row(int(fields[1]), ticks, int(fields[17]), int(fields[21]))
+        if name.isdigit() and (row := _row(proc, name)):
+            rows[int(name)] = row
     return rows
 
 
-def _waiting(proc: int, process: int, threads: int) -> float:
-    """Seconds in which a process was ready to run and had no processor (sched-stats.txt); 0 where it is gone."""
-    names = [f"{process}/schedstat"]
-    if threads > 1:
+def _row(proc: int, place: str) -> Row | None:
+    """What is known of a process or thread; None where it is gone."""
+    fields = _read(proc, f"{place}/stat").rpartition(b")")[2].split()
+    return (
+        Row(fields[0], *map(int, (fields[1], sum(map(int, fields[11:15])), fields[17], fields[21]))) if fields else None
+    )
+
+
+class Schedule(NamedTuple):
+    """A process with its threads: nanoseconds at work and seconds without a processor, as far as these are over
+    (sched-stats.txt); and whether it is ready to run now."""
+
+    worked: int
+    waited: float
+    ready: bool
+
+
+def _schedule(proc: int, process: int, row: Row) -> Schedule:
+    places = [str(process)]
+    states = [row.state]
+    if row.threads > 1:
         try:
-            names = [f"{process}/task/{task}/schedstat" for task in _tasks(proc, process)]
-        except OSError:
-            return 0.0
-    contents = [_read(proc, name).split() for name in names]
-    return sum(int(content[1]) for content in contents if len(content) > 1) / 1e9
+            places = [f"{process}/task/{task}" for task in _tasks(proc, process)]
+        except OSError:  # it is gone
+            places = []
+        states = [each.state for place in places if (each := _row(proc, place))]
+    times = [tuple(map(int, content)) for place in places if (content := _read(proc, f"{place}/schedstat").split())]
+    return Schedule(sum(each[0] for each in times), sum(each[1] for each in times) / 1e9, _READY in states)
 
 
 def _tasks(proc: int, process: int) -> list[str]:
