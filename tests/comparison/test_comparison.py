@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +22,7 @@ import compressed_code as cc
 from compressed_code.benchmarks.tasks import BENCHMARKS
 from compressed_code.commands import compare as command
 from compressed_code.comparison import inputs
+from compressed_code.comparison.pictures import pictures
 from compressed_code.comparison.programs import program_table, turned_programs
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import DATA
@@ -196,6 +198,15 @@ def test_the_page_needs_no_network_and_escapes_what_it_is_given(comparison):
     assert "currentColor" in comparison.to_html() and "prefers-color-scheme: dark" in comparison.to_html()
     headings = [attributes for tag, attributes in page.tags if tag == "button"]
     assert headings and all(attributes["type"] == "button" for attributes in headings)
+
+
+def test_a_chart_says_whether_it_has_intervals(comparison):
+    """One text is too little for any."""
+    captions = {name: picture.caption for name, picture in pictures(comparison).items()}
+    assert "too few texts of each" in captions["language"] and "too few texts of each" in captions["token_class"]
+    rows = comparison.tables["by_language"]
+    wide = replace(comparison, tables={**comparison.tables, "by_language": rows.assign(low=0.01, high=0.1)})
+    assert "95 % bootstrap-t intervals over texts" in pictures(wide)["language"].caption
 
 
 def test_a_cell_of_a_notebook_shows_it(comparison):
