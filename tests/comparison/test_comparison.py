@@ -1,21 +1,28 @@
 """The door and the command from end to end on tiny models: numbers, what is stored, the page, and every mistake."""
 
 import argparse
+import io
 import json
 import os
 import re
 import shutil
+import sys
+from collections import Counter
+from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+import tqdm
 
 import compressed_code as cc
 from compressed_code.benchmarks.tasks import BENCHMARKS
 from compressed_code.commands import compare as command
 from compressed_code.comparison import inputs
+from compressed_code.comparison.pictures import pictures
 from compressed_code.comparison.programs import program_table, turned_programs
 from compressed_code.core.errors import InputError
 from compressed_code.core.paths import DATA
@@ -88,7 +95,48 @@ def test_the_broken_one_is_told_from_the_sound(comparison, models):
     assert sentence.startswith("zeroed: model.layers.1.mlp.up_proj.weight")
 
 
-def test_one_more_candidate_computes_only_what_is_new(comparison, models, program, store):
+def test_one_more_candidate_computes_only_what_is_new(models, program, tmp_path):
+    def stored() -> dict[Path, int]:
+        return {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.parquet")}
+
+    def compare(*candidates: str) -> None:
+        names = [str(models[name]) for name in candidates]
+        cc.compare(str(models["base"]), names, texts=[program], directory=tmp_path)
+
+    compare("rtn4")
+    before = stored()
+    compare("rtn4", "rtn3")
+    after = stored()
+    assert {file: after[file] for file in before} == before
+    new = Counter(file.parent.name for file in after if file not in before)
+    assert new == {"weight_health": 1, "cold_start": 1, "text_fidelity": 1}  # and no noise floor, the base's alone
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def watched(monkeypatch) -> Terminal:
+    """Where every step of every bar is drawn from now on, as in front of somebody who watches."""
+    monkeypatch.setattr("compressed_code.core.progress.bars.tqdm", partial(tqdm.tqdm, mininterval=0, miniters=1))
+    monkeypatch.setattr("compressed_code.measurements.tables.PROGRESS_DELAY", 0)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    return sys.stderr
+
+
+def bars_with_time_left(terminal: Terminal) -> set[str]:
+    """Names of the bars that said how much is done, and how long the rest takes."""
+    return set(re.findall(r"([\w -]+): +\d+%[^\r\n]*\[\d+:\d+<\d+:\d+", terminal.getvalue()))
+
+
+def test_every_stage_shows_the_time_that_is_left(models, program, tmp_path, monkeypatch):
+    terminal = watched(monkeypatch)
+    cc.compare(str(models["base"]), str(models["rtn4"]), texts=[program], directory=tmp_path)
+    assert bars_with_time_left(terminal) >= {"files", "weights", "cold_start", "texts", "noise floor"}
+
+
+def test_nothing_new_is_computed_for_the_same_candidates(comparison, models, program, store):
     def stored() -> dict[str, int]:
         return {str(file): file.stat().st_mtime_ns for file in store.rglob("*.parquet")}
 
@@ -150,6 +198,15 @@ def test_the_page_needs_no_network_and_escapes_what_it_is_given(comparison):
     assert "currentColor" in comparison.to_html() and "prefers-color-scheme: dark" in comparison.to_html()
     headings = [attributes for tag, attributes in page.tags if tag == "button"]
     assert headings and all(attributes["type"] == "button" for attributes in headings)
+
+
+def test_a_chart_says_whether_it_has_intervals(comparison):
+    """One text is too little for any."""
+    captions = {name: picture.caption for name, picture in pictures(comparison).items()}
+    assert "too few texts of each" in captions["language"] and "too few texts of each" in captions["token_class"]
+    rows = comparison.tables["by_language"]
+    wide = replace(comparison, tables={**comparison.tables, "by_language": rows.assign(low=0.01, high=0.1)})
+    assert "95 % bootstrap-t intervals over texts" in pictures(wide)["language"].caption
 
 
 def test_a_cell_of_a_notebook_shows_it(comparison):
@@ -297,7 +354,7 @@ def test_a_stage_that_cannot_be_done_is_a_note_and_the_others_stand(tmp_path):
 
 
 @pytest.mark.slow
-def test_programs_are_written_executed_and_shown_side_by_side(tmp_path):
+def test_programs_are_written_executed_and_shown_side_by_side(tmp_path, monkeypatch):
     """Rounding whole rows to three bits costs Zoo S nearly all programs that it passes."""
     if not available_isolators():
         pytest.skip("no isolator on this system")
@@ -305,8 +362,9 @@ def test_programs_are_written_executed_and_shown_side_by_side(tmp_path):
     benchmark.write_text("".join(rows.read_text().splitlines(keepends=True)[:40]))
     row = Quantization(key="t", label="T", method="rtn", bits=3)
     pair = str(DATA / "zoo" / "zoo-s"), str(write_variant(DATA / "zoo" / "zoo-s", row, tmp_path / "rtn3"))
-    stages = ["weights", "programs"]
+    stages, terminal = ["weights", "programs"], watched(monkeypatch)
     found = cc.compare(*pair, stages=stages, benchmark=str(benchmark), directory=tmp_path / "results")
+    assert bars_with_time_left(terminal) >= {"programs", "executions"}
     programs, turned = found.tables["programs"].set_index("model"), found.of("turned_programs", pair[1])
     assert programs["tasks"].eq(40).all() and programs["lost"][pair[1]] == (turned["turn"] == "lost").sum() > 0
     assert (turned.loc[turned["turn"] == "lost", "base_outcome"] == "passed").all()
@@ -320,7 +378,7 @@ def test_programs_are_written_executed_and_shown_side_by_side(tmp_path):
     assert "of 40 tasks" in " ".join(page.text.split())
 
 
-def test_other_tokenizers_are_compared_by_bytes(models, tmp_path, program, make_base):
+def test_other_tokenizers_are_compared_by_bytes(models, tmp_path, program, make_base, monkeypatch):
     other = make_base(tmp_path / "other", hidden_size=32, intermediate_size=48)
     tokenizer = json.loads((other / "tokenizer.json").read_text())
     tokenizer["model"]["merges"] = tokenizer["model"]["merges"][:-1]
@@ -328,7 +386,9 @@ def test_other_tokenizers_are_compared_by_bytes(models, tmp_path, program, make_
     one, last = list(vocabulary)[280], max(vocabulary, key=vocabulary.get)
     vocabulary[one], vocabulary[last] = vocabulary[last], vocabulary[one]
     (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+    terminal = watched(monkeypatch)
     found = cc.compare(str(models["base"]), str(other), texts=[program], directory=tmp_path)
+    assert "texts" in bars_with_time_left(terminal)
     assert "statistics" not in found.tables and "compared by bytes" in found.notes[-1]
     (row,) = found.of("bits_per_byte", str(other)).to_dict(orient="records")
     assert row["bits_per_byte_candidate"] - row["bits_per_byte_base"] == pytest.approx(row["bits_per_byte_difference"])

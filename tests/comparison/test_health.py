@@ -14,10 +14,14 @@ from compressed_code.comparison.findings import findings
 from compressed_code.comparison.health import weight_health
 from compressed_code.comparison.stored_forms import FLOAT4, StoredForms, codebook, float8, grid, normal_float, plain
 from compressed_code.comparison.tensor_errors import expected_error
+from compressed_code.core.errors import InputError, Unavailable
+from compressed_code.core.paths import DATA
 from compressed_code.measurements.subjects.pairs import Pair
 from compressed_code.quantization.engine import write_variant
 from compressed_code.quantization.methods.round_to_nearest import round_to_nearest
-from compressed_code.registry.quantizations import Quantization
+from compressed_code.registry.languages import load_languages, load_programs
+from compressed_code.registry.quantizations import Quantization, load_quantizations
+from compressed_code.tokenizers.files import open_tokenizer
 from storage_formats import store_layers, to_awq, to_float8, to_gptq, to_int8, to_packed, write_gguf
 from tiny_models import contents, save_contents, set_config
 
@@ -84,6 +88,48 @@ def test_sound_variants_of_our_own_are_in_line(tmp_path, base, fields, calibrate
     rows = np.random.default_rng(0).integers(1, 420, (32, 64)).tolist() if calibrated else None
     candidate = write_variant(base, Quantization(key="t", label="T", **fields), tmp_path / "candidate", rows)
     assert told(base, candidate) == {}
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("tokens", [5, 40])
+def test_a_file_calibrated_on_a_handful_of_tokens_is_sound(tmp_path, base, bits, tokens):
+    """Its weights are further off than rounding puts them, since the few outputs that were seen are spared."""
+    rows = [np.random.default_rng(1).integers(1, 420, tokens).tolist()]
+    row = Quantization(key="t", label="T", method="gptq", bits=bits, group_size=32, calibration="random")
+    assert told(base, write_variant(base, row, tmp_path / "candidate", rows)) == {}
+
+
+def with_a_row_moved(tensor, error: float = 1.1):
+    """Something that is no part of it is added to a row, larger than the row itself."""
+    row = tensor[5].float()
+    across = torch.randn(len(row), generator=torch.Generator().manual_seed(5))
+    across -= (across @ row) / (row @ row) * row
+    tensor[5] = (row + error * row.norm() / across.norm() * across).to(tensor.dtype)
+    return tensor
+
+
+def test_a_row_that_calibration_moved_far_is_whole_and_in_a_rounded_file_it_is_not(tmp_path, base):
+    moved = rewritten(base, tmp_path / "moved", replaced(UP, with_a_row_moved))
+    assert told(base, quantized(moved, tmp_path / "gptq")) == {}
+    assert told(base, moved) == {UP: "rows damaged"}
+    other = rewritten(base, tmp_path / "other", replaced(UP, with_noise_in_a_row))
+    assert told(base, quantized(other, tmp_path / "other-gptq")) == {UP: "rows damaged"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("model", ["zoo-s", "zoo-m"])
+def test_every_way_to_quantize_a_zoo_model_is_sound(tmp_path, model):
+    """All of the repository's rows, as far as what makes them is installed; calibrated on one short text."""
+    path, found = DATA / "zoo" / model, {}
+    text = open_tokenizer(path).encode(next(iter(load_programs(load_languages()["python"]).values())))[:60]
+    for key, row in load_quantizations().items():
+        try:
+            variant = write_variant(path, row, tmp_path / key, [text] if row.calibration else None)
+        except (InputError, Unavailable):  # a group that does not divide its rows; a library that is not here
+            continue
+        found[key] = told(path, variant)
+    assert len(found) > 30 and {row.method for row in map(load_quantizations().get, found)} >= {"rtn", "gptq", "gguf"}
+    assert {key: causes for key, causes in found.items() if causes} == {}
 
 
 @pytest.mark.parametrize("kind", [Kind.Q8_0, Kind.Q5_1, Kind.Q5_0, Kind.Q4_1, Kind.Q4_0, Kind.F16, Kind.BF16])

@@ -240,10 +240,12 @@ def plain_loop(base, candidate, documents, start, length) -> pd.DataFrame:
         ("cohere", {"logit_scale": 0.5}),
     ],
 )
-def test_equals_a_plain_loop(monkeypatch, family, fields, start, length):
+@pytest.mark.parametrize("wide", [50, 1000])  # the output matrices have 50 rows
+def test_equals_a_plain_loop(monkeypatch, family, fields, start, length, wide):
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BATCH_TOKENS", 64)
-    monkeypatch.setattr("compressed_code.fidelity.logit_blocks.BLOCK_ELEMENTS", 500)
-    monkeypatch.setattr("compressed_code.fidelity.logit_blocks.LEAST_ROWS", 7)
+    for name, value in {"BLOCK_ELEMENTS": 500, "LEAST_ROWS": 7, "WIDE": wide, "PRODUCT_ELEMENTS": 1150}.items():
+        monkeypatch.setattr(f"compressed_code.fidelity.logit_blocks.{name}", value)
+    monkeypatch.setattr("compressed_code.fidelity.logit_blocks.LEAST_ROWS_OF_A_PRODUCT", 17)
     base = random_model(0, family, **fields)
     candidate = random_model(1, near=base)
     documents = random_documents(2)

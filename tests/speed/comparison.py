@@ -17,8 +17,12 @@ or, with an hour of time, `cmake -B build && cmake --build build --target llama-
 
 Both read the same text on as many threads as OMP_NUM_THREADS says, and each starts from nothing. Read are all tokens of
 both models, by `compare` a third of them once more with rounded activations (its noise floor), by the tool those that
-it leaves out of its statistics, too. It computes with the stored numbers rounded as they are, `compare` in float32;
-its speed in float32 is that with F32 files (`compressed-code quantize FILE --method gguf --type f32`).
+it leaves out of its statistics, too: it computes logits of the second half of each window only. It computes with the
+stored numbers rounded as they are, `compare` in float32; its speed in float32 is that with F32 files
+(`compressed-code quantize FILE --method gguf --type f32`).
+
+What a token takes beyond the start of each program, and beyond the noise floor, is the difference between two runs: on
+all programs, and on every third, those that the noise floor reads.
 """
 
 import json
@@ -38,7 +42,7 @@ from bench_rows import Row, is_short, product_rate, show
 
 from compressed_code.core.paths import COMPUTED_VARIABLE
 from compressed_code.fidelity.footprint import sizes
-from compressed_code.measurements.readings import programs_read
+from compressed_code.measurements.readings import Text, programs_read
 from compressed_code.measurements.subjects.models import ModelSubject
 from compressed_code.models.precision import precision_of
 from compressed_code.registry.lookup import load_registry
@@ -70,21 +74,25 @@ def run(command: Sequence[str], **environment: str) -> tuple[Cost, str]:
     return Cost(time.perf_counter() - started, cores), done.stdout + done.stderr
 
 
-def ours(base: str, candidate: str, stages: Sequence[str]) -> tuple[Cost, int, int]:
+def ours(base: str, candidate: str, stages: Sequence[str], read: Sequence[Text]) -> tuple[Cost, int, int]:
     """The command on an empty store: its cost, how many tokens both models read, and how many the noise floor did."""
     with tempfile.TemporaryDirectory() as folder:
+        texts = [Path(folder) / f"{number:02}" for number, _ in enumerate(read)]
+        for file, program in zip(texts, read, strict=True):
+            file.write_text(program.content, encoding="utf-8")
         command = [sys.executable, "-m", "compressed_code", "compare", base, candidate, "--only", *stages]
+        command += ["--text", *map(str, texts), "--language", "python"]  # which language decides classes, not costs
         cost, printed = run([*command, "--format", "json"], **{COMPUTED_VARIABLE: folder})
     found = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])
     return cost, *(next(row["tokens"] for row in found[table]) for table in ("statistics", "noise_floor"))
 
 
-def theirs_of(base: str, candidate: str) -> tuple[Cost, int]:
+def theirs_of(base: str, candidate: str, read: Sequence[Text]) -> tuple[Cost, int]:
     """The tool's two passes, which write and read logits: their cost, and how many tokens each reads."""
     threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
     with tempfile.TemporaryDirectory() as folder:
         text, logits = Path(folder) / "text", Path(folder) / "logits"
-        text.write_text("\n".join(program.content for program in programs_read(1)), encoding="utf-8")
+        text.write_text("\n".join(program.content for program in read), encoding="utf-8")
         how = ["-f", str(text), "-c", str(WINDOW), "-t", threads, "--kl-divergence-base", str(logits)]
         first, printed = run([TOOL, "-m", base, *how])
         second, _ = run([TOOL, "-m", candidate, *how, "--kl-divergence"])
@@ -94,28 +102,42 @@ def theirs_of(base: str, candidate: str) -> tuple[Cost, int]:
     return first + second, WINDOW * int(chunks[1])
 
 
+def a_thousand(whole: Cost, part: Cost, tokens: int) -> float:
+    """Seconds by the clock of a thousand tokens of those that the whole reads and the part does not."""
+    return 1000 * (whole.clock - part.clock) / tokens
+
+
 def main() -> None:
     """Show what the command takes, and where it is at hand the tool on as many tokens."""
     is_short()  # it is short as it is
     base, candidate = sys.argv[1:3] if len(sys.argv) > 2 else DEFAULT
-    whole, tokens, floor = ours(base, candidate, STAGES)
+    programs = programs_read(1)
+    third = programs[::3]
+    whole, tokens, floor = ours(base, candidate, STAGES, programs)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
-    reading, *_ = ours(base, candidate, ["texts"])
+    reading, *_ = ours(base, candidate, ["texts"], programs)
+    start, fewer, same_floor = ours(base, candidate, ["texts"], third)
     passes, threads = 2 * tokens + floor, int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+    more = passes - 2 * fewer - same_floor
     registry, subject = load_registry(), ModelSubject()
     path = subject.open(subject.find(base, registry), registry)
     precise = precision_of(path) == "float64"
-    least = 2 * sizes(path)["parameters"] * passes / product_rate(threads, precise)
+    a_pass = 2 * sizes(path)["parameters"] / product_rate(threads, precise)
     goal = f"compare {base} and {candidate}, {tokens:,} tokens, {threads} thread(s)"
     limit = f"its products of matrices in {'float64' if precise else 'float32'}"
-    peer, theirs = "", None
+    peer, theirs, theirs_on = "", None, None
     if shutil.which(TOOL) and all(name.endswith(".gguf") for name in (base, candidate)):
-        cost, count = theirs_of(base, candidate)
-        peer, theirs = f"llama.cpp's {TOOL}", cost.clock / (2 * count) * passes
+        peer = f"llama.cpp's {TOOL}"
+        cost, count = theirs_of(base, candidate, programs)
+        cost_of_third, count_of_third = theirs_of(base, candidate, third)
+        theirs = cost.clock / (2 * count) * passes
+        theirs_on = a_thousand(cost, cost_of_third, 2 * (count - count_of_third))
+    on = a_thousand(reading, start, more)
     show(
         [
-            Row(f"{goal}: without programs", whole.clock, limit=limit, least=least),
-            Row(f"{goal}: its texts alone", reading.clock, "s", None, None, peer, theirs, limit, least),
+            Row(f"{goal}: without programs", whole.clock, limit=limit, least=a_pass * passes),
+            Row(f"{goal}: its texts alone", reading.clock, "s", None, None, peer, theirs, limit, a_pass * passes),
+            Row(f"{goal}: 1,000 tokens more", on, "s", None, 1, peer, theirs_on, limit, 1000 * a_pass),
             Row(f"{goal}: resident memory", peak, "MB"),
         ]
     )

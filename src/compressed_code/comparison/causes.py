@@ -33,6 +33,7 @@ class Cause:
 
 
 OTHER_WEIGHTS = "other weights"
+MORE_THAN_ROUNDING = "further than rounding, as calibration moves it"  # a detail of weights in line
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Suspect:
         found: how far they are apart.
         limit: error that would be in line.
         group: weights of a row that share a scale in the candidate; 0 for none.
+        calibrated: as of `stored_forms.StoredForm`.
         head_size: width of an attention head; 0 where it is not known.
     """
 
@@ -54,6 +56,7 @@ class Suspect:
     found: TensorError
     limit: float
     group: int
+    calibrated: bool
     head_size: int
 
     def explained(self, remaining: float) -> bool:
@@ -123,10 +126,16 @@ def _rest(suspect: Suspect) -> Cause:
     return Cause(OTHER_WEIGHTS, "made from other weights than this base, or changed after it was made")
 
 
-def damaged_rows(row_errors: np.ndarray, limit: float) -> np.ndarray:
-    """Numbers of the rows that have nothing of the base left, or nothing but zeros."""
+def damaged_rows(found: TensorError, limit: float, *, calibrated: bool) -> np.ndarray:
+    """Numbers of the rows that have nothing of the base left, or nothing but zeros.
+
+    Args:
+        limit: error of the whole weight that would be in line.
+        calibrated: rows may have been moved far to spare a layer's output; those that are still the base's are whole.
+    """
     with np.errstate(invalid="ignore"):
-        return np.flatnonzero((row_errors > max(DAMAGED, 1.5 * limit)) | (row_errors == 1))
+        lost = (found.row_errors > max(DAMAGED, 1.5 * limit)) | (found.row_errors == 1)
+    return np.flatnonzero(lost & ~found.rows_kept if calibrated else lost)
 
 
 def _zeroed_rows(suspect: Suspect) -> Cause | None:
@@ -137,7 +146,7 @@ def _zeroed_rows(suspect: Suspect) -> Cause | None:
 
 
 def _damaged_rows(suspect: Suspect) -> Cause | None:
-    rows = damaged_rows(suspect.found.row_errors, suspect.limit)
+    rows = damaged_rows(suspect.found, suspect.limit, calibrated=suspect.calibrated)
     if len(rows) and _others_in_line(suspect, rows):
         return Cause("rows damaged", f"{_where(rows, len(suspect.found.row_errors))} hold other numbers")
     return None

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from compressed_code.comparison.causes import OTHER_WEIGHTS
+from compressed_code.comparison.causes import MORE_THAN_ROUNDING, OTHER_WEIGHTS
 from compressed_code.comparison.changes import EVERYWHERE
 
 NAMED = 3  # weights of one cause that are named
@@ -56,6 +56,10 @@ def findings(weights: pd.DataFrame, changes: pd.DataFrame) -> Findings:
     cost = matrices["error"].median()
     sound = f"all {len(shared)} weights have the error that their stored form costs"
     sound += f", {cost:.2g} in the median of the matrices" if cost > 0 else "; none differs"
+    further = shared.loc[shared["detail"] == MORE_THAN_ROUNDING, "excess"]
+    if len(further):
+        most = further.max()
+        sound += f"; {len(further)} up to {most:.1f} times that of rounding, as calibration on text moves them"
     return Findings("suspect" if told else "sound", (*told, sound))
 
 

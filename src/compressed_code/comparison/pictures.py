@@ -57,10 +57,12 @@ def pictures(comparison: "ModelComparison") -> dict[str, Picture]:
         most = "; ".join(
             f"{labels[row.model]} most at {getattr(row, group)}, {row.value:.2g}" for row in worst.itertuples()
         )
+        some = rows["low"].notna().any()
         found[group] = Picture(
             _drawn(lambda rows=rows, group=group: divergence_by_group(rows, group, labels)),
-            f"Points with intervals, mean KL by {words}: {most}.",
-            f"Mean KL(base‖candidate) by {words}; 95 % bootstrap-t intervals over texts.",
+            f"Points{' with intervals' if some else ''}, mean KL by {words}: {most}.",
+            f"Mean KL(base‖candidate) by {words}; "
+            + ("95 % bootstrap-t intervals over texts." if some else "too few texts of each for an interval."),
         )
     return found
 

@@ -18,6 +18,7 @@ from compressed_code.comparison.health import weight_health
 from compressed_code.comparison.inputs import other_families, require_memory, require_order, with_more_bits
 from compressed_code.comparison.passages import worst_passages
 from compressed_code.core.errors import InputError
+from compressed_code.core.progress import progress_bar
 from compressed_code.fidelity.equal_uncertainty import changes_at_equal_uncertainty
 from compressed_code.fidelity.summary import bits_per_byte
 from compressed_code.measurements.cold_start import cold_starts, with_tokens
@@ -75,8 +76,8 @@ class Stages:
 
     def files(self) -> None:
         """What the files say of settings and tokenizers."""
-        base = self.result.base.path
-        self._add("changes", {model.name: changes(base, model.path) for model in self.result.candidates})
+        base, candidates = self.result.base.path, progress_bar(self.result.candidates, desc="files", unit=" models")
+        self._add("changes", {model.name: changes(base, model.path) for model in candidates})
 
     def weights(self) -> None:
         """The error of every weight, and what follows from it."""

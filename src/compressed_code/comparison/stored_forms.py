@@ -7,7 +7,7 @@ nothing here writes is taken for a uniform grid of as many bits, which is near e
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ Rounding = Callable[[np.ndarray], np.ndarray]
 FLOAT8_LARGEST = 448.0  # of e4m3
 FLOAT4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)  # magnitudes of e2m1, OCP Microscaling Formats 1.0
 GROUP = 32  # of types whose own is not known
+_WITHOUT_TEXT = ("bitsandbytes", "hqq", "torchao")  # methods that round, whatever a model reads
 _FLOAT4_METHODS = ("compressed-tensors", "modelopt", "mxfp4")
 
 
@@ -38,12 +39,15 @@ class StoredForm:
         group: weights of a row that share a scale; 0 for none.
         is_plain: ordinary floats, which nobody has quantized as far as the files say.
         rounding: float32 [rows, columns] → the numbers that stand for them.
+        calibrated: a method that looks at text may have made it, which moves weights further than rounding does, to
+            spare a layer's output. What made a file is not always said in it.
     """
 
     name: str
     group: int
     is_plain: bool
     rounding: Rounding
+    calibrated: bool = False
 
 
 class StoredForms:
@@ -75,10 +79,14 @@ class StoredForms:
         kind = self.checkpoint.element_type(name)
         if kind in FLOAT_KINDS:
             matrix = self._decoded.get(name)
-            return _recorded(self._record, matrix) if matrix else plain(kind)
+            return self._as_made(_recorded(self._record, matrix)) if matrix else plain(kind)
         if self.checkpoint.is_gguf:
             return _gguf(kind)
-        return _packed(self.checkpoint, name, kind, self._settings, self.method)
+        return self._as_made(_packed(self.checkpoint, name, kind, self._settings, self.method))
+
+    def _as_made(self, form: StoredForm) -> StoredForm:
+        known = self._record.get("calibration") if self._record else self.method not in _WITHOUT_TEXT
+        return replace(form, calibrated=bool(known))
 
     @cached_property
     def _decoded(self) -> Mapping[str, Mapping[str, Any]]:

@@ -164,11 +164,16 @@ def token_fidelity(
     return _in_order(columns, order, documents, skipped)
 
 
-def byte_fidelity(base: "Reader", candidate: "Reader", texts: Sequence[str], length: int = WINDOW) -> pd.DataFrame:
+def byte_fidelity(
+    base: "Reader", candidate: "Reader", texts: Sequence[str], length: int = WINDOW, *, progress: str = ""
+) -> pd.DataFrame:
     """Compare models of any vocabularies on the same texts: log-probabilities of the shortest common pieces.
 
     A piece is a run of bytes that begins and ends between two tokens of both models; the log-probability of a piece is
     the sum over its tokens. `divergences.bits_per_byte` sums the rows up.
+
+    Args:
+        length, progress: as of `teacher_forcing.log_probabilities`.
 
     Returns:
         Columns `document` (place among the texts), `start`, `end` (bytes), `log_probability_base`,
@@ -185,7 +190,8 @@ def byte_fidelity(base: "Reader", candidate: "Reader", texts: Sequence[str], len
     for reader in (base, candidate):
         ids = [np.array(reader.vocabulary.encode(text), np.int64) for text in given]
         ends = [token_spans(reader.vocabulary, text)[:, 1] for text in given]
-        sides.append(zip(ends, log_probabilities(reader.model, ids, reader.start_ids, length), strict=True))
+        read = log_probabilities(reader.model, ids, reader.start_ids, length, progress=progress)
+        sides.append(zip(ends, read, strict=True))
     numbers = [number for number, text in enumerate(texts) if text]
     tables = []
     for number, one, other in zip(numbers, *sides, strict=True):

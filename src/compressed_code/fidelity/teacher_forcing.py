@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from compressed_code.core.errors import InputError
-from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax
+from compressed_code.core.progress import progress_bar
+from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax, product_rows
 from compressed_code.fidelity.windows import Window, batches, cut_windows, largest_length
 from compressed_code.models.memory_back_off import BackOff
 
@@ -207,7 +208,12 @@ class KeepingRunner(Runner):
 
 
 def log_probabilities(
-    model: "PreTrainedModel", documents: Sequence[np.ndarray], start_ids: Sequence[int], length: int = 1024
+    model: "PreTrainedModel",
+    documents: Sequence[np.ndarray],
+    start_ids: Sequence[int],
+    length: int = 1024,
+    *,
+    progress: str = "",
 ) -> list[np.ndarray]:
     """The log-probability of every token of every document, natural logarithm.
 
@@ -215,6 +221,7 @@ def log_probabilities(
         documents: ids of each, [tokens], without start ids.
         start_ids: what each document follows, at least one id.
         length: longer documents are cut into windows of so many tokens, each after the start ids.
+        progress: label of the progress bar (`core.progress`); empty for none.
 
     Returns:
         [tokens] float32 for each document.
@@ -228,20 +235,27 @@ def log_probabilities(
         raise InputError("no start ids; give at least one")
     runner = Runner(model, start_ids)
     found = [np.empty(len(tokens), np.float32) for tokens in documents]
-    rows = block_rows(runner.rows)
-    buffer, spare = (torch.empty(rows, runner.rows, dtype=runner.dtype, device=runner.device) for _ in range(2))
+    buffer, spare = (
+        torch.empty(rows, runner.rows, dtype=runner.dtype, device=runner.device)
+        for rows in (product_rows(runner.rows), block_rows(runner.rows))
+    )
     windows = cut_windows(documents, largest_length([model], len(start_ids), length), start_ids)
-    for batch in batches(windows, len(start_ids), runner.batch_tokens):
-        states = runner.states(batch)
-        tokens = torch.from_numpy(np.concatenate([window.tokens for window in batch]).astype(np.int64))
-        values = torch.empty(len(tokens), dtype=runner.dtype, device=runner.device)
-        for block in blocks(len(tokens), rows):
-            logits = buffer[: block.stop - block.start]
-            with torch.inference_mode():
-                runner.logits(states[block], logits)
-                log_softmax(logits, spare[: len(logits)])
-                values[block] = logits.gather(1, tokens[block, None].to(runner.device))[:, 0]
-        parts = np.split(values.cpu().numpy(), np.cumsum([len(window.tokens) for window in batch])[:-1])
-        for window, part in zip(batch, parts, strict=True):
-            found[window.document][window.first : window.first + len(part)] = part
+    count = sum(len(window.tokens) for window in windows)
+    with progress_bar(total=count, desc=progress, unit=" tokens", disable=not progress or None) as bar:
+        for batch in batches(windows, len(start_ids), runner.batch_tokens):
+            states = runner.states(batch)
+            tokens = torch.from_numpy(np.concatenate([window.tokens for window in batch]).astype(np.int64))
+            values = torch.empty(len(tokens), dtype=runner.dtype, device=runner.device)
+            tokens = tokens.to(runner.device)
+            for product in blocks(len(tokens), len(buffer)):
+                logits = buffer[: product.stop - product.start]
+                with torch.inference_mode():
+                    runner.logits(states[product], logits)
+                    for block in blocks(len(logits), len(spare)):
+                        log_softmax(logits[block], spare[: len(logits[block])])
+                    values[product] = logits.gather(1, tokens[product, None])[:, 0]
+            parts = np.split(values.cpu().numpy(), np.cumsum([len(window.tokens) for window in batch])[:-1])
+            for window, part in zip(batch, parts, strict=True):
+                found[window.document][window.first : window.first + len(part)] = part
+            bar.update(len(tokens))
     return found

@@ -17,6 +17,7 @@ from compressed_code.code_generation.requests import input_ids
 from compressed_code.core.errors import InputError
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
+from compressed_code.core.progress import progress_bar
 from compressed_code.measurements.stored_tables import fingerprint
 from compressed_code.measurements.subjects.writers import Writer, WriterSubject
 from compressed_code.measurements.tables import measure, measurement
@@ -72,8 +73,11 @@ def generations(
         batch=batch,
         batch_invariant=batch_invariant,
     )
-    parts = write_programs(ready.model, ready.vocabulary, ready.requests, ready.settings)
-    written = [completion for finished in parts for completion in finished]
+    written = []
+    with progress_bar(total=len(ready.requests), desc="programs", unit=" programs") as bar:
+        for finished in write_programs(ready.model, ready.vocabulary, ready.requests, ready.settings):
+            written += finished
+            bar.update(len(finished))
     tiers = {task.task_id: task.tier for task in tasks}
     place = {task_id: number for number, task_id in enumerate(tiers)}
     rows = [

@@ -117,7 +117,7 @@ def text_bytes(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
         Reader(load_model(path, chosen_device(), precision), open_tokenizer(path), start_ids(path, "document"))
         for path in (pair.base, pair.candidate)
     ]
-    pieces = byte_fidelity(*sides, [text.content for text in read])
+    pieces = byte_fidelity(*sides, [text.content for text in read], progress="texts")
     of_row = [read[number] for number in pieces["document"]]
     names = {"document": "name", "language": "language", "cluster": "cluster"}
     return pieces.assign(**{column: [getattr(text, name) for text in of_row] for column, name in names.items()})
