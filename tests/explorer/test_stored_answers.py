@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,13 @@ def test_stored_answers_are_the_same_without_torch_and_others_are_named(tmp_path
     absent = asked(WITHOUT + ANSWERS.replace("class A:", "class B:"), stored)[1]
     assert "not among the stored tables of version 1.0.0" in absent and 'class="notice"' in absent
     assert other not in absent
+
+
+def test_without_stored_tables_and_without_torch_a_panel_says_what_is_missing(tmp_path):
+    """As on Binder, as long as binder/stored.txt names no archive."""
+    answers, _, _ = asked(WITHOUT + ANSWERS, tmp_path / "computed")
+    told = [re.search(r'class="notice">([^<]*)', answer) for answer in answers]
+    assert all(one and "torch is not installed here" in one[1] and "make env" in one[1] for one in told[1:]), answers
 
 
 def answers_of_release(place: Path, entries: list) -> Path:
