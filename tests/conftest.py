@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from hypothesis import settings
 
 from compressed_code.core.errors import Unavailable
 from compressed_code.core.package_index import _finder
@@ -19,6 +20,10 @@ from order_of_tests import dealt
 # One thread a process, set before torch is loaded and for every kernel and command that a test starts: the suite runs
 # a process per core, and OpenMP threads that outnumber the cores spend most of their time waiting for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A busy machine is no fault: no example of a property has to be done in time.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(trylast=True)  # when those that are not asked for are gone
