@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -201,3 +202,10 @@ def test_the_front_page_counts_what_there_is():
         if entry["measurement"] == "variant_record"
     }
     assert f"{len(variants)} variants of one model" in text
+
+
+def test_versions_in_the_documents_are_those_that_the_project_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"Python {project['requires-python'].replace('>=', '≥ ')}," in (ROOT / "README.md").read_text()
+    (torch,) = [line.partition("==")[2] for line in project["dependencies"] if line.startswith("torch==")]
+    assert f"make: torch {torch}+cpu" in " ".join((ROOT / "docs" / "running.md").read_text().split())

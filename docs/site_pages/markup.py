@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
@@ -54,10 +54,14 @@ def rst(name: str, argument: str = "", **options: str) -> str:
     return "\n".join(["```{eval-rst}", *lines, "```"])
 
 
-def contents(documents: Iterable[str], *, hidden: bool = True, depth: int = 1) -> str:
-    """A table of contents of pages, named from the folder of sources, without their endings."""
+def contents(documents: Iterable[str] | Mapping[str, str], *, hidden: bool = True, depth: int = 1) -> str:
+    """A table of contents of pages, named from the folder of sources, without their endings.
+
+    A mapping gives each page a title in the contents; without one it is the page's own.
+    """
     flag = "\n:hidden:" if hidden else ""
-    listed = "\n".join(f"/{document}" for document in documents)
+    titles = documents if isinstance(documents, Mapping) else {}
+    listed = "\n".join(f"{titles[name]} </{name}>" if name in titles else f"/{name}" for name in documents)
     return f"```{{toctree}}\n:maxdepth: {depth}{flag}\n\n{listed}\n```"
 
 

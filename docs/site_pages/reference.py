@@ -1,12 +1,13 @@
 """The reference: commands from their own parsers, the library from its docstrings."""
 
+import ast
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from site_pages.documents import find_documents
-from site_pages.markup import contents, escape, page, rst, table
+from site_pages.markup import contents, escape, link, page, rst, table
 from site_pages.stage import Stage
 
 # What a command line is made by; a program is asked for its parser, nothing is run.
@@ -19,9 +20,11 @@ def write_reference(root: Path, stage: Stage) -> None:
     packages = list(_packages(root / "src"))
     for name, modules in packages:
         stage.write(f"api/{name}.md", page(f"# {escape(name)}", _members(name), *map(_module, modules)))
-    names = [name for name, _ in packages]
     intro = "The library, folder by folder. `import compressed_code as cc` shows the doors that most need."
-    stage.write("api/index.md", page("# Library", intro, contents((f"api/{name}" for name in names), hidden=False)))
+    names = {name: name.removeprefix("compressed_code.") for name, _ in packages}  # fits beside a page, and on a phone
+    folders = [[link(short, f"/api/{name}.md"), _purpose(root, name)] for name, short in names.items()]
+    listed = contents({f"api/{name}": short for name, short in names.items()})
+    stage.write("api/index.md", page("# Library", intro, table(["folder", "what it holds"], folders), listed))
     documents = [name.removesuffix(".md") for name in find_documents(root)]
     pages = [name for name in documents if name.startswith(("docs/", "data/README", "src/"))]
     stage.write(
@@ -48,6 +51,11 @@ def _packages(source: Path) -> Iterator[tuple[str, list[str]]]:
         name = ".".join(folder.relative_to(source).parts)
         files = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("__"))
         yield name, [f"{name}.{file}" for file in files]
+
+
+def _purpose(root: Path, package: str) -> str:
+    source = root.joinpath("src", *package.split("."), "__init__.py").read_text(encoding="utf-8")
+    return escape((ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0])
 
 
 def _module(name: str) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from site_pages.markup import directive, escape, link, page, table
+from site_pages.markup import contents, directive, escape, link, page, table
 
 PRINTED = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=40)
 SIGNS = st.text("<>&\"'`*_[](){}|\\#:~^$!-+=. ax", max_size=20)
@@ -50,3 +50,8 @@ def test_directives_hold_directives():
 def test_links_and_pages():
     assert link("a [b]", "/x y.md") == "[a \\[b\\]](</x y.md>)"
     assert page("# A", "", "b") == "# A\n\nb\n"
+
+
+def test_contents_name_pages_by_their_own_titles_or_by_given_ones():
+    assert contents(["a", "b/c"]).splitlines()[1:] == [":maxdepth: 1", ":hidden:", "", "/a", "/b/c", "```"]
+    assert contents({"api/x.y": "y"}, hidden=False, depth=2).splitlines()[1:-1] == [":maxdepth: 2", "", "y </api/x.y>"]

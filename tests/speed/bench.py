@@ -25,7 +25,7 @@ from compressed_code.core.reference_files import REFERENCES, declare
 BENCH = REFERENCES / "bench.csv"
 SCRIPTS = {  # name → arguments
     **{"vocabularies": [], "starts": [], "cold_start": ["--cold"], "fidelity": [], "comparison": []},
-    **{"generation": [], "scoring": [], "jobs": [], "notebooks": ["03"]},
+    **{"generation": [], "scoring": [], "jobs": [], "explorer": [], "notebooks": ["03"]},
 }
 
 

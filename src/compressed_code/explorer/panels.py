@@ -28,9 +28,10 @@ from compressed_code.registry.lookup import Registry, load_registry
 
 Controls = dict[str, Widget]
 
+_RUN_MODELS = ("torch", "transformers")
 # What a model that must be run needs, which takes seconds to import: here, and not within the first answer. Without
 # torch, as on Binder, the panels answer from stored tables.
-if find_spec("torch"):
+if all(find_spec(name) for name in _RUN_MODELS):
     for module in ("code_generation.engine", "fidelity.pair", "models.load"):
         import_module(f"compressed_code.{module}")
 
@@ -73,10 +74,14 @@ class Panel(VBox):
             shown = answer_page(notice(str(error)))
         except KeyboardInterrupt:  # of the kernel: the panel stays as it is, and whatever was finished is stored
             shown = answer_page(notice("interrupted; what was measured by then is kept"))
-        except Exception as error:  # a fault of ours: ipywidgets would only log it, and the reader wait for ever
-            self.answer.value = answer_page(notice(f"{type(error).__name__}: {error}; the log has more"))
-            self.status.value = ""
-            raise
+        except Exception as error:
+            if not isinstance(error, ModuleNotFoundError) or error.name not in _RUN_MODELS:
+                # A fault of ours: ipywidgets would only log it, and the reader wait for ever.
+                self.answer.value = answer_page(notice(f"{type(error).__name__}: {error}; the log has more"))
+                self.status.value = ""
+                raise
+            words = "and the answer is not among the stored tables; `make env` installs what models need"
+            shown = answer_page(notice(f"{error.name} is not installed here, {words}"))
         self.answer.value = shown
         self.status.value = escape(f"{time.perf_counter() - started:.2f} s")
 
