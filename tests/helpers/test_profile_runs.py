@@ -49,7 +49,7 @@ sys.exit(__main__.main(["profile", "paper"]))
 
 
 def copy_of_the_project(folder: Path) -> Path:
-    """What git tracks, with downloads linked; models of the Hub are cut by the tokenizer beside their own weights."""
+    """What git tracks, with downloads linked; models of the Hub have the tokenizer beside their own weights."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +59,11 @@ def copy_of_the_project(folder: Path) -> Path:
             (folder / "build").mkdir(exist_ok=True)
             (folder / "build" / name).symlink_to(BUILD / name)
     models = yaml.safe_load((folder / "data" / "models.yml").read_text())
+    models["tokenizers"]["original"] = {"label": "of the GGUF files", "hub": ORIGINAL, "revision": "main"}
     for name in ON_A_HUB:
-        models["models"][name]["tokenizer"] = ORIGINAL if ROWS[name].file else ROWS[name].hub
+        models["models"][name].pop("tokenizer", None)
+        if ROWS[name].file:
+            models["models"][name]["tokenizer"] = "original"
     (folder / "data" / "models.yml").write_text(yaml.safe_dump(models, sort_keys=False))
     profiles = yaml.safe_load((folder / "data" / "profiles.yml").read_text())
     for notebook, values in SHORT.items():
