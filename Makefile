@@ -120,8 +120,8 @@ release: ## write version and date into pyproject.toml, CITATION.cff and CHANGEL
 	@sed -i -E '0,/^## Unreleased$$/s//## Unreleased\n\n## $(VERSION) ($(TODAY))/' CHANGELOG.md
 	@echo "make release: $(VERSION), $(TODAY); CONTRIBUTING.md says what comes next"
 
-bench: $(INSTALLED) ## measure every speed goal beside what one would otherwise run, into data/reference/bench.csv (SHORT=1: try it out)
-	@$(BIN)/python tests/speed/bench.py $(if $(SHORT),--short)
+bench: $(INSTALLED) ## measure every speed goal beside what one would otherwise run, into data/reference/bench.csv (SHORT=1: try it out; ONLY="jobs scoring": these anew)
+	@$(BIN)/python tests/speed/bench.py $(if $(SHORT),--short) $(ONLY)
 
 zoo: $(INSTALLED) ## train the tiny models of data/zoo.yml that are not there yet (ONLY=key for one and what it needs)
 	$(BIN)/python -m compressed_code zoo $(if $(ONLY),--only $(ONLY))

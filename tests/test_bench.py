@@ -52,7 +52,7 @@ def test_every_script_is_collected():
 
 
 @pytest.mark.slow
-def test_a_script_that_fails_is_named_and_nothing_is_written(tmp_path):
+def test_a_script_that_fails_is_named_and_one_can_be_measured_anew(tmp_path):
     """On a copy whose scripts are two: one that measures, one that breaks."""
     for name in ("bench.py", "bench_rows.py"):
         (tmp_path / name).write_bytes((SPEED / name).read_bytes())
@@ -66,8 +66,8 @@ def test_a_script_that_fails_is_named_and_nothing_is_written(tmp_path):
     (tmp_path / "references.yml").write_text(declared)
     command = [sys.executable, str(tmp_path / "bench.py")]
 
-    def run() -> subprocess.CompletedProcess:
-        return subprocess.run(command, capture_output=True, text=True, env={**os.environ})
+    def run(*names: str) -> subprocess.CompletedProcess:
+        return subprocess.run([*command, *names], capture_output=True, text=True, env={**os.environ})
 
     done = run()
     assert done.returncode == 1 and "bench: failed: broken; nothing is written" in done.stderr, done.stderr
@@ -77,6 +77,16 @@ def test_a_script_that_fails_is_named_and_nothing_is_written(tmp_path):
     written = pd.read_csv(tmp_path / "bench.csv")
     assert written["script"].tolist() == ["good", "broken"] and written["machine"].str.contains("cores").all()
     assert load_references(tmp_path)["bench.csv"].kind == "machine"
+    # One script anew: the rows of the other stay, but those of another machine.
+    (tmp_path / "good.py").write_text("from bench_rows import Row, show\nshow([Row('nothing', 1.5, 's', 2)])\n")
+    assert run("good", "--short").returncode == 0
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "bench.csv"), written)
+    assert run("good").returncode == 0
+    again = pd.read_csv(tmp_path / "bench.csv")
+    assert list(zip(again["script"], again["ours"], strict=True)) == [("good", 1.5), ("broken", 1.0)]
+    again.assign(machine="another").to_csv(tmp_path / "bench.csv", index=False)
+    assert run("broken").returncode == 0
+    assert pd.read_csv(tmp_path / "bench.csv")["script"].tolist() == ["broken"]
 
 
 @pytest.mark.skipif(not BENCH.is_file(), reason="make bench has written none here yet")
@@ -84,7 +94,7 @@ def test_the_last_run_is_whole():
     table = pd.read_csv(BENCH)
     assert list(table.columns)[: len(rows.COLUMNS)] == rows.COLUMNS
     assert set(table["script"]) == {path.stem for path in SPEED.glob("*.py")} - {"bench", "bench_rows"}
-    assert table[["machine", "threads", "versions"]].notna().all(axis=None)
+    assert table[["machine", "threads", "versions", "load"]].notna().all(axis=None)
     assert load_references()[BENCH.name].kind == "machine"
     compared = table.dropna(subset="theirs")
     assert (compared["ratio"] - compared["theirs"] / compared["ours"]).abs().max() < 1e-6 * compared["ratio"].max()

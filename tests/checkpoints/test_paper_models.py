@@ -14,6 +14,8 @@ import pytest
 import torch
 from huggingface_hub import constants
 from huggingface_hub.utils import close_session
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from compressed_code.checkpoints import verified_files
 from compressed_code.checkpoints.checkpoint import open_checkpoint
@@ -130,6 +132,31 @@ def test_fidelity_and_programs_of_downloaded_models(tmp_path, hub):
     with torch.inference_mode():
         whole = model.generate(given, max_new_tokens=5, do_sample=False, eos_token_id=None, pad_token_id=0)
     assert sample.token_ids == tuple(whole[0, len(request.input_ids) :].tolist())
+
+
+@pytest.mark.parametrize("key", ["deepseek-v2.5", "deepseek-v3", "deepseek-r1"])
+def test_models_with_experts_are_loaded_whole_in_both_precisions(tmp_path, key):
+    """Layers announced behind the others are left out, further ones are not; float64, which torch's grouped products do
+    not know, gives what float32 gives, and that is what transformers' own loader gives of weights in bfloat16.
+    """
+    place = write_paper_row(tmp_path / "model", ROWS[key])
+    ids = torch.tensor([[3, 7, 1, 79, 40]])
+    with torch.inference_mode():
+        here, precise = load_model(place)(ids).logits, load_model(place, dtype="float64")(ids).logits
+        assert precise.dtype == torch.float64
+        torch.testing.assert_close(here.double(), precise, rtol=1e-4, atol=1e-4)
+        if ROWS[key].stored_as == "bfloat16":
+            theirs = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, trust_remote_code=False).eval()
+            torch.testing.assert_close(here, theirs(ids).logits, rtol=0, atol=1e-5)
+    index = place / "model.safetensors.index.json"
+    listed = json.loads(index.read_text())
+    name = "model.layers.0.input_layernorm.weight"
+    beyond, shard = name.replace("0", "77"), place / listed["weight_map"][name]
+    tensors = load_file(shard)
+    save_file(tensors | {beyond: tensors[name].clone()}, shard, {"format": "pt"})
+    index.write_text(json.dumps(listed | {"weight_map": listed["weight_map"] | {beyond: shard.name}}))
+    with pytest.raises(InputError, match=f"{beyond} has no place in the model"):
+        load_model(place)
 
 
 @pytest.mark.parametrize("key", PACKED)

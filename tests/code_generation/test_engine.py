@@ -24,7 +24,8 @@ from transformers import (
 )
 
 from compressed_code.benchmarks.completions import truncate
-from compressed_code.code_generation.engine import NEAR_TIE, write_programs
+from compressed_code.code_generation.batch_invariance import NEAR_TIE
+from compressed_code.code_generation.engine import write_programs
 from compressed_code.code_generation.requests import Request, Settings, chat_ids, make_requests, prompt_ids
 from compressed_code.code_generation.sample_files import batch_differences, generate_to_file
 from compressed_code.code_generation.sampling import choose, nucleus, random_stream

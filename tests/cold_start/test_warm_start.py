@@ -13,7 +13,7 @@ from compressed_code.cold_start.warm_start import (
     leading_permutations,
     load_followers,
 )
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.registry.languages import load_languages, load_programs, select_languages
 
 
@@ -101,10 +101,30 @@ def test_p_values_are_uniform_where_nothing_leads():
         assert np.mean(np.array(p_values) <= level) == pytest.approx(level, abs=4 * (level * (1 - level) / 400) ** 0.5)
 
 
-def test_tables_of_different_keywords_are_refused():
-    dealt = {("a", "x"): dealt_of(np.arange(3), np.arange(3)), ("b", "x"): dealt_of(np.arange(4), np.arange(4))}
-    with pytest.raises(ValueError, match="different keywords"):
-        leading_permutations(dealt, seed=0)
+def test_vocabularies_are_compared_on_the_keywords_that_all_have():
+    """What another vocabulary lacks counts for nobody, and what is left is tested as if nothing else had been there."""
+    generator = np.random.default_rng(0)
+    whole = {name: dealt_of(generator.integers(3, size=8), generator.integers(3, size=8)) for name in "abc"}
+    shared = ["k01", "k02", "k04", "k05", "k07"]
+
+    def cut(table: pd.DataFrame, keywords: list[str]) -> pd.DataFrame:
+        return table.loc[table.index.get_level_values("keyword").isin(keywords), keywords]
+
+    cuts = {"a": [*shared, "k00"], "b": [*shared, "k03", "k06"], "c": list(whole["c"])}
+    mixed = {(name, "x"): cut(whole[name], sorted(keywords)) for name, keywords in cuts.items()}
+    alone = {(name, "x"): cut(table, shared) for name, table in whole.items()}
+    found = leading_permutations(mixed, seed=0)
+    pd.testing.assert_frame_equal(found, leading_permutations(alone, seed=0), check_exact=True)
+    assert set(found["keywords"]) == set(found["cases"]) == {len(shared)}
+    by_hand = np.diag(alone["a", "x"].to_numpy()).mean()
+    assert found.set_index("model").loc["a", "value"] == by_hand
+
+
+def test_vocabularies_that_share_no_keyword_are_named():
+    one, other = dealt_of(np.arange(3), np.arange(3)), dealt_of(np.arange(3), np.arange(3))
+    other = other.set_axis(["x0", "x1", "x2"], axis=1)
+    with pytest.raises(Unavailable, match="a, b: no keyword is one token of all of them; name models whose"):
+        leading_permutations({("a", "x"): one, ("b", "x"): other}, seed=0)
 
 
 def test_a_bad_table_is_named(tmp_path):

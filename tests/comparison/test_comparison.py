@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 import tqdm
+from transformers import AutoModelForCausalLM
 
 import compressed_code as cc
 from compressed_code.benchmarks.tasks import BENCHMARKS
@@ -28,6 +29,7 @@ from compressed_code.core.errors import InputError
 from compressed_code.core.paths import DATA
 from compressed_code.fidelity.pair import encode_document, token_fidelity
 from compressed_code.fidelity.summary import fidelity_summary
+from compressed_code.models.devices import DEVICE_VARIABLE
 from compressed_code.models.load import load_model
 from compressed_code.quantization.engine import write_variant
 from compressed_code.registry.languages import load_languages, load_programs
@@ -36,6 +38,7 @@ from compressed_code.sandbox import available_isolators
 from compressed_code.tokenizers.files import open_tokenizer
 from tiny_models import contents, save_contents
 
+NO_GPU = not torch.cuda.is_available()
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -86,6 +89,29 @@ def test_its_numbers_are_those_of_fidelity(comparison, models, program):
     confidence = comparison.of("by_confidence", str(models["rtn4"]))
     assert confidence["tokens"].sum() == len(tokens) == kl["tokens"].sum()
     assert 0 < comparison.tables["noise_floor"].set_index("statistic")["value"]["kl_mean_nats"] < found["kl_mean_nats"]
+
+
+@pytest.mark.parametrize(
+    "device", ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(NO_GPU, reason="needs a GPU")])]
+)
+def test_bfloat16_on_a_device_is_a_column_of_noise(device, models, program, store, monkeypatch):
+    """The same statistic of transformers' model in bfloat16 beside ours, on the page, in the summary, in JSON."""
+    monkeypatch.setenv(DEVICE_VARIABLE, device)
+    stages = {"stages": ["texts"], "texts": [program], "directory": store}
+    found = cc.compare(str(models["base"]), str(models["rtn4"]), bfloat16=True, **stages)
+    vocabulary = open_tokenizer(models["base"])
+    document = encode_document(vocabulary, load_languages()["python"], program.read_text(), str(program))
+    theirs = AutoModelForCausalLM.from_pretrained(models["base"], dtype=torch.bfloat16).eval().to(device)
+    kl = token_fidelity(load_model(models["base"], dtype="float64"), theirs, [document], [0])["kl_nats"].mean()
+    table = found.tables["bfloat16_noise"].set_index("statistic")["value"]
+    assert table["kl_mean_nats"] == pytest.approx(kl, rel=1e-3) and kl > 0
+    (told,) = re.findall(f"the base computed in bfloat16 on {device}: (.*)", found.summary())
+    assert float(told) == pytest.approx(kl, rel=0.05)
+    (heading,) = [part for part in re.findall(r"<th[^>]*>(.*?)</th>", found.to_html()) if "in bfloat16 on" in part]
+    assert f"the base in bfloat16 on {device}" in heading
+    assert {row["device"] for row in found.to_json()["bfloat16_noise"]} == {device}
+    without = cc.compare(str(models["base"]), str(models["rtn4"]), **stages)
+    assert "bfloat16_noise" not in without.tables and "in bfloat16 on" not in without.to_html()
 
 
 def test_the_broken_one_is_told_from_the_sound(comparison, models):

@@ -2,8 +2,9 @@
 
     python tests/speed/bench.py [--short] [NAME ...]
 
-Without names the table goes to data/reference/bench.csv with the machine that it was measured on, and is declared.
-A script that fails is named, the others are shown, and nothing is written.
+The table goes to data/reference/bench.csv, every row with the machine that it was measured on, and is declared. With
+names these scripts alone run, and rows that others measured on this machine stay. A script that fails is named, the
+others are shown, and nothing is written; nor is it with --short.
 """
 
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
-from bench_rows import ROWS_VARIABLE, as_text, is_short
+from bench_rows import COLUMNS, ROWS_VARIABLE, as_text, is_short
 
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.provenance import machine
@@ -30,7 +31,7 @@ SCRIPTS = {  # name → arguments
 
 
 def rows_of(name: str, short: bool) -> pd.DataFrame | None:
-    """What a script measures; `None` where it fails. What it prints is shown as it runs."""
+    """What a script measures, `described`; `None` where it fails. What it prints is shown as it runs."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "rows.csv"
         command = [sys.executable, str(Path(__file__).with_name(f"{name}.py")), *SCRIPTS[name], *["--short"] * short]
@@ -38,7 +39,9 @@ def rows_of(name: str, short: bool) -> pd.DataFrame | None:
         print(f"-- {name}", flush=True)
         done = subprocess.run(command, env={**os.environ, ROWS_VARIABLE: str(target)}, check=False)
         print(f"-- {name}: {time.perf_counter() - started:.0f} s", flush=True)
-        return pd.read_csv(target) if done.returncode == 0 and target.is_file() else None
+        if done.returncode or not target.is_file():
+            return None
+        return described(pd.read_csv(target).assign(script=name))
 
 
 def described(table: pd.DataFrame) -> pd.DataFrame:
@@ -51,8 +54,22 @@ def described(table: pd.DataFrame) -> pd.DataFrame:
         "threads": here["settings"].get("OMP_NUM_THREADS", "as many as cores"),
         "system": here["system"],
         "versions": f"python {sys.version.split()[0]}, {packages}",
+        # What else ran meanwhile: processes that wanted a core, on average over the last minute, and who goes first.
+        "load": round(os.getloadavg()[0], 1),
+        "niceness": os.nice(0),
     }
     return table.assign(**facts)
+
+
+def with_earlier(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table, and what other scripts have measured on this machine before, in the order of `SCRIPTS`."""
+    parts = [table]
+    if path.is_file():
+        earlier = pd.read_csv(path)
+        here = earlier["machine"].isin(table["machine"].unique())
+        parts.append(earlier[here & ~earlier["script"].isin(table["script"].unique())])
+    order = {name: number for number, name in enumerate(SCRIPTS)}
+    return pd.concat(parts, ignore_index=True).sort_values("script", key=lambda names: names.map(order), kind="stable")
 
 
 def main() -> int:
@@ -60,16 +77,16 @@ def main() -> int:
     names = sys.argv[1:] or list(SCRIPTS)
     found = {name: rows_of(name, short) for name in names}
     failed = [name for name, rows in found.items() if rows is None]
-    parts = [rows.assign(script=name) for name, rows in found.items() if rows is not None]
+    parts = [rows for rows in found.values() if rows is not None]
     if parts:
         table = pd.concat(parts, ignore_index=True)
-        print(as_text(table.drop(columns="script")))
+        print(as_text(table[COLUMNS]))
     if failed:
         print(f"bench: failed: {', '.join(failed)}; nothing is written", file=sys.stderr)
         return 1
-    if not short and not sys.argv[1:]:
+    if not short:
         with written_whole(BENCH) as part:
-            described(table).to_csv(part, index=False)
+            with_earlier(table, BENCH).to_csv(part, index=False)
         declare(BENCH, "machine", "make bench")
         print(f"bench: {BENCH}")
     return 0

@@ -76,7 +76,7 @@ def notebook() -> Row:
     """Notebook 01 from cached vocabularies, without stored tables of its own."""
     place = Path("build/bench")
     command = [sys.executable, "-m", "helpers", "run", f"notebooks/{NOTEBOOK}.ipynb", str(place / f"{NOTEBOOK}.ipynb")]
-    command += ["-p", f"figures='../{place}'"]
+    command += ["--parameters", f"figures='{place}'"]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     took, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)

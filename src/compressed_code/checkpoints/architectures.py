@@ -150,6 +150,18 @@ def unannounced_tensor(names: Collection[str], architecture: Architecture) -> st
     return next((name for name in names if _is_beyond(name, announced)), None)
 
 
+def is_of_further_layer(name: str, config: Mapping[str, Any]) -> bool:
+    """Whether a tensor belongs to the layers that a config announces behind the others, for multi-token prediction.
+
+    They take no part in the next token, and transformers has no place for them.
+    """
+    layers = config.get("num_hidden_layers")
+    further = [config[field] for field in _FURTHER_LAYERS if isinstance(config.get(field), int)]
+    if not isinstance(layers, int) or not further:
+        return False
+    return _is_beyond(name, layers) and not _is_beyond(name, layers + max(further))
+
+
 def _is_beyond(name: str, layers: int) -> bool:
     layer = ANY_LAYER.match(name)
     return layer is not None and int(layer[1]) >= layers

@@ -44,7 +44,7 @@ class Completion:
         finish_reason: "end" (an end-of-text token), "stop" (a stop string) or "limit" (no room for another token).
         rechecked: how many of its tokens were decided at batch 1.
         near_ties: how many of its choices, the one that ended it included, lie within rounding noise of another token
-            (`engine.NEAR_TIE`), greedy or drawn; where there is none, every machine writes this program.
+            (`batch_invariance.NEAR_TIE`), greedy or drawn; where there is none, every machine writes this program.
     """
 
     task_id: str

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import model_validator
 
+from compressed_code.core.errors import Unavailable
 from compressed_code.core.paths import DATA
 from compressed_code.core.yaml_rows import Record, parse_rows, read_yaml
 from compressed_code.registry.languages import Language
@@ -128,9 +129,10 @@ def leading_permutations(
     A permutation deals whole keywords, the same way for all models and starts, so that their means are tested as they
     go together (Fisher 1935; Good, Permutation, Parametric and Bootstrap Tests of Hypotheses, 2005). The tests are
     one-sided: more often than dealt. A p-value counts the draw that was made: (1 + as many draws) / (1 + draws).
+    Vocabularies differ in which keywords are one token; compared are those that are one of all.
 
     Args:
-        dealt: (model, start) → `dealt_leads`; all of the same keywords.
+        dealt: (model, start) → `dealt_leads`.
         permutations: how many are drawn.
 
     Returns:
@@ -140,11 +142,10 @@ def leading_permutations(
         over the starts), `cases`, `keywords`.
 
     Raises:
-        ValueError: the tables are of different keywords.
+        Unavailable: no keyword is one token of all.
     """
+    dealt = _of_shared_keywords(dealt)
     first = next(iter(dealt.values()))
-    if any(not table.index.equals(first.index) for table in dealt.values()):
-        raise ValueError("the tables are of different keywords")
     keywords, cases = len(first), sum(first.index.get_level_values("cases"))
     generator = np.random.default_rng(seed)
     orders = generator.permuted(np.tile(np.arange(keywords), (permutations, 1)), axis=1)
@@ -168,6 +169,19 @@ def leading_permutations(
     for part in (of_means, ~of_means):
         table.loc[part, "p_holm"] = holm(table.loc[part, "p_value"].tolist())
     return table
+
+
+def _of_shared_keywords(dealt: Mapping[tuple[str, str], pd.DataFrame]) -> dict[tuple[str, str], pd.DataFrame]:
+    """The rows and columns of the keywords that all tables have, in one order."""
+    shared = sorted(set.intersection(*(set(table) for table in dealt.values())))
+    if not shared:
+        models = ", ".join(dict.fromkeys(model for model, _ in dealt))
+        raise Unavailable(
+            f"{models}: no keyword is one token of all of them; name models whose vocabularies share some"
+        )
+    return {
+        case: table.loc[table.index.get_level_values("keyword").isin(shared), shared] for case, table in dealt.items()
+    }
 
 
 def _as_extreme(drawn: np.ndarray) -> float:

@@ -15,6 +15,10 @@ DESCRIPTION = (
     " measured is stored: one more candidate computes only what is new."
 )
 MODEL_HELP = "registry key, folder, GGUF file, Hub id OWNER/NAME[@REVISION], or MODEL+QUANTIZATION"
+BFLOAT16_HELP = (
+    "read the texts with the base in bfloat16, too, on the device that COMPRESSED_CODE_DEVICE names: noise beside which"
+    " a candidate stands"
+)
 EXAMPLES = (
     "compare zoo-xs zoo-xs+rtn-4-g8 zoo-xs+rtn-3-g8 --out report.html",
     "compare zoo-xs zoo-xs+rtn-2-rows --only files weights --format json",
@@ -36,6 +40,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--only", nargs="+", metavar="STAGE", help="files, weights, cold-start, texts, programs; default: all of them"
     )
+    command.add_argument("--bfloat16", action="store_true", help=BFLOAT16_HELP)
     command.add_argument("--format", choices=("json", "table"), default="table")
     command.add_argument("--out", type=Path, metavar="FILE.html", help="write the whole page there")
     command.add_argument("--force", action="store_true", help="replace the file of --out")
@@ -58,6 +63,7 @@ def run(options: argparse.Namespace) -> None:
         language=options.language,
         benchmark=options.benchmark,
         stages=options.only or STAGES,
+        bfloat16=options.bfloat16,
         progress=lambda line: print(f"compressed-code compare: {line}", file=sys.stderr),
     )
     if options.out:

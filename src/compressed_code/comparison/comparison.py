@@ -90,6 +90,7 @@ def compare(
     language: str | None = None,
     benchmark: str | None = None,
     stages: Iterable[str] = STAGES,
+    bfloat16: bool = False,
     registry: Registry | None = None,
     directory: Path = RESULTS,
     progress: Callable[[str], object] | None = None,
@@ -105,6 +106,8 @@ def compare(
         language: of all texts; by default told by the endings of their names.
         benchmark: whose tasks both write programs for, which are executed in the sandbox; none by default.
         stages: of `STAGES`, which are done; "programs" needs a benchmark.
+        bfloat16: whether texts are read by the base in bfloat16, too, on the device that COMPRESSED_CODE_DEVICE names:
+            what computing so does without any compression.
         registry: by default data/models.yml.
         directory: where tables are stored.
         progress: is told in a line what has been done.
@@ -128,7 +131,8 @@ def compare(
         wanted.remove("programs")
     models = find_models(base, as_names(candidates), registry)
     watched, result = Watched(models), ModelComparison(models, benchmark=benchmark or "")
-    run = Stages(result, given, registry, directory, reads=not set(wanted) <= {"files", "weights"})
+    reads = not set(wanted) <= {"files", "weights"}
+    run = Stages(result, given, registry, directory, reads, bfloat16)
     steps = {"files": run.files, "weights": run.weights, "cold-start": run.cold_start, "texts": run.texts}
     steps |= {"programs": run.programs}
     for number, stage in enumerate(wanted, 1):

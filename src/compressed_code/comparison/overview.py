@@ -38,8 +38,12 @@ def overview(comparison: "ModelComparison") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def noise_floor_nats(comparison: "ModelComparison") -> float:
-    """Mean KL of the base beside itself with rounded activations; NaN where it was not measured."""
-    if "noise_floor" not in comparison.tables:
+def noise_floor_nats(comparison: "ModelComparison", table: str = "noise_floor") -> float:
+    """Mean KL of the base beside itself with rounded activations; NaN where it was not measured.
+
+    Args:
+        table: "bfloat16_noise" for the base beside itself in bfloat16 on a device.
+    """
+    if table not in comparison.tables:
         return float("nan")
-    return float(comparison.tables["noise_floor"].set_index("statistic")["value"]["kl_mean_nats"])
+    return float(comparison.tables[table].set_index("statistic")["value"]["kl_mean_nats"])

@@ -101,7 +101,9 @@ def _tables(comparison: "ModelComparison", name: str) -> dict[str, PageTable]:
     if "first_tokens" in tables:
         found |= _first_tokens(comparison, name)
     if len(of("statistics", name)):
-        found["overall"] = overall_table(of("statistics", name), tables.get("noise_floor"))
+        found["overall"] = overall_table(
+            of("statistics", name), tables.get("noise_floor"), tables.get("bfloat16_noise")
+        )
         found["token_class"] = statistics_table(of("by_token_class", name), "token_class", "By class of the token")
         found["language"] = statistics_table(of("by_language", name), "language", "By language")
         found["confidence"] = page_table(

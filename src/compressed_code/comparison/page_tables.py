@@ -161,13 +161,17 @@ def statistics_table(statistics: pd.DataFrame, group: str, caption: str) -> Page
     )
 
 
-def overall_table(statistics: pd.DataFrame, noise: pd.DataFrame | None) -> PageTable:
-    """Every statistic of a candidate, with its interval and what rounding alone gives."""
+def overall_table(
+    statistics: pd.DataFrame, noise: pd.DataFrame | None, bfloat16: pd.DataFrame | None = None
+) -> PageTable:
+    """Every statistic of a candidate, with its interval, and what rounding and bfloat16 on a device give alone."""
     by_name = statistics.set_index("statistic").loc[list(STATISTICS)].reset_index()
     table = by_name.assign(interval=[_interval(row) for _, row in by_name.iterrows()])
     table["name"] = table["statistic"].map(STATISTICS)
-    if noise is not None:
-        table["floor"] = table["statistic"].map(noise.set_index("statistic")["value"])
+    for column, floor in (("floor", noise), ("bfloat16", bfloat16)):
+        if floor is not None:
+            table[column] = table["statistic"].map(floor.set_index("statistic")["value"])
+    device = "" if bfloat16 is None else bfloat16["device"].iloc[0]
     return page_table(
         table,
         f"Over all {statistics['tokens'].iloc[0]:,} tokens of {statistics['documents'].iloc[0]} texts",
@@ -176,6 +180,7 @@ def overall_table(statistics: pd.DataFrame, noise: pd.DataFrame | None) -> PageT
             "value": ("value", digits),
             "interval": ("95 % interval", None),
             "floor": ("rounding to bfloat16 alone", digits),
+            "bfloat16": (f"the base in bfloat16 on {device}", digits),
         },
     )
 

@@ -22,10 +22,12 @@ from compressed_code.core.progress import progress_bar
 from compressed_code.fidelity.equal_uncertainty import changes_at_equal_uncertainty
 from compressed_code.fidelity.summary import bits_per_byte
 from compressed_code.measurements.cold_start import cold_starts, with_tokens
+from compressed_code.measurements.device_noise import bfloat16_noise
 from compressed_code.measurements.fidelity import fidelity, noise_floor, task_fidelity, text_bytes, text_fidelity
 from compressed_code.measurements.readings import TRANSLATIONS, Text, programs_read
 from compressed_code.measurements.subjects.pairs import AGAINST
 from compressed_code.measurements.tables import measure
+from compressed_code.models.devices import chosen_device
 from compressed_code.models.precision import precision_of
 from compressed_code.quantization.record import read_record
 from compressed_code.registry.lookup import Registry, load_registry
@@ -47,20 +49,26 @@ class Stages:
     """One comparison while it is made; each stage adds to its result what it finds."""
 
     def __init__(
-        self, result: "ModelComparison", texts: list[Text] | None, registry: Registry, directory: Path, reads: bool
+        self,
+        result: "ModelComparison",
+        texts: list[Text] | None,
+        registry: Registry,
+        directory: Path,
+        reads: bool,
+        bfloat16: bool = False,
     ) -> None:
         """Look at the files.
 
         Args:
             result: where everything goes.
             texts: that are read; by default our own.
-            registry, directory: as of `comparison.compare`.
+            registry, directory, bfloat16: as of `comparison.compare`.
             reads: whether models are run at all.
 
         Raises:
             InputError: a file is broken, or base and candidate are swapped.
         """
-        self.result, self._texts, self._reads = result, texts, reads
+        self.result, self._texts, self._reads, self._bfloat16 = result, texts, reads, bfloat16
         self._where = {"registry": registry, "directory": directory}
         self._names = [model.name for model in result.models]
         facts = {model.name: model_facts(model.path) for model in result.models}
@@ -135,6 +143,10 @@ class Stages:
                 self._numbers[name]["text_kl"] = float(table["kl_nats"].astype(float).mean())
         noise = measure(noise_floor, self._names[0], **given, **self._where)
         self.result.tables["noise_floor"] = tokens.statistics(noise)
+        if self._bfloat16:
+            device = chosen_device()
+            noise = measure(bfloat16_noise, self._names[0], device=device, **given, **self._where)
+            self.result.tables["bfloat16_noise"] = tokens.statistics(noise).assign(device=device)
 
     def programs(self) -> None:
         """Programs of all models, executed; and divergence on the solutions of their tasks."""

@@ -87,6 +87,9 @@ def _below(comparison: "ModelComparison") -> Iterator[str]:
     floor = noise_floor_nats(comparison)
     if not pd.isna(floor):
         yield f"KL in nats a token; rounding activations to bfloat16 alone gives {floor:.2g}"
+    if "bfloat16_noise" in comparison.tables:
+        device = comparison.tables["bfloat16_noise"]["device"].iloc[0]
+        yield f"the base computed in bfloat16 on {device}: {noise_floor_nats(comparison, 'bfloat16_noise'):.2g}"
     for note in comparison.notes:
         yield from _wrapped(f"note: {note}")
     for model in comparison.candidates:

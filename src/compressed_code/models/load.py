@@ -41,12 +41,15 @@ def load_model(path: Path, device: str = "cpu", dtype: Precision = "float32") ->
     if dtype == "float32":
         return placed(_opened(path), device).eval()
     with in_float64():
-        model = _opened(path)
+        model = _opened(path, experts="eager")  # torch's grouped products know no float64
     return _in_float64_throughout(placed(model.double(), device).eval())
 
 
-def _opened(path: Path) -> "PreTrainedModel":
+def _opened(path: Path, experts: str | None = None) -> "PreTrainedModel":
+    """With all its weights; `experts` names transformers' way to compute them, by default its own choice."""
     found = find_model(open_checkpoint(path))
+    if experts:
+        found.config._experts_implementation = experts
     model = _filled(found)
     _take_generation_settings(model, path)
     return model

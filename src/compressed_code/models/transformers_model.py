@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from compressed_code.checkpoints.architectures import is_of_further_layer
 from compressed_code.checkpoints.checkpoint import Checkpoint
 from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.core.lean_imports import import_model_code
@@ -46,14 +47,15 @@ class TransformersModel:
     def names(self) -> Mapping[str, str]:
         """Name of a weight as transformers takes it → its name in the checkpoint.
 
-        Left out are the parts that this model does not have, and what follows from the config.
+        Left out are the parts that this model does not have, what follows from the config, and layers behind the
+        others that predict further tokens.
 
         Raises:
             InputError: a header is broken.
         """
-        names = {}
+        names, config = {}, self.checkpoint.config
         for name in self.checkpoint.names:
-            if _DERIVED.search(name) or self._is_mask(name):
+            if _DERIVED.search(name) or self._is_mask(name) or is_of_further_layer(name, config):
                 continue
             taken = _text_name(name) if self.is_text_part else name
             if taken is not None:
