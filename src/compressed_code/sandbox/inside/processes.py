@@ -91,7 +91,9 @@ class Running:
         self.slept_seconds = passed - self._stalled() - self.cpu_seconds - self.others_seconds
 
     def _stalled(self) -> float:
-        return sum(end - begin for begin, end in self.stalls)
+        """Time in which anything waited: at least as long as one of them did, whose waits may seem to overlap."""
+        together = sum(end - begin for begin, end in self.stalls)
+        return min(self.noted - self.start, max(together, self.waited_seconds()))
 
     def wall_seconds(self) -> float:
         """Since the start."""
