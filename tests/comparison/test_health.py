@@ -128,7 +128,7 @@ def test_every_way_to_quantize_a_zoo_model_is_sound(tmp_path, model):
         except (InputError, Unavailable):  # a group that does not divide its rows; a library that is not here
             continue
         found[key] = told(path, variant)
-    assert len(found) > 30 and {row.method for row in map(load_quantizations().get, found)} >= {"rtn", "gptq", "gguf"}
+    assert len(found) > 15 and {row.method for row in map(load_quantizations().get, found)} >= {"rtn", "gptq", "gguf"}
     assert {key: causes for key, causes in found.items() if causes} == {}
 
 

@@ -36,8 +36,8 @@ from compressed_code.measurements.tables import measurement
 # Times the expected error. Of 56 sound variants of one model (rounding, GPTQ by three libraries, HQQ, torchao, GGUF)
 # every weight had 0.91 to 1.49 times it; zero points that are one off give √13.
 LIMIT = 2.0
-# Times the limit. GPTQ on 60 to 358 tokens, 2 to 4 bits: up to 2.6 times the error of rounding where it halves that of
-# the output or better.
+# Times the limit. GPTQ on 60 to 358 tokens, 2 to 4 bits: up to 2.6 times the error of rounding, with half of the
+# output's error on these tokens or less.
 TRADED = 2.0
 SMALLEST = 1e-5  # an error that float32 arithmetic alone may leave
 UNLIKE = 0.5  # cosine below which two matrices are not one and its rounding, whatever the form
