@@ -3,6 +3,7 @@
 import os
 import re
 import struct
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -293,10 +294,11 @@ def test_a_broken_jail_is_replaced_and_its_trials_are_judged_again(opened):
 
 def test_what_took_more_than_its_limit_is_repeated_with_nothing_else_running(monkeypatch):
     """Up to twice its limit the machine may have been busy, or each stage of it; how busy it is says how often."""
-    idle, repeat = [], Series.repeat
+    idle, repeated, repeat = [], Counter(), Series.repeat
 
     def watched(series, task):
         idle.append(all(not worker.tasks for worker in series.workers))
+        repeated[task.place] += 1
         return repeat(series, task)
 
     monkeypatch.setattr(Series, "repeat", watched)
@@ -306,7 +308,8 @@ def test_what_took_more_than_its_limit_is_repeated_with_nothing_else_running(mon
     with Sandbox(isolation, 2, Limits(cpu_seconds=0.5)) as opened:
         found = list(opened.judge([Trial(text, "", GOOD.test, "two") for text in programs] + [GOOD] * 4))
     assert [each.outcome for each in found] == [*["timeout"] * 3, *["passed"] * 4]
-    assert set(idle) == {True}
+    assert set(idle) == {True} and repeated[0] >= 1
+    assert max(repeated.values()) <= 2  # once a stage
 
 
 @pytest.mark.parametrize(
