@@ -15,6 +15,7 @@ translations: 1
 benchmark: zoo-standard
 solutions: 4
 tasks: 6
+written_tasks: 9
 max_tokens: 60
 """
 
@@ -30,6 +31,7 @@ def rows_of(kind):
     """In place of a measurement: one number a row; one row cannot be made, and the third time is the last."""
 
     def measured(base, row, scope):
+        assert (scope.solutions, scope.tasks) == (4, 9)
         if row == "rtn-3-g128":
             raise Unavailable("its groups divide no row")
         rows_of.calls.append((row, kind))

@@ -7,8 +7,7 @@ import pytest
 from tests.busy_processor import busy_processor
 
 from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
-from compressed_code.sandbox.inside.processes import Running, Usage
-from compressed_code.sandbox.inside.server import CONTENTION
+from compressed_code.sandbox.inside.processes import CONTENTION, Running, Usage
 from compressed_code.sandbox.inside.turn import Turn
 
 TEST = "assert f() == 1\n"

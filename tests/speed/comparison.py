@@ -2,8 +2,10 @@
 
     python tests/speed/comparison.py [BASE CANDIDATE]
 
-Names are those of the command. The tool reads GGUF files only, and is in no Python package as a program. To have it,
-build the package that carries its source, and two files of that source against the libraries that this installs:
+Names are those of the command. Without any it is the published model of 135 million weights and its Q4_K_M, each as
+an F32 file that is written first; where that model cannot be had, a model of the zoo. The tool reads GGUF files only,
+and is in no Python package as a program. To have it, build the package that carries its source, and two files of that
+source against the libraries that this installs:
 
     python3 -m venv llama && cd llama && bin/pip download --no-deps --no-binary :all: llama-cpp-python==0.3.36
     CMAKE_ARGS="-DGGML_NATIVE=ON" bin/pip install llama_cpp_python-0.3.36.tar.gz
@@ -28,7 +30,6 @@ all programs, and on every third, those that the noise floor reads.
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,7 @@ from pathlib import Path
 
 from bench_rows import Row, is_short, product_rate, show
 
+from compressed_code.core.errors import Unavailable
 from compressed_code.core.paths import COMPUTED_VARIABLE
 from compressed_code.fidelity.footprint import sizes
 from compressed_code.measurements.readings import Text, programs_read
@@ -48,30 +50,35 @@ from compressed_code.models.precision import precision_of
 from compressed_code.registry.lookup import load_registry
 
 TOOL, WINDOW = "llama-perplexity", 512
-DEFAULT = ("zoo-l", "zoo-l+rtn-4-g8")
+PUBLISHED, SECONDS, MEGABYTES = "smollm2-135m-instruct", 90, 2000
+INSTEAD = ("zoo-l", "zoo-l+rtn-4-g8")
 STAGES = ("files", "weights", "cold-start", "texts")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What something takes: seconds by the clock, seconds of all processors."""
+    """What something takes: seconds by the clock, resident megabytes at most."""
 
     clock: float
-    processors: float
+    memory: float
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.clock + other.clock, self.processors + other.processors)
+        return Cost(self.clock + other.clock, max(self.memory, other.memory))
 
 
 def run(command: Sequence[str], **environment: str) -> tuple[Cost, str]:
     """What a command takes, and what it prints."""
-    started, before = time.perf_counter(), os.times()
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stderr.strip().splitlines()[-1]}")
-    after = os.times()
-    cores = after.children_user + after.children_system - before.children_user - before.children_system
-    return Cost(time.perf_counter() - started, cores), done.stdout + done.stderr
+    with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as told:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=printed, stderr=told, env={**os.environ, **environment})
+        _, status, used = os.wait4(process.pid, 0)  # of this process alone, whatever others took before
+        cost = Cost(time.perf_counter() - started, used.ru_maxrss * 1024 / 1e6)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for stream in (printed, told):
+            stream.seek(0)
+        if process.returncode:
+            sys.exit(f"{' '.join(command)}: {told.read().strip().splitlines()[-1]}")
+        return cost, printed.read() + told.read()
 
 
 def ours(base: str, candidate: str, stages: Sequence[str], read: Sequence[Text]) -> tuple[Cost, int, int]:
@@ -102,6 +109,23 @@ def theirs_of(base: str, candidate: str, read: Sequence[Text]) -> tuple[Cost, in
     return first + second, WINDOW * int(chunks[1])
 
 
+def float_files(folder: Path) -> tuple[str, str] | None:
+    """The published model and its Q4_K_M as F32 files, so that both programs compute in float32; `None` without it."""
+
+    def written(model: str, kind: str) -> str:
+        command = [sys.executable, "-m", "compressed_code", "quantize", model, "--method", "gguf", "--type", kind]
+        run([*command, "--out", str(folder / f"{len(list(folder.iterdir()))}-{kind}")])
+        (file,) = max(folder.iterdir()).glob("*.gguf")
+        return str(file)
+
+    try:
+        ModelSubject().open(ModelSubject().find(PUBLISHED, load_registry()), load_registry())
+    except Unavailable as gap:
+        print(f"{gap}; {INSTEAD[0]} in its place", file=sys.stderr)
+        return None
+    return written(PUBLISHED, "f32"), written(written(PUBLISHED, "q4_k_m"), "f32")
+
+
 def a_thousand(whole: Cost, part: Cost, tokens: int) -> float:
     """Seconds by the clock of a thousand tokens of those that the whole reads and the part does not."""
     return 1000 * (whole.clock - part.clock) / tokens
@@ -110,11 +134,20 @@ def a_thousand(whole: Cost, part: Cost, tokens: int) -> float:
 def main() -> None:
     """Show what the command takes, and where it is at hand the tool on as many tokens."""
     is_short()  # it is short as it is
-    base, candidate = sys.argv[1:3] if len(sys.argv) > 2 else DEFAULT
+    with tempfile.TemporaryDirectory() as folder:
+        if len(sys.argv) > 2:
+            measure(*sys.argv[1:3])
+        elif (pair := float_files(Path(folder))) is None:
+            measure(*INSTEAD)
+        else:
+            measure(*pair, SECONDS, MEGABYTES)
+
+
+def measure(base: str, candidate: str, seconds: float | None = None, megabytes: float | None = None) -> None:
+    """The rows of a pair; `seconds` and `megabytes` are what it may take at most."""
     programs = programs_read(1)
     third = programs[::3]
     whole, tokens, floor = ours(base, candidate, STAGES, programs)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
     reading, *_ = ours(base, candidate, ["texts"], programs)
     start, fewer, same_floor = ours(base, candidate, ["texts"], third)
     passes, threads = 2 * tokens + floor, int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
@@ -123,7 +156,8 @@ def main() -> None:
     path = subject.open(subject.find(base, registry), registry)
     precise = precision_of(path) == "float64"
     a_pass = 2 * sizes(path)["parameters"] / product_rate(threads, precise)
-    goal = f"compare {base} and {candidate}, {tokens:,} tokens, {threads} thread(s)"
+    names = " and ".join(Path(name).name for name in (base, candidate))
+    goal = f"compare {names}, {tokens:,} tokens, {threads} thread(s)"
     limit = f"its products of matrices in {'float64' if precise else 'float32'}"
     peer, theirs, theirs_on = "", None, None
     if shutil.which(TOOL) and all(name.endswith(".gguf") for name in (base, candidate)):
@@ -135,10 +169,10 @@ def main() -> None:
     on = a_thousand(reading, start, more)
     show(
         [
-            Row(f"{goal}: without programs", whole.clock, limit=limit, least=a_pass * passes),
+            Row(f"{goal}: without programs", whole.clock, "s", seconds, limit=limit, least=a_pass * passes),
             Row(f"{goal}: its texts alone", reading.clock, "s", None, None, peer, theirs, limit, a_pass * passes),
             Row(f"{goal}: 1,000 tokens more", on, "s", None, 1, peer, theirs_on, limit, 1000 * a_pass),
-            Row(f"{goal}: resident memory", peak, "MB"),
+            Row(f"{goal}: resident memory", whole.memory, "MB", megabytes),
         ]
     )
 

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ class Published(Record):
         model: key of the model.
         quantizations: rows of data/quantizations.yml, in the order in which they are measured.
         written: those whose programs are written and run, after all else.
-        translations, benchmark, solutions, tasks, max_tokens: as of `measurements.ladder.Scope`.
+        translations, benchmark, solutions, tasks, max_tokens: as of `measurements.ladder.Scope`; what notebook 08 asks.
+        written_tasks: for how many tasks programs are written here.
     """
 
     model: str
@@ -39,12 +41,18 @@ class Published(Record):
     benchmark: str
     solutions: int
     tasks: int
+    written_tasks: int
     max_tokens: int
 
     @property
     def scope(self) -> Scope:
-        """How much is read and written."""
+        """How much notebook 08 reads and writes."""
         return Scope(self.translations, self.benchmark, self.solutions, self.tasks, self.max_tokens)
+
+    @property
+    def long_scope(self) -> Scope:
+        """How much is read and written here: the same texts, more programs."""
+        return replace(self.scope, tasks=self.written_tasks)
 
     @property
     def steps(self) -> Iterator[tuple[str, str]]:
@@ -102,7 +110,7 @@ def write_published(
             continue
         started = time.process_time()
         try:
-            measured = KINDS[kind](settings.model, row, settings.scope, **where)
+            measured = KINDS[kind](settings.model, row, settings.long_scope, **where)
         except Unavailable as gap:
             say(f"left out {row or settings.model}, {kind}: {gap}")
             continue

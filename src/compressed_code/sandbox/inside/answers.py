@@ -21,8 +21,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from . import accepted, cells
+from .overseer import LIMIT_SHOWS, PERIOD, Server
 from .processes import Running, keep_only
-from .server import LIMIT_SHOWS, PERIOD, Server
 
 _PIECE = 1 << 20
 _ANSWER = 3
