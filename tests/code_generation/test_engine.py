@@ -80,8 +80,9 @@ def some_requests(count: int = 20, longest: int = 40, seed: int = 0) -> list[Req
     return [Request(f"t/{n}", 0, tuple(draw.integers(WIDTH, size=k).tolist())) for n, k in enumerate(lengths)]
 
 
-def run(model, requests, vocabulary=VOCABULARY, **options):
-    written = [part for batch in write_programs(model, vocabulary, requests, Settings(**options)) for part in batch]
+def run(model, requests, vocabulary=VOCABULARY, drafts=None, **options):
+    batches = write_programs(model, vocabulary, requests, Settings(**options), drafts)
+    written = [part for batch in batches for part in batch]
     assert len(written) == len(requests)
     return {(completion.task_id, completion.sample): completion for completion in written}
 
@@ -125,6 +126,71 @@ def test_greedy_text_is_what_transformers_writes(family):
         for part in written.values():
             assert part.finish_reason == ("limit" if len(part.token_ids) == 24 else "end")
             assert part.raw == part.text == "".join(chr(token + 32) for token in part.token_ids)
+
+
+def drafts_of(texts: dict[tuple[str, int], tuple[int, ...]], end: int) -> dict[tuple[str, int], list[int]]:
+    """Of each text another expectation: itself, a part, one wrong token, more, the end in it, no id, nothing."""
+    draw, drafts = np.random.default_rng(0), {}
+    for number, (name, ids) in enumerate(texts.items()):
+        draft, place = list(ids), int(draw.integers(max(1, len(ids))))
+        match number % 7:
+            case 1:
+                draft = draft[:place]
+            case 2 if draft:
+                draft[place] = (draft[place] + 1) % WIDTH
+            case 3:
+                draft += draw.integers(WIDTH, size=40).tolist()
+            case 4:
+                draft.insert(place, end)
+            case 5:
+                draft.insert(place, WIDTH + 3)
+            case 6:
+                continue
+        drafts[name] = draft
+    return drafts
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_expected_of_a_program_does_not_change_it(family):
+    model, requests = tiny(family), some_requests(28)
+    end = common_token(reference(model, requests, 24))
+    options = {"max_tokens": 24, "end_ids": frozenset([end]), "stop": ("!!",)}
+    alone = run(model, requests, **options)
+    drafts = drafts_of({name: part.token_ids for name, part in alone.items()}, end)
+    for batch in (1, 5, 64):
+        read = run(model, requests, drafts=drafts, batch=batch, **options)
+        assert {name: replace(part, rechecked=0) for name, part in read.items()} == {
+            name: replace(part, rechecked=0) for name, part in alone.items()
+        }
+
+
+def test_near_ties_of_an_expected_program_are_decided_as_at_batch_1():
+    model, requests = with_near_ties(1e-7), some_requests(40, 12)
+    alone = run(model, requests, max_tokens=8)
+    assert sum(part.near_ties for part in alone.values()) > 40
+    drafts = {name: part.token_ids for name, part in alone.items()}
+    read = run(model, requests, drafts=drafts, max_tokens=8)
+    assert {name: (part.token_ids, part.near_ties) for name, part in read.items()} == {
+        name: (part.token_ids, part.near_ties) for name, part in alone.items()
+    }
+
+
+def test_programs_that_are_expected_take_no_steps(monkeypatch):
+    from compressed_code.code_generation import engine
+
+    model, requests = tiny("llama"), some_requests(12)
+    alone, steps = run(model, requests, max_tokens=30), []
+    monkeypatch.setattr(engine._Batch, "_step", steps.append)
+    drafts = {name: part.token_ids for name, part in alone.items()}
+    assert {name: part.token_ids for name, part in run(model, requests, drafts=drafts, max_tokens=30).items()} == drafts
+    assert not steps
+
+
+def test_drawn_programs_do_not_look_at_what_is_expected():
+    model, requests = tiny("llama"), some_requests(6)
+    options = {"max_tokens": 12, "temperature": 0.8}
+    drafts = {(request.task_id, request.sample): [1, 2, 3] for request in requests}
+    assert run(model, requests, drafts=drafts, **options) == run(model, requests, **options)
 
 
 def test_long_runs_outgrow_the_room_allocated_ahead():

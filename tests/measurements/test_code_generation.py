@@ -86,6 +86,27 @@ def test_a_gguf_variant_writes_with_its_row_s_tokenizer(benchmark, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_variant_reads_what_its_base_wrote_and_writes_what_it_writes_without(tmp_path, monkeypatch):
+    """Three bits depart from the base in some of 48 tasks. Where the base's programs are not stored it writes alone."""
+    path, given = tmp_path / "tasks.jsonl", []
+    write(path, load_benchmark("zoo-standard")[:48])
+
+    def watched(*arguments):
+        given.append(arguments[4])
+        return write_programs(*arguments)
+
+    monkeypatch.setattr("compressed_code.code_generation.engine.write_programs", watched)
+    options, variant = {"benchmark": str(path)}, "zoo-xs+rtn-3-g8"
+    base = measure(generations, "zoo-xs", directory=tmp_path / "both", **options)
+    with_base = measure(generations, variant, directory=tmp_path / "both", **options)
+    alone = measure(generations, variant, directory=tmp_path / "alone", **options)
+    drafts = [len(drafts) for drafts in given]
+    assert drafts == [0, 48, 0]
+    pd.testing.assert_frame_equal(with_base, alone)
+    assert 0 < (with_base["raw"] == base["raw"]).sum() < 48
+
+
+@pytest.mark.slow
 def test_a_task_whose_solution_fails_is_named_and_left_out(benchmark, tmp_path, capsys, monkeypatch):
     if not available_isolators():
         pytest.skip("no isolator on this system")

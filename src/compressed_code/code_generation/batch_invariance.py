@@ -15,6 +15,9 @@ may choose another token where two are almost equally good. The answer at batch 
 Example: with E = 0.0001, logits 7.10310 and 7.10280 (lead 0.0003) are sure; 7.10310 and 7.10295 (lead 0.00015) are
 not, and the program is read again alone.
 
+Drafts. A program that is expected is read in one pass, and each position's logits decide the token that follows by the
+same rule, as far as it is the expected one (Leviathan et al. 2023, with a text in place of a smaller model).
+
 Near-ties. Another machine sums in another order, so it may choose another token where even the logits at batch 1 are
 almost equal. Such choices are counted; a program without one is the same program everywhere.
 """
@@ -80,6 +83,32 @@ class Decider:
                 self._compare(sequence, own)
                 self.decide_at_batch_one(sequence)
 
+    def follow(self, sequence: DecodedSequence, draft: Sequence[int], logits: torch.Tensor) -> None:
+        """Give a sequence without tokens those of a draft, as far as greedy decoding gives them, and the one after.
+
+        Args:
+            draft: what is expected.
+            logits: [len(draft) + 1, vocabulary] float32, after the prompt and after each token of the draft.
+        """
+        largest = float(logits.abs().max())
+        if not np.isfinite(largest):
+            raise InputError(f"task {sequence.request.task_id}: the model's logits are not finite")
+        best = logits.topk(2)
+        leads, tokens = (best.values[:, 0] - best.values[:, 1]).tolist(), best.indices[:, 0].tolist()
+        for expected, token, lead, own in zip([*draft, None], tokens, leads, logits, strict=True):
+            if self._settings.batch_invariant:
+                self._watch([sequence], own[None])
+                self._error = max(self._error, SMALLEST_ERROR * largest)
+                if lead <= 2 * (self._error + NEAR_TIE * largest):
+                    self._compare(sequence, own)
+                    self.decide_at_batch_one(sequence)
+                else:
+                    sequence.accept(token)
+            else:
+                self._accept([sequence], own[None])
+            if sequence.finish_reason or sequence.token_ids[-1] != expected:
+                return
+
     def decide_at_batch_one(self, sequence: DecodedSequence) -> None:
         """Give a sequence the token it gets at batch 1."""
         sequence.rechecked += 1
@@ -95,7 +124,8 @@ class Decider:
             sequence.accept(token)
 
     def _watch(self, sequences: Sequence[DecodedSequence], logits: torch.Tensor) -> None:
-        self._watched += sequences[: WATCHED_PROGRAMS - len(self._watched)]
+        if (room := WATCHED_PROGRAMS - len(self._watched)) > 0:
+            self._watched += [sequence for sequence in sequences if sequence not in self._watched][:room]
         for sequence, own in zip(sequences, logits, strict=True):
             if sequence in self._watched and len(sequence.token_ids) < WATCHED_TOKENS:
                 self._compare(sequence, own)

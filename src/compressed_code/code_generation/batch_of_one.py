@@ -59,6 +59,20 @@ def forward(
     return _output(model, ids, mask, positions, _under_any_name(cache)).logits[:, -1].float()
 
 
+def forward_of_texts(model: "PreTrainedModel", ids: torch.Tensor, last: int) -> torch.Tensor:
+    """The logits after each of the last tokens of whole texts, which are read in one pass.
+
+    Args:
+        ids: [rows, tokens]; a text that is shorter ends in any tokens, since none before sees them.
+        last: how many of the tokens.
+
+    Returns:
+        [rows, last, vocabulary] float32.
+    """
+    positions = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+    return _output(model, ids, None, positions, {}, last).logits[:, -last:].float()
+
+
 def _under_any_name(cache: Cache | None) -> dict[str, Any]:
     return {"past_key_values": cache, "cache_params": cache}
 
@@ -70,9 +84,10 @@ def _output(
     mask: torch.Tensor | None,
     positions: torch.Tensor,
     kept: Mapping[str, Any],
+    last: int = 1,
 ) -> ModelOutput:
     known = _arguments(type(model))
-    options = {"position_ids": positions, "logits_to_keep": 1, **kept}
+    options = {"position_ids": positions, "logits_to_keep": last, **kept}
     options = {name: value for name, value in options.items() if name in known}  # models differ in what they take
     return model(input_ids=ids, attention_mask=mask, use_cache=True, **options)
 

@@ -3,19 +3,24 @@
 Prompts of one length are read together, without padding. Then all programs grow by one token per step; finished ones
 leave and waiting ones take their place, so that the batch stays full.
 
+What a program is expected to be, because the model that this one was quantized from wrote it, is read first, in one
+pass; a program goes on token by token from where it departs. Of a model at four bits and more 93 % of the tokens are
+those of its base.
+
 Which token a step gives each of them is decided by `batch_invariance`.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import torch
 from transformers import DynamicCache
 
 from compressed_code.code_generation.batch_invariance import Decider
-from compressed_code.code_generation.batch_of_one import forward
+from compressed_code.code_generation.batch_of_one import forward, forward_of_texts
 from compressed_code.code_generation.requests import Completion, Request, Settings
 from compressed_code.code_generation.sequence import DecodedSequence
 from compressed_code.core.errors import InputError
@@ -27,13 +32,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 PROMPT_TOKENS = 4096  # most tokens of prompts read in one pass
+DRAFT_LOGITS = 1 << 24  # most logits of drafts in one pass, 64 MB
 # Waiting programs are admitted when this part of the slots is free; at 1/2 the standard tier takes 1.5 times as long.
 REFILL = 1 / 16
 SHRINK = 3 / 4  # when none is waiting, the batch shrinks to its live sequences once they fill less than this part of it
 
 
 def write_programs(
-    model: "PreTrainedModel", vocabulary: Vocabulary, requests: Sequence[Request], settings: Settings
+    model: "PreTrainedModel",
+    vocabulary: Vocabulary,
+    requests: Sequence[Request],
+    settings: Settings,
+    drafts: Mapping[tuple[str, int], Sequence[int]] | None = None,
 ) -> Iterator[list[Completion]]:
     """Write the programs that are asked for.
 
@@ -45,6 +55,8 @@ def write_programs(
         model: a causal language model in evaluation mode; its own generation settings are not used.
         vocabulary: what the ids stand for.
         requests: in any order; each (task_id, sample) once.
+        drafts: (task_id, sample) → ids that a greedy program is expected to begin with, whatever follows. They decide
+            how long it takes, and nothing else. Of recurrent models and where tokens are drawn they are not read.
 
     Yields:
         Programs as they finish; after the last one every request was answered once.
@@ -61,7 +73,7 @@ def write_programs(
     while left:
         chosen = replace(settings, batch=batch)
         try:
-            for finished in _written(model, vocabulary, left, chosen, window):
+            for finished in _written(model, vocabulary, left, chosen, window, drafts or {}):
                 yield finished
                 answered = {(completion.task_id, completion.sample) for completion in finished}
                 left = [request for request in left if (request.task_id, request.sample) not in answered]
@@ -72,25 +84,67 @@ def write_programs(
 
 
 def _written(
-    model: "PreTrainedModel", vocabulary: Vocabulary, requests: Sequence[Request], settings: Settings, window: int
+    model: "PreTrainedModel",
+    vocabulary: Vocabulary,
+    requests: Sequence[Request],
+    settings: Settings,
+    window: int,
+    drafts: Mapping[tuple[str, int], Sequence[int]],
 ) -> Iterator[list[Completion]]:
     """Programs as they finish, `settings.batch` at a time where the model's cache allows it."""
     sequences = [DecodedSequence(request, settings, vocabulary.tokens, window) for request in requests]
-    if fits(model):
-        yield from _Batch(model, sequences, settings).run()
-        return
     decider = Decider(model, settings)
+    if fits(model):
+        if settings.temperature == 0:
+            _read_drafts(model, decider, sequences, drafts)
+        if finished := [sequence.completion() for sequence in sequences if sequence.finish_reason]:
+            yield finished
+        left = [sequence for sequence in sequences if not sequence.finish_reason]
+        left.sort(key=lambda sequence: -len(sequence.ids))  # stable: equal prompts stay neighbours
+        yield from _Batch(model, decider, left, settings).run()
+        return
     for sequence in sequences:
         while sequence.finish_reason is None:
             decider.decide_at_batch_one(sequence)
         yield [sequence.completion()]
 
 
+def _read_drafts(
+    model: "PreTrainedModel",
+    decider: Decider,
+    sequences: Sequence[DecodedSequence],
+    drafts: Mapping[tuple[str, int], Sequence[int]],
+) -> None:
+    """Give every sequence that has a draft the tokens of it that it would get, and the one after."""
+    entries = model.get_input_embeddings().weight.shape[0]
+    texts: list[tuple[DecodedSequence, list[int]]] = []
+    for sequence in sequences:
+        draft = drafts.get((sequence.request.task_id, sequence.request.sample), ())[: sequence.limit - 1]
+        if draft := list(takewhile(lambda token: 0 <= token < entries, draft)):
+            texts.append((sequence, draft))
+    texts.sort(key=lambda text: len(text[0].ids) + len(text[1]))
+    while texts:
+        # The last one is the longest; with it go as many as one pass may hold.
+        longest = len(texts[-1][0].ids) + len(texts[-1][1])
+        rows = max(1, min(PROMPT_TOKENS // longest, DRAFT_LOGITS // (longest * entries)))
+        chosen, texts = texts[-rows:], texts[:-rows]
+        ids = torch.zeros(len(chosen), longest, dtype=torch.long)
+        for row, (sequence, draft) in zip(ids, chosen, strict=True):
+            row[: len(sequence.ids) + len(draft)] = torch.tensor([*sequence.ids, *draft])
+        first = min(len(sequence.ids) for sequence, _ in chosen) - 1
+        logits = forward_of_texts(model, ids.to(model.device), longest - first)
+        for own, (sequence, draft) in zip(logits, chosen, strict=True):
+            begin = len(sequence.ids) - 1 - first
+            decider.follow(sequence, draft, own[begin : begin + len(draft) + 1])
+
+
 class _Batch:
     """The sequences that are being written, each in a slot of the cache, and the ones that wait."""
 
-    def __init__(self, model: "PreTrainedModel", sequences: Sequence[DecodedSequence], settings: Settings) -> None:
-        self._model, self._judge = model, Decider(model, settings)
+    def __init__(
+        self, model: "PreTrainedModel", decider: Decider, sequences: Sequence[DecodedSequence], settings: Settings
+    ) -> None:
+        self._model, self._judge = model, decider
         self._waiting = deque(sequences)
         self._slots: list[DecodedSequence | None] = [None] * min(settings.batch, len(sequences))
         self._cache = SlotCache(len(self._slots), model.device)
@@ -107,17 +161,17 @@ class _Batch:
                 yield [sequence.completion() for sequence in finished]
 
     def _admit(self) -> None:
-        """Read the prompts at the head of the queue that have one length; equal prompts are read once."""
+        """Read what the head of the queue has so far, as far as it has one length; equal prompts are read once."""
         free = [slot for slot, sequence in enumerate(self._slots) if sequence is None]
-        length = len(self._waiting[0].request.input_ids)
+        length = len(self._waiting[0].ids)
         prompts: dict[tuple[int, ...], int] = {}
         sequences: list[DecodedSequence] = []
-        while self._waiting and len(sequences) < len(free) and len(self._waiting[0].request.input_ids) == length:
+        while self._waiting and len(sequences) < len(free) and len(self._waiting[0].ids) == length:
             if len(prompts) >= max(1, PROMPT_TOKENS // length):
                 break
             sequences.append(self._waiting.popleft())
-            prompts.setdefault(sequences[-1].request.input_ids, len(prompts))
-        numbers = [prompts[sequence.request.input_ids] for sequence in sequences]
+            prompts.setdefault(sequences[-1].ids, len(prompts))
+        numbers = [prompts[sequence.ids] for sequence in sequences]
         cache = DynamicCache()  # without the config: sliding windows keep every token too, their masks say what is seen
         ids = torch.tensor(list(prompts), device=self._model.device)
         positions = torch.arange(length, device=ids.device).expand_as(ids)
@@ -148,7 +202,7 @@ class _Batch:
             return
         kept = live if shrink else list(range(len(self._slots)))
         used = self._cache.end - int(self._cache.starts[live].min())
-        waiting = len(self._waiting[0].request.input_ids) if self._waiting else 0
+        waiting = len(self._waiting[0].ids) if self._waiting else 0
         self._cache.rebuild(kept, max(used, waiting))
         self._slots = [self._slots[slot] for slot in kept]
 

@@ -23,6 +23,7 @@ class DecodedSequence:
         batch_of_one: the same program at batch 1, once a token of it was doubtful.
         rechecked: tokens decided at batch 1.
         near_ties: choices that rounding could have turned.
+        limit: most tokens that it may get.
     """
 
     def __init__(self, request: Request, settings: Settings, tokens: Sequence[bytes | None], window: int) -> None:
@@ -32,10 +33,15 @@ class DecodedSequence:
         self.batch_of_one: BatchOfOne | None = None
         self.rechecked = self.near_ties = 0
         self._settings, self._tokens = settings, tokens
-        self._limit = min(settings.max_tokens, window - len(request.input_ids))
+        self.limit = min(settings.max_tokens, window - len(request.input_ids))
         self._stops = [stop.encode() for stop in settings.stop]
         self._longest_stop = max(map(len, self._stops), default=1)
         self._written = bytearray()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All that the model has read of it, or is to read: the prompt and what was written."""
+        return (*self.request.input_ids, *self.token_ids)
 
     def accept(self, token: int) -> None:
         """Take the next token. Only the bytes it adds, and what a stop string may have begun before, are searched."""
@@ -47,7 +53,7 @@ class DecodedSequence:
         self._written += (self._tokens[token] if token < len(self._tokens) else None) or b""
         if any(self._written.find(stop, unseen) >= 0 for stop in self._stops):
             self.finish_reason = "stop"
-        elif len(self.token_ids) >= self._limit:
+        elif len(self.token_ids) >= self.limit:
             self.finish_reason = "limit"
 
     def noise(self, width: int) -> np.ndarray:

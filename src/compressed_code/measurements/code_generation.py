@@ -1,7 +1,7 @@
 """What models write for benchmark tasks, and what becomes of it: two tables, so that scoring anew needs no model."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from compressed_code.core.errors import InputError
 from compressed_code.core.names import as_names
 from compressed_code.core.paths import RESULTS
 from compressed_code.core.progress import progress_bar
-from compressed_code.measurements.stored_tables import fingerprint
+from compressed_code.measurements.stored_tables import fingerprint, kept_table
 from compressed_code.measurements.subjects.writers import Writer, WriterSubject
 from compressed_code.measurements.tables import measure, measurement
 from compressed_code.models.devices import chosen_device
@@ -27,6 +27,7 @@ from compressed_code.models.precision import precision_of
 from compressed_code.registry.lookup import Registry, find_model, load_registry
 from compressed_code.sandbox import Sandbox
 from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.vocabulary import Vocabulary
 
 
 def _read_files(benchmark: str = "zoo", **_: Any) -> Sequence[Path]:
@@ -44,11 +45,17 @@ def generations(
     batch: int = 128,
     seed: int = 0,
     batch_invariant: bool = True,
+    *,
+    directory: Path = RESULTS,
+    registry: Registry | None = None,
 ) -> pd.DataFrame:
     """Completions of every task of a benchmark, from its bare prompt after the document start, or as a chat.
 
+    What a variant's base wrote, where it is stored, is read first (`engine`): most of it the variant writes, too.
+
     Args:
         benchmark: as `benchmarks.load_benchmark`.
+        directory, registry: where the base's programs are looked for, and what knows the base.
         samples: answers per task.
         stop: by default `completions.STOP_SEQUENCES`, in a chat none.
         temperature, max_tokens, batch, seed, batch_invariant: as `code_generation.Settings`.
@@ -60,22 +67,14 @@ def generations(
     from compressed_code.code_generation.engine import write_programs
 
     tasks = load_benchmark(benchmark)
-    ready = prepare(
-        writer.path,
-        open_tokenizer(writer.tokenizer),
-        tasks,
-        chat=writer.spec.chat,
-        samples=samples,
-        stop=stop,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        seed=seed,
-        batch=batch,
-        batch_invariant=batch_invariant,
-    )
+    asked = {"samples": samples, "temperature": temperature, "max_tokens": max_tokens, "stop": stop}
+    asked |= {"batch": batch, "seed": seed, "batch_invariant": batch_invariant}
+    ready = prepare(writer.path, open_tokenizer(writer.tokenizer), tasks, chat=writer.spec.chat, **asked)
+    asked |= {"benchmark": benchmark}
+    drafts = _of_base(writer, ready.vocabulary, asked, directory, registry or load_registry())
     written = []
     with progress_bar(total=len(ready.requests), desc="programs", unit=" programs") as bar:
-        for finished in write_programs(ready.model, ready.vocabulary, ready.requests, ready.settings):
+        for finished in write_programs(ready.model, ready.vocabulary, ready.requests, ready.settings, drafts):
             written += finished
             bar.update(len(finished))
     tiers = {task.task_id: task.tier for task in tasks}
@@ -86,6 +85,18 @@ def generations(
     ]
     columns = ["task_id", "tier", "sample", "completion", "raw", "finish_reason", "tokens", "near_ties"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _of_base(
+    writer: Writer, vocabulary: Vocabulary, asked: Mapping[str, Any], directory: Path, registry: Registry
+) -> dict[tuple[str, int], list[int]]:
+    """What a variant's base wrote when it was asked the same, as ids; nothing where that is not stored."""
+    if writer.spec.quantization is None or asked["temperature"]:
+        return {}
+    table = kept_table(generations, writer.spec.base_model, registry, asked, directory)
+    if table is None:
+        return {}
+    return {(row.task_id, row.sample): vocabulary.encode(row.raw) for row in table.itertuples()}
 
 
 @measurement(version=5, subject=WriterSubject(), inputs=_read_files, uses=[generations], packages=[])

@@ -123,6 +123,19 @@ def stored_key(what: "Measurement", name: str, registry: Registry, given: Mappin
     return table_key(_ingredients(what, subject, what.parameters(given)))
 
 
+def kept_table(
+    what: "Measurement", name: str, registry: Registry, given: Mapping[str, Any], directory: Path
+) -> pd.DataFrame | None:
+    """The table that `stored_table` of the same arguments would load; `None` where it would compute it.
+
+    Raises:
+        InputError, Unavailable: as `stored_table`.
+    """
+    parameters = what.parameters(given)
+    ingredients = _ingredients(what, what.subject.key_fields(what.subject.find(name, registry), registry), parameters)
+    return _read_stored(directory, what.name, table_key(ingredients), ingredients)
+
+
 def _ingredients(what: "Measurement", subject: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What a key is made of."""
     ingredients = {
@@ -187,8 +200,8 @@ def _compute(
         given = {one: parameters[one] for one in what.own()}
         for used in what.uses:
             given[used.name] = stored_table(used, name, registry, used.take(parameters), directory)
-        if "directory" in signature(what.compute).parameters:
-            given["directory"] = directory
+        wanted = signature(what.compute).parameters
+        given |= {one: value for one, value in (("directory", directory), ("registry", registry)) if one in wanted}
         table = what.compute(what.subject.open(spec, registry), **given)
     seconds = round(time.perf_counter() - started, 3)
     _COMPUTED[key] += 1

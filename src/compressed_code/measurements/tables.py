@@ -54,8 +54,8 @@ class Measurement:
         sums_up: it computes with those tables alone, whatever its subject. A figure then rests on them: they are noted
             as read, not this one, and where this one is stored they need not be.
         packages: packages whose version the provenance records.
-        compute: opened subject, parameters, tables of `uses` → table; where it names a `directory`, it is given the one
-            that tables are stored in.
+        compute: opened subject, parameters, tables of `uses` → table; where it names a `directory` or a
+            `registry`, it is given where tables are stored, and what knows the names.
         on_device: its models compute where `models.devices.chosen_device` says; tables of a GPU have other keys.
     """
 
@@ -90,7 +90,7 @@ class Measurement:
 
     def own(self) -> dict[str, Any]:
         """Name → default of the parameters of `compute` itself."""
-        given = {"directory", *(used.name for used in self.uses)}
+        given = {"directory", "registry", *(used.name for used in self.uses)}
         _, *declared = signature(self.compute).parameters.values()  # the first one is the subject
         return {one.name: one.default for one in declared if one.name not in given}
 
