@@ -87,7 +87,7 @@ def test_a_gguf_variant_writes_with_its_row_s_tokenizer(benchmark, tmp_path):
 
 @pytest.mark.slow
 def test_a_variant_reads_what_its_base_wrote_and_writes_what_it_writes_without(tmp_path, monkeypatch):
-    """Three bits depart from the base in some of 48 tasks. Where the base's programs are not stored it writes alone."""
+    """Four bits depart from the base in some of 48 tasks. Where the base's programs are not stored it writes alone."""
     path, given = tmp_path / "tasks.jsonl", []
     write(path, load_benchmark("zoo-standard")[:48])
 
@@ -96,8 +96,8 @@ def test_a_variant_reads_what_its_base_wrote_and_writes_what_it_writes_without(t
         return write_programs(*arguments)
 
     monkeypatch.setattr("compressed_code.code_generation.engine.write_programs", watched)
-    options, variant = {"benchmark": str(path)}, "zoo-xs+rtn-3-g8"
-    base = measure(generations, "zoo-xs", directory=tmp_path / "both", **options)
+    options, variant = {"benchmark": str(path)}, "zoo-s+rtn-4-g8"
+    base = measure(generations, "zoo-s", directory=tmp_path / "both", **options)
     with_base = measure(generations, variant, directory=tmp_path / "both", **options)
     alone = measure(generations, variant, directory=tmp_path / "alone", **options)
     drafts = [len(drafts) for drafts in given]

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 PROMPT_TOKENS = 4096  # most tokens of prompts read in one pass
 DRAFT_LOGITS = 1 << 24  # most logits of drafts in one pass, 64 MB
+# Drafts are read on while this part of their ids is right: reading takes the time of writing half of them.
+DRAFTS_RIGHT = 1 / 2
 # Waiting programs are admitted when this part of the slots is free; at 1/2 the standard tier takes 1.5 times as long.
 REFILL = 1 / 16
 SHRINK = 3 / 4  # when none is waiting, the batch shrinks to its live sequences once they fill less than this part of it
@@ -115,7 +117,7 @@ def _read_drafts(
     sequences: Sequence[DecodedSequence],
     drafts: Mapping[tuple[str, int], Sequence[int]],
 ) -> None:
-    """Give every sequence that has a draft the tokens of it that it would get, and the one after."""
+    """Give sequences that have a draft the tokens of it that they would get, and the one after."""
     entries = model.get_input_embeddings().weight.shape[0]
     texts: list[tuple[DecodedSequence, list[int]]] = []
     for sequence in sequences:
@@ -123,7 +125,8 @@ def _read_drafts(
         if draft := list(takewhile(lambda token: 0 <= token < entries, draft)):
             texts.append((sequence, draft))
     texts.sort(key=lambda text: len(text[0].ids) + len(text[1]))
-    while texts:
+    read = right = 0
+    while texts and right >= DRAFTS_RIGHT * read:
         # The last one is the longest; with it go as many as one pass may hold.
         longest = len(texts[-1][0].ids) + len(texts[-1][1])
         rows = max(1, min(PROMPT_TOKENS // longest, DRAFT_LOGITS // (longest * entries)))
@@ -136,6 +139,8 @@ def _read_drafts(
         for own, (sequence, draft) in zip(logits, chosen, strict=True):
             begin = len(sequence.ids) - 1 - first
             decider.follow(sequence, draft, own[begin : begin + len(draft) + 1])
+            read += len(draft)
+            right += len(sequence.token_ids)
 
 
 class _Batch:
