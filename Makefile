@@ -15,10 +15,14 @@ INSTALLED := $(VENV)/.installed
 SITE_TOOLS := $(VENV)/.installed-site
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]-*.ipynb))
 # Those that take longest begin, so that none of them is left for the end.
-FIRST     := $(wildcard $(foreach n,03 06 07 08 05 02,notebooks/$(n)-*.ipynb))
+FIRST     := $(wildcard $(foreach n,03 06 07 08 02 05 04,notebooks/$(n)-*.ipynb))
 EXECUTED  := $(patsubst notebooks/%,build/notebooks/%,$(FIRST) $(filter-out $(FIRST),$(NOTEBOOKS)))
 # Draws no figure; its panels' first answers go into the stored tier.
 EXPLORER  := $(patsubst notebooks/%,build/notebooks/%,$(wildcard notebooks/explore.ipynb))
+
+# On all cores, where pip takes one. Not left to the first import: where PYTHONDONTWRITEBYTECODE is set, as in many containers,
+# every process would compile torch anew, ten seconds each. Some packages carry files that are no Python 3; those stay.
+COMPILE = $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -154,11 +158,13 @@ ifneq ($(TORCH_INDEX),)
 	@$(BIN)/python -c 'from importlib.metadata import version; print("make: torch", version("torch"))'
 endif
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-build-isolation -e '.[dev]'
+	@$(COMPILE)
 	@touch $@
 
 # What only the site needs, beside the environment of everything else.
 $(SITE_TOOLS): docs/requirements.lock | $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r docs/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r docs/requirements.lock
+	@$(COMPILE)
 	@touch $@
 
 missing = $(if $(filter-out $(wildcard $1),$1),FORCE)
