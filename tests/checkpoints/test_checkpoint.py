@@ -45,6 +45,27 @@ def _transformers(folder: Path) -> np.ndarray:
 # --- ordinary floats -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says how much of a file is mapped")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_weight_that_was_read_leaves_no_pages_of_its_file(tmp_path, dtype):
+    """Else a model of float32 files takes its size twice."""
+
+    def mapped_kilobytes() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("RssFile")).split()[1])
+
+    folder = tmp_path / "model"
+    save_tiny(folder, "llama", **SIZES | {"vocab_size": 60_000, "hidden_size": 256})
+    tensors = {name: value.to(dtype) for name, value in contents(folder)[0].items()}
+    save_torch(tensors, folder / "model.safetensors")
+    checkpoint = open_checkpoint(folder)
+    before = mapped_kilobytes()
+    weight = checkpoint.weight("model.embed_tokens.weight")
+    size = weight.size * dtype.itemsize // 1024
+    assert size >= 30_000 and mapped_kilobytes() - before < size / 4
+    np.testing.assert_array_equal(weight, tensors["model.embed_tokens.weight"].float().numpy())
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_products_of_every_float_type(tmp_path_factory, monkeypatch, data):

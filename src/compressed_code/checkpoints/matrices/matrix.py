@@ -111,6 +111,8 @@ class FloatMatrix(Matrix):
     def decode(self, start: int, stop: int) -> np.ndarray:
         """Rows `start … stop` as float32."""
         values = to_float32(self._stored(start, stop), self.tensor.kind).reshape(stop - start, -1)
+        if self.tensor.kind == "F32":
+            values = values.copy()  # a view of the file would bring its pages back after they are let go
         self._release(start, stop)
         return values
 
