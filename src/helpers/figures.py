@@ -81,11 +81,30 @@ def save_figure(
         figure.set_layout_engine("none")  # laid out once, not once per format
         figure.savefig(path, metadata={"Date": None, "Title": alt.strip(), "Description": _with_key(caption.strip())})
         figure.savefig(path.with_suffix(".png"))
+    path.write_text(numbered_marks(path.read_text(encoding="utf-8")), encoding="utf-8")
     save_table(data, name, directory=directory)
     if directory.resolve() != FIGURES.resolve():
         print(f"figure {name}: {_shown(path)}")
     plt.close(figure)  # else a notebook would show it a second time
     return figure
+
+
+def numbered_marks(svg: str) -> str:
+    """An SVG file whose markers and clips have numbers for names, in the order in which they appear.
+
+    matplotlib names them by a hash of coordinates, whose last bit is another one on another processor, though the
+    coordinates that it writes are the same.
+
+    Example:
+        >>> numbered_marks('<path id="m7528c843ba"/><use href="#m7528c843ba" clip-path="url(#p78817bbbfd)"/>')
+        '<path id="m1"/><use href="#m1" clip-path="url(#p2)"/>'
+    """
+    names: dict[str, str] = {}
+
+    def numbered(found: re.Match[str]) -> str:
+        return names.setdefault(found[0], f"{found[0][0]}{len(names) + 1}")
+
+    return re.sub(r"""(?<=["#])[mp][0-9a-f]{10}(?=[")])""", numbered, svg)
 
 
 def save_table(table: pd.DataFrame, name: str, *, directory: Path = FIGURES) -> Path:

@@ -3,6 +3,7 @@
 import re
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -59,6 +60,19 @@ def test_equal_figures_give_equal_bytes(tmp_path):
         save_figure(draw(), "09-test", data=DATA, caption="c", alt="a", directory=tmp_path / folder)
     for name in ("09-test.svg", "09-test.png", "09-test.csv"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_the_last_bit_of_a_coordinate_changes_no_byte(tmp_path):
+    """As another processor computes it: matplotlib names clips by all bits and writes six digits."""
+    for folder, left in (("a", 0.1), ("b", np.nextafter(0.1, 1))):
+        figure = draw()
+        figure.set_layout_engine("none")
+        figure.axes[0].set_position([left, 0.1, 0.8, 0.8])
+        save_figure(figure, "09-test", data=DATA, caption="c", alt="a", directory=tmp_path / folder)
+    one, other = ((tmp_path / folder / "09-test.svg").read_text() for folder in ("a", "b"))
+    assert one == other
+    used = set(re.findall(r"""(?:href="#|url\(#)([^")]+)""", one))
+    assert used and used <= set(re.findall(r' id="([^"]+)"', one))
 
 
 @pytest.mark.parametrize(("field", "value"), [("caption", " "), ("alt", ""), ("title", "a b c d e f g h i j k")])
