@@ -2,9 +2,9 @@
 
     python tests/speed/bench.py [--short] [NAME ...]
 
-The table goes to data/reference/bench.csv, every row with the machine that it was measured on, and is declared. With
-names these scripts alone run, and rows that others measured on this machine stay. A script that fails is named, the
-others are shown, and nothing is written; nor is it with --short.
+The table goes to data/reference/bench.csv after each script, every row with the machine that it was measured on, and is
+declared. With names these scripts alone run, and rows that others measured on this machine stay. A script that fails is
+named, and its earlier rows stay. With --short nothing is written.
 """
 
 import os
@@ -75,19 +75,24 @@ def with_earlier(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 def main() -> int:
     short = is_short()
     names = sys.argv[1:] or list(SCRIPTS)
-    found = {name: rows_of(name, short) for name in names}
-    failed = [name for name, rows in found.items() if rows is None]
-    parts = [rows for rows in found.values() if rows is not None]
+    parts, failed = [], []
+    for name in names:
+        rows = rows_of(name, short)
+        if rows is None:
+            failed.append(name)
+            continue
+        parts.append(rows)
+        if not short:
+            written = with_earlier(rows, BENCH)
+            with written_whole(BENCH) as part:
+                written.to_csv(part, index=False)
+            declare(BENCH, "machine", "make bench")
     if parts:
-        table = pd.concat(parts, ignore_index=True)
-        print(as_text(table[COLUMNS]))
+        print(as_text(pd.concat(parts, ignore_index=True)[COLUMNS]))
     if failed:
-        print(f"bench: failed: {', '.join(failed)}; nothing is written", file=sys.stderr)
+        print(f"bench: failed: {', '.join(failed)}; the rows of the others are written", file=sys.stderr)
         return 1
     if not short:
-        with written_whole(BENCH) as part:
-            with_earlier(table, BENCH).to_csv(part, index=False)
-        declare(BENCH, "machine", "make bench")
         print(f"bench: {BENCH}")
     return 0
 
