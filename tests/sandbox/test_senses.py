@@ -20,6 +20,17 @@ SEEING = (
     *("match f:\n    case A(found): pass", "def f(): yield\nf().gi_code.replace(co_names=())", "g.gi_yieldfrom"),
     *("import operator as __builtins__", "match 1:\n    case __builtins__: pass", "def f(__builtins__): pass"),
     *("match {}:\n    case {**__builtins__}: pass", "def f():\n    global __builtins__", "class __builtins__: pass"),
+    # frames and modules as the fields of a text, also of one that is put together or of a field's own format
+    *("'{0.__traceback__.tb_frame}'.format(error)", "'{0[x]}'.format_map(x)", "('{0' + '.x}').format(1)"),
+    *("x.format(1)", "'{0:{1.x}}'.format(1, 2)", "map(str.format, x)", "match x:\n    case str(format=show): pass"),
+    "'{0.x}}{'.format(error)",
+    # a copy sets what a class of the program names by text: here the class of a module, whose names that one looks up
+    "import copy, functools, statistics\nkey = functools.cached_property(f)\nclass Module(type(statistics)):\n"
+    "    peek = key\nclass Setter:\n    def __reduce_ex__(self, version):\n"
+    "        return (lambda: statistics), (), (None, {'__class__': Module})\ncopy.copy(Setter())\n",
+    *("import functools\nfunctools.cached_property(f).attrname = 'sys'", "import copy\ncopy.dispatch_table[slice] = f"),
+    "import copy\nfrom typing import ABCMeta as make",
+    *("from copy import copy\nmake = type(int)\n", "import collections\nclass A(collections.UserDict): pass\n"),
 )
 # What programs of these benchmarks do.
 UNSEEING = (
@@ -31,6 +42,7 @@ UNSEEING = (
     "        case {'a': value, **others}: return value\n        case str() | int(): return 0\n",
     "def f(numbers, time, sys):\n    _, open_ = numbers\n    return [sys.x for _ in time if isinstance(_, int)]\n",
     "if __name__ == '__main__':\n    print('time.time() and open')\n",
+    "import copy\ndef f(x):\n    return '{} {0:>{1}} {name!r:5.2f}'.format(copy.deepcopy(x), 3, name=x)\n",
     "def f(:\n",  # never runs
 )
 

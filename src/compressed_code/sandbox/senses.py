@@ -9,6 +9,7 @@ has senses. That costs time, and no verdict.
 import ast
 import importlib
 import re
+import string
 import types
 import warnings
 from functools import cache
@@ -23,8 +24,10 @@ _BUILTINS = {
     *("breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input", "locals", "open", "setattr"),
     "vars",
 }
-# Attributes that take the name of an attribute as text, or run what an annotation says.
+# Attributes that take the name of an attribute as text, or run what an annotation says. The key of a cached property is
+# the name that it looks up, and reductors are asked what attributes a copy gets; so is a class (`_COPIES`).
 _ATTRIBUTES = {
+    *("UserDict", "attrname", "dispatch_table"),
     *("attrgetter", "methodcaller", "Formatter", "ForwardRef", "get_type_hints", "singledispatch", "register"),
     *("singledispatchmethod", "update_wrapper", "wraps", "evaluate", "evaluate_forward_ref"),
 }
@@ -34,6 +37,9 @@ _RUNNING = (
     types.TracebackType,
 )
 _ATTRIBUTES |= {name for kind in _RUNNING for name in dir(kind) if re.match("[a-z]{1,2}_", name)}
+_TEMPLATES = {"format", "format_map"}  # of a text, which names attributes and elements of what it is given
+_COPIES = "copy"  # asks a class of the program what to set on what, by names that are text
+_MAKERS = {"type", "ABCMeta", "NamedTupleMeta"}  # of classes, by names that are text; the latter two are of typing
 _NAMESPACE = "__builtins__"
 _BINDING = {"arg", "asname", "name", "rest"}
 _HARMLESS_SPECIALS = {"__init__", "__name__"}
@@ -55,7 +61,21 @@ def has_senses(program: str) -> bool:
     except (RecursionError, MemoryError):
         return True
     named = _NAMESPACE in program or not program.isascii()  # an identifier may be spelled in other letters
-    return any(_reaches_out(node) or (named and _binds_builtins(node)) for node in ast.walk(tree))
+    nodes = list(ast.walk(tree))
+    if any(map(_imports_copies, nodes)) and any(map(_makes_classes, nodes)):
+        return True
+    return any(_reaches_out(node) or (named and _binds_builtins(node)) for node in nodes)
+
+
+def _imports_copies(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name == _COPIES for alias in node.names)
+    return isinstance(node, ast.ImportFrom) and node.module == _COPIES
+
+
+def _makes_classes(node: ast.AST) -> bool:
+    named = (getattr(node, field, None) for field in ("id", "attr", "name"))
+    return isinstance(node, ast.ClassDef) or not _MAKERS.isdisjoint(named)
 
 
 def _binds_builtins(node: ast.AST) -> bool:
@@ -75,8 +95,25 @@ def _reaches_out(node: ast.AST) -> bool:
     if isinstance(node, ast.Name):
         return node.id in _BUILTINS or (node.id.startswith("__") and node.id not in _HARMLESS_SPECIALS)
     if isinstance(node, ast.MatchClass):  # the class says as text what its parts in order are
-        return bool(node.patterns) or any(map(_reaching, node.kwd_attrs))
-    return isinstance(node, ast.Attribute) and _reaching(node.attr)
+        return bool(node.patterns) or any(_reaching(name) or name in _TEMPLATES for name in node.kwd_attrs)
+    return isinstance(node, ast.Attribute) and (_reaching(node.attr) or _shows_parts(node))
+
+
+def _shows_parts(node: ast.Attribute) -> bool:
+    """Whether a text is filled in that may name parts of what it shows."""
+    constant = node.value.value if isinstance(node.value, ast.Constant) else None
+    return node.attr in _TEMPLATES and not _shows_wholes(constant)
+
+
+def _shows_wholes(template: object) -> bool:
+    """Whether a text shows what it is given as a whole: "{}" or "{0:{1}}", not "{0.x}" or "{0[x]}"."""
+    if not isinstance(template, str):
+        return False
+    try:
+        fields = [(name, more) for _, name, more, _ in string.Formatter().parse(template) if name is not None]
+    except ValueError:  # it raises where it is used, but maybe after it has shown something
+        return False
+    return all(not set(name) & set(".[") and _shows_wholes(more) for name, more in fields)
 
 
 def _reaching(name: str) -> bool:

@@ -89,7 +89,14 @@ def _fill_data(kind: type) -> Callable[[Any, list[Any]], None]:
 
 
 def _attributes(value: Any) -> list[Any]:
-    return [part for pair in vars(value).items() for part in pair]
+    return [part for name, held in vars(value).items() if not _computed(value, name) for part in (name, held)]
+
+
+def _computed(value: Any, name: Any) -> bool:
+    """Whether the class says what an attribute is, and an object only keeps it (a cached property): each side asks its
+    own class, since what a program says that it has kept would hide that."""
+    found = next((vars(kind)[name] for kind in type(value).__mro__ if name in vars(kind)), None)
+    return hasattr(type(found), "__get__")
 
 
 def _fill_attributes(value: Any, items: list[Any]) -> None:
@@ -99,7 +106,7 @@ def _fill_attributes(value: Any, items: list[Any]) -> None:
         if type(name) is not str or name.startswith("__") or callable(getattr(type(value), name, None)):
             raise TypeError("no attribute")
     vars(value).clear()
-    vars(value).update(found)
+    vars(value).update({name: held for name, held in found.items() if not _computed(value, name)})
 
 
 class _Record:

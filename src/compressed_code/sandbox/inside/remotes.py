@@ -73,7 +73,7 @@ class Remote:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
             raise AttributeError(name)
-        if name in PREDICATES and self._standing is Standing.ANSWERED:
+        if name in PREDICATES and self._standing < Standing.MADE:
             self._judge.opaque(self)
             raise AttributeError(name)
         return self._ask("attribute", name)
