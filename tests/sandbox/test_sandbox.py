@@ -40,6 +40,31 @@ def passes(opened, program, test, **more):
     assert verdict(opened, program, test, **more) == ("passed", "")
 
 
+# Looks through the frames of its server, whose names are those of its process, for what became of a run.
+LOOKS_FOR_RUNS = """
+import sys
+
+def runs():
+    frame, found = sys._getframe(), []
+    while frame:
+        found += [name for name, value in frame.f_locals.items() if type(value) is dict and "own_seconds" in value]
+        frame = frame.f_back
+    return found
+
+found = runs()
+def f(): return found
+"""
+
+
+def test_nothing_of_the_plain_run_is_in_the_memory_of_the_judged_one(opened, monkeypatch):
+    """Else a program could learn its test in the one and tell the other, by how long the former took."""
+    if opened.isolation == "none":
+        pytest.skip("protects nothing")
+    monkeypatch.setattr("compressed_code.sandbox.series.has_senses", lambda program: False)  # plain comes first
+    trials = [Trial(LOOKS_FOR_RUNS, "", f"assert f() == [], {number}\n", "f") for number in range(4)]
+    assert [found.outcome for found in opened.judge(trials)] == ["passed"] * 4
+
+
 @pytest.mark.parametrize(
     ("program", "outcome", "exception"),
     [

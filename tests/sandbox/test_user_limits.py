@@ -34,10 +34,10 @@ def test_what_is_needed_is_named(monkeypatch):
 def test_what_it_asks_for_is_enough(monkeypatch):
     """The number in the message is one that it takes; one less it does not take."""
     monkeypatch.setattr(os, "getuid", lambda: 0)
-    limited(monkeypatch, UNLIMITED, 87)
-    with pytest.raises(InputError, match="ulimit -u 88"):
+    limited(monkeypatch, UNLIMITED, 91)
+    with pytest.raises(InputError, match="ulimit -u 92"):
         check_room(4, 16)
-    limited(monkeypatch, UNLIMITED, 88)
+    limited(monkeypatch, UNLIMITED, 92)
     check_room(4, 16)
 
 

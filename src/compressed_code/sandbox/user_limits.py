@@ -6,8 +6,9 @@ from pathlib import Path
 
 from compressed_code.core.errors import InputError
 
-_JAILS = 2  # of each worker
-_PROCESSES_OF_A_JAIL = 3  # what starts it, its server, and the process that makes its namespace
+# Of each jail of a worker what starts it, its server, and the process that makes its namespace; of that for programs
+# also the one that runs them for their judges.
+_PROCESSES_OF_A_WORKER = 7
 _FILES_OF_A_WORKER = 16  # two sockets, two captured outputs, and the files of the trials that are on their way
 _FILES_BESIDE = 32  # what the rest of the program opens meanwhile
 LEAST_FILES = 64  # in each process of a jail
@@ -29,7 +30,7 @@ def check_room(workers: int, processes: int) -> None:
     _check("n", "open files", files, needed, f"{opened} are open", workers)
     allowed, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     running = 0 if os.getuid() == 0 else _running(os.getuid())
-    needed = running + workers * (processes + _JAILS * _PROCESSES_OF_A_JAIL)
+    needed = running + workers * (processes + _PROCESSES_OF_A_WORKER)
     _check("u", "processes", allowed, needed, f"{running} run already", workers)
 
 

@@ -24,6 +24,8 @@ class Cell:
     """A jail of namespaces: each process gets a process namespace of its own; a program has an empty throw-away
     directory, a judge has none."""
 
+    beside = 0  # a child of this process that is none of a trial's (`aside`)
+
     def __init__(self, limits: dict[str, Any], role: str) -> None:
         self.limits = limits
         self.judges = role == "judges"
@@ -40,8 +42,9 @@ class Cell:
         if not self.judges:
             self.mount_work()
         _limit(limits)
-        # Counted for this user in this namespace (Linux 5.14 and newer), so with one user only the server counts, too.
-        processes = limits["processes"] + (0 if self.two_users else 1)
+        # Counted for this user in this namespace (Linux 5.14 and newer), so with one user only the server counts, too,
+        # and what runs programs for their judges beside it.
+        processes = limits["processes"] + (0 if self.two_users else 1 if self.judges else 2)
         resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
         self.check_process_limit()
 
@@ -92,7 +95,7 @@ class Cell:
 
     def usage(self) -> Usage:
         """What the trial has used so far."""
-        return watch.tree_usage(self.proc, os.getpid(), self.waits)
+        return watch.tree_usage(self.proc, os.getpid(), self.waits, self.beside)
 
     def clean(self) -> None:
         """Give the next program a directory of its own: an empty one that was used still tells by its times, attributes

@@ -13,9 +13,11 @@ import select
 import socket
 import sys
 import time
+from functools import partial
 from typing import Any, Literal, NoReturn
 
 from . import accepted, candidate, cells, judge, plain, rehearsal, standard_modules
+from .aside import PIECE, Aside, answer_requests
 from .overseer import LIMIT_SHOWS, PERIOD, Server, final, report
 from .processes import CONTENTION, Running, keep_low, keep_only
 from .turn import Turn
@@ -23,8 +25,6 @@ from .turn import Turn
 Role = Literal["programs", "judges"]
 
 _CHANNEL, _MATERIAL, _ANSWER = 3, 4, 5
-_PIECE = 1 << 16
-_FILES = 4  # the most that come with a request
 
 
 def main(role: Role, plan: dict[str, Any]) -> NoReturn:
@@ -49,20 +49,23 @@ def main(role: Role, plan: dict[str, Any]) -> NoReturn:
     cell = cells.Cell(limits, role) if plan["isolated"] else cells.OpenCell(limits, role)
     gc.collect()
     gc.freeze()
-    connection.send(json.dumps(sys.version.split()[0]).encode())
     server = (Programs if role == "programs" else Judges)(limits, cell, connection, plan["packages"])
-    while True:
-        request, files, _, _ = socket.recv_fds(connection, _PIECE, _FILES)
-        if not request:
-            os._exit(0)
-        answer = server.run(files, **json.loads(request))
-        for file in files:
-            os.close(file)
-        connection.send(json.dumps(answer).encode())
+    if isinstance(server, Programs) and plan["isolated"]:
+        server.use_aside()
+    connection.send(json.dumps(sys.version.split()[0]).encode())
+    answer_requests(server)
 
 
 class Programs(Server):
     """Runs programs: with their tests in one process, and for a judge."""
+
+    aside: Aside | None = None  # runs those for a judge; where there is none, this process does
+
+    def use_aside(self) -> None:
+        """Let another process run programs for their judges."""
+        made = partial(Programs, self.limits, self.cell, packages=self.packages)
+        self.aside = Aside(made, self.connection)
+        self.cell.beside = self.aside.process
 
     def run(self, files: list[int], share: float, patience: float | None, stages: list[str]) -> dict[str, Any]:
         """One trial, as far as the stages go that it passes.
@@ -81,11 +84,21 @@ class Programs(Server):
             if answer["outcome"] != "passed" or "apart" not in stages:
                 return answer
             self.connection.send(json.dumps(accepted.PASSED_PLAIN).encode())
-        found = self.apart(files, seconds, patience)
+        found = self.hand_over(files, share, patience) if self.aside else self.apart(files, seconds, patience)
         if answer:
             found |= {"plain_seconds": answer["own_seconds"]}
             found["waited_seconds"] = max(found["waited_seconds"], answer["waited_seconds"])
         return found
+
+    def hand_over(self, files: list[int], share: float, patience: float | None) -> dict[str, Any]:
+        """What `apart` finds in the other process."""
+        self.aside.ask({"share": share, "patience": patience, "stages": ["apart"]}, files)
+        poll = select.poll()
+        poll.register(self.aside.connection, select.POLLIN)
+        poll.register(self.connection, select.POLLRDHUP)
+        if self.connection.fileno() in dict(poll.poll()):
+            self.cell.leave()
+        return self.aside.answer()
 
     def plain(self, files: list[int], seconds: float, patience: float | None) -> dict[str, Any]:
         program, material, *_ = files
@@ -101,7 +114,7 @@ class Programs(Server):
         running = Running(self.cell.fork(become))
         os.close(answer_end)
         outcome, ready = self.watch(running, CONTENTION * seconds, seconds, answer, patience=patience)
-        content = os.read(answer, _PIECE) if ready else b""
+        content = os.read(answer, PIECE) if ready else b""
         os.close(answer)
         found = accepted.plain_outcome(content) or (outcome or "crashed", "")
         ended = self.end(running, LIMIT_SHOWS if found[0] == "crashed" else 0.0, seconds)
@@ -183,7 +196,7 @@ class Judges(Server):
         if not outcome and answer not in ready:
             asleep += patience or 0.0
             outcome, ready = self.watch(running, most, asleep, answer, patience=patience, looked=tell)
-        content = os.read(answer, _PIECE) if ready else b""
+        content = os.read(answer, PIECE) if ready else b""
         os.close(answer)
         found = accepted.judged_outcome(content)
         ended = self.end(running, 0.0 if found else LIMIT_SHOWS, seconds)

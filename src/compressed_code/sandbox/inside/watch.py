@@ -16,15 +16,17 @@ def counts_waiting(proc: int) -> bool:
     return _read(proc, "self/schedstat") != b""
 
 
-def tree_usage(proc: int, root: int, waits: bool = True) -> Usage:
+def tree_usage(proc: int, root: int, waits: bool = True, beside: int = 0) -> Usage:
     """What everything below a process has used: ended children count with their parents, others are still there.
 
     Args:
         proc: descriptor of an open /proc directory.
         root: process whose descendants are counted, itself not among them.
         waits: whether the kernel counts how long they wait; else all that is no work passes for waiting.
+        beside: a process that does not count, nor what is below it.
     """
     rows = _rows(proc)
+    rows.pop(beside, None)
     found = descendants(rows, root)
     seconds = sum(rows[process].ticks for process in found) / _TICKS
     schedules = {process: _schedule(proc, process, rows[process]) for process in found if waits}
