@@ -30,7 +30,7 @@ def continued(tmp_path):
 
 
 def test_what_score_writes_is_read_again(continued):
-    both = [RIGHT | {"extra": FAILED, "raw": "text"}, FAILED]
+    both = [RIGHT | {"extra": FAILED | {"sample": 0}, "raw": "text"}, FAILED]
     assert continued(*both) == both
 
 
@@ -51,6 +51,14 @@ def test_what_score_writes_is_read_again(continued):
         ({"seconds": float("nan")}, "seconds"),
         ({"seconds": "1"}, "seconds"),
         ({"isolation": []}, "isolation"),
+        ({"reason": "\ud800"}, "reason"),  # no table could store it
+        ({"reason": "\x1b[2Jpassed"}, "reason"),
+        ({"reason": "a" * 1000}, "reason"),
+        ({"exception": "A" * 1000}, "exception"),
+        ({"isolation": "\x1b[2J"}, "isolation"),
+        ({"raw": [[]]}, "raw"),
+        ({"extra": FAILED}, "extra"),  # of another sample
+        ({"extra": RIGHT | {"task_id": "x/1"}}, "extra"),
         ({"extra": 5}, "task_id"),
         ({"extra": {"passed": True}}, "task_id"),
     ],
@@ -58,6 +66,13 @@ def test_what_score_writes_is_read_again(continued):
 def test_another_row_is_named(continued, change, field):
     with pytest.raises(InputError, match=rf"outcomes.jsonl, line 2: {field} is not what score writes; remove the line"):
         continued(FAILED, RIGHT | change)
+
+
+def test_a_second_line_of_a_sample_is_named(continued):
+    """Whoever adds a line that says "passed" would decide what an earlier one says."""
+    failed = RIGHT | {"passed": False, "outcome": "exception", "exception": "ValueError"}
+    with pytest.raises(InputError, match="line 3: is a second line of this sample"):
+        continued(failed, FAILED, RIGHT)
 
 
 @pytest.mark.parametrize("missing", RIGHT)

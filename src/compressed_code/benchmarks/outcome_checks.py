@@ -5,14 +5,23 @@ from typing import Any, get_args
 
 from compressed_code.core.errors import InputError
 from compressed_code.sandbox import Outcome
+from compressed_code.sandbox.isolators import Isolation
 
 _OUTCOMES = get_args(Outcome)
+_ISOLATIONS = get_args(Isolation)
 EXTRA = "extra"
+RAW = "raw"
+_LONGEST = 200  # of what the judge found, and of a name
 
 
 def _name(value: Any) -> bool:
     """Whether this is empty or the name of an exception's type, as a verdict has it."""
-    return value == "" or (isinstance(value, str) and value.isascii() and value.isidentifier())
+    return value == "" or (_plain(value) and value.isidentifier())
+
+
+def _plain(value: Any) -> bool:
+    """Whether this is a short text of plain characters; no reason or name of a verdict is any other."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and len(value) <= _LONGEST
 
 
 # The columns of `execution.execute_samples`, and what each may hold.
@@ -22,9 +31,9 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "passed": lambda value: isinstance(value, bool),
     "outcome": lambda value: value in _OUTCOMES,
     "exception": _name,
-    "reason": lambda value: isinstance(value, str),
+    "reason": _plain,
     "seconds": lambda value: type(value) in (int, float) and 0 <= value < float("inf"),
-    "isolation": lambda value: isinstance(value, str),
+    "isolation": lambda value: value in _ISOLATIONS,
 }
 
 
@@ -44,4 +53,12 @@ def check_row(row: Mapping[str, Any], place: str) -> None:
         if not wrong and part["passed"] != (part["outcome"] == "passed"):
             wrong = ["passed"]
         if wrong:
-            raise InputError(f"{place}: {wrong[0]} is not what score writes; remove the line, it is written again")
+            raise _wrong(place, wrong[0])
+    if EXTRA in row and any(row[EXTRA][name] != row[name] for name in ("task_id", "sample")):
+        raise _wrong(place, EXTRA)  # of another sample
+    if not isinstance(row.get(RAW, ""), str):
+        raise _wrong(place, RAW)
+
+
+def _wrong(place: str, field: str) -> InputError:
+    return InputError(f"{place}: {field} is not what score writes; remove the line, it is written again")

@@ -120,7 +120,10 @@ class OutcomeFile:
         self._file.truncate(content.rfind(b"\n") + 1)  # what a kill left of a line
         for place, row in read_rows(self.path if finished else self._growing):
             check_row(row, place)
-            self.rows[row["task_id"], row["sample"]] = row
+            name = row["task_id"], row["sample"]
+            if name in self.rows:  # which of them is right cannot be told
+                raise InputError(f"{place}: is a second line of this sample; remove both, one is written again")
+            self.rows[name] = row
 
     def _drop_unwritten(self, end: int) -> None:
         """Nothing that could not be written may follow later, when there is room for it again."""
