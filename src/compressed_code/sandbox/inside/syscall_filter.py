@@ -75,6 +75,7 @@ DENIED = {
     "sched_setscheduler": (144, 119),  # who gives way to everybody waits for ever, and waiting has no limit
     "semget": (64, 190),
     "sendmmsg": (307, 269),
+    "sendmsg": (46, 211),  # descriptors on their way are counted for the user, in all jails and outside
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
     "setns": (308, 268),
@@ -104,7 +105,6 @@ DENIED_TO_JUDGES = {
     "prlimit64": (302, 261),
     "recvmsg": (47, 212),
     "rt_sigqueueinfo": (129, 138),
-    "sendmsg": (46, 211),
     "tkill": (200, 130),
 }
 # What a throw-away folder does not need: nobody waits for its content on a disk, and the processes of one trial lock
@@ -126,7 +126,7 @@ INOTIFY_INIT = (253, None)  # which aarch64 never had
 SIGNAL_ACTION = (13, 134)  # rt_sigaction
 # Calls that may not ask for a byte out of band, which is no part of the stream that judge and server wait for, by the
 # place of their flags.
-FLAGS_THIRD = ((46, 211), (47, 212))  # sendmsg, recvmsg
+FLAGS_THIRD = ((47, 212),)  # recvmsg
 FLAGS_FOURTH = ((44, 206), (45, 207))  # sendto, recvfrom
 CLONE = (56, 220)
 CLONE3 = (435, 435)
