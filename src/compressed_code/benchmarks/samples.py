@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from compressed_code.benchmarks.tasks import Task
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, printable
 from compressed_code.core.json_lines import read_rows
 
 _NAMED = 5  # task ids that a message spells out
@@ -76,16 +76,6 @@ def named(task_ids: Sequence[str]) -> str:
     """A few ids for a message: the first ones, then how many more there are; signs that move a terminal are escaped."""
     more = len(task_ids) - _NAMED
     return ", ".join(map(printable, task_ids[:_NAMED])) + (f" and {more} more" if more > 0 else "")
-
-
-def printable(text: str) -> str:
-    r"""A text from elsewhere as one line without control signs or half characters.
-
-    Example:
-        >>> print(printable("zoo/1\x1b[2J\n"))
-        zoo/1\x1b[2J\n
-    """
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _fields(row: Mapping[str, Any], place: str) -> tuple[str, str, bool]:

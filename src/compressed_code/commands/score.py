@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from compressed_code.commands.figures import add_figure, check_figure, write_figure
 from compressed_code.commands.parsers import declare
 from compressed_code.commands.score_turns import draw, in_a_line, turns
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, printable
 
 if TYPE_CHECKING:
     from compressed_code.benchmarks.scoring import Scores
@@ -106,7 +106,6 @@ def _draw(scores: "Scores", path: Path) -> None:
     """Shares of the outcomes, a bar for each set of tests."""
     import pandas as pd
 
-    from compressed_code.benchmarks.samples import printable
     from compressed_code.charts.code_generation import outcome_bars
 
     named = "base tests" if scores.extra_outcomes is not None else printable(Path(scores.samples).name)
@@ -120,8 +119,6 @@ def _draw(scores: "Scores", path: Path) -> None:
 
 
 def _print(scores: "Scores", form: str, turned: dict[str, Any] | None = None) -> None:
-    from compressed_code.benchmarks.samples import printable
-
     summary = scores.summary()
     if form == "json":
         print(json.dumps(summary | ({} if turned is None else {"against": turned}), indent=1), flush=True)
@@ -133,11 +130,12 @@ def _how_to_go_on(scores: "Scores | None", outcomes: Path | None) -> str:
     done = 0 if scores is None else len(scores.outcomes)
     if outcomes is None:
         return f"{done} samples were scored; a run that names a file with --outcomes can be continued"
-    return f"{done} samples were scored and are kept for {outcomes}; the same command goes on from there"
+    place = printable(str(outcomes))
+    return f"{done} samples were scored and are kept for {place}; the same command goes on from there"
 
 
 def _table(summary: dict[str, Any]) -> str:
-    from compressed_code.benchmarks.samples import named, printable
+    from compressed_code.benchmarks.samples import named
 
     extra = summary.get("base + extra tests")
     lines = [f"{summary['n_samples']} samples of {summary['n_tasks']} tasks, isolation: {summary['isolation']}"]

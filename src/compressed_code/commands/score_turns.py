@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compressed_code.commands.figures import write_figure
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,6 @@ def draw(before: "Scores", after: "Scores", found: dict[str, Any], path: Path) -
     """How the samples of both end, and what turned."""
     import pandas as pd
 
-    from compressed_code.benchmarks.samples import printable
     from compressed_code.charts.code_generation import outcome_and_turn_bars
 
     names = [printable(Path(side.samples).name) for side in (before, after)]

@@ -17,8 +17,19 @@ class Unavailable(InputError):
     """
 
 
+def printable(text: str) -> str:
+    r"""A text from elsewhere as one line without control signs or half characters.
+
+    Example:
+        >>> print(printable("zoo/1\x1b[2J\n"))
+        zoo/1\x1b[2J\n
+    """
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def in_one_line(error: BaseException | str, limit: int = 300) -> str:
-    """What an error says, for the end of a message: its first lines in one, cut at `limit` signs; never empty.
+    """What an error says, for the end of a message: its first lines in one, cut at `limit` signs; never empty, and with
+    nothing that moves a terminal, which a name in it may hold.
 
     Example:
         >>> in_one_line(ValueError("no such\\n  key"))
@@ -26,4 +37,4 @@ def in_one_line(error: BaseException | str, limit: int = 300) -> str:
         >>> in_one_line(KeyboardInterrupt())
         'KeyboardInterrupt'
     """
-    return " ".join(str(error).split())[:limit] or type(error).__name__
+    return printable(" ".join(str(error).split()))[:limit] or type(error).__name__
