@@ -78,7 +78,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: $(INSTALLED) ## open JupyterLab on its start page; LAB="..." for further options (LAB="--no-browser --port 9999")
 	@$(BIN)/python -m helpers start >/dev/null
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --ServerApp.root_dir=. $(AS_ROOT) \
-	  --LabApp.app_settings_dir=docs/jupyterlab --LabApp.default_url='/lab/tree/build/start.md?file-browser-path=/notebooks' $(LAB)
+	  --LabApp.app_settings_dir=docs/jupyterlab --LabApp.default_url=/lab/tree/notebooks/start.md $(LAB)
 
 test: $(SITE_TOOLS) ## run the test suite, all but its long tests
 	$(BIN)/python -m pytest -m "not long"
@@ -143,7 +143,7 @@ scaling: $(INSTALLED) ## write docs/scaling.md: what the paper's models cost on 
 	$(BIN)/python -c 'from compressed_code.planning.scaling_page import write; write()'
 
 clean: ## remove executed notebooks, downloads and measured tables (the environment and figures stay)
-	rm -rf build data/results .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
+	rm -rf build data/results notebooks/start.md .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 
 # The lock holds every package but torch, whose build (CPU or CUDA) depends on the machine; pyproject.toml pins its version.
 # So hashes of ours are checked for all but torch; pip compares torch with the hash that its index announces.

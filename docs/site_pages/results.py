@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compressed_code.reproduction.claims import read_claims
-from compressed_code.reproduction.closing_table import closing_table
+from compressed_code.reproduction.closing_table import LEFT_OUT, closing_table
 from compressed_code.reproduction.figure_origins import PROVENANCE_FILE
 from site_pages.markup import directive, escape, link, page, table
 from site_pages.stage import Stage
@@ -41,7 +41,7 @@ def write_claims(copies: Mapping[Path, Path | None], stage: Stage) -> None:
         f"{len(claims)} claims of {len(executed)} executed notebooks: {said}."
     )
     header = ["verdict", "claim", "measured", "bound, and why", "notebook"]
-    gaps = closing_table(executed)[0].partition("left out, since this machine cannot have it\n")[2]
+    gaps = closing_table(executed)[0].partition(f"{LEFT_OUT}\n")[2]
     left_out = page("## Left out where these notebooks ran", f"```text\n{gaps}\n```") if gaps else ""
     stage.write(
         "claims.md",

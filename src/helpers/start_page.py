@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from compressed_code.core.atomic_files import written_whole
-from compressed_code.core.paths import BUILD, NOTEBOOKS
+from compressed_code.core.paths import NOTEBOOKS
 
-START_PAGE = BUILD / "start.md"
+START_PAGE = NOTEBOOKS / "start.md"  # JupyterLab lists the folder of what it opens
 
 _TITLE = re.compile(r"^# (.+)", re.MULTILINE)
 _QUESTION = re.compile(r"\*\*Question\.\*\*\s*(.+)")

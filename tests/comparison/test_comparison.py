@@ -25,7 +25,7 @@ from compressed_code.commands import compare as command
 from compressed_code.comparison import inputs
 from compressed_code.comparison.pictures import pictures
 from compressed_code.comparison.programs import program_table, turned_programs
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import DATA
 from compressed_code.fidelity.pair import encode_document, token_fidelity
 from compressed_code.fidelity.summary import fidelity_summary
@@ -376,7 +376,21 @@ def test_a_stage_that_cannot_be_done_is_a_note_and_the_others_stand(tmp_path):
     assert found.findings[str(files[1])].health == "sound" and "first_tokens" in found.tables
     assert len(found.notes) == 1 and found.notes[0].startswith("texts: left out: ") and "tokenizer" in found.notes[0]
     assert found.notes[0] in Page(found.to_html()).text
-    assert "name its original tokenizer" in fails(*files, "--only", "texts")
+    assert "put its original tokenizer.json beside it" in fails(*files, "--only", "texts")
+
+
+@pytest.mark.slow
+def test_two_gguf_files_that_quantize_wrote_are_given_text(tmp_path):
+    """What their rule is called nobody knows, so the tokenizer that cuts lies beside them."""
+    files = [cc.quantize("zoo-xs", "gguf", tmp_path / name, type=name).path for name in ("q8_0", "q4_0")]
+    text = tmp_path / "a.py"
+    text.write_text("def add(one, other):\n    return one + other\n" * 3, encoding="utf-8")
+    found = cc.compare(*map(str, files), texts=[text], stages=["texts"], directory=tmp_path / "results")
+    assert not found.notes and "statistics" in found.tables
+    files[0].with_name("tokenizer.json").unlink()
+    files[1].with_name("tokenizer.json").unlink()
+    with pytest.raises(Unavailable, match="beside it"):
+        cc.compare(*map(str, files), texts=[text], stages=["texts"], directory=tmp_path / "others")
 
 
 @pytest.mark.slow

@@ -384,6 +384,22 @@ def test_training_is_no_damage_but_a_broken_weight_among_it_is_found(tmp_path, b
     assert findings(table, changes(base, broken)).health == "broken"
 
 
+def test_a_norm_that_training_moved_as_a_whole_is_no_damage(tmp_path, base):
+    def train(tensors, scale):
+        generator = torch.Generator().manual_seed(0)
+        for name, tensor in tensors.items():
+            noise = torch.randn(tensor.shape, generator=generator)
+            tensors[name] = (tensor + 0.3 * tensor.float().std(correction=0) * noise).half()
+        tensors[NORM] = (scale * contents(base)[0][NORM].float()).half()
+
+    trained = rewritten(base, tmp_path / "trained", lambda tensors: train(tensors, 0.9))
+    found = findings(health(base, trained), changes(base, trained))
+    assert found.health == "changed" and len(found.sentences) == 1
+    halved = rewritten(base, tmp_path / "halved", lambda tensors: train(tensors, 0.5))
+    found = findings(health(base, halved), changes(base, halved))
+    assert found.health == "broken" and found.sentences[0].startswith(f"scale: {NORM}")
+
+
 def test_another_size_is_not_compared_weight_by_weight(tmp_path, base, make_base):
     small = make_base(tmp_path / "small", hidden_size=32, intermediate_size=48)
     assert findings(health(base, small), changes(base, small)).health == "not compared"

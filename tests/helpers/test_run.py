@@ -286,7 +286,7 @@ def test_the_closing_table_names_what_matters(tmp_path, write_notebook):
         "      n 2; equal to 3 is needed (three is meant)",
         "not checked",
         "  08-x: nothing was measured",
-        "left out, since this machine cannot have it",
+        "left out, for want of what it needs: not to be had here, or not among the parameters",
         "  08-x, 'Programs': 2 cells: no isolator",
         "did not run to the end",
         "  09-y: code cell 1: ValueError",

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from compressed_code.core.paths import NOTEBOOKS, ROOT
-from helpers.start_page import all_notebooks, question_of, start_page, title_of, write_start_page
+from helpers.start_page import START_PAGE, all_notebooks, question_of, start_page, title_of, write_start_page
 
 
 def test_every_notebook_of_the_repository_has_a_line_with_its_question(tmp_path):
@@ -54,5 +54,7 @@ def test_make_lab_passes_options_on_and_runs_as_root_in_a_container(tmp_path, us
     assert ("--allow-root" in given) == (user == "0")
     assert given[-3:] == ["--no-browser", "--port", "9999"]
     assert path.split(os.pathsep)[0] == str(tools)  # so that a terminal in JupyterLab finds the command
+    url = next(option.partition("=")[2] for option in given if "default_url" in option)
+    assert url == f"/lab/tree/{START_PAGE.relative_to(ROOT).as_posix()}"  # a query of its own would swallow the token
     settings = next(option.partition("=")[2] for option in given if "app_settings_dir" in option)
     assert json.loads((ROOT / settings / "overrides.json").read_text())

@@ -210,7 +210,9 @@ def test_hostile_texts_are_texts_everywhere(hostile):
 @pytest.mark.slow
 def test_what_the_repository_holds_is_on_the_site(hostile):
     site = hostile[0]
-    commands = read(site / "commands.html").get_text()
+    page = read(site / "commands.html")
+    blocks, commands = [block.get_text() for block in page.select("pre")], page.get_text()
+    assert any("\n  compressed-code list models\n" in block for block in blocks)  # examples, a line each
     for words in ("compressed-code cold-start", "--input-ids", "python -m helpers", "make figures"):
         assert words in commands
     api = read(site / "api" / "compressed_code.statistics.html")

@@ -12,7 +12,7 @@ import pytest
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.cutting_rules import CUTTING_RULES
-from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.files import open_tokenizer, tokenizer_fingerprint
 from compressed_code.tokenizers.gguf import read_gguf_tokenizer
 from storage_formats import finish
 
@@ -146,8 +146,21 @@ def test_a_rule_that_is_not_known_is_named(tmp_path):
     ):
         vocabulary = _open(_as_gguf(tmp_path / "m.gguf", content, rule))
         assert vocabulary.tokens == (b"a", b"b")
-        with pytest.raises(Unavailable, match=f"{named}.*name its original tokenizer"):
+        with pytest.raises(Unavailable, match=f"{named}.*put its original tokenizer.json beside it"):
             vocabulary.encode("a")
+
+
+def test_a_tokenizer_beside_a_file_cuts_where_its_rule_is_not_known(tmp_path):
+    content = {"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}, "added_tokens": []}
+    file = _as_gguf(tmp_path / "m.gguf", content, "nobody-2")
+    before = tokenizer_fingerprint(TokenizerSpec(key="m", label="M", path=str(file)))
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    assert _open(file).encode("aab") == [0, 2]
+    assert tokenizer_fingerprint(TokenizerSpec(key="m", label="M", path=str(file))) != before
+    other = {"model": {"type": "BPE", "vocab": {"b": 0, "a": 1, "ab": 2}, "merges": ["a b"]}, "added_tokens": []}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(other), encoding="utf-8")
+    with pytest.raises(Unavailable, match="beside it"):
+        _open(file).encode("aab")
 
 
 @pytest.mark.parametrize("rule", CUTTING_RULES)

@@ -14,7 +14,7 @@ from compressed_code.checkpoints.files.torch_files import TorchFiles
 from compressed_code.core.digests import file_digest
 from compressed_code.core.errors import InputError
 
-CONFIG = "config.json"
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 # Of older GPTQ and AWQ checkpoints and of ModelOpt's, beside a config that says nothing.
 QUANTIZE_CONFIGS = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")
 ADAPTER = "adapter_config.json"
@@ -24,7 +24,7 @@ TRAINING_RECORD = "training.json"  # beside the zoo's
 # Of several kinds in one folder the first is opened, as transformers does.
 WEIGHT_PATTERNS = ("*.safetensors", "*.bin", "*.gguf")
 INDEX_PATTERN = "*.safetensors.index.json"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
+TOKENIZER_FILES = (TOKENIZER, "tokenizer_config.json", "tokenizer.model")
 # All that turns text into ids and ids into text, and says how to ask: what a variant takes over unchanged.
 COMPANIONS = (
     "tokenizer*",
@@ -122,6 +122,8 @@ def require_model(path: Path) -> None:
 def deciding_files(model: Path) -> list[Path]:
     """The files that may decide what a model computes: a GGUF file itself, or all of a folder but texts for people.
 
+    A tokenizer.json beside a GGUF file may cut its texts (`tokenizers.files`).
+
     Weights come as safetensors, *.bin or shards with an index, tokenizers in a dozen forms, and a file more costs
     reading it once (`core.digests`), while one that is overlooked gives another model's numbers.
 
@@ -129,7 +131,7 @@ def deciding_files(model: Path) -> list[Path]:
         InputError: the folder holds no model.
     """
     if model.is_file():
-        return weight_files(model)
+        return [*weight_files(model), *(file for file in (model.with_name(TOKENIZER),) if file.is_file())]
     require_whole_model(model)  # whatever else it is, and however large: nothing opens it
     return sorted(_below(model))
 

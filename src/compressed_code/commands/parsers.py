@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Sequence
 
 
-class _ExamplesAsTheyAre(argparse.HelpFormatter):
-    """Wraps texts as ever, but the lines of examples."""
+class _ExamplesAsTheyAre(argparse.RawDescriptionHelpFormatter):
+    """Wraps texts as ever, but the lines of examples; by its base the site knows that their lines count."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.startswith("examples:"):
             return text
-        return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
 
 
 def declare(

@@ -33,6 +33,7 @@ class Cause:
 
 
 OTHER_WEIGHTS = "other weights"
+MADE_FROM_OTHERS = "made from other weights than this base, or changed after it was made"  # their detail
 MORE_THAN_ROUNDING = "further than rounding, as calibration moves it"  # a detail of weights in line
 
 
@@ -123,7 +124,7 @@ def _undone(suspect: Suspect) -> Iterator[Cause | None]:
 def _rest(suspect: Suspect) -> Cause:
     if suspect.base.shape[0] > 1 and abs(suspect.found.cosine) < UNRELATED:
         return Cause("unrelated", "the numbers of another model or of another kind of weight")
-    return Cause(OTHER_WEIGHTS, "made from other weights than this base, or changed after it was made")
+    return Cause(OTHER_WEIGHTS, MADE_FROM_OTHERS)
 
 
 def damaged_rows(found: TensorError, limit: float, *, calibrated: bool) -> np.ndarray:

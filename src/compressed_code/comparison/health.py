@@ -18,6 +18,7 @@ import pandas as pd
 from compressed_code.checkpoints.checkpoint import Checkpoint
 from compressed_code.comparison.causes import (
     LOOKED_AT,
+    MADE_FROM_OTHERS,
     MORE_THAN_ROUNDING,
     OTHER_WEIGHTS,
     Cause,
@@ -52,7 +53,7 @@ _BODIES = ("model.", "transformer.")  # which some writers leave out
 _HEAD, _EMBEDDING = "lm_head.weight", "embed_tokens.weight"
 
 
-@measurement(version=2, subject=PairSubject(), packages=["gguf"])
+@measurement(version=3, subject=PairSubject(), packages=["gguf"])
 def weight_health(pair: Pair) -> pd.DataFrame:
     """Every weight of two models that have one of its name, side by side.
 
@@ -169,7 +170,10 @@ def _changed_as_a_whole(table: pd.DataFrame) -> pd.DataFrame:
         return table
     median = table[others].groupby("module")["error"].transform("median")
     changed = others & (table["error"] <= STANDS_OUT * median.reindex(table.index))
-    table.loc[changed, "state"] = "changed"
+    # Training moves the numbers of a norm together, which looks like a scale: it is one where it exceeds all else.
+    moved = others | (table["cause"] == "scale")
+    changed |= moved & (table["rows"] == 1) & (table["error"] <= table.loc[matrices & others, "error"].median())
+    table.loc[changed, ["state", "cause", "detail"]] = ["changed", OTHER_WEIGHTS, MADE_FROM_OTHERS]
     return table
 
 

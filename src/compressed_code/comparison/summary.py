@@ -114,7 +114,7 @@ def _worst(comparison: "ModelComparison", name: str, label: str) -> Iterator[str
     kl = classes[classes["statistic"] == "kl_mean_nats"].sort_values("value", ascending=False)
     worst = ", ".join(f"{row.token_class} {row.value:.2g}" for row in kl.head(3).itertuples())
     lost = comparison.of("flipped_tokens", name).head(4)
-    words = ", ".join(f"{row.token!r} ({row.lost} of {row.occurrences})" for row in lost.itertuples())
+    words = ", ".join(f"'{row.token}' ({row.lost} of {row.occurrences})" for row in lost.itertuples())
     yield from _wrapped(f"{label}: most divergence at {worst}" + (f"; lost {words}" if words else ""), most=2)
 
 

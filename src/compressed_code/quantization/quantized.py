@@ -1,13 +1,14 @@
 """A model quantized as a caller asks: by name, with calibration text of the caller's own."""
 
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from compressed_code.checkpoints.local_models import local_model
-from compressed_code.checkpoints.model_files import RECORD
+from compressed_code.checkpoints.model_files import RECORD, TOKENIZER
 from compressed_code.core.errors import InputError
 from compressed_code.core.hashing import sha256_of_file
 from compressed_code.core.names import as_names
@@ -22,6 +23,7 @@ from compressed_code.registry.lookup import Registry, find_model, load_registry
 from compressed_code.registry.quantizations import CALIBRATED, Quantization
 from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
+from compressed_code.tokenizers.gguf import read_gguf_tokenizer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,7 +151,16 @@ def quantize(
             tokenizer = registry.tokenizers[spec.tokenizer] if spec.tokenizer else plain
             rows, provenance = _calibrated(model, plain, tokenizer, row, calibration)
         path = write_variant(plain, row, out, rows, provenance=provenance, replace=force)
+        if method == "gguf":
+            _keep_tokenizer(plain, path)
     return Quantized(path, read_record(path))
+
+
+def _keep_tokenizer(base: Path, path: Path) -> None:
+    """The base's tokenizer.json beside a GGUF file whose rule that cuts text llama.cpp has no name for."""
+    own, file = base / TOKENIZER, read_gguf_tokenizer(path)
+    if own.is_file() and not file.cuts_text:
+        shutil.copyfile(own, path.with_name(TOKENIZER))
 
 
 def _row(method: str, given: dict[str, Any], calibration: Calibration | None) -> Quantization:

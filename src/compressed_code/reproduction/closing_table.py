@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WIDTH = 100
+LEFT_OUT = "left out, for want of what it needs: not to be had here, or not among the parameters"
 METADATA = "compressed_code"  # as `helpers.notebook_kernel` writes it, which is too heavy to import for a name
 
 
@@ -53,7 +54,7 @@ def summary(claims: "pd.DataFrame", told: Mapping[str, Mapping[str, Any]], failu
             if verdict == "does not hold":
                 lines += _wrapped(f"{row.quantity} {row.number}; {row.bound} is needed ({row.because})", 6)
     left_out = [text for name, entry in told.items() for text in _left_out(name, entry.get("left_out", ()))]
-    lines += ["left out, since this machine cannot have it"] if left_out else []
+    lines += [LEFT_OUT] if left_out else []
     lines += [line for text in left_out for line in _wrapped(text, 2)]
     lines += ["did not run to the end"] if failures else []
     lines += [line for name, failure in failures.items() for line in _wrapped(f"{name}: {failure}", 2)]

