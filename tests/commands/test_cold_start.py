@@ -63,11 +63,11 @@ def test_ids_by_hand_and_a_quantized_variant(capsys):
 
 
 def test_a_folder_that_quantize_wrote(capsys, tmp_path):
-    """`--method gguf` leaves one GGUF file and a record; the folder is as good as the file, here and for fidelity."""
+    """`--method gguf` leaves one GGUF file, a record and what cuts texts; the folder is as good as the file."""
     folder = tmp_path / "copy"
     assert main(["quantize", "zoo-xs", "--method", "gguf", "--type", "Q8_0", "--out", str(folder)]) == 0
     capsys.readouterr()
-    assert {file.name for file in folder.iterdir()} == {"model.gguf", "compression.json"}
+    assert {file.name for file in folder.iterdir()} == {"model.gguf", "compression.json", "tokenizer.json"}
     by_folder = run(capsys, folder, "--format", "csv", "--top", 5).replace(str(folder), "m")
     by_file = run(capsys, folder / "model.gguf", "--format", "csv", "--top", 5)
     assert by_folder == by_file.replace(str(folder / "model.gguf"), "m")

@@ -158,8 +158,8 @@ def quantize(
 
 def _keep_tokenizer(base: Path, path: Path) -> None:
     """The base's tokenizer.json beside a GGUF file whose rule that cuts text llama.cpp has no name for."""
-    own, file = base / TOKENIZER, read_gguf_tokenizer(path)
-    if own.is_file() and not file.cuts_text:
+    own = base / TOKENIZER
+    if own.is_file() and not read_gguf_tokenizer(path).cuts_text:
         shutil.copyfile(own, path.with_name(TOKENIZER))
 
 
