@@ -175,6 +175,21 @@ def test_near_ties_of_an_expected_program_are_decided_as_at_batch_1():
     }
 
 
+def test_what_is_expected_may_break_the_model_and_no_program():
+    """A token whose embedding is infinite, in a draft, where the model would not write it."""
+    model = tiny("llama", tie_word_embeddings=False)
+    requests = [Request(f"t/{number}", 0, (1 + number, 2, 3)) for number in range(8)]
+    alone = run(model, requests, max_tokens=10)
+    spared = next(token for token in range(20, WIDTH) if all(token not in part.token_ids for part in alone.values()))
+    with torch.no_grad():
+        model.get_input_embeddings().weight[spared] = torch.inf
+    drafts = {name: [*part.token_ids[:4], spared, 1] for name, part in alone.items()}
+    read = run(model, requests, drafts=drafts, max_tokens=10)
+    assert {name: part.token_ids for name, part in read.items()} == {
+        name: part.token_ids for name, part in alone.items()
+    }
+
+
 def test_programs_that_are_expected_take_no_steps(monkeypatch):
     from compressed_code.code_generation import engine
 
