@@ -119,8 +119,7 @@ def stored_key(what: "Measurement", name: str, registry: Registry, given: Mappin
     Raises:
         InputError, Unavailable: as `stored_table`.
     """
-    subject = what.subject.key_fields(what.subject.find(name, registry), registry)
-    return table_key(_ingredients(what, subject, what.parameters(given)))
+    return table_key(_ingredients_of(what, name, registry, given))
 
 
 def kept_table(
@@ -131,9 +130,14 @@ def kept_table(
     Raises:
         InputError, Unavailable: as `stored_table`.
     """
-    parameters = what.parameters(given)
-    ingredients = _ingredients(what, what.subject.key_fields(what.subject.find(name, registry), registry), parameters)
+    ingredients = _ingredients_of(what, name, registry, given)
     return _read_stored(directory, what.name, table_key(ingredients), ingredients)
+
+
+def _ingredients_of(what: "Measurement", name: str, registry: Registry, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the key of a subject's table is made of, outside of a release."""
+    subject = what.subject.key_fields(what.subject.find(name, registry), registry)
+    return _ingredients(what, subject, what.parameters(given))
 
 
 def _ingredients(what: "Measurement", subject: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
