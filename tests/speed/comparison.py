@@ -23,8 +23,10 @@ it leaves out of its statistics, too: it computes logits of the second half of e
 stored numbers rounded as they are, `compare` in float32; its speed in float32 is that with F32 files
 (`compressed-code quantize FILE --method gguf --type f32`).
 
-What a token takes beyond the start of each program, and beyond the noise floor, is the difference between two runs: on
-all programs, and on every third, those that the noise floor reads.
+Of a window of 512 tokens the tool's statistics speak of 255, ours of every token, so that a token read and a token
+compared are two things: a thousand of those that are compared is the work done, start included. What a token that is
+read takes beyond the start of each program is the difference between two runs, on all programs and on every third,
+those that the noise floor reads; each is made twice and the quicker one counts.
 """
 
 import json
@@ -50,9 +52,11 @@ from compressed_code.models.precision import precision_of
 from compressed_code.registry.lookup import load_registry
 
 TOOL, WINDOW = "llama-perplexity", 512
+COMPARED = WINDOW - WINDOW // 2 - 1  # tokens of a window that the tool's statistics speak of
 PUBLISHED, SECONDS, MEGABYTES = "smollm2-135m-instruct", 90, 2000
 INSTEAD = ("zoo-l", "zoo-l+rtn-4-g8")
 STAGES = ("files", "weights", "cold-start", "texts")
+RUNS = 2
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def ours(base: str, candidate: str, stages: Sequence[str], read: Sequence[Text])
 
 
 def theirs_of(base: str, candidate: str, read: Sequence[Text]) -> tuple[Cost, int]:
-    """The tool's two passes, which write and read logits: their cost, and how many tokens each reads."""
+    """The tool's two passes, which write and read logits: their cost, and of how many windows."""
     threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
     with tempfile.TemporaryDirectory() as folder:
         text, logits = Path(folder) / "text", Path(folder) / "logits"
@@ -106,7 +110,12 @@ def theirs_of(base: str, candidate: str, read: Sequence[Text]) -> tuple[Cost, in
     chunks = re.search(r"over (\d+) chunks", printed)
     if chunks is None:
         sys.exit(f"{TOOL}: says nothing of its chunks")
-    return first + second, WINDOW * int(chunks[1])
+    return first + second, int(chunks[1])
+
+
+def quicker(*runs: tuple) -> tuple:
+    """The run whose cost, which comes first, was lowest by the clock."""
+    return min(runs, key=lambda run: run[0].clock)
 
 
 def float_files(folder: Path) -> tuple[str, str] | None:
@@ -148,8 +157,8 @@ def measure(base: str, candidate: str, seconds: float | None = None, megabytes: 
     programs = programs_read(1)
     third = programs[::3]
     whole, tokens, floor = ours(base, candidate, STAGES, programs)
-    reading, *_ = ours(base, candidate, ["texts"], programs)
-    start, fewer, same_floor = ours(base, candidate, ["texts"], third)
+    reading, *_ = quicker(*(ours(base, candidate, ["texts"], programs) for _ in range(RUNS)))
+    start, fewer, same_floor = quicker(*(ours(base, candidate, ["texts"], third) for _ in range(RUNS)))
     passes, threads = 2 * tokens + floor, int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
     more = passes - 2 * fewer - same_floor
     registry, subject = load_registry(), ModelSubject()
@@ -159,19 +168,21 @@ def measure(base: str, candidate: str, seconds: float | None = None, megabytes: 
     names = " and ".join(Path(name).name for name in (base, candidate))
     goal = f"compare {names}, {tokens:,} tokens, {threads} thread(s)"
     limit = f"its products of matrices in {'float64' if precise else 'float32'}"
-    peer, theirs, theirs_on = "", None, None
+    peer, theirs, theirs_compared, theirs_on = "", None, None, None
     if shutil.which(TOOL) and all(name.endswith(".gguf") for name in (base, candidate)):
         peer = f"llama.cpp's {TOOL}"
-        cost, count = theirs_of(base, candidate, programs)
-        cost_of_third, count_of_third = theirs_of(base, candidate, third)
-        theirs = cost.clock / (2 * count) * passes
-        theirs_on = a_thousand(cost, cost_of_third, 2 * (count - count_of_third))
-    on = a_thousand(reading, start, more)
+        cost, count = quicker(*(theirs_of(base, candidate, programs) for _ in range(RUNS)))
+        cost_of_third, count_of_third = quicker(*(theirs_of(base, candidate, third) for _ in range(RUNS)))
+        theirs = cost.clock / (2 * WINDOW * count) * passes
+        theirs_compared = 1000 * cost.clock / (COMPARED * count)
+        theirs_on = a_thousand(cost, cost_of_third, 2 * WINDOW * (count - count_of_third))
+    on, compared = a_thousand(reading, start, more), 1000 * reading.clock / tokens
     show(
         [
             Row(f"{goal}: without programs", whole.clock, "s", seconds, limit=limit, least=a_pass * passes),
             Row(f"{goal}: its texts alone", reading.clock, "s", None, None, peer, theirs, limit, a_pass * passes),
-            Row(f"{goal}: 1,000 tokens more", on, "s", None, 1, peer, theirs_on, limit, 1000 * a_pass),
+            Row(f"{goal}: 1,000 tokens compared", compared, "s", None, 1, peer, theirs_compared, limit, 2000 * a_pass),
+            Row(f"{goal}: 1,000 tokens read beyond the start", on, "s", None, 1, peer, theirs_on, limit, 1000 * a_pass),
             Row(f"{goal}: resident memory", whole.memory, "MB", megabytes),
         ]
     )
