@@ -1,4 +1,6 @@
-"""How much may still be taken: the system's own number, or less in a container with a limit."""
+"""How much may still be taken: the system's own number, or less within a limit."""
+
+import resource
 
 import psutil
 import pytest
@@ -7,28 +9,63 @@ from compressed_code.core import memory
 
 
 @pytest.fixture
-def container(tmp_path, monkeypatch):
-    def write(limit: str, used: int = 0, files: int = 0) -> None:
-        (tmp_path / "memory.max").write_text(f"{limit}\n")
-        (tmp_path / "memory.current").write_text(f"{used}\n")
-        (tmp_path / "memory.stat").write_text(f"anon 1\ninactive_file {files}\n")
+def group(tmp_path, monkeypatch):
+    """Write what a control group of version 2 says, by default the outermost, or one of version 1."""
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(memory, "_OWN", tmp_path / "own")
 
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    def write(limit: str, used: int = 0, files: int = 0, name: str = "", version: int = 2) -> None:
+        place = tmp_path / ("memory" if version == 1 else "") / name
+        place.mkdir(parents=True, exist_ok=True)
+        limit_file, used_file, held = memory._FILES[version]
+        (place / limit_file).write_text(f"{limit}\n")
+        (place / used_file).write_text(f"{used}\n")
+        (place / "memory.stat").write_text(f"anon 1\n{held} {files}\n")
+        (tmp_path / "own").write_text(f"4:memory:/{name}\n1:name=systemd:/x:y\n0::/{name}\n")
+
     return write
 
 
-def test_the_container_s_limit_counts_where_it_is_lower(container):
-    container(str(5000), used=3000, files=500)
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("name", ["", "jobs/one"])
+def test_the_limit_of_the_group_counts_where_it_is_lower(group, name, version):
+    group(str(5000), used=3000, files=500, name=name, version=version)
     assert memory.free_memory() == 2500
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_group_around_it_limits_it_too(group, version):
+    group(str(4000), used=3000, name="jobs", version=version)
+    group(str(9000), used=3000, name="jobs/one", version=version)
+    assert memory.free_memory() == 1000
+
+
+def test_a_container_whose_group_has_another_name_outside(group, tmp_path):
+    group(str(5000), used=3000)
+    (tmp_path / "own").write_text("0::/machine/of/somebody\n")
+    assert memory.free_memory() == 2000
+
+
+def test_more_than_the_limit_is_used(group):
+    group(str(1000), used=3000)
+    assert memory.free_memory() == 0
+
+
 @pytest.mark.parametrize("limit", ["max", str(1 << 60), "no number"])
-def test_else_the_system_s_own(container, limit, monkeypatch):
-    container(limit)
+def test_else_the_system_s_own(group, limit, monkeypatch):
+    group(limit)
     monkeypatch.setattr(psutil, "virtual_memory", type("Memory", (), {"available": 12345}))
     assert memory.free_memory() == 12345
 
 
 def test_without_control_groups_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path / "absent")
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "absent")
+    monkeypatch.setattr(memory, "_OWN", tmp_path / "absent")
     assert memory.free_memory() > 0
+
+
+def test_a_limit_of_addresses_counts(group, monkeypatch):
+    group("max")
+    taken = psutil.Process().memory_info().vms
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (taken + 10**8, resource.RLIM_INFINITY))
+    assert 0 < memory.free_memory() <= 10**8

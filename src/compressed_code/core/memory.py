@@ -1,24 +1,51 @@
 """How much memory a process may still take."""
 
-from pathlib import Path
+import resource
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
-_CGROUP = Path("/sys/fs/cgroup")
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
+# Where each version of control groups says its limit and what is used, and what files hold of that, which comes back.
+_FILES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
 
 
 def free_memory() -> int:
-    """Bytes that can be taken without swapping, within the limit of the container where there is one."""
+    """Bytes that can be taken without swapping: what is free, within the limits of control groups and `ulimit -v`."""
     import psutil
 
-    available = int(psutil.virtual_memory().available)
-    left = _of_container()
-    return available if left is None else min(available, left)
+    free = [int(psutil.virtual_memory().available), *_left_of_groups()]
+    address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if address_space != resource.RLIM_INFINITY:
+        free.append(max(0, address_space - psutil.Process().memory_info().vms))
+    return min(free)
 
 
-def _of_container() -> int | None:
-    """Of control groups, version 2; what files hold in memory can be given back and counts as free."""
+def _left_of_groups() -> Iterator[int]:
+    """What each control group that this process is in has left: its own, and those around it.
+
+    A container sees its own as the outermost, whatever name the machine has for it; names that lead nowhere are passed.
+    """
     try:
-        limit, used = ((_CGROUP / f"memory.{name}").read_text().strip() for name in ("max", "current"))
-        stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
-        return None if limit == "max" else int(limit) - int(used) + int(stat.get("inactive_file", 0))
+        lines = _OWN.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    paths = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
+    for version, place, path in ((1, _CGROUPS / "memory", paths.get("memory", "/")), (2, _CGROUPS, paths.get("", "/"))):
+        own = PurePosixPath(path.lstrip("/"))
+        for group in (own, *own.parents):
+            yield from _left(place / group, *_FILES[version])
+
+
+def _left(group: Path, limit_file: str, used_file: str, files: str) -> Iterator[int]:
+    """What one group has left; nothing where it is none, or has no limit."""
+    try:
+        limit, used = ((group / name).read_text().strip() for name in (limit_file, used_file))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        if limit != "max":
+            yield max(0, int(limit) - int(used) + int(stat.get(files, 0)))
     except (OSError, ValueError):  # no such limit here
-        return None
+        return
