@@ -181,6 +181,7 @@ def test_a_failing_notebook_is_named_and_the_others_go_on(made, write_notebook):
         assert (project / "figures" / "README.md").exists()
 
 
+@pytest.mark.long
 def test_one_notebook_runs_by_its_number_and_parameters_are_checked(project):
     for number in ("08", "8"):
         planned = make(project, "--dry-run", "notebook", f"N={number}")

@@ -71,6 +71,7 @@ def small_project(tmp_path, monkeypatch, write_notebook):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_settings_move_is_written_and_a_second_run_computes_nothing(small_project):
     said = []
     found = subject.robustness(said.append)

@@ -10,7 +10,7 @@ import pytest
 
 from compressed_code.core.paths import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 PARAMETERS = "model = 'zoo-xs'\nrow = 'rtn-4-g8'\nfigures = '../build/custom'"
 MEASURES = """\
 from compressed_code.measurements.fidelity import fidelity_by, stored_size

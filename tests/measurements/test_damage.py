@@ -16,6 +16,7 @@ BASE, VARIANT = "zoo-xs", "zoo-xs+rtn-3-rows"
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_row_is_what_its_parts_say():
     table = damages(BASE, [VARIANT, "zoo-xs+rtn-3-g128"])  # whose groups divide no row: named and left out
     assert list(table) == [*COLUMNS, *COLUMNS_OUT] and table["model"].tolist() == [VARIANT]

@@ -139,9 +139,8 @@ def measured_on(machine: dict[str, str], base: Path, candidate: Path) -> list[st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("base", "machines"), [(SMALL, ["oldest"]), pytest.param(LARGER, list(MACHINES), marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("base", "machines"), [(SMALL, ["oldest"]), (LARGER, list(MACHINES))])
 def test_other_arithmetic_finds_the_same_bytes(tmp_path, base, machines):
     candidate = write_variant(base, ROWS_OF_3_BITS, tmp_path / "candidate")
     expected = measured_on({}, base, candidate)
