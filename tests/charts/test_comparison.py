@@ -35,7 +35,7 @@ def test_each_candidate_stands_at_its_size_and_its_divergence():
     (axis,) = figure.axes
     assert series(axis) == {"4 bits": [(2.0, 0.1)], "3 bits": [(1.0, 0.4)]}
     assert intervals(axis, "y") == [(0.08, 0.12)]
-    assert {text.get_text() for text in axis.texts} == {"rounding to bfloat16 alone", " base "}
+    assert {text.get_text() for text in axis.texts} == {"rounding to bfloat16 alone", "base"}
     assert axis.get_yscale() == "log"
     assert not [label for label in axis.get_yticklabels() if "$" in label.get_text()]  # which a page shows as it is
     assert_shown(figure)
@@ -44,7 +44,20 @@ def test_each_candidate_stands_at_its_size_and_its_divergence():
 def test_without_a_floor_and_without_a_difference_there_is_no_logarithm_to_take():
     figure = divergence_by_bytes(CANDIDATES.assign(value=0.0, low=0.0, high=0.0), noise=np.nan, base_bytes=8e6)
     assert figure.axes[0].get_yscale() == "linear"
-    assert [text.get_text() for text in figure.axes[0].texts] == [" base "]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["base"]
+
+
+@pytest.mark.parametrize("size", [1e6, 2e6, 2.05e6])
+def test_the_label_of_the_base_touches_no_candidate(size):
+    """Of the base's own size, as a fine-tuned model is, or nearly."""
+    figure = divergence_by_bytes(CANDIDATES, noise=0.001, base_bytes=size)
+    figure.canvas.draw()
+    (axis,) = figure.axes
+    (label,) = [text for text in axis.texts if text.get_text().strip() == "base"]
+    area = label.get_window_extent().padded(4)  # a marker's radius
+    points = axis.transData.transform(np.column_stack([CANDIDATES["bytes"] / 1e6, CANDIDATES["value"]]))
+    assert not any(area.contains(*point) for point in points)
+    assert_shown(figure)
 
 
 def test_groups_stand_in_the_order_of_their_largest_divergence():

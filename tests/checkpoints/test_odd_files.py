@@ -1,5 +1,6 @@
 """Files that nobody should write and somebody has: right, or refused by name in one line."""
 
+import errno
 import json
 import os
 import struct
@@ -107,6 +108,18 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     (folder / "model.safetensors").unlink()
     os.mkfifo(folder / "model.safetensors")
     _refused(folder, "model.safetensors: is no regular file")
+
+
+@pytest.mark.parametrize(
+    "number, remedy", [(errno.ENOMEM, "free memory, or raise the limit"), (errno.EACCES, "check the rights")]
+)
+def test_a_file_that_cannot_be_mapped_says_what_helps(tmp_path, monkeypatch, number, remedy):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    folder = save_tiny(tmp_path)
+    monkeypatch.setattr("mmap.mmap", refuse)
+    _refused(folder, "model.safetensors: cannot be read", os.strerror(number), remedy)
 
 
 # --- safetensors that lie about their layout -------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +39,7 @@ from compressed_code.registry.specs import TokenizerSpec
 from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.vocabulary import Vocabulary
 from tiny_models import SIZES, save_tiny, save_tokenizer, tiny_model
+from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 WIDTH = SIZES["vocab_size"]  # vocabulary of the tiny models
 VOCABULARY = Vocabulary(tuple(bytes([n + 32]) for n in range(WIDTH)), frozenset(), {}, lambda text: [*text.encode()])
@@ -685,6 +687,23 @@ def test_chat_prompts_go_through_the_template_of_the_model(model_folder, benchma
     out = tmp_path / "out.jsonl"
     command_line(model_folder, "--benchmark", benchmark_file, "--out", out, "--chat", "--max-tokens", 5)
     assert json.loads((tmp_path / "out.jsonl.settings.json").read_text())["stop"] == []
+
+
+def test_a_chat_with_a_gguf_file_is_cut_by_the_tokenizer_beside_it(model_folder, tmp_path):
+    """Where no name of llama.cpp says how, as any other text is."""
+    tokenizer = Tokenizer.from_file(str(model_folder / "tokenizer.json"))
+    lines = pre_tokenizers.Split(Regex(r"[^\n]+|\n"), behavior="isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([lines, pre_tokenizers.ByteLevel(False, use_regex=False)])
+    save_tokenizer(model_folder, tokenizer, eos_token="<|end|>")
+    (model_folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}<|end|>{% endfor %}")
+    file = tmp_path / "file" / "m.gguf"
+    file.parent.mkdir()
+    write_gguf(model_folder, file, "F32")
+    prompts = ["def f():\n    return x in y\n", "<|end|>"]
+    with pytest.raises(Unavailable, match=r"put its original tokenizer\.json beside it"):
+        chat_ids(file, prompts)
+    shutil.copy2(model_folder / "tokenizer.json", file.parent)
+    assert chat_ids(file, prompts) == chat_ids(model_folder, prompts)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ import compressed_code as cc
 from compressed_code.benchmarks.tasks import BENCHMARKS
 from compressed_code.commands import compare as command
 from compressed_code.comparison import inputs
+from compressed_code.comparison.page_tables import STATISTICS, overall_table
 from compressed_code.comparison.pictures import pictures
 from compressed_code.comparison.programs import program_table, turned_programs
 from compressed_code.core.errors import InputError, Unavailable
@@ -434,6 +435,16 @@ def test_other_tokenizers_are_compared_by_bytes(models, tmp_path, program, make_
     assert row["bits_per_byte_candidate"] - row["bits_per_byte_base"] == pytest.approx(row["bits_per_byte_difference"])
     assert found.findings[str(other)].health == "not compared"
     assert "bits/byte" in found.summary() and "bits per byte" in Page(found.to_html()).text
+
+
+def test_a_ratio_near_one_is_told_from_it():
+    """The overview has 1.005, and where its interval stands a reader meets the same number."""
+    row = {"value": 0.5, "low": float("nan"), "high": float("nan"), "tokens": 9, "documents": 2}
+    table = pd.DataFrame([{"statistic": name, **row} for name in STATISTICS])
+    table.loc[table["statistic"] == "perplexity_ratio", ["value", "low", "high"]] = 1.00458, 0.99512, 1.01409
+    shown = {cells[0].text: [cell.text for cell in cells[1:]] for cells in overall_table(table, table).rows}
+    assert shown["perplexity ratio"] == ["1.005", "0.9951\u00a0…\u00a01.014", "1.005"]
+    assert shown["… median"] == ["0.5", "–", "0.5"]
 
 
 def test_programs_that_turn_are_shown_side_by_side():

@@ -505,8 +505,11 @@ def test_the_command_quantizes_a_real_model(tmp_path, shared_data, capsys):
     ("arguments", "message"),
     [
         (("--method", "rtn", "--bits", "9"), "bits"),
-        (("--method", "rtn"), "bits is needed"),
-        (("--method", "gguf", "--bits", "4"), "type goes with"),
+        (("--method", "rtn"), r"rtn needs bits \(2 … 8\)"),
+        (("--method", "rtn", "--bits", "4", "--type", "Q4_0"), r"rtn needs bits \(2 … 8\); only gguf"),
+        (("--method", "gguf"), r"gguf needs a type \(Q4_K_M …\) in place of bits"),
+        (("--method", "gguf", "--bits", "4", "--type", "Q4_0"), "in place of bits"),
+        (("--method", "gguf", "--bits", "4"), r"gguf needs a type \(Q4_K_M …\) in place of bits"),
         (("--method", "rtn", "--bits", "4", "--group-size", "48"), "not divisible by group size 48"),
         (("--method", "rtn", "--bits", "4", "--calibration-source", "self"), "looks at no text"),
         (("--method", "gptq", "--bits", "4"), "holds no tokenizer"),  # generated programs, the default, are text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from compressed_code.benchmarks.tasks import Task
 from compressed_code.core.errors import InputError, in_one_line
 from compressed_code.models.start_contexts import special_tokens, start_ids
-from compressed_code.tokenizers.files import for_other_readers
+from compressed_code.tokenizers.files import cutting_tokenizer, for_other_readers
 from compressed_code.tokenizers.gguf import read_gguf_tokenizer
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def chat_ids(model: Path, prompts: Sequence[str]) -> list[tuple[int, ...]]:
     """The ids of prompts as the user's turn of a model's own chat template, the model's turn begun.
 
     Args:
-        model: a folder with its tokenizer, or a GGUF file, which holds both.
+        model: a folder with its tokenizer, or a GGUF file, which holds both, unless a tokenizer.json beside it cuts.
 
     Raises:
         InputError: there is no tokenizer that transformers can open, or it has no chat template.
@@ -191,6 +191,8 @@ def _of_gguf(file: Path) -> "PreTrainedTokenizerFast":
     own = read_gguf_tokenizer(file)
     names = {"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"}
     special = {names[kind]: own.pieces[number] for kind, number in own.special.items() if kind in names}
-    opened = PreTrainedTokenizerFast(tokenizer_object=own.tokenizer(special_in_text=True), **special)
+    cutting = cutting_tokenizer(own)
+    tokenizer = own.tokenizer(special_in_text=True) if cutting is None else cutting.opened()
+    opened = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
     opened.chat_template = own.chat_template
     return opened

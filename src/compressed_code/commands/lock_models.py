@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
     from compressed_code.planning.locking import lock_models
     from compressed_code.registry.lookup import REGISTRY_FILE, load_registry
 
-    require_checkout("lock-models")
+    require_checkout("writing commits into data/models.yml")
     if reason := no_hub():
         raise Unavailable(f"no Hub answers: {reason}; nothing was locked, connect and run it again")
     told = lock_models(REGISTRY_FILE, options.models)

@@ -61,6 +61,11 @@ def ratio(value: float) -> str:
     return number(value, ".4g")
 
 
+def any_digits(value: float) -> str:
+    """Three digits, of shares and ratios near to 1 four."""
+    return ratio(value) if abs(value - 1) < 0.1 else digits(value)
+
+
 def percent(value: float) -> str:
     """A share in percent."""
     return "–" if pd.isna(value) else f"{100 * value:.1f} %"
@@ -177,10 +182,10 @@ def overall_table(
         f"Over all {statistics['tokens'].iloc[0]:,} tokens of {statistics['documents'].iloc[0]} texts",
         {
             "name": ("statistic", None),
-            "value": ("value", digits),
+            "value": ("value", any_digits),
             "interval": ("95 % interval", None),
-            "floor": ("rounding to bfloat16 alone", digits),
-            "bfloat16": (f"the base in bfloat16 on {device}", digits),
+            "floor": ("rounding to bfloat16 alone", any_digits),
+            "bfloat16": (f"the base in bfloat16 on {device}", any_digits),
         },
     )
 
@@ -226,7 +231,7 @@ def _unbroken(text: str) -> str:
 
 
 def _interval(row: pd.Series) -> str:
-    return "–" if pd.isna(row["low"]) else _unbroken(f"{row['low']:.3g} … {row['high']:.3g}")
+    return "–" if pd.isna(row["low"]) else _unbroken(f"{any_digits(row['low'])} … {any_digits(row['high'])}")
 
 
 def _visible(text: str) -> str:

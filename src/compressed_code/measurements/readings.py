@@ -90,6 +90,8 @@ def read_texts(files: Iterable[str | Path], language: str | None = None) -> list
             content = file.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
             raise InputError(f"{file}: no UTF-8 text (byte {error.start})") from None
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read ({error.strerror}); check the name and the rights") from None
         if not content.strip():
             raise InputError(f"{file}: the text is empty")
         texts.append(Text((chosen or by_ending[file.suffix]).key, str(file), content))

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from compressed_code.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
-from compressed_code.checkpoints.model_files import RECORD, companions, fingerprint, require_whole_model
+from compressed_code.checkpoints.model_files import RECORD, TOKENIZER, companions, fingerprint, require_whole_model
 from compressed_code.checkpoints.quantization_config import quantization_of
 from compressed_code.core.atomic_files import staged, writable_place
 from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import VARIANTS
 from compressed_code.core.table_store import table_key
+from compressed_code.tokenizers.files import cutting_tokenizer
 from compressed_code.tokenizers.gguf import GgufTokenizer, read_gguf_tokenizer
 
 DECODED_VERSION = 1  # of what `decode` writes
@@ -99,7 +100,11 @@ def _plain_config(checkpoint: Checkpoint) -> dict[str, object]:
 
 
 def _write_tokenizer(tokenizer: GgufTokenizer, folder: Path) -> None:
-    tokenizer.tokenizer(special_in_text=True).save(str(folder / "tokenizer.json"))
+    cutting = cutting_tokenizer(tokenizer)
+    if cutting is None:
+        tokenizer.tokenizer(special_in_text=True).save(str(folder / TOKENIZER))
+    else:
+        (folder / TOKENIZER).write_bytes(cutting.content)
     names = {"bos": "bos_token", "eos": "eos_token", "padding": "pad_token", "unknown": "unk_token"}
     settings = {names[kind]: tokenizer.pieces[number] for kind, number in tokenizer.special.items() if kind in names}
     settings |= {"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": tokenizer.adds_bos}

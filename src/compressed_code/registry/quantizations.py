@@ -23,7 +23,7 @@ CalibrationSource = Literal["corpus", "tasks", "random", "self"]
 
 CALIBRATED = ("gptq", "gptqmodel", "auto-gptq")
 # Methods whose levels are named types of fixed width instead of a number of bits.
-TYPED = ("gguf", "bitsandbytes")
+TYPED = {"gguf": "Q4_K_M …", "bitsandbytes": "nf4, fp4"}
 # Fields that a method would take no notice of, and that its record must not claim. GGUF's types say all of it by
 # themselves, and the blocks of bitsandbytes are 64 weights.
 IGNORED: Mapping[Method, tuple[str, ...]] = {
@@ -68,10 +68,10 @@ class Quantization(Record):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.type is not None) != (self.method in TYPED):
-            raise ValueError(f"type goes with the methods {', '.join(TYPED)}, and they need it")
-        if (self.bits is None) != (self.method in TYPED):
-            raise ValueError("bits is needed unless the method has named types")
+        if self.method in TYPED and (self.type is None or self.bits is not None):
+            raise ValueError(f"the method {self.method} needs a type ({TYPED[self.method]}) in place of bits")
+        if self.method not in TYPED and (self.bits is None or self.type is not None):
+            raise ValueError(f"the method {self.method} needs bits (2 … 8); only {' and '.join(TYPED)} have types")
         if (self.calibration is not None) != (self.method in CALIBRATED):
             raise ValueError(f"calibration goes with the methods {', '.join(CALIBRATED)}, and they need it")
         if self.modules and (self.method != "rtn" or self.embeddings):

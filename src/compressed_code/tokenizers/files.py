@@ -65,13 +65,20 @@ def open_tokenizer(
     """
     spec = _spec(tokenizer, registry)
     file = _open(spec, directory)
+    own = _read(file, spec)
+    beside = tokenizer_beside(file) if isinstance(file, GgufTokenizer) and not spec.pattern else None
+    if beside is None:
+        return own
+    other = _read(beside)
+    return replace(own, encode=other.encode) if _same_tokens(own, other) else own
+
+
+def _read(file: TokenizerFile | GgufTokenizer, spec: TokenizerSpec | None = None) -> Vocabulary:
+    """A file that was opened as a vocabulary, as its row says, or by its content alone."""
+    spec = spec or _spec(Path(file.origin), None)
     file_format = "gguf" if isinstance(file, GgufTokenizer) else spec.format or _sniff(file)
     try:
-        if isinstance(file, GgufTokenizer):
-            own = file.vocabulary(spec.pattern)
-            beside = None if spec.pattern else tokenizer_beside(file)
-            return own if beside is None else _cut_by(own, _READERS["huggingface"](beside, spec))
-        return _READERS[file_format](file, spec)
+        return file.vocabulary(spec.pattern) if isinstance(file, GgufTokenizer) else _READERS[file_format](file, spec)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"{file.origin}: no valid {file_format} tokenizer ({problem})") from None
@@ -131,10 +138,18 @@ def tokenizer_beside(file: GgufTokenizer) -> TokenizerFile | None:
     return None if file.cuts_text else tokenizer_json_of(Path(file.origin).parent)
 
 
-def _cut_by(own: Vocabulary, other: Vocabulary) -> Vocabulary:
-    """A vocabulary whose texts another one cuts, if equal ids of the two mean equal tokens."""
-    same = all(one == theirs for one, theirs in zip(own.tokens, other.tokens, strict=False))
-    return replace(own, encode=other.encode) if same else own
+def cutting_tokenizer(file: GgufTokenizer) -> TokenizerFile | None:
+    """What `tokenizer_beside` finds, if equal ids of the two mean equal tokens: what other libraries are to be given.
+
+    Raises:
+        InputError: it is no valid tokenizer.
+    """
+    beside = tokenizer_beside(file)
+    return beside if beside is not None and _same_tokens(_read(file), _read(beside)) else None
+
+
+def _same_tokens(own: Vocabulary, other: Vocabulary) -> bool:
+    return all(one == theirs for one, theirs in zip(own.tokens, other.tokens, strict=False))
 
 
 @contextlib.contextmanager

@@ -18,13 +18,15 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.cold_start.distribution import cold_start
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.core.paths import ROOT
 from compressed_code.quantization.decoded_base import plain_base
 from compressed_code.quantization.gguf import MIXTURES, MixedModel, quantize_rows, tensor_type, write_gguf
 from compressed_code.quantization.gguf.metadata import rope_factors
 from compressed_code.quantization.gguf.tokenizer import CUT_NAMES
+from compressed_code.quantization.quantized import quantize
 from compressed_code.tokenizers.cutting_rules import CUTTING_RULES
+from compressed_code.tokenizers.files import open_tokenizer
 from compressed_code.tokenizers.gguf import read_gguf_tokenizer
 from tiny_models import contents, save_contents, save_tiny, save_tokenizer, set_config
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -406,6 +408,24 @@ def test_a_level_made_from_a_gguf_file_cuts_text_as_that_file(bases, tmp_path, n
         gguf.GGUFReader(tmp_path / f"{file}.gguf").fields["tokenizer.ggml.pre"].contents() for file in ("one", "two")
     ]
     assert found[0] == found[1] and CUTTING_RULES[found[1]] == rule
+
+
+def test_a_level_made_from_a_gguf_file_without_a_rule_is_cut_by_the_tokenizer_beside_it(bases, tmp_path):
+    """And a file of other tokens that happens to lie there is none of it."""
+    base = _copy(bases("llama"), tmp_path)
+    _save_tokenizer(base, _tokenizer(_split(r"\w+|\W")))
+    one = quantize(str(base), "gguf", tmp_path / "one", type="F16").path
+    with plain_base(one) as folder:
+        assert json.loads((folder / "tokenizer.json").read_text()) == json.loads((base / "tokenizer.json").read_text())
+    two = quantize(str(one), "gguf", tmp_path / "two", type="Q8_0").path
+    assert two.with_name("tokenizer.json").is_file()
+    assert open_tokenizer(two).encode("a b  c") == open_tokenizer(base).encode("a b  c")
+    other = json.loads((base / "tokenizer.json").read_text())
+    vocab = other["model"]["vocab"]
+    other["model"] |= {"vocab": dict(zip(vocab, reversed(vocab.values()), strict=True))}
+    one.with_name("tokenizer.json").write_text(json.dumps(other))
+    with pytest.raises(Unavailable, match=r"put its original tokenizer\.json beside it"), plain_base(one):
+        pass
 
 
 @pytest.mark.parametrize(

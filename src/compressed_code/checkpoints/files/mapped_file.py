@@ -4,6 +4,7 @@ A mapped page lives in the kernel's page cache. Letting go of it (madvise DONTNE
 so resident memory stays small however large the file is, and a page needed again comes back from the cache.
 """
 
+import errno
 import mmap
 from pathlib import Path
 
@@ -44,7 +45,9 @@ class MappedFile:
         except ValueError:
             raise InputError(f"{path}: is empty; fetch or write it again") from None
         except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}); check the rights to it") from None
+            no_room = error.errno == errno.ENOMEM  # of addresses: `ulimit -v` counts what is mapped, read or not
+            remedy = "free memory, or raise the limit (ulimit -v)" if no_room else "check the rights to it"
+            raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
         self.size = len(self._map)
         self.bytes_read = 0
 
