@@ -179,8 +179,10 @@ def trace(options: argparse.Namespace) -> None:
 
 def start(options: argparse.Namespace) -> None:
     """Write the page."""
+    from compressed_code.core.paths import require_checkout
     from helpers.start_page import START_PAGE, write_start_page
 
+    require_checkout("the page that lists the notebooks")
     write_start_page()
     print(START_PAGE)
 

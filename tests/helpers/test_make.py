@@ -107,7 +107,7 @@ def change(path: Path, before: str, after: str) -> None:
 
 def test_a_second_run_does_nothing_and_an_edit_reruns_exactly_what_depends_on_it(first_run, made):
     project, said = made, first_run[2]
-    assert "claims of 1 notebooks: 1 hold, 0 do not hold on this machine, 0 not checked" in said
+    assert "claims of 1 notebook: 1 hold, 0 do not hold on this machine, 0 not checked" in said
     assert (project / EXECUTED).exists() and (project / "figures" / "08-table.csv").exists()
     assert (project / "figures" / "README.md").exists()
     second = make(project, "figures")
@@ -189,7 +189,7 @@ def test_one_notebook_runs_by_its_number_and_parameters_are_checked(project):
     finished = make(project, "notebook", "N=8")
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr.count("08-x.ipynb: done in") == 1
-    assert "claims of 1 notebooks: 1 hold" in finished.stdout
+    assert "claims of 1 notebook: 1 hold" in finished.stdout
     assert (project / "figures" / "08-table.csv").exists()
     for absent in ("N=77", "N=", "N=0"):
         missing = make(project, "notebook", absent)

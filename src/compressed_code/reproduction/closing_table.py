@@ -42,8 +42,9 @@ def summary(claims: "pd.DataFrame", told: Mapping[str, Mapping[str, Any]], failu
         failures: notebook → why it did not run to its end.
     """
     counts = claims["verdict"].value_counts()
+    notebooks = f"{len(told)} notebook{'s' if len(told) != 1 else ''}"
     lines = [
-        f"claims of {len(told)} notebooks: {counts.get('holds', 0)} hold, {counts.get('does not hold', 0)} do not hold "
+        f"claims of {notebooks}: {counts.get('holds', 0)} hold, {counts.get('does not hold', 0)} do not hold "
         f"on this machine, {counts.get('not checked', 0)} not checked"
     ]
     for verdict, title in (("does not hold", "do not hold on this machine"), ("not checked", "not checked")):
