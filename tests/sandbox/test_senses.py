@@ -31,6 +31,10 @@ SEEING = (
     *("import functools\nfunctools.cached_property(f).attrname = 'sys'", "import copy\ncopy.dispatch_table[slice] = f"),
     "import copy\nfrom typing import ABCMeta as make",
     *("from copy import copy\nmake = type(int)\n", "import collections\nclass A(collections.UserDict): pass\n"),
+    # in place of what others call, with what is theirs: asyncio hands functools.partial a task, which has a clock
+    *("import functools\nfunctools.partial = f", "import re\ndel re.compile", "def f(x): x.count = 1"),
+    *("import math as m\nfor m.isnan in [f]: pass", "from collections import abc\nabc.Mapping.get = f"),
+    "class A:\n    def __await__(self): yield",
 )
 # What programs of these benchmarks do.
 UNSEEING = (

@@ -44,6 +44,7 @@ _NAMESPACE = "__builtins__"
 _BINDING = {"arg", "asname", "name", "rest"}
 _HARMLESS_SPECIALS = {"__init__", "__name__"}
 _AWAITING = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+_AWAITED = {"__await__", "__aiter__", "__anext__", "__aenter__", "__aexit__"}  # runs in somebody's event loop
 
 
 def has_senses(program: str) -> bool:
@@ -86,7 +87,7 @@ def _binds_builtins(node: ast.AST) -> bool:
 
 
 def _reaches_out(node: ast.AST) -> bool:
-    if isinstance(node, _AWAITING):
+    if isinstance(node, _AWAITING) or (isinstance(node, ast.FunctionDef) and node.name in _AWAITED):
         return True
     if isinstance(node, ast.Import):
         return not all(alias.name in _UNSEEING for alias in node.names)
@@ -96,7 +97,12 @@ def _reaches_out(node: ast.AST) -> bool:
         return node.id in _BUILTINS or (node.id.startswith("__") and node.id not in _HARMLESS_SPECIALS)
     if isinstance(node, ast.MatchClass):  # the class says as text what its parts in order are
         return bool(node.patterns) or any(_reaching(name) or name in _TEMPLATES for name in node.kwd_attrs)
-    return isinstance(node, ast.Attribute) and (_reaching(node.attr) or _shows_parts(node))
+    return isinstance(node, ast.Attribute) and (_reaching(node.attr) or _shows_parts(node) or _replaces(node))
+
+
+def _replaces(node: ast.Attribute) -> bool:
+    """Whether an attribute is set or deleted that those modules may have; of what it is one the text cannot say."""
+    return not isinstance(node.ctx, ast.Load) and node.attr in _shown()
 
 
 def _shows_parts(node: ast.Attribute) -> bool:
@@ -120,6 +126,17 @@ def _reaching(name: str) -> bool:
     """Whether an attribute of that name, or what is imported under it, may be more than a value."""
     known = name in _ATTRIBUTES or name in _others()
     return known or name == "*" or (name.startswith("_") and name not in _HARMLESS_SPECIALS)
+
+
+@cache
+def _shown() -> frozenset[str]:
+    """Names of what these modules and their classes have: others call it, too, with what is theirs.
+
+    asyncio hands `functools.partial` the task that it runs, and with that a clock.
+    """
+    modules = [importlib.import_module(name) for name in sorted(_UNSEEING)]
+    held = [value for module in modules for value in vars(module).values() if isinstance(value, type)]
+    return frozenset(name for each in (*modules, *held) for name in vars(each) if not name.startswith("_"))
 
 
 @cache
