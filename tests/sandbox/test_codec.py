@@ -138,6 +138,25 @@ def test_nothing_but_plain_types_is_extended(value):
         decode(message[:4] + b"W" + struct.pack("<I", 7) + message[4:])
 
 
+@pytest.mark.parametrize(("kind", "double"), [("f2", "f8"), ("f4", "f8"), ("c8", "c16"), ("i1", "i1"), ("f8", "f8")])
+def test_one_number_is_compared_in_double_precision(kind, double):
+    """numpy rounds what it is compared with: in 16 bits infinity equals 100,000.0."""
+    number = np.array(3, kind)
+    for value in (number, number[()], number.reshape(1)):
+        found = decode(encode(value))
+        assert found == 3 and found.dtype == np.dtype(double) and found.shape == value.shape
+    assert decode(encode([np.float16("inf"), np.float16(0.1)])) != [100_000.0, 0.1]
+    assert decode(encode(np.array([1, 2], kind))).dtype == np.dtype(kind)
+
+
+def test_dates_and_numbers_are_made_of_whole_numbers():
+    """Of bytes a date would have days that no calendar has, and an identifier any number."""
+    for name, part in (("date", bytes([7, 228, 1, 99])), ("UUID", 1.5)):
+        parts = encode((name, (part,)))[4:]
+        with pytest.raises(codec.Malformed):
+            decode(bytes(4) + b"X" + parts)
+
+
 def test_a_view_of_a_dictionary_is_one_of_a_dictionary():
     def row(*parts):
         return b"t-" + struct.pack("<I", len(parts)) + b"".join(parts)

@@ -4,6 +4,8 @@ In one process a test that has its list sorted, or gets it back, sees the very o
 every message says first what became of those that the other side has too.
 """
 
+import dataclasses
+import dis
 import math
 import operator
 import sys
@@ -11,7 +13,8 @@ from array import array
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from functools import lru_cache
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 
@@ -97,6 +100,29 @@ def _computed(value: Any, name: Any) -> bool:
     own class, since what a program says that it has kept would hide that."""
     found = next((vars(kind)[name] for kind in type(value).__mro__ if name in vars(kind)), None)
     return hasattr(type(found), "__get__")
+
+
+@lru_cache(maxsize=64)
+def said_by_class(kind: type) -> frozenset[str]:
+    """Attributes that a class has for all its objects: no field of a dataclass, and no method sets them.
+
+    What only waits for an object to have something (`left = None`) is none of these.
+    """
+    held = {name: value for base in reversed(kind.__mro__[:-1]) for name, value in vars(base).items()}
+    fields = {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
+    inner = [part for value in held.values() for part in (value, *(getattr(value, name, None) for name in _WITHIN))]
+    codes = [part.__code__ for part in inner if isinstance(getattr(part, "__code__", None), CodeType)]
+    names = {name for name, value in held.items() if not name.startswith("__") and value is not None}
+    return frozenset(names - fields - {name for code in codes for name in _set_by(code)})
+
+
+_WITHIN = ("__func__", "fget", "fset", "fdel", "func")  # where methods, properties and their like keep a function
+
+
+def _set_by(code: CodeType) -> set[str]:
+    """Names of the attributes that a function and those within it set, of whatever."""
+    found = {each.argval for each in dis.get_instructions(code) if each.opname == "STORE_ATTR"}
+    return found.union(*(_set_by(part) for part in code.co_consts if isinstance(part, CodeType)))
 
 
 def _fill_attributes(value: Any, items: list[Any]) -> None:
