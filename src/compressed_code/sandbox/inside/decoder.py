@@ -19,8 +19,9 @@ _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
     ord("M"): lambda items: dict(items).items(),
 }
 
-# numpy rounds a Python number to the precision of the one number that it is compared with, so that infinity in 16 bits
-# is every number from 65,520 on. A judge has such numbers in double precision.
+# numpy rounds a Python number to the precision of the one that it is compared with, so that infinity in 16 bits is
+# every number from 65,520 on. A judge has such numbers in double precision, those of an array, too: a test may look at
+# one of them.
 _DOUBLE = {"f2": "f8", "f4": "f8", "c8": "c16"}
 
 
@@ -146,7 +147,7 @@ class _Decoder:
             raise Malformed("no such array")
         # Read from a copy: the result can be written to.
         flat = sys.modules["numpy"].frombuffer(bytearray(content), kind)
-        if flat.size == 1 and not self.side.shared.asked:
+        if not self.side.shared.asked:
             flat = flat.astype(_DOUBLE.get(flat.dtype.str[1:], flat.dtype))
         if shape is None:
             (value,) = flat
