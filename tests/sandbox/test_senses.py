@@ -2,6 +2,7 @@
 
 import pytest
 
+from compressed_code.sandbox.lent_senses import lends_senses
 from compressed_code.sandbox.senses import has_senses
 
 # Each reaches a clock, a file or the interpreter, by another way.
@@ -63,3 +64,36 @@ def test_what_only_computes_is_not_suspected(program):
 
 def test_what_is_too_deep_to_be_read_is_suspected():
     assert has_senses("x = " + "-" * 100_000 + "1\n")
+
+
+@pytest.mark.parametrize(
+    ("setup", "test"),
+    [
+        ("", "import datetime\nassert f(datetime.datetime(2024, 1, 6))"),  # its class has a clock
+        ("", "def check(candidate):\n    from pathlib import Path\n    assert candidate(Path('x'))"),
+        ("", "from datetime import (\n    date,\n)\nassert f(date(2024, 1, 1))"),
+        ("import math, time as clock\n", "assert f(clock.time)"),
+        ("from datetime import date as day\n", "assert f(day(2024, 1, 1))"),
+        ("", "import numpy as np\nassert f(np.array([1]))"),  # which can be made to hold the time of "now"
+        ("import numpy as xp\n", "assert f(xp.array([1]))"),
+        ("", "from numpy import arange\nassert f(arange(3))"),
+        ("", "assert f(open)"),
+        ("", "assert f(1, key=getattr)"),
+        ("", "assert f([eval, len])"),
+    ],
+)
+def test_what_a_test_may_hand_over_is_seen(setup, test):
+    assert lends_senses(setup, test)
+
+
+@pytest.mark.parametrize(
+    ("setup", "test"),
+    [
+        ("", "assert f(1) == open('x')"),
+        ("from typing import List\nimport math\n", "import random, copy\nassert math.isclose(f(1), 2)"),
+        ("import pickle, zlib\nimport numpy\ndef helper(x): return x\n", "assert helper(f(1)) == 2"),
+        ("", "import numpy as np\nassert np.allclose(f(1), 2) and isinstance(f(2), (np.ndarray, np.float64))"),
+    ],
+)
+def test_what_only_compares_hands_nothing_over(setup, test):
+    assert not lends_senses(setup, test)

@@ -15,12 +15,12 @@ import warnings
 from functools import cache
 
 # Modules by which nothing of the world around a program can be seen, as long as only public names are used.
-_UNSEEING = {
+UNSEEING = {
     *("bisect", "cmath", "collections", "collections.abc", "copy", "decimal", "fractions", "functools", "heapq"),
     *("itertools", "math", "operator", "random", "re", "statistics", "string", "typing"),
 }
 # Builtins that reach further, or run text.
-_BUILTINS = {
+REACHING_BUILTINS = {
     *("breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input", "locals", "open", "setattr"),
     "vars",
 }
@@ -90,11 +90,11 @@ def _reaches_out(node: ast.AST) -> bool:
     if isinstance(node, _AWAITING) or (isinstance(node, ast.FunctionDef) and node.name in _AWAITED):
         return True
     if isinstance(node, ast.Import):
-        return not all(alias.name in _UNSEEING for alias in node.names)
+        return not all(alias.name in UNSEEING for alias in node.names)
     if isinstance(node, ast.ImportFrom):
-        return node.level > 0 or node.module not in _UNSEEING or any(_reaching(alias.name) for alias in node.names)
+        return node.level > 0 or node.module not in UNSEEING or any(_reaching(alias.name) for alias in node.names)
     if isinstance(node, ast.Name):
-        return node.id in _BUILTINS or (node.id.startswith("__") and node.id not in _HARMLESS_SPECIALS)
+        return node.id in REACHING_BUILTINS or (node.id.startswith("__") and node.id not in _HARMLESS_SPECIALS)
     if isinstance(node, ast.MatchClass):  # the class says as text what its parts in order are
         return bool(node.patterns) or any(_reaching(name) or name in _TEMPLATES for name in node.kwd_attrs)
     return isinstance(node, ast.Attribute) and (_reaching(node.attr) or _shows_parts(node) or _replaces(node))
@@ -134,7 +134,7 @@ def _shown() -> frozenset[str]:
 
     asyncio hands `functools.partial` the task that it runs, and with that a clock.
     """
-    modules = [importlib.import_module(name) for name in sorted(_UNSEEING)]
+    modules = [importlib.import_module(name) for name in sorted(UNSEEING)]
     held = [value for module in modules for value in vars(module).values() if isinstance(value, type)]
     return frozenset(name for each in (*modules, *held) for name in vars(each) if not name.startswith("_"))
 
@@ -142,8 +142,8 @@ def _shown() -> frozenset[str]:
 @cache
 def _others() -> frozenset[str]:
     """Names under which these modules show other modules (typing.sys)."""
-    modules = [importlib.import_module(name) for name in sorted(_UNSEEING)]
+    modules = [importlib.import_module(name) for name in sorted(UNSEEING)]
     shown = [(name, value) for module in modules for name, value in vars(module).items()]
     return frozenset(
-        name for name, value in shown if isinstance(value, types.ModuleType) and value.__name__ not in _UNSEEING
+        name for name, value in shown if isinstance(value, types.ModuleType) and value.__name__ not in UNSEEING
     )
