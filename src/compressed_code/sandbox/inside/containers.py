@@ -11,7 +11,7 @@ import operator
 import sys
 from array import array
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import CodeType, SimpleNamespace
@@ -102,27 +102,40 @@ def _computed(value: Any, name: Any) -> bool:
     return hasattr(type(found), "__get__")
 
 
-@lru_cache(maxsize=64)
-def said_by_class(kind: type) -> frozenset[str]:
-    """Attributes that a class has for all its objects: no field of a dataclass, and no method sets them.
+def says_otherwise(kind: type, names: Iterable[str]) -> bool:
+    """Whether attributes of an object would hide what its class says of all its objects, a tolerance that its `__eq__`
+    asks for; or what it says of objects that lack them (`__getattr__`, `getattr(self, "near", 0)`).
 
-    What only waits for an object to have something (`left = None`) is none of these.
+    What a method sets, and a field of a dataclass, is the object's own; and so is what only waits for an object to have
+    something (`left = None`).
     """
+    said, own = _said_by_class(kind)
+    return not said.isdisjoint(names) or (hasattr(kind, "__getattr__") and not own.issuperset(names))
+
+
+@lru_cache(maxsize=64)
+def _said_by_class(kind: type) -> tuple[frozenset[str], frozenset[str]]:
+    """Attributes that are a class's, and those that are its objects' own."""
     held = {name: value for base in reversed(kind.__mro__[:-1]) for name, value in vars(base).items()}
-    fields = {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     inner = [part for value in held.values() for part in (value, *(getattr(value, name, None) for name in _WITHIN))]
-    codes = [part.__code__ for part in inner if isinstance(getattr(part, "__code__", None), CodeType)]
+    codes = [each for part in inner for each in _codes(getattr(part, "__code__", None))]
+    own = {each.argval for code in codes for each in dis.get_instructions(code) if each.opname == "STORE_ATTR"}
+    own |= {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     names = {name for name, value in held.items() if not name.startswith("__") and value is not None}
-    return frozenset(names - fields - {name for code in codes for name in _set_by(code)})
+    asking = [code for code in codes if not {"getattr", "hasattr"}.isdisjoint(code.co_names)]
+    names |= {text for code in asking for text in code.co_consts if type(text) is str}
+    return frozenset(names - own), frozenset(own)
 
 
 _WITHIN = ("__func__", "fget", "fset", "fdel", "func")  # where methods, properties and their like keep a function
 
 
-def _set_by(code: CodeType) -> set[str]:
-    """Names of the attributes that a function and those within it set, of whatever."""
-    found = {each.argval for each in dis.get_instructions(code) if each.opname == "STORE_ATTR"}
-    return found.union(*(_set_by(part) for part in code.co_consts if isinstance(part, CodeType)))
+def _codes(code: Any) -> Iterator[CodeType]:
+    """The code of a function, and that of those within it."""
+    if isinstance(code, CodeType):
+        yield code
+        for part in code.co_consts:
+            yield from _codes(part)
 
 
 def _fill_attributes(value: Any, items: list[Any]) -> None:

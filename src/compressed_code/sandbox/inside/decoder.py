@@ -8,7 +8,7 @@ from typing import Any
 
 from . import values
 from .codec import ARRAY_TYPE, BASES, MAXIMUM_DEPTH, NUMBERS, ChannelSide, Malformed
-from .containers import KINDS, RECORD, said_by_class
+from .containers import KINDS, RECORD, says_otherwise
 from .standard_modules import TYPES
 
 _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
@@ -106,8 +106,8 @@ class _Decoder:
             raise Malformed("another container has this number")
         value = shared.values[number]  # known before it is filled: it may hold itself
         items = self.items(depth)
-        if code == RECORD and not shared.asked and not said_by_class(type(value)).isdisjoint(items[::2]):
-            raise Malformed("an object says otherwise what its class says")  # a tolerance, that its `__eq__` asks for
+        if code == RECORD and not shared.asked and says_otherwise(type(value), items[::2]):
+            raise Malformed("an object says otherwise what its class says")
         kind.fill(value, items)
         self.read.add(number)
         return value
