@@ -1,9 +1,11 @@
 """What a program can perceive, by its text: whatever is not known to be harmless counts as a sense."""
 
+import ast
+
 import pytest
 
 from compressed_code.sandbox.lent_senses import lends_senses
-from compressed_code.sandbox.senses import has_senses
+from compressed_code.sandbox.senses import MOST_READ, has_senses
 
 # Each reaches a clock, a file or the interpreter, by another way.
 SEEING = (
@@ -63,7 +65,12 @@ def test_what_only_computes_is_not_suspected(program):
 
 
 def test_what_is_too_deep_to_be_read_is_suspected():
-    assert has_senses("x = " + "-" * 100_000 + "1\n")
+    assert has_senses("x = " + "-" * 60_000 + "1\n")
+
+
+def test_what_is_too_long_is_not_read(monkeypatch):
+    monkeypatch.setattr(ast, "parse", None)  # of two million characters that takes a minute and 2 GB
+    assert has_senses("a\n" * (MOST_READ // 2 + 1))
 
 
 @pytest.mark.parametrize(

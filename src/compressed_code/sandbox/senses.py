@@ -14,6 +14,8 @@ import types
 import warnings
 from functools import cache
 
+# The most characters of a program that are read outside of a jail: the syntax of two million takes a minute and 2 GB.
+MOST_READ = 1 << 16
 # Modules by which nothing of the world around a program can be seen, as long as only public names are used.
 UNSEEING = {
     *("bisect", "cmath", "collections", "collections.abc", "copy", "decimal", "fractions", "functools", "heapq"),
@@ -48,12 +50,16 @@ _AWAITED = {"__await__", "__aiter__", "__anext__", "__aenter__", "__aexit__"}  #
 
 
 def has_senses(program: str) -> bool:
-    """Whether a program may perceive more than the calls it gets; False for one that does not compile.
+    """Whether a program may perceive more than the calls it gets.
+
+    False for one that does not compile, True for one that is too long to be read.
 
     Example:
         >>> has_senses("import math\\ndef f(x):\\n    return math.sqrt(x)\\n"), has_senses("import time\\n")
         (False, True)
     """
+    if len(program) > MOST_READ:
+        return True
     try:
         with warnings.catch_warnings(action="ignore"):  # of a program's invalid escapes
             tree = ast.parse(program)
