@@ -138,8 +138,8 @@ def test_nothing_but_plain_types_is_extended(value):
         decode(message[:4] + b"W" + struct.pack("<I", 7) + message[4:])
 
 
-@pytest.mark.parametrize(("kind", "double"), [("f2", "f8"), ("f4", "f8"), ("c8", "c16"), ("i1", "i1"), ("f8", "f8")])
-def test_numbers_are_compared_in_double_precision(kind, double):
+@pytest.mark.parametrize(("kind", "double"), [("f2", "f8"), ("f4", "f4"), ("c8", "c8"), ("i1", "i1"), ("f8", "f8")])
+def test_numbers_of_little_precision_are_compared_in_double(kind, double):
     """numpy rounds what it is compared with: in 16 bits infinity equals 100,000.0."""
     number = np.array(3, kind)
     for value in (number, number[()], number.reshape(1), np.full((2, 3), 3, kind)):
@@ -147,6 +147,9 @@ def test_numbers_are_compared_in_double_precision(kind, double):
         assert (found == 3).all() and found.dtype == np.dtype(double) and found.shape == value.shape
     for found in (decode(encode([np.float16("inf"), np.float16(0.1)])), decode(encode(np.array([np.inf, 0.1], "f2")))):
         assert found[0] != 100_000.0 and found[1] != 0.1
+    for narrow in ("f4", "c8"):
+        assert decode(encode(np.array([np.inf, 1], narrow)))[0] != 1e39
+        assert decode(encode(np.array(np.inf, narrow))) != 1e39
 
 
 def test_dates_and_numbers_are_made_of_whole_numbers():

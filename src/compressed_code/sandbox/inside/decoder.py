@@ -20,8 +20,8 @@ _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
 }
 
 # numpy rounds a Python number to the precision of the one that it is compared with, so that infinity in 16 bits is
-# every number from 65,520 on. A judge has such numbers in double precision, those of an array, too: a test may look at
-# one of them.
+# every number from 65,520 on. A judge has such numbers in double precision. Those of 32 bits keep their type, unless
+# one is infinite: what they equal is right to seven digits.
 _DOUBLE = {"f2": "f8", "f4": "f8", "c8": "c16"}
 
 
@@ -147,8 +147,10 @@ class _Decoder:
             raise Malformed("no such array")
         # Read from a copy: the result can be written to.
         flat = sys.modules["numpy"].frombuffer(bytearray(content), kind)
-        if not self.side.shared.asked:
-            flat = flat.astype(_DOUBLE.get(flat.dtype.str[1:], flat.dtype))
+        double = _DOUBLE.get(flat.dtype.str[1:])
+        if double and not self.side.shared.asked:
+            exact = flat.astype(double)
+            flat = exact if flat.itemsize == 2 or not math.isfinite(abs(exact).sum()) else flat
         if shape is None:
             (value,) = flat
             return value
