@@ -150,3 +150,15 @@ def test_a_body_is_found_among_other_fences():
 def test_code_that_was_cut_off_is_still_the_answer():
     answer = "```python\ndef add(a, b):\n    total = a\n    for n in range("
     assert code_of(answer) == "def add(a, b):\n    total = a\n    for n in range("
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["So call add:\n" + "x = add\n" * 500 + "and so on.", "```python\nx = (1\n```\n" * 500, "```\nx\n```\n" * 500],
+    ids=["lines", "fences that close nothing", "fences"],
+)
+def test_an_answer_that_repeats_itself_is_not_read_for_ever(answer, monkeypatch):
+    read, parse = [], ast.parse
+    monkeypatch.setattr(ast, "parse", lambda text: read.append(len(text)) or parse(text))
+    code_of(answer)
+    assert sum(read) < 300 * len(answer)

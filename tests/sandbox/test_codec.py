@@ -138,6 +138,28 @@ def test_nothing_but_plain_types_is_extended(value):
         decode(message[:4] + b"W" + struct.pack("<I", 7) + message[4:])
 
 
+@pytest.mark.parametrize(("kind", "double"), [("f2", "f8"), ("f4", "f4"), ("c8", "c8"), ("i1", "i1"), ("f8", "f8")])
+def test_numbers_of_little_precision_are_compared_in_double(kind, double):
+    """numpy rounds what it is compared with: in 16 bits infinity equals 100,000.0."""
+    number = np.array(3, kind)
+    for value in (number, number[()], number.reshape(1), np.full((2, 3), 3, kind)):
+        found = decode(encode(value))
+        assert (found == 3).all() and found.dtype == np.dtype(double) and found.shape == value.shape
+    for found in (decode(encode([np.float16("inf"), np.float16(0.1)])), decode(encode(np.array([np.inf, 0.1], "f2")))):
+        assert found[0] != 100_000.0 and found[1] != 0.1
+    for narrow in ("f4", "c8"):
+        assert decode(encode(np.array([np.inf, 1], narrow)))[0] != 1e39
+        assert decode(encode(np.array(np.inf, narrow))) != 1e39
+
+
+def test_dates_and_numbers_are_made_of_whole_numbers():
+    """Of bytes a date would have days that no calendar has, and an identifier any number."""
+    for name, part in (("date", bytes([7, 228, 1, 99])), ("UUID", 1.5)):
+        parts = encode((name, (part,)))[4:]
+        with pytest.raises(codec.Malformed):
+            decode(bytes(4) + b"X" + parts)
+
+
 def test_a_view_of_a_dictionary_is_one_of_a_dictionary():
     def row(*parts):
         return b"t-" + struct.pack("<I", len(parts)) + b"".join(parts)

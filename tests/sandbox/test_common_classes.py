@@ -21,6 +21,7 @@ POINT = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Point
         (NODE, "def f():\n    pass\n", []),
         (NODE, "def f(:\n", []),
         (NODE, "(" * 9999, []),
+        (NODE, NODE + "x\n" * 99_999, []),  # too long to be read
         ("x = 1\n", NODE, []),
         ("class Odd(int): pass\n", "class Odd(int): pass\n", []),  # more than its attributes
         ("class Odd(metaclass=M): pass\n", "class Odd(metaclass=M): pass\n", []),

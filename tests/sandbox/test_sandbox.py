@@ -65,6 +65,15 @@ def test_nothing_of_the_plain_run_is_in_the_memory_of_the_judged_one(opened, mon
     assert [found.outcome for found in opened.judge(trials)] == ["passed"] * 4
 
 
+def test_a_program_whose_test_hands_it_a_clock_is_judged_first(opened, monkeypatch):
+    stages, send = [], Worker.send
+    monkeypatch.setattr(Worker, "send", lambda self, task: stages.append(tuple(task.stages)) or send(self, task))
+    test = "import datetime\nassert f(datetime.datetime(2024, 1, 1)) == 2024\n"
+    trial = Trial("def f(day): return day.year\n", "", test, "f")
+    assert [found.outcome for found in opened.judge([trial, GOOD])] == ["passed"] * 2
+    assert stages == [("apart",), STAGES, ("plain",)]
+
+
 @pytest.mark.parametrize(
     ("program", "outcome", "exception"),
     [

@@ -1,8 +1,11 @@
 """What a program can perceive, by its text: whatever is not known to be harmless counts as a sense."""
 
+import ast
+
 import pytest
 
-from compressed_code.sandbox.senses import has_senses
+from compressed_code.sandbox.lent_senses import lends_senses
+from compressed_code.sandbox.senses import MOST_READ, has_senses
 
 # Each reaches a clock, a file or the interpreter, by another way.
 SEEING = (
@@ -31,6 +34,10 @@ SEEING = (
     *("import functools\nfunctools.cached_property(f).attrname = 'sys'", "import copy\ncopy.dispatch_table[slice] = f"),
     "import copy\nfrom typing import ABCMeta as make",
     *("from copy import copy\nmake = type(int)\n", "import collections\nclass A(collections.UserDict): pass\n"),
+    # in place of what others call, with what is theirs: asyncio hands functools.partial a task, which has a clock
+    *("import functools\nfunctools.partial = f", "import re\ndel re.compile", "def f(x): x.count = 1"),
+    *("import math as m\nfor m.isnan in [f]: pass", "from collections import abc\nabc.Mapping.get = f"),
+    "class A:\n    def __await__(self): yield",
 )
 # What programs of these benchmarks do.
 UNSEEING = (
@@ -58,4 +65,42 @@ def test_what_only_computes_is_not_suspected(program):
 
 
 def test_what_is_too_deep_to_be_read_is_suspected():
-    assert has_senses("x = " + "-" * 100_000 + "1\n")
+    assert has_senses("x = " + "-" * 60_000 + "1\n")
+
+
+def test_what_is_too_long_is_not_read(monkeypatch):
+    monkeypatch.setattr(ast, "parse", None)  # of two million characters that takes a minute and 2 GB
+    assert has_senses("a\n" * (MOST_READ // 2 + 1))
+
+
+@pytest.mark.parametrize(
+    ("setup", "test"),
+    [
+        ("", "import datetime\nassert f(datetime.datetime(2024, 1, 6))"),  # its class has a clock
+        ("", "def check(candidate):\n    from pathlib import Path\n    assert candidate(Path('x'))"),
+        ("", "from datetime import (\n    date,\n)\nassert f(date(2024, 1, 1))"),
+        ("import math, time as clock\n", "assert f(clock.time)"),
+        ("from datetime import date as day\n", "assert f(day(2024, 1, 1))"),
+        ("", "import numpy as np\nassert f(np.array([1]))"),  # which can be made to hold the time of "now"
+        ("import numpy as xp\n", "assert f(xp.array([1]))"),
+        ("", "from numpy import arange\nassert f(arange(3))"),
+        ("", "assert f(open)"),
+        ("", "assert f(1, key=getattr)"),
+        ("", "assert f([eval, len])"),
+    ],
+)
+def test_what_a_test_may_hand_over_is_seen(setup, test):
+    assert lends_senses(setup, test)
+
+
+@pytest.mark.parametrize(
+    ("setup", "test"),
+    [
+        ("", "assert f(1) == open('x')"),
+        ("from typing import List\nimport math\n", "import random, copy\nassert math.isclose(f(1), 2)"),
+        ("import pickle, zlib\nimport numpy\ndef helper(x): return x\n", "assert helper(f(1)) == 2"),
+        ("", "import numpy as np\nassert np.allclose(f(1), 2) and isinstance(f(2), (np.ndarray, np.float64))"),
+    ],
+)
+def test_what_only_compares_hands_nothing_over(setup, test):
+    assert not lends_senses(setup, test)

@@ -36,6 +36,10 @@ _OTHER_LANGUAGES = re.compile(
 _DEFINITION = r"^(?:async[ \t]+)?def[ \t]+{}\b"
 _CODE_BEGINS = re.compile(r"(?:from|import|def|async[ \t]+def|class)[ \t]+\w|@\w|\w+[ \t]*(?::[^=]*)?=[^=]")
 _INDENT = "    "
+# A model that repeats itself writes a thousand lines of which any might begin or end the code; so many characters are
+# read as Python in search of it, and so many fences are tried as the one that closes.
+_MOST_READ = 1 << 19
+_MOST_FENCES = 16
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,20 @@ def _narrowed(piece: _Part, entry_point: str) -> _Part:
     if piece.fenced or _is_python(piece.code) or not re.search(rf"\b{re.escape(entry_point)}\b", piece.code):
         return piece
     lines = piece.code.splitlines(keepends=True)
-    starts = [place for place, line in enumerate(lines) if _CODE_BEGINS.match(line)]
+    naming = [place for place, line in enumerate(lines) if re.search(rf"\b{re.escape(entry_point)}\b", line)]
+    starts = [place for place in range(naming[-1] + 1) if _CODE_BEGINS.match(lines[place])]
     ends = [place for place in range(1, len(lines)) if lines[place].strip() and not lines[place][0].isspace()]
+    read = 0
     for start in starts:
+        first = next(place for place in naming if place >= start)  # a piece without that line defines nothing
         for end in reversed([*ends, len(lines)]):
+            if end <= first:
+                break
             code = "".join(lines[start:end])
-            if start < end and _is_python(code) and _defines(code, entry_point):
+            read += len(code)
+            if read > _MOST_READ:
+                return piece
+            if _is_python(code) and _defines(code, entry_point):
                 return _Part(code, fenced=False)
     return piece
 
@@ -170,6 +182,8 @@ def _closing(lines: list[str], opening: int, fence: re.Match[str]) -> int:
         other = _FENCE.fullmatch(lines[place].rstrip("\r\n"))
         if other and other["marks"].startswith(fence["marks"]) and not other["info"]:
             ends.append(place)
+        if len(ends) == _MOST_FENCES:
+            break
     if not ends:  # one with words behind it is better than none
         fences = (place for place in range(opening + 1, len(lines)) if _FENCE.match(lines[place].rstrip("\r\n")))
         ends = [place for place in fences if lines[place].strip().startswith(fence["marks"])][:1]

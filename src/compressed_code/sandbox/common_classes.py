@@ -5,6 +5,8 @@ import warnings
 from functools import lru_cache
 from typing import NamedTuple
 
+from compressed_code.sandbox.senses import MOST_READ
+
 _DECORATORS = ("dataclass", "dataclasses.dataclass")
 
 
@@ -16,7 +18,7 @@ def common_classes(setup: str, program: str) -> list[str]:
 
     Args:
         setup: of a trial; it compiles.
-        program: any text.
+        program: any text; one that is too long to be read has none of them.
 
     Example:
         >>> node = "class Node:\\n    def __init__(self, value):\\n        self.value = value\\n"
@@ -24,7 +26,7 @@ def common_classes(setup: str, program: str) -> list[str]:
         ['Node']
     """
     wanted = _classes(setup)
-    if not wanted:
+    if not wanted or len(program) > MOST_READ:
         return []
     try:
         found = _plain_classes(program)

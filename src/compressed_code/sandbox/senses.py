@@ -14,13 +14,15 @@ import types
 import warnings
 from functools import cache
 
+# The most characters of a program that are read outside of a jail: the syntax of two million takes a minute and 2 GB.
+MOST_READ = 1 << 16
 # Modules by which nothing of the world around a program can be seen, as long as only public names are used.
-_UNSEEING = {
+UNSEEING = {
     *("bisect", "cmath", "collections", "collections.abc", "copy", "decimal", "fractions", "functools", "heapq"),
     *("itertools", "math", "operator", "random", "re", "statistics", "string", "typing"),
 }
 # Builtins that reach further, or run text.
-_BUILTINS = {
+REACHING_BUILTINS = {
     *("breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input", "locals", "open", "setattr"),
     "vars",
 }
@@ -44,15 +46,20 @@ _NAMESPACE = "__builtins__"
 _BINDING = {"arg", "asname", "name", "rest"}
 _HARMLESS_SPECIALS = {"__init__", "__name__"}
 _AWAITING = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+_AWAITED = {"__await__", "__aiter__", "__anext__", "__aenter__", "__aexit__"}  # runs in somebody's event loop
 
 
 def has_senses(program: str) -> bool:
-    """Whether a program may perceive more than the calls it gets; False for one that does not compile.
+    """Whether a program may perceive more than the calls it gets.
+
+    False for one that does not compile, True for one that is too long to be read.
 
     Example:
         >>> has_senses("import math\\ndef f(x):\\n    return math.sqrt(x)\\n"), has_senses("import time\\n")
         (False, True)
     """
+    if len(program) > MOST_READ:
+        return True
     try:
         with warnings.catch_warnings(action="ignore"):  # of a program's invalid escapes
             tree = ast.parse(program)
@@ -86,17 +93,22 @@ def _binds_builtins(node: ast.AST) -> bool:
 
 
 def _reaches_out(node: ast.AST) -> bool:
-    if isinstance(node, _AWAITING):
+    if isinstance(node, _AWAITING) or (isinstance(node, ast.FunctionDef) and node.name in _AWAITED):
         return True
     if isinstance(node, ast.Import):
-        return not all(alias.name in _UNSEEING for alias in node.names)
+        return not all(alias.name in UNSEEING for alias in node.names)
     if isinstance(node, ast.ImportFrom):
-        return node.level > 0 or node.module not in _UNSEEING or any(_reaching(alias.name) for alias in node.names)
+        return node.level > 0 or node.module not in UNSEEING or any(_reaching(alias.name) for alias in node.names)
     if isinstance(node, ast.Name):
-        return node.id in _BUILTINS or (node.id.startswith("__") and node.id not in _HARMLESS_SPECIALS)
+        return node.id in REACHING_BUILTINS or (node.id.startswith("__") and node.id not in _HARMLESS_SPECIALS)
     if isinstance(node, ast.MatchClass):  # the class says as text what its parts in order are
         return bool(node.patterns) or any(_reaching(name) or name in _TEMPLATES for name in node.kwd_attrs)
-    return isinstance(node, ast.Attribute) and (_reaching(node.attr) or _shows_parts(node))
+    return isinstance(node, ast.Attribute) and (_reaching(node.attr) or _shows_parts(node) or _replaces(node))
+
+
+def _replaces(node: ast.Attribute) -> bool:
+    """Whether an attribute is set or deleted that those modules may have; of what it is one the text cannot say."""
+    return not isinstance(node.ctx, ast.Load) and node.attr in _shown()
 
 
 def _shows_parts(node: ast.Attribute) -> bool:
@@ -123,10 +135,21 @@ def _reaching(name: str) -> bool:
 
 
 @cache
+def _shown() -> frozenset[str]:
+    """Names of what these modules and their classes have: others call it, too, with what is theirs.
+
+    asyncio hands `functools.partial` the task that it runs, and with that a clock.
+    """
+    modules = [importlib.import_module(name) for name in sorted(UNSEEING)]
+    held = [value for module in modules for value in vars(module).values() if isinstance(value, type)]
+    return frozenset(name for each in (*modules, *held) for name in vars(each) if not name.startswith("_"))
+
+
+@cache
 def _others() -> frozenset[str]:
     """Names under which these modules show other modules (typing.sys)."""
-    modules = [importlib.import_module(name) for name in sorted(_UNSEEING)]
+    modules = [importlib.import_module(name) for name in sorted(UNSEEING)]
     shown = [(name, value) for module in modules for name, value in vars(module).items()]
     return frozenset(
-        name for name, value in shown if isinstance(value, types.ModuleType) and value.__name__ not in _UNSEEING
+        name for name, value in shown if isinstance(value, types.ModuleType) and value.__name__ not in UNSEEING
     )

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from compressed_code.core.errors import InputError
 from compressed_code.sandbox.jail import Dead
+from compressed_code.sandbox.lent_senses import lends_senses
 from compressed_code.sandbox.senses import has_senses
 from compressed_code.sandbox.trials import Limits, Stage, Trial, Verdict
 from compressed_code.sandbox.worker import Assignment, Result, Worker
@@ -78,7 +79,7 @@ class Series:
             self.exhausted = True
             return False
         stages = self.stages
-        if len(stages) > 1 and has_senses(trial.program):
+        if len(stages) > 1 and (has_senses(trial.program) or lends_senses(trial.setup, trial.test)):
             stages = ("apart",)
             self.unjudged.add(self.taken)
         try:

@@ -4,14 +4,17 @@ In one process a test that has its list sorted, or gets it back, sees the very o
 every message says first what became of those that the other side has too.
 """
 
+import dataclasses
+import dis
 import math
 import operator
 import sys
 from array import array
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from functools import lru_cache
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 
@@ -97,6 +100,42 @@ def _computed(value: Any, name: Any) -> bool:
     own class, since what a program says that it has kept would hide that."""
     found = next((vars(kind)[name] for kind in type(value).__mro__ if name in vars(kind)), None)
     return hasattr(type(found), "__get__")
+
+
+def says_otherwise(kind: type, names: Iterable[str]) -> bool:
+    """Whether attributes of an object would hide what its class says of all its objects, a tolerance that its `__eq__`
+    asks for; or what it says of objects that lack them (`__getattr__`, `getattr(self, "near", 0)`).
+
+    What a method sets, and a field of a dataclass, is the object's own; and so is what only waits for an object to have
+    something (`left = None`).
+    """
+    said, own = _said_by_class(kind)
+    return not said.isdisjoint(names) or (hasattr(kind, "__getattr__") and not own.issuperset(names))
+
+
+@lru_cache(maxsize=64)
+def _said_by_class(kind: type) -> tuple[frozenset[str], frozenset[str]]:
+    """Attributes that are a class's, and those that are its objects' own."""
+    held = {name: value for base in reversed(kind.__mro__[:-1]) for name, value in vars(base).items()}
+    inner = [part for value in held.values() for part in (value, *(getattr(value, name, None) for name in _WITHIN))]
+    codes = [each for part in inner for each in _codes(getattr(part, "__code__", None))]
+    own = {each.argval for code in codes for each in dis.get_instructions(code) if each.opname == "STORE_ATTR"}
+    own |= {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
+    names = {name for name, value in held.items() if not name.startswith("__") and value is not None}
+    asking = [code for code in codes if not {"getattr", "hasattr"}.isdisjoint(code.co_names)]
+    names |= {text for code in asking for text in code.co_consts if type(text) is str}
+    return frozenset(names - own), frozenset(own)
+
+
+_WITHIN = ("__func__", "fget", "fset", "fdel", "func")  # where methods, properties and their like keep a function
+
+
+def _codes(code: Any) -> Iterator[CodeType]:
+    """The code of a function, and that of those within it."""
+    if isinstance(code, CodeType):
+        yield code
+        for part in code.co_consts:
+            yield from _codes(part)
 
 
 def _fill_attributes(value: Any, items: list[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import values
 from .codec import ARRAY_TYPE, BASES, MAXIMUM_DEPTH, NUMBERS, ChannelSide, Malformed
-from .containers import KINDS
+from .containers import KINDS, RECORD, says_otherwise
 from .standard_modules import TYPES
 
 _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
@@ -18,6 +18,11 @@ _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
     ord("V"): lambda items: dict(enumerate(items)).values(),
     ord("M"): lambda items: dict(items).items(),
 }
+
+# numpy rounds a Python number to the precision of the one that it is compared with, so that infinity in 16 bits is
+# every number from 65,520 on. A judge has such numbers in double precision. Those of 32 bits keep their type, unless
+# one is infinite: what they equal is right to seven digits.
+_DOUBLE = {"f2": "f8", "f4": "f8", "c8": "c16"}
 
 
 def decode(content: bytes, side: ChannelSide) -> Any:
@@ -100,7 +105,10 @@ class _Decoder:
         elif shared.kinds.get(number) != code:
             raise Malformed("another container has this number")
         value = shared.values[number]  # known before it is filled: it may hold itself
-        kind.fill(value, self.items(depth))
+        items = self.items(depth)
+        if code == RECORD and not shared.asked and says_otherwise(type(value), items[::2]):
+            raise Malformed("an object says otherwise what its class says")
+        kind.fill(value, items)
         self.read.add(number)
         return value
 
@@ -111,7 +119,12 @@ class _Decoder:
         return self.read_container(depth, own)
 
     def read_own(self, depth: int) -> Any:
-        number, value = self.number(), self.next(depth + 1)
+        number = self.number()
+        if self.content[self.place : self.place + 1] == b"X":
+            self.take(1)
+            value = self.read_value(depth + 1, owned=True)
+        else:
+            value = self.next(depth + 1)
         if type(value) not in values.REACHING and not any(type(value) is plain for plain, _ in BASES):
             raise Malformed("no type that can be extended")
         return self.side.own(number, value)
@@ -121,9 +134,12 @@ class _Decoder:
         number, about = self.number(), self.next(min(depth, MAXIMUM_DEPTH - 20))
         return self.side.resolve(number, about)
 
-    def read_value(self, depth: int) -> Any:
+    def read_value(self, depth: int, owned: bool = False) -> Any:
         name, parts = self.next(depth + 1)
-        return values.make(name, parts)
+        value = values.make(name, parts)
+        if type(value) in values.REACHING and not (owned or self.side.shared.asked):
+            raise Malformed("what it reaches would be this side's")  # the files of a judge, not those of its program
+        return value
 
     def read_array(self, depth: int) -> Any:
         kind, shape, content = self.next(depth + 1)
@@ -131,6 +147,10 @@ class _Decoder:
             raise Malformed("no such array")
         # Read from a copy: the result can be written to.
         flat = sys.modules["numpy"].frombuffer(bytearray(content), kind)
+        double = _DOUBLE.get(flat.dtype.str[1:])
+        if double and not self.side.shared.asked:
+            exact = flat.astype(double)
+            flat = exact if flat.itemsize == 2 or not math.isfinite(abs(exact).sum()) else flat
         if shape is None:
             (value,) = flat
             return value

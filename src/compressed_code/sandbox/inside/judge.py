@@ -166,6 +166,9 @@ class Judge:
             sys.stdout.write(printed)
             if kind == "value":
                 (value,) = content
+                if _catches_failures(value):
+                    self.opaque(value)
+                    raise NameError("an error of the program's own that would be one of the test's assertions, too")
                 return value
             if kind == "module" and operation == "name":
                 return self.module(content[0])
@@ -264,6 +267,12 @@ class Judge:
         """The program is gone or answers nonsense: that is the verdict, even if the test swallows this exception."""
         self.decided = self.decided or (outcome, exception)
         raise Decided
+
+
+def _catches_failures(value: Any) -> bool:
+    """Whether an `except` that waits for this catches an assertion of the test that failed."""
+    kinds = value if isinstance(value, tuple) else (value,)
+    return any(isinstance(kind, type) and issubclass(AssertionError, kind) and kind is not object for kind in kinds)
 
 
 def _ends_quietly(error: BaseException) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from .remotes import Remote, Standing
-from .standard_modules import known_module
+from .standard_modules import own_meaning
 
 
 class Looked(Protocol):
@@ -30,8 +30,9 @@ class Names(dict[str, Any]):
             found = self.judge.request("name", name)
         except NameError:
             raise KeyError(name) from None
-        known = known_module(name, self.judge.packages)
-        if known is not None and found is not known:  # what is called math decides as math does, or not at all
+        known = own_meaning(name, self.judge.packages)
+        # What is called math decides as math does, or not at all.
+        if known and not any(found is each for each in known):
             self.judge.opaque(found)
             raise KeyError(name)
         if isinstance(found, Remote) and "__instancecheck__" not in vars(type(found)):

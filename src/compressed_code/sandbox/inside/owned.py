@@ -12,7 +12,7 @@ PREDICATES = frozenset(
     for kind in (str, bytes, float, set)
     for name in dir(kind)
     if name.startswith("is") or name in ("startswith", "endswith")
-)
+) | {"difference", "intersection", "symmetric_difference", "union"}
 
 
 class Asked(Protocol):

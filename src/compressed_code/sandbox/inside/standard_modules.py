@@ -65,6 +65,17 @@ def known_module(name: str, packages: Iterable[str] = ()) -> ModuleType | None:
     return sys.modules.get(name) if name in MODULES or name in packages else None
 
 
+# What modules are called by custom.
+CALLED = {"np": "numpy", "pd": "pandas"}
+
+
+def own_meaning(name: str, packages: Iterable[str] = ()) -> tuple[Any, ...]:
+    """What a name means that is a module's, or a type's of those modules; empty for any other name."""
+    module = known_module(CALLED.get(name, name), packages)
+    kind = TYPES.get(name)
+    return tuple(each for each in (module, kind) if each is not None)
+
+
 def _types() -> dict[str, type]:
     known = {kind.__name__: kind for kind in _PLAIN}
     known |= {

@@ -70,6 +70,16 @@ def _chain(*maps: Any) -> ChainMap:
     return ChainMap(*maps)
 
 
+def _whole(number: Any) -> int:
+    if type(number) is not int:
+        raise Refused("no whole number")
+    return number
+
+
+def _date(*parts: Any) -> datetime.date:
+    return datetime.date(*map(_whole, parts))  # of bytes it would take days that no calendar has
+
+
 def _date_parts(value: datetime.datetime) -> tuple[Any, ...]:
     return (*value.timetuple()[:6], value.microsecond, value.tzinfo, value.fold)
 
@@ -86,14 +96,14 @@ def _time(*parts: Any) -> datetime.time:
 _VALUES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], Callable[..., Any]]] = {
     Fraction: (lambda value: (value.numerator, value.denominator), _fraction),
     Decimal: (lambda value: (str(value),), Decimal),
-    UUID: (lambda value: (value.int,), lambda number: UUID(int=number)),
+    UUID: (lambda value: (value.int,), lambda number: UUID(int=_whole(number))),
     UserString: (lambda value: (value.data,), UserString),
     slice: (lambda value: (value.start, value.stop, value.step), slice),
     range: (lambda value: (value.start, value.stop, value.step), range),
     memoryview: (lambda value: (bytes(value),), memoryview),
     types.MappingProxyType: (lambda value: (dict(value),), _proxy),
     ChainMap: (lambda value: tuple(value.maps), _chain),
-    datetime.date: (lambda value: (value.year, value.month, value.day), datetime.date),
+    datetime.date: (lambda value: (value.year, value.month, value.day), _date),
     datetime.datetime: (_date_parts, _datetime),
     datetime.time: (lambda v: (v.hour, v.minute, v.second, v.microsecond, v.tzinfo, v.fold), _time),
     datetime.timedelta: (lambda v: (v.days, v.seconds, v.microseconds), datetime.timedelta),

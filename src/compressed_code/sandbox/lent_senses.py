@@ -1,0 +1,46 @@
+"""Whether a test hands its program what perceives more than calls do: a date, whose class has a clock, a path, an
+array, a function of the system.
+
+A program that imports nothing reaches a clock by `day.now()` of a date that it is given, so it is judged first as one
+with senses of its own (`senses`). A test is trusted and may be half a million bytes long, so this is told by what it
+imports, as its text says.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from compressed_code.sandbox.senses import REACHING_BUILTINS, UNSEEING
+
+_IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([^\n;#]+)")
+_COMPARING = {"numpy", "unittest"}  # modules of which a test may use what follows, or all, and hand nothing over
+_NUMPY = {"np", "numpy"}
+_ARRAYS = re.compile(r"\b(?:np|numpy)\.(?!(?:allclose|isclose|shape|ndarray|float\d+|testing)\b)\w")
+# A builtin as an argument or a part of one, and not called.
+_GIVEN = re.compile(rf"[(,=\[][ \t\n]*(?:{'|'.join(sorted(REACHING_BUILTINS))})[ \t\n]*[],)]")
+
+
+@lru_cache(maxsize=1024)
+def lends_senses(setup: str, test: str) -> bool:
+    """Whether setup and test of a trial may give more than plain data.
+
+    Example:
+        >>> lends_senses("", "import datetime\\nassert f(datetime.date(2024, 1, 1))"), lends_senses("", "assert f(1)")
+        (True, False)
+    """
+    if any(_is_far(*bound) for bound in _bound(test)) or _ARRAYS.search(test) or _GIVEN.search(test):
+        return True
+    names = {name for module, name in _bound(setup) if _is_far(module, name)}
+    return any(re.search(rf"\b{re.escape(name)}\b", test) for name in names)
+
+
+def _is_far(module: str, name: str) -> bool:
+    return module not in UNSEEING | _COMPARING or (module == "numpy" and name not in _NUMPY)
+
+
+def _bound(source: str) -> Iterator[tuple[str, str]]:
+    """Modules that are imported, each with a name by which it or something of it is known then."""
+    for module, names in _IMPORT.findall(source):
+        for words in map(str.split, names.replace("(", " ").replace(")", " ").split(",")):
+            if words or module:
+                yield module or words[0], words[-1] if words else module
