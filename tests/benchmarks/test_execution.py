@@ -178,6 +178,7 @@ def test_recorded_verdicts_are_reproduced(sandbox, shared_data, name):
     assert (differs["exception"] == "NameError").all()
 
 
+@pytest.mark.long
 def test_recorded_verdicts_of_mbpp_are_reproduced_but_for_a_leaked_name(sandbox, shared_data):
     """One answer defines `sum`; the original scorer let it hide the builtin from every later program that calls it."""
     rows = read_lines(shared_data / "recorded" / "reflexion" / "simple_gpt-4_mbpp_py.jsonl")

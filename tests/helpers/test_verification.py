@@ -62,6 +62,7 @@ def test_verify_passes_and_catches_a_number_a_claim_and_a_definition(project):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_claim_that_fails_and_a_notebook_that_stops_are_errors(project):
     """Both in one run; that each is one by itself: tests/reproduction/test_verification.py."""
     notebook = project / "notebooks" / "08-x.ipynb"
