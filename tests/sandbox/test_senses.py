@@ -38,6 +38,9 @@ SEEING = (
     *("import functools\nfunctools.partial = f", "import re\ndel re.compile", "def f(x): x.count = 1"),
     *("import math as m\nfor m.isnan in [f]: pass", "from collections import abc\nabc.Mapping.get = f"),
     "class A:\n    def __await__(self): yield",
+    # names of harmless modules that lead on, and a module given away
+    *("import typing\ntyping.get_origin(typing.Type[int])", "from typing import get_args", "import math\nf(math)"),
+    *("import collections.abc\ncollections.abc.Awaitable", "import re as typing\nx = typing", "from re import Scanner"),
 )
 # What programs of these benchmarks do.
 UNSEEING = (

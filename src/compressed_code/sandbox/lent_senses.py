@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from compressed_code.sandbox.senses import REACHING_BUILTINS, UNSEEING
+from compressed_code.sandbox.senses import REACHING_BUILTINS
+from compressed_code.sandbox.unseeing import UNSEEING
 
 _IMPORT = re.compile(r"\b(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([^\n;#]+)")
 _COMPARING = {"numpy", "unittest"}  # modules of which a test may use what follows, or all, and hand nothing over
@@ -35,7 +36,7 @@ def lends_senses(setup: str, test: str) -> bool:
 
 
 def _is_far(module: str, name: str) -> bool:
-    return module not in UNSEEING | _COMPARING or (module == "numpy" and name not in _NUMPY)
+    return module not in {*UNSEEING, *_COMPARING} or (module == "numpy" and name not in _NUMPY)
 
 
 def _bound(source: str) -> Iterator[tuple[str, str]]:

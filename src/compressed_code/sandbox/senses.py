@@ -12,15 +12,13 @@ import re
 import string
 import types
 import warnings
+from collections.abc import Sequence
 from functools import cache
+
+from compressed_code.sandbox.unseeing import UNSEEING
 
 # The most characters of a program that are read outside of a jail: the syntax of two million takes a minute and 2 GB.
 MOST_READ = 1 << 16
-# Modules by which nothing of the world around a program can be seen, as long as only public names are used.
-UNSEEING = {
-    *("bisect", "cmath", "collections", "collections.abc", "copy", "decimal", "fractions", "functools", "heapq"),
-    *("itertools", "math", "operator", "random", "re", "statistics", "string", "typing"),
-}
 # Builtins that reach further, or run text.
 REACHING_BUILTINS = {
     *("breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input", "locals", "open", "setattr"),
@@ -71,7 +69,24 @@ def has_senses(program: str) -> bool:
     nodes = list(ast.walk(tree))
     if any(map(_imports_copies, nodes)) and any(map(_makes_classes, nodes)):
         return True
+    if _uses_more_of_modules(nodes):
+        return True
     return any(_reaches_out(node) or (named and _binds_builtins(node)) for node in nodes)
+
+
+def _uses_more_of_modules(nodes: Sequence[ast.AST]) -> bool:
+    """Whether a module's name stands for anything but the names of it that are known: else it could be given away."""
+    aliases = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules = {alias.asname or alias.name: UNSEEING.get(alias.name, frozenset()) for alias in aliases}
+    known = {
+        id(node.value)
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and isinstance(node.value, ast.Name)
+        and node.attr in modules.get(node.value.id, ())
+    }
+    return any(isinstance(node, ast.Name) and node.id in modules and id(node) not in known for node in nodes)
 
 
 def _imports_copies(node: ast.AST) -> bool:
@@ -96,9 +111,9 @@ def _reaches_out(node: ast.AST) -> bool:
     if isinstance(node, _AWAITING) or (isinstance(node, ast.FunctionDef) and node.name in _AWAITED):
         return True
     if isinstance(node, ast.Import):
-        return not all(alias.name in UNSEEING for alias in node.names)
+        return any(alias.name not in UNSEEING or ("." in alias.name and not alias.asname) for alias in node.names)
     if isinstance(node, ast.ImportFrom):
-        return node.level > 0 or node.module not in UNSEEING or any(_reaching(alias.name) for alias in node.names)
+        return node.level > 0 or any(alias.name not in UNSEEING.get(node.module, ()) for alias in node.names)
     if isinstance(node, ast.Name):
         return node.id in REACHING_BUILTINS or (node.id.startswith("__") and node.id not in _HARMLESS_SPECIALS)
     if isinstance(node, ast.MatchClass):  # the class says as text what its parts in order are
