@@ -42,6 +42,7 @@ def test_programs_are_those_of_the_chosen_tasks(tmp_path):
     chosen = measure(executions, MODEL, benchmark="zoo-standard:6", max_tokens=60, directory=tmp_path)
     assert len(chosen) == 6 and set(chosen["task_id"]) < set(every[""]["task_id"])
     assert table[BASE, "passed"] == pytest.approx(chosen["passed"].mean())
+    assert table[BASE, "empty"] == pytest.approx((chosen["completion"].str.strip() == "").mean())
     assert table[ROW, "kept"] + table[ROW, "lost"] == chosen["passed"].sum()
 
 

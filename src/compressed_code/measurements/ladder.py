@@ -87,8 +87,9 @@ def programs(base: str, row: str, scope: Scope, **where: Any) -> pd.DataFrame:
     """What one variant of a model writes, or the model itself; arguments and columns as of `divergences`.
 
     Returns:
-        Quantity "programs": "passed" and "valid" (no syntax error; shares of tasks, Wilson), and of a variant "kept",
-        "lost", "gained" (`pass_rates.paired_flips`); `count` is tasks.
+        Quantity "programs": "passed", "valid" (no syntax error) and "empty" (nothing was written before the first stop;
+        shares of tasks, Wilson), and of a variant "kept", "lost", "gained" (`pass_rates.paired_flips`); `count` is
+        tasks.
 
     Raises:
         InputError: the model or row is unknown, or no task can be scored here.
@@ -170,8 +171,9 @@ def _outcomes(model: str, scope: Scope, where: Mapping[str, Any]) -> pd.DataFram
 def _programs(outcomes: pd.DataFrame, of_base: pd.DataFrame | None = None) -> Iterator[tuple[Any, ...]]:
     rate, tasks = pass_rates(outcomes).iloc[0], len(outcomes)
     yield "programs", "passed", rate["value"], rate["low"], rate["high"], tasks
-    valid = syntax_valid_share(outcomes)
-    yield "programs", "valid", valid, *wilson_interval(round(valid * tasks), tasks), tasks
+    empty = float((outcomes["completion"].str.strip() == "").mean())  # the function's body was left out
+    for name, share in (("valid", syntax_valid_share(outcomes)), ("empty", empty)):
+        yield "programs", name, share, *wilson_interval(round(share * tasks), tasks), tasks
     if of_base is not None:
         flips = paired_flips(of_base, outcomes)
         for name in ("kept", "lost", "gained"):
