@@ -6,7 +6,12 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from compressed_code.statistics.prediction import left_out_errors, partial_rank_correlation, rank_correlations
+from compressed_code.statistics.prediction import (
+    left_out_errors,
+    partial_rank_correlation,
+    rank_correlation_difference,
+    rank_correlations,
+)
 
 
 def test_partial_correlation_is_that_of_what_the_third_does_not_explain():
@@ -46,3 +51,18 @@ def test_a_law_that_holds_everywhere_leaves_no_error_and_a_method_of_its_own_law
     table["kept"] = tasks - table["lost"]
     errors = left_out_errors(table, ["kl"], "method", lost="lost", kept="kept").set_index("method")
     assert errors.loc["c", "bias"] > 5 and errors["error"].idxmax() == "c"
+
+
+def test_a_difference_of_rank_correlations_is_that_of_its_parts_and_its_interval_says_what_is_known():
+    draw = np.random.default_rng(0)
+    outcome = draw.normal(size=200)
+    table = pd.DataFrame(
+        {"y": outcome, "near": outcome + draw.normal(scale=0.1, size=200), "far": draw.normal(size=200)}
+    )
+    table["also"] = outcome + draw.normal(scale=0.1, size=200)
+    value, low, high = rank_correlation_difference(table, "near", "far", "y")
+    parts = [stats.spearmanr(table[name], table["y"]).statistic for name in ("near", "far")]
+    assert value == pytest.approx(parts[0] - parts[1]) and 0 < low < value < high
+    _, low, high = rank_correlation_difference(table, "near", "also", "y")
+    assert low < 0 < high and high - low < 0.02
+    assert all(map(np.isnan, rank_correlation_difference(table.head(3), "near", "far", "y")))
