@@ -41,6 +41,8 @@ SEEING = (
     # names of harmless modules that lead on, and a module given away
     *("import typing\ntyping.get_origin(typing.Type[int])", "from typing import get_args", "import math\nf(math)"),
     *("import collections.abc\ncollections.abc.Awaitable", "import re as typing\nx = typing", "from re import Scanner"),
+    # makers of classes that have no name here, for a copy to ask
+    *("import copy, typing\nmake = typing.get_origin(x)", "import copy, re\nre.RegexFlag.mro()[-2]('A')"),
 )
 # What programs of these benchmarks do.
 UNSEEING = (
@@ -71,6 +73,10 @@ def test_what_is_too_deep_to_be_read_is_suspected():
     assert has_senses("x = " + "-" * 60_000 + "1\n")
 
 
+def test_fields_within_fields_without_end_are_suspected_and_stop_nothing():
+    assert has_senses("x = '" + "{:" * 9000 + "}" * 9000 + "'.format(1)\n")
+
+
 def test_what_is_too_long_is_not_read(monkeypatch):
     monkeypatch.setattr(ast, "parse", None)  # of two million characters that takes a minute and 2 GB
     assert has_senses("a\n" * (MOST_READ // 2 + 1))
@@ -90,6 +96,16 @@ def test_what_is_too_long_is_not_read(monkeypatch):
         ("", "assert f(open)"),
         ("", "assert f(1, key=getattr)"),
         ("", "assert f([eval, len])"),
+        ("", "get = getattr\nassert f(get)"),
+        ("", "assert f(__import__('datetime').date(2024, 1, 1))"),
+        ("", "from collections import UserDict\nassert f(UserDict())"),  # copies itself
+        ("", "import operator\nassert f(key=operator.attrgetter('name'))"),
+        ("", "import copy\nassert f(copy.deepcopy)"),
+        ("", "assert f(1, type)"),
+        ("", "import numpy as np\nassert f(np.float64(2))"),
+        ("from datetime import *\n", "assert f(date(2024, 1, 1))"),
+        ("from datetime import (\n    date as day,\n)\n", "assert f(day(2024, 1, 1))"),
+        ("import datetime\nSTART = datetime.date(2024, 1, 1)\n", "assert f(START)"),
     ],
 )
 def test_what_a_test_may_hand_over_is_seen(setup, test):
@@ -100,6 +116,7 @@ def test_what_a_test_may_hand_over_is_seen(setup, test):
     ("setup", "test"),
     [
         ("", "assert f(1) == open('x')"),
+        ('"""Any type of copy."""\n', "import copy\nassert f('open') == type(copy.copy(1)), \"input\"  # copy"),
         ("from typing import List\nimport math\n", "import random, copy\nassert math.isclose(f(1), 2)"),
         ("import pickle, zlib\nimport numpy\ndef helper(x): return x\n", "assert helper(f(1)) == 2"),
         ("", "import numpy as np\nassert np.allclose(f(1), 2) and isinstance(f(2), (np.ndarray, np.float64))"),

@@ -26,11 +26,13 @@ REACHING_BUILTINS = {
 }
 # Attributes that take the name of an attribute as text, or run what an annotation says. The key of a cached property is
 # the name that it looks up, and reductors are asked what attributes a copy gets; so is a class (`_COPIES`).
-_ATTRIBUTES = {
-    *("UserDict", "attrname", "dispatch_table"),
-    *("attrgetter", "methodcaller", "Formatter", "ForwardRef", "get_type_hints", "singledispatch", "register"),
-    *("singledispatchmethod", "update_wrapper", "wraps", "evaluate", "evaluate_forward_ref"),
+NAMING = {
+    *("UserDict", "attrgetter", "methodcaller", "Formatter", "ForwardRef", "get_type_hints", "singledispatch"),
+    *("singledispatchmethod", "update_wrapper", "wraps"),
 }
+_ATTRIBUTES = {*NAMING, "attrname", "dispatch_table", "register", "evaluate", "evaluate_forward_ref"}
+# What leads to a maker of classes that has no name here: `get_origin(Type[int])` is `type`, and re's flags extend Enum.
+_ATTRIBUTES |= {"get_origin", "mro"}
 # What leads from a running program to its frames, and to code that can be made into any other.
 _RUNNING = (
     *(types.AsyncGeneratorType, types.CodeType, types.CoroutineType, types.FrameType, types.GeneratorType),
@@ -38,6 +40,7 @@ _RUNNING = (
 )
 _ATTRIBUTES |= {name for kind in _RUNNING for name in dir(kind) if re.match("[a-z]{1,2}_", name)}
 _TEMPLATES = {"format", "format_map"}  # of a text, which names attributes and elements of what it is given
+_DEEPEST = 3  # a field within the format of a field, and text there; Python fills in no more
 _COPIES = "copy"  # asks a class of the program what to set on what, by names that are text
 _MAKERS = {"type", "ABCMeta", "NamedTupleMeta"}  # of classes, by names that are text; the latter two are of typing
 _NAMESPACE = "__builtins__"
@@ -132,15 +135,15 @@ def _shows_parts(node: ast.Attribute) -> bool:
     return node.attr in _TEMPLATES and not _shows_wholes(constant)
 
 
-def _shows_wholes(template: object) -> bool:
+def _shows_wholes(template: object, depth: int = _DEEPEST) -> bool:
     """Whether a text shows what it is given as a whole: "{}" or "{0:{1}}", not "{0.x}" or "{0[x]}"."""
-    if not isinstance(template, str):
+    if not isinstance(template, str) or depth == 0:
         return False
     try:
         fields = [(name, more) for _, name, more, _ in string.Formatter().parse(template) if name is not None]
     except ValueError:  # it raises where it is used, but maybe after it has shown something
         return False
-    return all(not set(name) & set(".[") and _shows_wholes(more) for name, more in fields)
+    return all(not set(name) & set(".[") and _shows_wholes(more, depth - 1) for name, more in fields)
 
 
 def _reaching(name: str) -> bool:

@@ -14,7 +14,7 @@ from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, d
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import CodeType, SimpleNamespace
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 
 
@@ -104,7 +104,8 @@ def _computed(value: Any, name: Any) -> bool:
 
 def says_otherwise(kind: type, names: Iterable[str]) -> bool:
     """Whether attributes of an object would hide what its class says of all its objects, a tolerance that its `__eq__`
-    asks for; or what it says of objects that lack them (`__getattr__`, `getattr(self, "near", 0)`).
+    asks for; or what it says of objects that lack them (`__getattr__`, `getattr(self, "near", 0)`, `vars(self)`, an
+    `AttributeError` that it waits for), itself or in a function that it calls.
 
     What a method sets, and a field of a dataclass, is the object's own; and so is what only waits for an object to have
     something (`left = None`).
@@ -118,16 +119,31 @@ def _said_by_class(kind: type) -> tuple[frozenset[str], frozenset[str]]:
     """Attributes that are a class's, and those that are its objects' own."""
     held = {name: value for base in reversed(kind.__mro__[:-1]) for name, value in vars(base).items()}
     inner = [part for value in held.values() for part in (value, *(getattr(value, name, None) for name in _WITHIN))]
-    codes = [each for part in inner for each in _codes(getattr(part, "__code__", None))]
+    codes = [each for part in _with_helpers(inner) for each in _codes(getattr(part, "__code__", None))]
     own = {each.argval for code in codes for each in dis.get_instructions(code) if each.opname == "STORE_ATTR"}
     own |= {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     names = {name for name, value in held.items() if not name.startswith("__") and value is not None}
-    asking = [code for code in codes if not {"getattr", "hasattr"}.isdisjoint(code.co_names)]
+    asking = [code for code in codes if not _ASKING.isdisjoint(code.co_names)]
     names |= {text for code in asking for text in code.co_consts if type(text) is str}
+    names |= {name for code in codes if "AttributeError" in code.co_names for name in code.co_names}
     return frozenset(names - own), frozenset(own)
 
 
+_ASKING = frozenset(("getattr", "hasattr", "vars", "__dict__", "attrgetter"))  # take the name of an attribute as text
 _WITHIN = ("__func__", "fget", "fset", "fdel", "func")  # where methods, properties and their like keep a function
+
+
+def _with_helpers(functions: Iterable[Any]) -> list[Any]:
+    """Functions with those of the same module that they name, and so on; other things are left as they are."""
+    found = list(functions)
+    for each in found:  # which grows
+        names = [name for code in _codes(getattr(each, "__code__", None)) for name in code.co_names]
+        known = getattr(each, "__globals__", {})
+        named = [dict.get(known, name) for name in names]  # asks the program for none
+        found += [
+            part for part in named if isinstance(part, FunctionType) and not any(part is other for other in found)
+        ]
+    return found
 
 
 def _codes(code: Any) -> Iterator[CodeType]:

@@ -70,7 +70,7 @@ def decide(
     judge = Judge(descriptor, output_bytes, packages)
     try:
         judge.run(task, classes)
-        found = "passed", ""
+        found = ("wrong answer", "AssertionError") if judge.failed else ("passed", "")
     except MemoryError:
         found = "memory", "MemoryError"
     except AssertionError as error:
@@ -93,6 +93,7 @@ class Judge:
         self.mirrors = Mirrors(self)
         self.names = Names(self)
         self.raised: BaseException | None = None  # the last exception that came from the program
+        self.failed: BaseException | None = None  # an assertion of the test that the program did not let through
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
         self.reading = False
@@ -153,6 +154,7 @@ class Judge:
         Args:
             standing: of an object that is the answer.
         """
+        failed = self.failed
         while True:
             kind, *content = self.message()
             for each in self.arrived:
@@ -166,7 +168,7 @@ class Judge:
             sys.stdout.write(printed)
             if kind == "value":
                 (value,) = content
-                if _catches_failures(value):
+                if _catches_failures(value, operation in ("name", "attribute")):
                     self.opaque(value)
                     raise NameError("an error of the program's own that would be one of the test's assertions, too")
                 return value
@@ -174,6 +176,8 @@ class Judge:
                 return self.module(content[0])
             if kind == "raised":
                 self.raised = self.mirrors.error(*content)
+                if isinstance(self.raised, AssertionError):
+                    self.failed = failed  # the test has the one of this call, and may have waited for it
                 if _ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
                     raise RuntimeError(f"the program raised {type(self.raised).__name__}") from self.raised
                 raise self.raised
@@ -204,6 +208,8 @@ class Judge:
         except Decided:
             raise
         except BaseException as error:
+            if isinstance(error, AssertionError) and error is not self.raised:
+                self.failed = error
             answer = "raised", type(error).__name__, str(error)
         try:
             self.send(answer)
@@ -269,10 +275,15 @@ class Judge:
         raise Decided
 
 
-def _catches_failures(value: Any) -> bool:
-    """Whether an `except` that waits for this catches an assertion of the test that failed."""
-    kinds = value if isinstance(value, tuple) else (value,)
-    return any(isinstance(kind, type) and issubclass(AssertionError, kind) and kind is not object for kind in kinds)
+def _catches_failures(value: Any, named: bool) -> bool:
+    """Whether an `except` that waits for this, or `isinstance`, takes an assertion of the test that failed.
+
+    Args:
+        named: the test asked for it by a name, as for an error; any other answer may be `object`.
+    """
+    if isinstance(value, tuple):  # isinstance takes those within, too
+        return any(_catches_failures(part, named) for part in value)
+    return isinstance(value, type) and issubclass(AssertionError, value) and (named or value is not object)
 
 
 def _ends_quietly(error: BaseException) -> bool:
