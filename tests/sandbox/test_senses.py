@@ -41,6 +41,7 @@ SEEING = (
     # names of harmless modules that lead on, and a module given away
     *("import typing\ntyping.get_origin(typing.Type[int])", "from typing import get_args", "import math\nf(math)"),
     *("import collections.abc\ncollections.abc.Awaitable", "import re as typing\nx = typing", "from re import Scanner"),
+    "import re as m\nm.ascii_letters\nimport string as m",  # a name that the one has, asked of the other
     # makers of classes that have no name here, for a copy to ask
     *("import copy, typing\nmake = typing.get_origin(x)", "import copy, re\nre.RegexFlag.mro()[-2]('A')"),
 )

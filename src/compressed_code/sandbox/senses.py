@@ -80,7 +80,10 @@ def has_senses(program: str) -> bool:
 def _uses_more_of_modules(nodes: Sequence[ast.AST]) -> bool:
     """Whether a module's name stands for anything but the names of it that are known: else it could be given away."""
     aliases = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    modules = {alias.asname or alias.name: UNSEEING.get(alias.name, frozenset()) for alias in aliases}
+    modules: dict[str, frozenset[str]] = {}
+    for alias in aliases:
+        name, allowed = alias.asname or alias.name, UNSEEING.get(alias.name, frozenset())
+        modules[name] = modules.get(name, allowed) & allowed  # two may have one name, by turns
     known = {
         id(node.value)
         for node in nodes
