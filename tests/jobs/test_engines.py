@@ -215,7 +215,7 @@ def test_a_job_that_is_too_large_waits_for_a_larger_worker(shared_cluster, tmp_p
 
 def test_workers_here_share_what_is_free(tmp_path):
     """Two processes with a thread each; what needs more than a worker has is missing and says what to do."""
-    large = Job("zoo-s", (Wanted("cold_start"),), memory=10**9)
+    large, before = Job("zoo-s", (Wanted("cold_start"),), memory=10**9), dict(os.environ)
     with connected(None, 2, {"memory": 5e8}) as client:
         rows = [row for part in run_on_dask(client, [JOBS[0], large], str(tmp_path)) for row in part]
     found = {row.model: row for row in rows}
@@ -224,6 +224,7 @@ def test_workers_here_share_what_is_free(tmp_path):
     assert (
         found["zoo-s"].note == "needs 1.00 GB of memory, and each of 2 workers has 0.50 GB of memory; fewer --workers"
     )
+    assert dict(os.environ) == before  # a process that this one starts later has as many threads as ever
 
 
 def test_nobody_at_the_address_is_one_line(monkeypatch):

@@ -16,8 +16,6 @@ BY_NAME = {setting.key: setting for setting in load_settings()}
 
 PROBE = """
 import json, os
-os.environ.pop("MKL_NUM_THREADS", None)  # what another test left must not decide
-os.sched_setaffinity(0, range(os.cpu_count()))
 import numpy, threadpoolctl, torch
 from numpy._core._multiarray_umath import __cpu_features__ as features
 blas = [pool for pool in threadpoolctl.threadpool_info() if "openblas" in pool["prefix"]]

@@ -6,6 +6,7 @@ command again, after whatever fault, goes on from there.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -78,6 +79,7 @@ def connected(scheduler: str | None, workers: int, resources: Mapping[str, float
     with ExitStack() as stack:
         stack.enter_context(dask.config.set({"distributed.comm.timeouts.connect": CONNECT}))
         if scheduler is None:
+            stack.enter_context(_same_environment())
             shares = dict(resources or {"memory": free_memory() / workers})
             # A worker's own limit counts what files hold in its memory, and would end one that only reads weights.
             cluster = LocalCluster(
@@ -98,6 +100,18 @@ def connected(scheduler: str | None, workers: int, resources: Mapping[str, float
                 f"workers with `{_HOW.replace('ADDRESS', scheduler)}`"
             ) from None
         yield client
+
+
+@contextmanager
+def _same_environment() -> Iterator[None]:
+    """Dask sets variables for its workers (one thread, a seed of hashes) in this process, and leaves them there."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _submitted(client: "Client", job: Job, place: str | None) -> "Future":
