@@ -19,6 +19,7 @@ from compressed_code.commands import (
 )
 from compressed_code.core.command_line import run_command
 from compressed_code.core.lean_imports import import_leanly
+from compressed_code.core.memory import keep_freed_memory
 
 COMMANDS = (keys, coverage, cold_start, quantize, compare, fidelity, generate, score, plan, measure, lock_models, zoo)
 
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def program() -> int:
     """Run the command of this process, which does nothing else."""
     import_leanly()
+    keep_freed_memory()
     return main()
 
 

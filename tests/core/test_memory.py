@@ -1,6 +1,9 @@
 """How much may still be taken: the system's own number, or less within a limit."""
 
+import platform
 import resource
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -69,3 +72,26 @@ def test_a_limit_of_addresses_counts(group, monkeypatch):
     taken = psutil.Process().memory_info().vms
     monkeypatch.setattr(resource, "getrlimit", lambda which: (taken + 10**8, resource.RLIM_INFINITY))
     assert 0 < memory.free_memory() <= 10**8
+
+
+_REPEATED_RESULTS = """
+import resource, sys
+import numpy as np
+from compressed_code.core.memory import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+for _ in range(30):
+    results = [np.ones(3 << 17) for _ in range(4)]
+    del results
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what is kept is told to glibc")
+def test_results_of_one_size_are_written_to_the_pages_of_those_before():
+    def faults(how: str) -> int:
+        command = [sys.executable, "-c", _REPEATED_RESULTS, how]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    pages_of_a_round = 4 * (3 << 20) // resource.getpagesize()
+    assert faults("given back") - faults("kept") > 20 * pages_of_a_round

@@ -243,7 +243,8 @@ def plain_loop(base, candidate, documents, start, length) -> pd.DataFrame:
 @pytest.mark.parametrize("wide", [50, 1000])  # the output matrices have 50 rows
 def test_equals_a_plain_loop(monkeypatch, family, fields, start, length, wide):
     monkeypatch.setattr("compressed_code.fidelity.teacher_forcing.BATCH_TOKENS", 64)
-    for name, value in {"BLOCK_ELEMENTS": 500, "LEAST_ROWS": 7, "WIDE": wide, "PRODUCT_ELEMENTS": 1150}.items():
+    sizes = {"BLOCK_ELEMENTS": 500, "LEAST_ROWS": 7, "WIDE": wide, "PRODUCT_ELEMENTS": 1150, "PRODUCT_COLUMNS": 17}
+    for name, value in sizes.items():
         monkeypatch.setattr(f"compressed_code.fidelity.logit_blocks.{name}", value)
     monkeypatch.setattr("compressed_code.fidelity.logit_blocks.LEAST_ROWS_OF_A_PRODUCT", 17)
     base = random_model(0, family, **fields)

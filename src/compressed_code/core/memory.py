@@ -1,5 +1,6 @@
-"""How much memory a process may still take."""
+"""How much memory a process may still take, and what it keeps of what it frees."""
 
+import ctypes
 import resource
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,22 @@ _FILES = {
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     2: ("memory.max", "memory.current", "inactive_file"),
 }
+
+# Parameters of glibc's mallopt, from malloc.h. Blocks up to the largest threshold that it takes are cut from the heap,
+# whose freed end is kept up to so many bytes: a layer's results, 3 MB each, would else be paged in anew each time.
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2
+_KEPT = {_MMAP_THRESHOLD: 1 << 25, _TRIM_THRESHOLD: 1 << 28, _TOP_PAD: 1 << 26}
+
+
+def keep_freed_memory() -> None:
+    """Have this process keep freed memory for the next result; elsewhere than with glibc nothing happens.
+
+    A tenth of a pass over a model goes into fresh pages otherwise. What is larger than 32 MB goes back at once as ever.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in _KEPT.items():
+            mallopt(parameter, value)
 
 
 def free_memory() -> int:

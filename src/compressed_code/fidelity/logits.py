@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compressed_code.core.errors import InputError
-from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax, product_rows
+from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax, product_rows, products
 from compressed_code.fidelity.teacher_forcing import Runner
 from compressed_code.fidelity.windows import Window
 
@@ -114,7 +114,7 @@ class LogitComparison:
             log: where log-probabilities are written, of one product after the other.
             in_place: to the same rows; else one product behind the other.
         """
-        for product in blocks(len(tokens), product_rows(self._width)):
+        for product in products(len(tokens), self._width):
             logits = log[: product.stop - product.start] if in_place else log[product]
             runner.logits(states[product], logits)
             for block in blocks(len(logits), self._rows):

@@ -12,7 +12,7 @@ import numpy as np
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.progress import progress_bar
-from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax, product_rows
+from compressed_code.fidelity.logit_blocks import block_rows, blocks, log_softmax, multiply, product_rows, products
 from compressed_code.fidelity.windows import Window, batches, cut_windows, largest_length
 from compressed_code.models.memory_back_off import BackOff
 
@@ -119,10 +119,10 @@ class Runner:
                 out.copy_(states[:, :width])
                 return
             alike = out.dtype == states.dtype and out.device == states.device
-            products = out if alike else self._buffer(rows, width)
-            torch.mm(states, self._head.weight[:width].T, out=products)
-            if products is not out:
-                out.copy_(products)
+            logits = out if alike else self._buffer(rows, width)
+            multiply(states, self._head.weight[:width], logits)
+            if logits is not out:
+                out.copy_(logits)
             if self._head.bias is not None:
                 out += self._head.bias[:width].to(out.device)
 
@@ -247,7 +247,7 @@ def log_probabilities(
             tokens = torch.from_numpy(np.concatenate([window.tokens for window in batch]).astype(np.int64))
             values = torch.empty(len(tokens), dtype=runner.dtype, device=runner.device)
             tokens = tokens.to(runner.device)
-            for product in blocks(len(tokens), len(buffer)):
+            for product in products(len(tokens), runner.rows):
                 logits = buffer[: product.stop - product.start]
                 with torch.inference_mode():
                     runner.logits(states[product], logits)
