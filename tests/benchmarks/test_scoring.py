@@ -143,7 +143,7 @@ def test_a_prompt_may_hold_annotated_names_and_dataclasses(tmp_path, first):
 
 
 def test_extra_tests_that_check_nothing_leave_the_base_to_decide(tmp_path):
-    """As three of MBPP+'s in MBPP's form, whose comparison asserts nothing."""
+    """As three of MBPP+'s in MBPP's form would, did reading not make them assert what they compare."""
     row = {"task_id": 1, "text": "One.", "code": "def one():\n    return 1", "test_list": ["assert one() == 1"]}
     rows = [row | {"test": "one()\n"}, row | {"task_id": 2, "test": "assert one() == 2\n"}, row | {"task_id": 3}]
     path = tmp_path / "tasks.jsonl"

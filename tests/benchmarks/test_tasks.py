@@ -120,10 +120,6 @@ def test_the_setup_is_the_prompt_made_a_program(write, prompt, setup):
     assert load_benchmark(write(HUMANEVAL | {"prompt": prompt}))[0].setup == setup
 
 
-# A test is no program that is started, so this asserts nothing.
-MAIN = "def run():\n    assert f(1) == 1\n\nif __name__ == '__main__':\n    run()\n"
-
-
 @pytest.mark.parametrize("test", ["assert f(1) == 1\n", "def run():\n    assert f(1) == 1\n\nrun()\n"])
 def test_tests_may_call_the_function_themselves(write, test):
     assert load_benchmark(write(HUMANEVAL | {"test": test}))[0].test == test
@@ -142,7 +138,6 @@ def test_tests_may_call_the_function_themselves(write, test):
         (HUMANEVAL | {"task_id": "x/1", "entry_point": "f g"}, "task x/1: entry_point 'f g' is not the name"),
         (HUMANEVAL | {"task_id": "x/1", "test": ""}, "task x/1: has no tests"),
         (HUMANEVAL | {"task_id": "x/1", "test": "import math\nN = 3\n"}, "task x/1: has no tests"),
-        (HUMANEVAL | {"task_id": "x/1", "test": MAIN}, "task x/1: has no tests"),
         (HUMANEVAL | {"task_id": "x/1", "test": "def check(:"}, "task x/1: its tests cannot be read as Python"),
         (MBPP | {"test_list": [], "challenge_test_list": []}, "task 7: has no tests; give at least one assert"),
         (MBPP | {"test_list": "x", "code": "def (:"}, "task 7: its solution cannot be read as Python"),

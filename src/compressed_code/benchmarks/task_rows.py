@@ -150,22 +150,17 @@ def _setup(prompt: str) -> str:
     return ""
 
 
-_STARTED = ("__name__ == '__main__'", "'__main__' == __name__")
-
-
 def _is_future(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
 def _running(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """The statements that do more than define, import or describe something; no test is a program that is started."""
+    """The statements that do more than define, import or describe something."""
     definitions = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Pass)
     return [
         node
         for node in body
-        if not isinstance(node, definitions)
-        and not isinstance(getattr(node, "value", None), ast.Constant)
-        and not (isinstance(node, ast.If) and ast.unparse(node.test) in _STARTED and not node.orelse)
+        if not isinstance(node, definitions) and not isinstance(getattr(node, "value", None), ast.Constant)
     ]
 
 
