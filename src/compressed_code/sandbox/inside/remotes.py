@@ -9,6 +9,7 @@ and has not had it as an answer since; with another object where one of them cam
 
 import operator
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from enum import IntEnum
 from functools import lru_cache
 from types import GeneratorType
@@ -172,24 +173,25 @@ def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _iterate(self: Remote) -> Iterator[Any]:
-    length = len(self) if _has_items(self) else None
+    length = len(self) if _has_length(self) else None
     found = self._ask("iterate")
     iterator = found if isinstance(found, Remote) else iter(found)
     return iterator if length is None else _whole(self, iterator, length)
 
 
-def _has_items(value: Remote) -> bool:
-    """Whether an object is no iterator, and has a length."""
-    return hasattr(type(value), "__len__") and not hasattr(type(value), "__next__")
+def _has_length(value: Remote) -> bool:
+    return hasattr(type(value), "__len__")
 
 
 def _whole(value: Remote, iterator: Iterator[Any], length: int) -> Iterator[Any]:
     """What an object gives, as many items as it says to have: a test that asks for the length, and compares item by
     item, would compare nothing otherwise."""
     given = 0
-    for item in iterator:
-        yield item
-        given += 1
+    with suppress(StopIteration):
+        while True:  # a loop over it would ask it for an iterator once more
+            item = next(iterator)
+            given += 1
+            yield item
     if given != length:
         value._judge.refuse(value)
         raise TypeError("an answer gives another number of items than it says to have")
@@ -208,7 +210,7 @@ def _item(self: Remote, key: Any) -> Any:
         return self._ask("item", key)
     except IndexError:
         # What has no other way to be iterated over ends with this.
-        if type(key) is int and _has_items(self) and 0 <= key < len(self):
+        if type(key) is int and _has_length(self) and 0 <= key < len(self):
             self._judge.refuse(self)
         raise
 
