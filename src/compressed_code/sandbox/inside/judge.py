@@ -169,8 +169,8 @@ class Judge:
             sys.stdout.write(printed)
             if kind == "value":
                 (value,) = content
-                named = operation in ("name", "attribute")
-                if _catches_failures(value, named) or _catches_failures(tuple(self.shared.types), named=False):
+                named = operation in ("name", "attribute", "item")
+                if _catches_failures(value, named) or _catches_failures(tuple(self.shared.types), named):
                     raise self.error_of_assertions(value)
                 return value
             if kind == "module" and operation == "name":
@@ -301,7 +301,7 @@ def _catches_failures(value: Any, named: bool) -> bool:
     """Whether an `except` that waits for this, or `isinstance`, takes an assertion of the test that failed.
 
     Args:
-        named: the test asked for it by a name, as for an error; any other answer may be `object`.
+        named: the test asked for it by a name or a key, as for an error; any other answer may be `object`.
     """
     if isinstance(value, tuple):  # isinstance takes those within, too
         return any(_catches_failures(part, named) for part in value)
