@@ -143,7 +143,7 @@ def test_a_prompt_may_hold_annotated_names_and_dataclasses(tmp_path, first):
 
 
 def test_extra_tests_that_check_nothing_leave_the_base_to_decide(tmp_path):
-    """As three of MBPP+'s in MBPP's form, whose comparison asserts nothing."""
+    """As three of MBPP+'s in MBPP's form would, did reading not make them assert what they compare."""
     row = {"task_id": 1, "text": "One.", "code": "def one():\n    return 1", "test_list": ["assert one() == 1"]}
     rows = [row | {"test": "one()\n"}, row | {"task_id": 2, "test": "assert one() == 2\n"}, row | {"task_id": 3}]
     path = tmp_path / "tasks.jsonl"
@@ -169,3 +169,43 @@ def test_extra_tests_that_their_own_solution_fails_are_left_out_and_the_base_tes
     assert scores.extra_outcomes[["task_id", "passed"]].to_numpy().tolist() == [["1", True]]
     assert (scores.pass_rates["value"].item(), scores.extra_pass_rates["value"].item()) == (0.75, 1.0)
     assert scores.summary()["excluded_extra_tests"] == {"2": "its solution fails (TypeError)"}
+
+
+# The ends of two tests of MBPP+ in MBPP's form: one asks the solution after the program has had the arguments, one
+# compares and asserts nothing.
+LATE = """
+def assertion(out, exp, atol):
+    assert out == exp
+def ref_func(items):
+    return sorted(items)
+inputs = [[[3, 1, 2]], [[2, 1]]]
+for i, inp in enumerate(inputs):
+    assertion(f(*inp), ref_func(*inp), 0)
+"""
+UNSAID = """
+def assertion(out, exp, atol):
+    if isinstance(out, bool):
+        exact_match = out == exp
+    else:
+        exact_match = exp == (out is not None)
+
+inputs, results = [[[2, 1]], [[]]], [True, False]
+for i, (inp, exp) in enumerate(zip(inputs, results)):
+    assertion(f(*inp), exp, 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "right", "wrong"),
+    [
+        (LATE, "def f(items): return sorted(items)\n", "def f(items): return items.clear() or []\n"),
+        (UNSAID, "def f(items): return max(items, default=None)\n", "def f(items): return 0\n"),
+        (UNSAID, "def f(items): return bool(items)\n", "def f(items): return True\n"),
+    ],
+)
+def test_exported_tests_assert_what_they_mean(tmp_path, test, right, wrong):
+    row = {"task_id": 7, "text": "", "code": right, "test_list": ["assert f([1]) is not None"], "test": test}
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(f"{json.dumps(row)}\n")
+    samples = pd.DataFrame({"task_id": ["7", "7"], "completion": [right, wrong]})
+    assert score(samples, str(path), [1]).extra_outcomes["passed"].tolist() == [True, False]

@@ -150,3 +150,17 @@ def test_code_in_a_judge_reaches_nothing_but_its_own_verdict(isolation):
     assert {intruders[name].outcome for name in ("stays", "writes files", "connects", "starts programs")} == {
         "wrong answer"
     }
+
+
+WAITS = (
+    "def check(candidate):\n    try:\n        candidate({argument})\n        assert False\n    except TypeError: pass\n"
+)
+
+
+@pytest.mark.parametrize("argument", ["iter([])", "type('Thing', (), {})()", "type('Thing', (), {})"])
+def test_a_test_that_waits_for_an_exception_does_not_take_the_judge_s_own_for_the_program_s(isolation, argument):
+    """The program is never asked, since the argument stays with the test."""
+    trial = Trial("def f(value): return value\n", "", WAITS.format(argument=argument), "f")
+    with Sandbox(isolation, workers=1) as sandbox:
+        (verdict,) = sandbox.judge([trial], ("apart",))
+    assert verdict.outcome == "exception"

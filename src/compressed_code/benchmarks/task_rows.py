@@ -1,6 +1,7 @@
 """Rows of HumanEval's and MBPP's forms as tasks. A field that is not known is refused: it may say what is tested."""
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -20,6 +21,13 @@ _MODULE = (
 # shapes are compared, too, as `in_sandbox.answer_checks` does for EvalPlus's own form.
 _NEAR = "np.allclose(out, exp, rtol=1e-07, atol=atol)"
 _NEAR_OF_ONE_SHAPE = f"np.shape(out) == np.shape(exp) and {_NEAR}"
+# Of three tasks of MBPP+ (737, 787, 794) an answer counts as found or not; that is compared there, and not asserted.
+_FOUND = "        exact_match = exp == (out is not None)\n"
+_FOUND_ASSERTED = f"{_FOUND}    assert exact_match\n"
+# Where the answers are too large to keep, the solution is asked for them, with what the program was given before it and
+# may have emptied since. It gets a copy.
+_BEFORE_SOLUTION = re.compile(r"\bassertion\((\w+)\(\*inp\), ref_func\(\*inp\),")
+_OF_A_COPY = r"assertion(\1(*_copies.deepcopy(inp)), ref_func(*inp),"
 DESCRIPTIVE_FIELDS = {"tier", "composition", "source_file"}  # they decide nothing about a verdict
 
 
@@ -32,7 +40,7 @@ def humaneval_task(row: Mapping[str, Any], place: str) -> Task:
     where = check_fields(row, HUMANEVAL_FIELDS, place)
     task_id, name = task_id_of(row, place), entry_point_of(row, place)
     prompt, solution = text_of(row, "prompt", place), text_of(row, "canonical_solution", place)
-    test = _with_shapes(text_of(row, "test", place))
+    test = _exact(text_of(row, "test", place))
     body = _parsed(test, "tests", where)
     if not _running(body) and not any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in body):
         raise InputError(f"{where}: has no tests; `test` must define check(candidate) or hold asserts")
@@ -64,7 +72,7 @@ def mbpp_task(row: Mapping[str, Any], place: str, challenge: bool = False) -> Ta
     name = _called_function(code, calls, where)
     imports, objects = ("\n".join(_lines(row, field, place)) for field in ("test_imports", "test_setup_code"))
     setup, test = f"{imports}\n", f"{objects}\n{counted}".lstrip("\n").replace("\r\n", "\n")
-    extra = _with_shapes(text_of(row, "test", place)) if "test" in row else ""
+    extra = _exact(text_of(row, "test", place)) if "test" in row else ""
     if extra:
         _parsed(extra, "tests", where)
     prompt = f'"""\n{sentence}\n{asserts[0]}\n"""\n'
@@ -118,8 +126,11 @@ def text_of(row: Mapping[str, Any], field: str, place: str) -> str:
     return value
 
 
-def _with_shapes(test: str) -> str:
-    return test.replace(f"assert {_NEAR}\n", f"assert {_NEAR_OF_ONE_SHAPE}\n")
+def _exact(test: str) -> str:
+    """A test of EvalPlus's that asserts what it compares, by shape, too, and whatever became of the arguments."""
+    test, found = _BEFORE_SOLUTION.subn(_OF_A_COPY, test.replace(f"assert {_NEAR}\n", f"assert {_NEAR_OF_ONE_SHAPE}\n"))
+    test = test if "assert exact_match" in test else test.replace(_FOUND, _FOUND_ASSERTED)
+    return f"import copy as _copies\n{test}" if found else test
 
 
 def _setup(prompt: str) -> str:

@@ -48,7 +48,7 @@ class Program:
         self.shared = Shared(1)
         self.objects: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}
-        self.callbacks: dict[int, Callback] = {}
+        self.callbacks: dict[int, Any] = {}
         self.operations: dict[str, Callable[..., Any]] = {
             "share": self.share,
             "name": self.look_up,
@@ -154,6 +154,10 @@ class Program:
             return self.objects[number]
         if number == 0:
             return public_callable(*about)
+        if about == ():  # an `object()`, which is only itself
+            value = self.callbacks.setdefault(number, object())
+            self.numbers[id(value)] = number
+            return value
         return self.callbacks.setdefault(number, Callback(self, number, about))
 
     def own(self, number: int, value: Any) -> Any:

@@ -105,13 +105,14 @@ def _computed(value: Any, name: Any) -> bool:
 def says_otherwise(kind: type, names: Iterable[str]) -> bool:
     """Whether attributes of an object would hide what its class says of all its objects, a tolerance that its `__eq__`
     asks for; or what it says of objects that lack them (`__getattr__`, `getattr(self, "near", 0)`, `vars(self)`, an
-    `AttributeError` that it waits for), itself or in a function that it calls.
+    exception that it waits for, a pattern that does not match), itself or in a function that it calls.
 
     What a method sets, and a field of a dataclass, is the object's own; and so is what only waits for an object to have
     something (`left = None`).
     """
     said, own = _said_by_class(kind)
-    return not said.isdisjoint(names) or (hasattr(kind, "__getattr__") and not own.issuperset(names))
+    gives = hasattr(kind, "__getattr__") or kind.__getattribute__ is not object.__getattribute__
+    return not said.isdisjoint(names) or (gives and not own.issuperset(names))
 
 
 @lru_cache(maxsize=64)
@@ -120,16 +121,20 @@ def _said_by_class(kind: type) -> tuple[frozenset[str], frozenset[str]]:
     held = {name: value for base in reversed(kind.__mro__[:-1]) for name, value in vars(base).items()}
     inner = [part for value in held.values() for part in (value, *(getattr(value, name, None) for name in _WITHIN))]
     codes = [each for part in _with_helpers(inner) for each in _codes(getattr(part, "__code__", None))]
-    own = {each.argval for code in codes for each in dis.get_instructions(code) if each.opname == "STORE_ATTR"}
+    steps = [(code, each) for code in codes for each in dis.get_instructions(code)]
+    own = {each.argval for _, each in steps if each.opname == "STORE_ATTR"}
     own |= {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     names = {name for name, value in held.items() if not name.startswith("__") and value is not None}
     asking = [code for code in codes if not _ASKING.isdisjoint(code.co_names)]
     names |= {text for code in asking for text in code.co_consts if type(text) is str}
-    names |= {name for code in codes if "AttributeError" in code.co_names for name in code.co_names}
+    names |= {name for code in codes if code.co_exceptiontable for name in code.co_names}  # whatever it waits for
+    matching = [code for code, each in steps if each.opname == "MATCH_CLASS"]
+    names |= {text for code in matching for part in code.co_consts if type(part) is tuple for text in part}
     return frozenset(names - own), frozenset(own)
 
 
-_ASKING = frozenset(("getattr", "hasattr", "vars", "__dict__", "attrgetter"))  # take the name of an attribute as text
+# What takes the name of an attribute as text, or lists them.
+_ASKING = frozenset(("getattr", "hasattr", "vars", "__dict__", "dir", "attrgetter"))
 _WITHIN = ("__func__", "fget", "fset", "fdel", "func")  # where methods, properties and their like keep a function
 
 
@@ -223,6 +228,7 @@ class Shared:
     Attributes:
         step: the next number that this side gives: the judge's are even, the program's odd.
         records: the classes that setup and program agree on, in the same order on both sides.
+        types: what the last message that was read holds of classes, wherever.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 
@@ -233,6 +239,7 @@ class Shared:
     kinds: dict[int, bytes] = field(default_factory=dict)
     copies: dict[int, list[Any]] = field(default_factory=dict)  # what the other side knows of each
     records: tuple[type, ...] = ()
+    types: list[type] = field(default_factory=list)
 
     @property
     def asked(self) -> bool:

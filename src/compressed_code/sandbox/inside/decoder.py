@@ -53,6 +53,7 @@ class _Decoder:
         self.place = 0
         self.side = side
         self.read: set[int] = set()
+        side.shared.types.clear()
 
     def take(self, count: int) -> bytes:
         start, self.place = self.place, self.place + count
@@ -131,8 +132,19 @@ class _Decoder:
 
     def read_object(self, depth: int) -> Any:
         # What is said about it stands outside of the depth of the data.
+        types = self.side.shared.types
+        known = len(types)
         number, about = self.number(), self.next(min(depth, MAXIMUM_DEPTH - 20))
-        return self.side.resolve(number, about)
+        del types[known:]  # the bases of an error are not in the message itself
+        value = self.side.resolve(number, about)
+        if isinstance(value, type):
+            types.append(value)
+        return value
+
+    def read_type(self, depth: int) -> type:
+        value = TYPES[self.next(depth + 1)]
+        self.side.shared.types.append(value)
+        return value
 
     def read_value(self, depth: int, owned: bool = False) -> Any:
         name, parts = self.next(depth + 1)
@@ -170,7 +182,7 @@ _READERS: dict[int, Callable[[_Decoder, int], Any]] = {
     ord("@"): lambda decoder, depth: decoder.side.shared.values[decoder.number()],
     ord("C"): lambda decoder, depth: decoder.read_container(depth),
     ord("Y"): lambda decoder, depth: decoder.read_own_container(depth),
-    ord("G"): lambda decoder, depth: TYPES[decoder.next(depth + 1)],
+    ord("G"): lambda decoder, depth: decoder.read_type(depth),
     ord("X"): lambda decoder, depth: decoder.read_value(depth),
     ord("A"): lambda decoder, depth: decoder.read_array(depth),
     ord("O"): lambda decoder, depth: decoder.read_object(depth),

@@ -70,7 +70,7 @@ def decide(
     judge = Judge(descriptor, output_bytes, packages)
     try:
         judge.run(task, classes)
-        found = ("wrong answer", "AssertionError") if judge.failed else ("passed", "")
+        found = ("wrong answer", "AssertionError") if judge.failed else judge.refused or ("passed", "")
     except MemoryError:
         found = "memory", "MemoryError"
     except AssertionError as error:
@@ -89,11 +89,12 @@ class Judge:
         self.dropped: list[int] = []
         self.objects: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self.owned: dict[int, Any] = {}
-        self.functions: dict[int, Any] = {}  # of the test, which the program may call
+        self.functions: dict[int, Any] = {}  # of the test, which the program may call, and nothing but objects
         self.mirrors = Mirrors(self)
         self.names = Names(self)
         self.raised: BaseException | None = None  # the last exception that came from the program
         self.failed: BaseException | None = None  # an assertion of the test that the program did not let through
+        self.refused: tuple[str, str] | None = None  # what the test asked for, and took for the program's answer
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
         self.reading = False
@@ -168,13 +169,16 @@ class Judge:
             sys.stdout.write(printed)
             if kind == "value":
                 (value,) = content
-                if _catches_failures(value, operation in ("name", "attribute")):
-                    self.opaque(value)
-                    raise NameError("an error of the program's own that would be one of the test's assertions, too")
+                named = operation in ("name", "attribute", "item")
+                if _catches_failures(value, named) or _catches_failures(tuple(self.shared.types), named):
+                    raise self.error_of_assertions(value)
                 return value
             if kind == "module" and operation == "name":
                 return self.module(content[0])
             if kind == "raised":
+                self.shared.types.remove(content[0])
+                if _catches_failures(tuple(self.shared.types), named=False):
+                    raise self.error_of_assertions(content[0])
                 self.raised = self.mirrors.error(*content)
                 if isinstance(self.raised, AssertionError):
                     self.failed = failed  # the test has the one of this call, and may have waited for it
@@ -200,6 +204,8 @@ class Judge:
 
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Run a function of the test that the program was given."""
+        if _catches_failures(tuple(self.shared.types), named=False):
+            self.refuse(arguments)
         function = self.functions.get(number)
         if function is None or not all(type(key) is str for key in keywords):
             self.report("crashed")
@@ -226,6 +232,16 @@ class Judge:
     def opaque(self, value: Any) -> None:
         self.doubt = self.doubt or "own object"
 
+    def refuse(self, value: Any, doubt: str = "own object") -> None:
+        """The test gets an exception of the judge's own; if it waits for one, it would pass what was never asked."""
+        self.doubt = self.doubt or doubt
+        self.refused = self.refused or ("exception", "TypeError")
+
+    def error_of_assertions(self, value: Any) -> NameError:
+        """What a test gets for an error of the program that its own failed assertions would be, too."""
+        self.refuse(value)
+        return NameError("an error of the program's own that would be one of the test's assertions, too")
+
     def describe(self, value: Any) -> tuple[int, Any]:
         """A number of the program's for what came from there; of what can be called the place, or the test's number."""
         if isinstance(value, Remote | Owned):
@@ -237,12 +253,18 @@ class Judge:
         if callable(value) and not isinstance(value, type):
             if not inspect.isroutine(value):  # what else it can do stays here
                 self.doubt = self.doubt or "argument"
-            number = next((known for known, each in self.functions.items() if each is value), 0)
-            number = number or 2 * len(self.functions) + 2
-            self.functions[number] = value
-            return number, str(getattr(value, "__name__", "function"))[:_LONGEST]
-        self.doubt = self.doubt or "argument"
+            return self.number(value), str(getattr(value, "__name__", "function"))[:_LONGEST]
+        if type(value) is object:
+            return self.number(value), ()
+        self.refuse(value, "argument")
         raise NotPlainData(f"the test passes a {type(value).__name__} to the program; only plain data can be sent")
+
+    def number(self, value: Any) -> int:
+        """The number of something of the test's own that the program is given."""
+        found = next((known for known, each in self.functions.items() if each is value), 0)
+        found = found or 2 * len(self.functions) + 2
+        self.functions[found] = value
+        return found
 
     def resolve(self, number: int, about: Any) -> Any:
         """What stands here for an object of the program, the same for the same object."""
@@ -279,7 +301,7 @@ def _catches_failures(value: Any, named: bool) -> bool:
     """Whether an `except` that waits for this, or `isinstance`, takes an assertion of the test that failed.
 
     Args:
-        named: the test asked for it by a name, as for an error; any other answer may be `object`.
+        named: the test asked for it by a name or a key, as for an error; any other answer may be `object`.
     """
     if isinstance(value, tuple):  # isinstance takes those within, too
         return any(_catches_failures(part, named) for part in value)

@@ -15,8 +15,8 @@ class Looked(Protocol):
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it."""
 
-    def opaque(self, value: Any) -> None:
-        """An object of the program would have had to decide."""
+    def refuse(self, value: Any) -> None:
+        """An object of the program would have had to decide, and the test gets an exception instead."""
 
 
 class Names(dict[str, Any]):
@@ -33,11 +33,16 @@ class Names(dict[str, Any]):
         known = own_meaning(name, self.judge.packages)
         # What is called math decides as math does, or not at all.
         if known and not any(found is each for each in known):
-            self.judge.opaque(found)
+            self.judge.refuse(found)
             raise KeyError(name)
-        if isinstance(found, Remote) and "__instancecheck__" not in vars(type(found)):
-            found._arrive(Standing.ANSWERED)  # no class
+        if isinstance(found, Remote) and not ("__instancecheck__" in vars(type(found)) and _of_a_class(name)):
+            found._arrive(Standing.ANSWERED)
         return found
+
+
+def _of_a_class(name: str) -> bool:
+    """Whether classes are called like that; what a test calls by the name of a function has to answer as one."""
+    return name.lstrip("_")[:1].isupper()
 
 
 class Module:

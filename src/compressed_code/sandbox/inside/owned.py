@@ -26,6 +26,10 @@ class Asked(Protocol):
     def opaque(self, value: Any) -> None:
         """An object of the program was compared with something that it does not decide about."""
 
+    def refuse(self, value: Any) -> None:
+        """An object of the program was asked for what it does not decide, and the test gets an exception: that the
+        test waits for one must not let it pass."""
+
 
 class Owned:
     """An instance of a type of the program that extends a plain one: plain data, with attributes of its own."""
@@ -36,7 +40,7 @@ class Owned:
         if name.startswith("_"):
             raise AttributeError(name)
         if name in PREDICATES:
-            self._judge.opaque(self)
+            self._judge.refuse(self)
             raise AttributeError(name)
         return self._judge.request("attribute", self, name)
 

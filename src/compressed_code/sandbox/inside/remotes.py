@@ -9,6 +9,7 @@ and has not had it as an answer since; with another object where one of them cam
 
 import operator
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from enum import IntEnum
 from functools import lru_cache
 from types import GeneratorType
@@ -71,10 +72,10 @@ class Remote:
         object.__setattr__(self, "_new", False)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name not in _READABLE:
+        if name.startswith("__") and name.endswith("__") and name not in _READABLE:
             raise AttributeError(name)
         if name in PREDICATES and self._standing < Standing.MADE:
-            self._judge.opaque(self)
+            self._judge.refuse(self)
             raise AttributeError(name)
         return self._ask("attribute", name)
 
@@ -116,14 +117,15 @@ class Remote:
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         # numpy would ask its length as often as it looks, and keep addresses of what an answer may change meanwhile
-        self._judge.opaque(self)
+        self._judge.refuse(self)
         raise TypeError("an object of the program is no array")
 
 
 def _may_decide(left: Any, right: Any) -> bool:
     """Whether the program may say what comes of two operands, one of which is a stand-in at least."""
     standings = [each._standing for each in (left, right) if isinstance(each, Remote)]
-    return max(standings) >= (Standing.DERIVED if len(standings) == 2 else Standing.MADE)
+    # A class is no value: a name that should be a constant's would decide by its metaclass.
+    return max(standings) >= Standing.DERIVED if len(standings) == 2 else standings == [Standing.MADE]
 
 
 def _exactly(kind: type, value: Any) -> Any:
@@ -142,7 +144,7 @@ def _binary(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
             if isinstance(found, Remote):  # a number of its own choice would be what the test expects
                 found._arrive(Standing.ANSWERED)  # nor may it choose one now that it has seen that
                 return found
-        self._judge.opaque(self)
+        self._judge.refuse(self)
         return NotImplemented
 
     return operate
@@ -150,8 +152,8 @@ def _binary(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
 
 def _unary(name: str) -> Callable[[Any], Any]:
     def operate(self: Remote) -> Any:
-        if self._standing < Standing.DERIVED:
-            self._judge.opaque(self)
+        if self._standing not in (Standing.DERIVED, Standing.MADE):
+            self._judge.refuse(self)
             raise TypeError(f"bad operand type for {name}: an object of the program")
         return self._ask("operate_alone", name)
 
@@ -171,10 +173,28 @@ def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _iterate(self: Remote) -> Iterator[Any]:
+    length = len(self) if _has_length(self) else None
     found = self._ask("iterate")
-    if isinstance(found, Remote):
-        return found
-    return iter(found)
+    iterator = found if isinstance(found, Remote) else iter(found)
+    return iterator if length is None else _whole(self, iterator, length)
+
+
+def _has_length(value: Remote) -> bool:
+    return hasattr(type(value), "__len__")
+
+
+def _whole(value: Remote, iterator: Iterator[Any], length: int) -> Iterator[Any]:
+    """What an object gives, as many items as it says to have: a test that asks for the length, and compares item by
+    item, would compare nothing otherwise."""
+    given = 0
+    with suppress(StopIteration):
+        while True:  # a loop over it would ask it for an iterator once more
+            item = next(iterator)
+            given += 1
+            yield item
+    if given != length:
+        value._judge.refuse(value)
+        raise TypeError("an answer gives another number of items than it says to have")
 
 
 def _next(self: Remote) -> Any:
@@ -186,7 +206,13 @@ def _length(self: Remote) -> int:
 
 
 def _item(self: Remote, key: Any) -> Any:
-    return self._ask("item", key)
+    try:
+        return self._ask("item", key)
+    except IndexError:
+        # What has no other way to be iterated over ends with this.
+        if type(key) is int and _has_length(self) and 0 <= key < len(self):
+            self._judge.refuse(self)
+        raise
 
 
 def _set_item(self: Remote, key: Any, value: Any) -> None:
@@ -199,7 +225,7 @@ def _delete_item(self: Remote, key: Any) -> None:
 
 def _contains(self: Remote, value: Any) -> bool:
     if not _may_decide(self, value):
-        self._judge.opaque(self)
+        self._judge.refuse(self)
         raise TypeError("an answer's own __contains__ decides nothing")
     return self._ask("contains", value) is True
 
