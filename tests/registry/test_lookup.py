@@ -1,5 +1,7 @@
 """The registry refuses bad rows with one line that names file, row and field."""
 
+import os
+
 import pytest
 import yaml
 
@@ -99,6 +101,14 @@ def test_a_model_or_tokenizer_can_be_named_ad_hoc(tmp_path):
     for wrong in ("no/such/tokenizer.json", "missing.json", "qwen9", "a/b/c", "./x/y"):
         with pytest.raises(InputError, match="no such file or folder"):
             find_tokenizer(wrong, registry)
+
+
+def test_a_name_that_is_no_text_is_one_line(tmp_path):
+    folder = tmp_path / os.fsdecode(b"mod\xe9le")
+    folder.mkdir()
+    for find in (find_model, find_tokenizer):
+        with pytest.raises(InputError, match="no text in UTF-8, which tables need; rename it"):
+            find(str(folder), load_registry())
 
 
 def test_a_model_s_key_names_its_tokenizer(tmp_path):

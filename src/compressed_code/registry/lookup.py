@@ -154,6 +154,8 @@ def _short_name(name: str) -> str:
 
 
 def _ad_hoc(name: str, known: Mapping[str, object]) -> dict[str, str | None]:
+    if any("\ud800" <= sign <= "\udfff" for sign in name):  # what Python makes of bytes that are no UTF-8
+        raise InputError(f"{name}: a byte of its name is no text in UTF-8, which tables need; rename it")
     try:
         path = Path(name).expanduser()
     except RuntimeError:  # ~somebody without a home
