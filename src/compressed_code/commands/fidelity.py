@@ -120,7 +120,7 @@ def _compare_tokens(
     from compressed_code.fidelity.pair import keyword_ids, require_same_vocabulary, token_fidelity
     from compressed_code.fidelity.summary import fidelity_summary
     from compressed_code.models.devices import chosen_device
-    from compressed_code.models.load import load_model
+    from compressed_code.models.load import load_reader
     from compressed_code.models.precision import precision_of
     from compressed_code.models.start_contexts import start_context
 
@@ -128,7 +128,7 @@ def _compare_tokens(
     documents = _encode(vocabularies, texts)
     start, precision = start_context(paths[0], context), precision_of(*paths)
     tokens = token_fidelity(
-        *(load_model(path, chosen_device(), precision) for path in paths),
+        *(load_reader(path, chosen_device(), precision) for path in paths),
         documents,
         start.ids,
         keyword_ids=keyword_ids(vocabularies[0]),
@@ -150,12 +150,12 @@ def _compare_bytes(
     from compressed_code.fidelity.pair import Reader, byte_fidelity
     from compressed_code.fidelity.summary import bits_per_byte
     from compressed_code.models.devices import chosen_device
-    from compressed_code.models.load import load_model
+    from compressed_code.models.load import load_reader
     from compressed_code.models.start_contexts import start_context
 
     starts = [start_context(path, context) for path in paths]
     readers = [
-        Reader(load_model(path, chosen_device()), vocabulary, start.ids)
+        Reader(load_reader(path, chosen_device()), vocabulary, start.ids)
         for path, vocabulary, start in zip(paths, vocabularies, starts, strict=True)
     ]
     pieces = byte_fidelity(*readers, [text.content for text in texts])

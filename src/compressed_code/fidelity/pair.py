@@ -6,6 +6,7 @@ Both models run once; nothing but one row per predicted token is kept, however l
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from compressed_code.core.errors import InputError
 from compressed_code.core.progress import progress_bar
 from compressed_code.fidelity.logits import LogitComparison
+from compressed_code.fidelity.side_by_side import batches_at_a_time, side_by_side
 from compressed_code.fidelity.summary import FLIPS, common_pieces
 from compressed_code.fidelity.teacher_forcing import Runner, log_probabilities
 from compressed_code.fidelity.windows import Window, batches, cut_windows, largest_length, unpredicted
@@ -150,18 +152,29 @@ def token_fidelity(
     if not count:
         raise InputError("the texts hold no token; give longer ones")
     runners = [model if isinstance(model, Runner) else Runner(model, start_ids) for model in (base, candidate)]
-    compare = LogitComparison(runners, _common_width(runners, entries), keyword_ids, count)
     before = max(1, len(start_ids))
     longest = largest_length([runner.model for runner in runners], before, length)
     windows = cut_windows([document.ids for document in documents], longest, start_ids)
-    blocks, order = [], []
+    cut = [*batches(windows, before, min(runner.batch_tokens for runner in runners))]
+    at_a_time, width = batches_at_a_time(runners), _common_width(runners, entries)
+    free: SimpleQueue[LogitComparison] = SimpleQueue()  # buffers, for one batch at a time
+    for _ in range(at_a_time):
+        free.put(LogitComparison(runners, width, keyword_ids, count))
+
+    def compared(batch: Sequence[Window]) -> list[dict[str, np.ndarray]]:
+        compare = free.get()
+        try:
+            return compare.batch(batch)
+        finally:
+            free.put(compare)
+
+    blocks = []
     with progress_bar(total=count, desc=progress, unit=" tokens", disable=not progress or None) as bar:
-        for batch in batches(windows, before, min(runner.batch_tokens for runner in runners)):
-            blocks += compare.batch(batch)
-            order += batch
+        for batch, found in zip(cut, side_by_side(compared, cut, at_a_time), strict=True):
+            blocks += found
             bar.update(sum(len(window.tokens) for window in batch))
     columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-    return _in_order(columns, order, documents, skipped)
+    return _in_order(columns, [window for batch in cut for window in batch], documents, skipped)
 
 
 def byte_fidelity(

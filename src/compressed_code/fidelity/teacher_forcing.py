@@ -5,6 +5,7 @@ is read and not predicted. Padding follows a document's last token, where a caus
 for a block of positions at a time only (`logit_blocks`).
 """
 
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -180,15 +181,17 @@ class KeepingRunner(Runner):
         super().__init__(model, start_ids)
         self._kept: dict[Hashable, Any] = {}
         self._limit = self._left = kept_bytes
+        self._counting = threading.Lock()  # batches may be read side by side
 
     def once(self, key: Hashable, make: "Callable[[], _Made]", size: "Callable[[_Made], int]") -> "_Made":
         """As `Runner.once`, and the same object again when the key comes back, if there was room for it."""
         if key in self._kept:
             return self._kept[key]
         made = make()
-        if size(made) <= self._left:
-            self._kept[key] = made
-            self._left -= size(made)
+        with self._counting:
+            if size(made) <= self._left:
+                self._kept[key] = made
+                self._left -= size(made)
         return made
 
     def kept_states(self, batch: Sequence[Window]) -> "torch.Tensor":

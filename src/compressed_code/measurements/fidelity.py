@@ -110,11 +110,11 @@ def text_bytes(pair: Pair, texts: Sequence[Sequence[str]] = ()) -> pd.DataFrame:
         The columns of `byte_fidelity`; `document` is the name of the text, `language` and `cluster` are beside it.
     """
     from compressed_code.fidelity.pair import Reader, byte_fidelity
-    from compressed_code.models.load import load_model
+    from compressed_code.models.load import load_reader
 
     read, precision = [Text(*text) for text in texts], precision_of(pair.base, pair.candidate)
     sides = [
-        Reader(load_model(path, chosen_device(), precision), open_tokenizer(path), start_ids(path, "document"))
+        Reader(load_reader(path, chosen_device(), precision), open_tokenizer(path), start_ids(path, "document"))
         for path in (pair.base, pair.candidate)
     ]
     pieces = byte_fidelity(*sides, [text.content for text in read], progress="texts")
@@ -155,14 +155,14 @@ def noise_floor(model: Path, texts: Sequence[Sequence[str]] = (), translations: 
 def _tokens(pair: Pair, texts: Sequence[Text]) -> pd.DataFrame:
     """`token_fidelity` of a pair in the precision that suits both."""
     from compressed_code.fidelity.pair import require_same_vocabulary, token_fidelity
-    from compressed_code.models.load import load_model
+    from compressed_code.models.load import load_reader
 
     precision = precision_of(pair.base, pair.candidate)
     reading = reading_of(pair.base, texts, precision, chosen_device())
     require_same_vocabulary(reading.vocabulary, open_tokenizer(pair.candidate))
     tokens = token_fidelity(
         reading.runner,
-        load_model(pair.candidate, chosen_device(), precision),
+        load_reader(pair.candidate, chosen_device(), precision),
         reading.documents,
         reading.start_ids,
         keyword_ids=reading.keyword_ids,

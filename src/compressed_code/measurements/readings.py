@@ -121,7 +121,7 @@ def reading_of(base: Path, texts: Sequence[Text], precision: Precision, device: 
     """The reading of a base: one of the last where it is the same, for variants of one model are compared in a row."""
     from compressed_code.fidelity.pair import keyword_ids
     from compressed_code.fidelity.teacher_forcing import KeepingRunner
-    from compressed_code.models.load import load_model
+    from compressed_code.models.load import load_reader
 
     model = (precision, device, str(base), *fingerprint(base).values())
     key = (tuple(texts), *model)
@@ -133,6 +133,6 @@ def reading_of(base: Path, texts: Sequence[Text], precision: Precision, device: 
             del _KEPT[next(iter(_KEPT))]
         vocabulary, start = open_tokenizer(base), start_ids(base, "document")
         documents = encoded(vocabulary, texts)
-        loaded = same[0].runner.model if same else load_model(base, device, precision)
+        loaded = same[0].runner.model if same else load_reader(base, device, precision)
         _KEPT[key] = Reading(vocabulary, documents, start, keyword_ids(vocabulary), KeepingRunner(loaded, start))
     return _KEPT[key]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from compressed_code.checkpoints.checkpoint import open_checkpoint
 from compressed_code.models.devices import placed
 from compressed_code.models.double_precision import in_float64
+from compressed_code.models.packed_layers import pack_linear_layers
 from compressed_code.models.precision import Precision
 from compressed_code.models.transformers_model import (
     TransformersModel,
@@ -43,6 +44,14 @@ def load_model(path: Path, device: str = "cpu", dtype: Precision = "float32") ->
     with in_float64():
         model = _opened(path, experts="eager")  # torch's grouped products know no float64
     return _in_float64_throughout(placed(model.double(), device).eval())
+
+
+def load_reader(path: Path, device: str = "cpu", dtype: Precision = "float32") -> "PreTrainedModel":
+    """As `load_model`, for texts that are given: in float32 on the processor its layers are packed.
+
+    Such a model can be neither saved nor trained (`packed_layers.pack_linear_layers`).
+    """
+    return pack_linear_layers(load_model(path, device, dtype))
 
 
 def _opened(path: Path, experts: str | None = None) -> "PreTrainedModel":
