@@ -8,7 +8,8 @@ from typing import Any
 
 from . import values
 from .codec import ARRAY_TYPE, BASES, MAXIMUM_DEPTH, NUMBERS, ChannelSide, Malformed
-from .containers import KINDS, RECORD, says_otherwise
+from .containers import KINDS, RECORD
+from .records import says_otherwise
 from .standard_modules import TYPES
 
 # What may be said about an object: names, and the classes that an error's extends.
@@ -113,7 +114,7 @@ class _Decoder:
             raise Malformed("another container has this number")
         value = shared.values[number]  # known before it is filled: it may hold itself
         items = self.items(depth)
-        if code == RECORD and not shared.asked and says_otherwise(type(value), items[::2]):
+        if code == RECORD and not shared.asked and says_otherwise(type(value), items[::2], shared.asking):
             raise Malformed("an object says otherwise what its class says")
         if code == b"D" and any(items[:1] == [factory] for factory in (set, frozenset)):
             shared.types.remove(items[0])  # what it makes is a set

@@ -21,6 +21,7 @@ from .containers import Shared, is_record, kind_of
 from .errors import Mirrors
 from .names import Module, Names
 from .owned import Owned
+from .records import NOTHING_ASKED, asking
 from .remotes import Remote, Standing
 from .standard_modules import known_module, place_of
 
@@ -120,7 +121,7 @@ class Judge:
         sys.modules[TEST_MODULE] = Module(names)
         self.receive("load", Standing.ANSWERED)
         exec(task.setup, names)
-        self.share([name for name in classes if name != task.entry_point])
+        self.share([name for name in classes if name != task.entry_point], task)
         if task.entry_point is not None:
             names[task.entry_point] = found = self.request("name", task.entry_point)
             if isinstance(found, Remote):
@@ -131,13 +132,14 @@ class Judge:
         if check is not before:
             check(names[task.entry_point])
 
-    def share(self, classes: Sequence[str]) -> None:
+    def share(self, classes: Sequence[str], task: programs.CompiledTest) -> None:
         """Agree with the program on the classes of both whose objects are plain data."""
         ours = {name: self.names[name] for name in classes if name in self.names and is_record(self.names[name])}
         theirs = self.request("share", *ours) if ours else ()
         if type(theirs) is not tuple or not all(type(name) is str and name in ours for name in theirs):
             self.report("crashed")
         self.shared.records = tuple(ours[name] for name in theirs)
+        self.shared.asking = asking(task.setup, task.test) if theirs else NOTHING_ASKED
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it, as plain data or as a stand-in."""
