@@ -110,14 +110,14 @@ class Remote:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        if _may_decide(self, other):
+        if _may_be_equal(self, other):
             return bool(self._judge.request("operate", "eq", self, other))
         if self is not other:
             self._judge.opaque(self)
         return self is other
 
     def __ne__(self, other: object) -> bool:
-        if _may_decide(self, other):
+        if _may_be_equal(self, other):
             return bool(self._judge.request("operate", "ne", self, other))
         return not self == other
 
@@ -141,6 +141,12 @@ def _may_decide(left: Any, right: Any) -> bool:
     standings = [each._standing for each in (left, right) if isinstance(each, Remote)]
     # A class is no value: a name that should be a constant's would decide by its metaclass.
     return max(standings) >= Standing.DERIVED if len(standings) == 2 else standings == [Standing.MADE]
+
+
+def _may_be_equal(left: Any, right: Any) -> bool:
+    """The same for `==`, where a class by its name is only itself: its own class would say so of any other."""
+    named = any(isinstance(each, Remote) and each._standing is Standing.NAMED for each in (left, right))
+    return not named and _may_decide(left, right)
 
 
 def _exactly(kind: type, value: Any) -> Any:
