@@ -65,20 +65,21 @@ def known_module(name: str, packages: Iterable[str] = ()) -> ModuleType | None:
     return sys.modules.get(name) if name in MODULES or name in packages else None
 
 
-_ABSENT = object()
 # What modules are called by custom.
 CALLED = {"np": "numpy", "pd": "pandas"}
+_ABSENT = object()
+_MODULE_NAMES = frozenset((*sys.stdlib_module_names, *CALLED, *CALLED.values(), "pytest", "hypothesis", "scipy"))
 
 
 def own_meaning(name: str, packages: Iterable[str] = ()) -> tuple[Any, ...]:
     """What a name means that is a module's, or a type's of those modules; empty for any other name.
 
-    Of a module of the standard library that is not there it is something that nobody has.
+    Of a module that is not there, but tests are used to, it is something that nobody has.
     """
     module = known_module(CALLED.get(name, name), packages)
     kind = TYPES.get(name)
     found = tuple(each for each in (module, kind) if each is not None)
-    return found or ((_ABSENT,) if name in sys.stdlib_module_names else ())
+    return found or ((_ABSENT,) if name in _MODULE_NAMES else ())
 
 
 def _types() -> dict[str, type]:
