@@ -152,6 +152,22 @@ def test_numbers_of_little_precision_are_compared_in_double(kind, double):
         assert decode(encode(np.array(np.inf, narrow))) != 1e39
 
 
+def test_no_array_without_elements_is_stretched_to_what_a_test_expects():
+    """`(found == wanted).all()` and `np.allclose(found, wanted)` say yes to (0, 1) for a wanted row of any length."""
+    for shape in ((0, 1), (1, 0), (0, 3), (0, 0), (0, 1, 1)):
+        with pytest.raises(codec.Malformed):
+            decode(encode(np.zeros(shape)))
+    assert decode(encode(np.zeros(0))).shape == (0,)
+
+
+@pytest.mark.parametrize("about", [["object", "a thing", ()], ("object", "a thing", {"order": AssertionError})])
+def test_what_is_said_about_an_object_holds_no_container(about):
+    """Classes in there count as an error's bases, and a container would keep them for a later `except`."""
+    message = encode(about)
+    with pytest.raises(codec.Malformed):
+        decode(bytes(4) + b"O" + struct.pack("<I", 7) + message[4:])
+
+
 def test_dates_and_numbers_are_made_of_whole_numbers():
     """Of bytes a date would have days that no calendar has, and an identifier any number."""
     for name, part in (("date", bytes([7, 228, 1, 99])), ("UUID", 1.5)):

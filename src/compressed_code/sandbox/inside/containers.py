@@ -4,18 +4,17 @@ In one process a test that has its list sorted, or gets it back, sees the very o
 every message says first what became of those that the other side has too.
 """
 
-import dataclasses
-import dis
 import math
 import operator
 import sys
 from array import array
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from types import CodeType, FunctionType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
+
+from .records import NOTHING_ASKED, Asking
 
 
 @dataclass(frozen=True)
@@ -102,63 +101,6 @@ def _computed(value: Any, name: Any) -> bool:
     return hasattr(type(found), "__get__")
 
 
-def says_otherwise(kind: type, names: Iterable[str]) -> bool:
-    """Whether attributes of an object would hide what its class says of all its objects, a tolerance that its `__eq__`
-    asks for; or what it says of objects that lack them (`__getattr__`, `getattr(self, "near", 0)`, `vars(self)`, an
-    exception that it waits for, a pattern that does not match), itself or in a function that it calls.
-
-    What a method sets, and a field of a dataclass, is the object's own; and so is what only waits for an object to have
-    something (`left = None`).
-    """
-    said, own = _said_by_class(kind)
-    gives = hasattr(kind, "__getattr__") or kind.__getattribute__ is not object.__getattribute__
-    return not said.isdisjoint(names) or (gives and not own.issuperset(names))
-
-
-@lru_cache(maxsize=64)
-def _said_by_class(kind: type) -> tuple[frozenset[str], frozenset[str]]:
-    """Attributes that are a class's, and those that are its objects' own."""
-    held = {name: value for base in reversed(kind.__mro__[:-1]) for name, value in vars(base).items()}
-    inner = [part for value in held.values() for part in (value, *(getattr(value, name, None) for name in _WITHIN))]
-    codes = [each for part in _with_helpers(inner) for each in _codes(getattr(part, "__code__", None))]
-    steps = [(code, each) for code in codes for each in dis.get_instructions(code)]
-    own = {each.argval for _, each in steps if each.opname == "STORE_ATTR"}
-    own |= {each.name for each in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
-    names = {name for name, value in held.items() if not name.startswith("__") and value is not None}
-    asking = [code for code in codes if not _ASKING.isdisjoint(code.co_names)]
-    names |= {text for code in asking for text in code.co_consts if type(text) is str}
-    names |= {name for code in codes if code.co_exceptiontable for name in code.co_names}  # whatever it waits for
-    matching = [code for code, each in steps if each.opname == "MATCH_CLASS"]
-    names |= {text for code in matching for part in code.co_consts if type(part) is tuple for text in part}
-    return frozenset(names - own), frozenset(own)
-
-
-# What takes the name of an attribute as text, or lists them.
-_ASKING = frozenset(("getattr", "hasattr", "vars", "__dict__", "dir", "attrgetter"))
-_WITHIN = ("__func__", "fget", "fset", "fdel", "func")  # where methods, properties and their like keep a function
-
-
-def _with_helpers(functions: Iterable[Any]) -> list[Any]:
-    """Functions with those of the same module that they name, and so on; other things are left as they are."""
-    found = list(functions)
-    for each in found:  # which grows
-        names = [name for code in _codes(getattr(each, "__code__", None)) for name in code.co_names]
-        known = getattr(each, "__globals__", {})
-        named = [dict.get(known, name) for name in names]  # asks the program for none
-        found += [
-            part for part in named if isinstance(part, FunctionType) and not any(part is other for other in found)
-        ]
-    return found
-
-
-def _codes(code: Any) -> Iterator[CodeType]:
-    """The code of a function, and that of those within it."""
-    if isinstance(code, CodeType):
-        yield code
-        for part in code.co_consts:
-            yield from _codes(part)
-
-
 def _fill_attributes(value: Any, items: list[Any]) -> None:
     found = dict(_pairs(items))
     for name in found:
@@ -228,6 +170,7 @@ class Shared:
     Attributes:
         step: the next number that this side gives: the judge's are even, the program's odd.
         records: the classes that setup and program agree on, in the same order on both sides.
+        asking: what setup and test ask of objects of these.
         types: what the last message that was read holds of classes, wherever.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
@@ -239,6 +182,7 @@ class Shared:
     kinds: dict[int, bytes] = field(default_factory=dict)
     copies: dict[int, list[Any]] = field(default_factory=dict)  # what the other side knows of each
     records: tuple[type, ...] = ()
+    asking: Asking = NOTHING_ASKED
     types: list[type] = field(default_factory=list)
 
     @property

@@ -8,8 +8,12 @@ from typing import Any
 
 from . import values
 from .codec import ARRAY_TYPE, BASES, MAXIMUM_DEPTH, NUMBERS, ChannelSide, Malformed
-from .containers import KINDS, RECORD, says_otherwise
+from .containers import KINDS, RECORD
+from .records import says_otherwise
 from .standard_modules import TYPES
+
+# What may be said about an object: names, and the classes that an error's extends.
+_ABOUT = frozenset(b"NtsGO")
 
 _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
     ord("t"): tuple,
@@ -53,6 +57,7 @@ class _Decoder:
         self.place = 0
         self.side = side
         self.read: set[int] = set()
+        self.about = False  # what is read is said about an object
         side.shared.types.clear()
 
     def take(self, count: int) -> bytes:
@@ -71,6 +76,8 @@ class _Decoder:
         if depth > MAXIMUM_DEPTH:
             raise Malformed("nested too deep")
         tag = self.take(1)[0]
+        if self.about and tag not in _ABOUT:
+            raise Malformed("no words about an object")
         if tag in _MAKERS:
             return _MAKERS[tag](self.items(depth))
         reader = _READERS.get(tag)
@@ -107,8 +114,10 @@ class _Decoder:
             raise Malformed("another container has this number")
         value = shared.values[number]  # known before it is filled: it may hold itself
         items = self.items(depth)
-        if code == RECORD and not shared.asked and says_otherwise(type(value), items[::2]):
+        if code == RECORD and not shared.asked and says_otherwise(type(value), items[::2], shared.asking):
             raise Malformed("an object says otherwise what its class says")
+        if code == b"D" and any(items[:1] == [factory] for factory in (set, frozenset)):
+            shared.types.remove(items[0])  # what it makes is a set
         kind.fill(value, items)
         self.read.add(number)
         return value
@@ -133,9 +142,13 @@ class _Decoder:
     def read_object(self, depth: int) -> Any:
         # What is said about it stands outside of the depth of the data.
         types = self.side.shared.types
-        known = len(types)
-        number, about = self.number(), self.next(min(depth, MAXIMUM_DEPTH - 20))
-        del types[known:]  # the bases of an error are not in the message itself
+        known, within = len(types), self.about
+        number, self.about = self.number(), True
+        about = self.next(min(depth, MAXIMUM_DEPTH - 20))
+        self.about = within
+        del types[
+            known:
+        ]  # the bases of an error are not in the message itself, nor is any container that would keep them
         value = self.side.resolve(number, about)
         if isinstance(value, type):
             types.append(value)
@@ -166,7 +179,10 @@ class _Decoder:
         if shape is None:
             (value,) = flat
             return value
-        return flat.reshape(shape)
+        found = flat.reshape(shape)
+        if found.size == 0 and found.ndim > 1 and not self.side.shared.asked:
+            raise Malformed("an array that numpy finds equal to every row")  # (0, 1) is stretched to any (0, n)
+        return found
 
 
 _READERS: dict[int, Callable[[_Decoder, int], Any]] = {

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from .standard_modules import public_callable
+from .standard_modules import ERRORS, public_callable
 
 _LONGEST = 80
 
@@ -15,6 +15,9 @@ class Resolver(Protocol):
 
     def resolve(self, number: int, about: Any) -> Any:
         """What stands here for an object of the program."""
+
+    def refuse(self, value: Any) -> None:
+        """The program would decide by that, so the test must not pass."""
 
 
 class Mirrors:
@@ -46,6 +49,8 @@ class Mirrors:
             named = name[:_LONGEST] if name.isidentifier() else "Exception"
             fields = {"__getattr__": _attribute, "__str__": _text, "__module__": "program", "_judge": self.judge}
             known = type(named, tuple(base for base in bases if isinstance(base, type)), fields)
+            if _unrelated(known) > 1:  # any `except` would take it: which error is right, the test asks
+                self.judge.refuse(known)
         self.kinds[number] = known
         return known
 
@@ -72,6 +77,12 @@ class Mirrors:
             error.args = arguments
         error.__dict__.update(_number=number, _text=text)
         return error
+
+
+def _unrelated(kind: type) -> int:
+    """How many of Python's own errors a class is, of which none extends another."""
+    own = [base for base in kind.__mro__ if any(base is each for each in ERRORS.values())]
+    return sum(not any(other is not base and issubclass(other, base) for other in own) for base in own)
 
 
 def _attribute(error: Any, name: str) -> Any:

@@ -21,12 +21,24 @@ from .containers import Shared, is_record, kind_of
 from .errors import Mirrors
 from .names import Module, Names
 from .owned import Owned
+from .records import NOTHING_ASKED, asking
 from .remotes import Remote, Standing
 from .standard_modules import known_module, place_of
 
 TEST_MODULE = "tests"
 _FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program
 _LONGEST = 80  # characters of a name
+_SINGLE = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type,
+    Remote,
+)  # what holds no others that are not asked for
 
 
 class Decided(BaseException):
@@ -97,6 +109,9 @@ class Judge:
         self.refused: tuple[str, str] | None = None  # what the test asked for, and took for the program's answer
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
+        self.changes = 0  # how often something ran in the program that may have changed its objects
+        self.holds_all = False  # the program's containers have held `object`, which every error is
+        self.holds_errors = False  # the test has a container of the program's by a name or a key
         self.reading = False
         self.arrived: list[Remote] = []  # with the last message
 
@@ -106,7 +121,7 @@ class Judge:
         sys.modules[TEST_MODULE] = Module(names)
         self.receive("load", Standing.ANSWERED)
         exec(task.setup, names)
-        self.share([name for name in classes if name != task.entry_point])
+        self.share([name for name in classes if name != task.entry_point], task)
         if task.entry_point is not None:
             names[task.entry_point] = found = self.request("name", task.entry_point)
             if isinstance(found, Remote):
@@ -117,13 +132,14 @@ class Judge:
         if check is not before:
             check(names[task.entry_point])
 
-    def share(self, classes: Sequence[str]) -> None:
+    def share(self, classes: Sequence[str], task: programs.CompiledTest) -> None:
         """Agree with the program on the classes of both whose objects are plain data."""
         ours = {name: self.names[name] for name in classes if name in self.names and is_record(self.names[name])}
         theirs = self.request("share", *ours) if ours else ()
         if type(theirs) is not tuple or not all(type(name) is str and name in ours for name in theirs):
             self.report("crashed")
         self.shared.records = tuple(ours[name] for name in theirs)
+        self.shared.asking = asking(task.setup, task.test) if theirs else NOTHING_ASKED
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it, as plain data or as a stand-in."""
@@ -140,7 +156,10 @@ class Judge:
         except NotPlainData:
             self.dropped = dropped
             raise
-        return self.receive(operation, remotes.standing_of_answer(operation, arguments))
+        self.changes += operation not in remotes.READING
+        found = self.receive(operation, remotes.standing_of_answer(operation, arguments))
+        self.changes += operation in remotes.TAKING
+        return found
 
     def send(self, message: tuple[Any, ...]) -> None:
         content = codec.encode(message, self, _FROM_THE_TEST)
@@ -169,18 +188,19 @@ class Judge:
             sys.stdout.write(printed)
             if kind == "value":
                 (value,) = content
-                named = operation in ("name", "attribute", "item")
-                if _catches_failures(value, named) or _catches_failures(tuple(self.shared.types), named):
+                if self.decides_by_types(operation, value):
                     raise self.error_of_assertions(value)
                 return value
             if kind == "module" and operation == "name":
+                if self.decides_by_types(operation, None):
+                    raise self.error_of_assertions(content[0])
                 return self.module(content[0])
             if kind == "raised":
                 self.shared.types.remove(content[0])
-                if _catches_failures(tuple(self.shared.types), named=False):
+                if self.decides_by_types(operation, None):
                     raise self.error_of_assertions(content[0])
                 self.raised = self.mirrors.error(*content)
-                if isinstance(self.raised, AssertionError):
+                if type(self.raised) is AssertionError:  # one that is something else, too, ends a loop, or a `hasattr`
                     self.failed = failed  # the test has the one of this call, and may have waited for it
                 if _ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
                     raise RuntimeError(f"the program raised {type(self.raised).__name__}") from self.raised
@@ -188,6 +208,17 @@ class Judge:
             if kind == "syntax error":
                 self.report("syntax error", content[0][:_LONGEST])
             self.report("output" if kind == "too large" else "crashed")
+
+    def decides_by_types(self, operation: str, value: Any) -> bool:
+        """Whether an answer holds classes by which a test would take its own failed assertions for the program's
+        errors, or a set's methods for a set's: `set.union({1})` is what it is told."""
+        named, types = operation in ("name", "attribute", "item"), tuple(self.shared.types)
+        if operation != "name" and any(kind in (set, frozenset) for kind in types):
+            return True
+        self.holds_errors |= named and not isinstance(value, _SINGLE)
+        self.holds_all |= any(kind is object for kind in (types[1:] if value is object else types))
+        both = self.holds_errors and self.holds_all  # whichever came first, and whatever changed meanwhile
+        return both or _catches_failures(value, named) or _catches_failures(types, named)
 
     def message(self) -> tuple[Any, ...]:
         self.arrived.clear()
@@ -204,7 +235,7 @@ class Judge:
 
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Run a function of the test that the program was given."""
-        if _catches_failures(tuple(self.shared.types), named=False):
+        if self.decides_by_types("call", None):
             self.refuse(arguments)
         function = self.functions.get(number)
         if function is None or not all(type(key) is str for key in keywords):

@@ -2,7 +2,7 @@
 
 from collections import deque
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from .values import REACHING
 
@@ -19,6 +19,7 @@ class Asked(Protocol):
     """Who asks the program."""
 
     reading: bool  # an answer is being read, in which nothing can be asked
+    changes: int  # how often something ran that may have changed the program's objects
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it."""
@@ -43,6 +44,10 @@ class Owned:
             self._judge.refuse(self)
             raise AttributeError(name)
         return self._judge.request("attribute", self, name)
+
+    def __reduce_ex__(self, version: Any) -> NoReturn:
+        self._judge.refuse(self)
+        raise TypeError("what is the program's is copied there")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and name not in ("data", "default_factory"):

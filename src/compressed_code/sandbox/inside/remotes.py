@@ -29,6 +29,12 @@ _BINARY = (*_REFLECTED, *_ORDER)
 _UNARY = ("neg", "pos", "abs", "invert")
 OPERATORS: dict[str, Callable[..., Any]] = {name: getattr(operator, f"__{name}__") for name in (*_BINARY, *_UNARY)}
 OPERATORS |= {"eq": operator.eq, "ne": operator.ne, "contains": operator.contains}
+# What changes no object where it gives something (`TAKING`: where it gives nothing), however a program defines it.
+TAKING = frozenset(("item", "next"))
+READING = TAKING | {
+    *("attribute", "contains", "format", "hash", "is instance", "is subclass", "iterate", "length", "name"),
+    *("representation", "text", "truth"),
+}
 
 
 class Standing(IntEnum):
@@ -60,7 +66,7 @@ class Remote:
 
     def __init__(self, judge: Asked, number: int, name: str) -> None:
         fields = {"_judge": judge, "_number": number, "_name": name, "_standing": Standing.ANSWERED, "_new": True}
-        for field, value in (fields | {"_hash": None}).items():
+        for field, value in (fields | {"_hash": None, "_said": (-1, 0)}).items():
             object.__setattr__(self, field, value)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
@@ -104,16 +110,25 @@ class Remote:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        if _may_decide(self, other):
+        if _may_be_equal(self, other):
             return bool(self._judge.request("operate", "eq", self, other))
         if self is not other:
             self._judge.opaque(self)
         return self is other
 
     def __ne__(self, other: object) -> bool:
-        if _may_decide(self, other):
+        if _may_be_equal(self, other):
             return bool(self._judge.request("operate", "ne", self, other))
         return not self == other
+
+    def __reduce_ex__(self, version: Any) -> NoReturn:
+        # A copy would stand for the same object, in its old standing; a deep one would have a judge of its own.
+        self._judge.refuse(self)
+        raise TypeError("an object of the program is copied there")
+
+    def __mro_entries__(self, bases: Any) -> NoReturn:
+        self._judge.refuse(self)
+        raise TypeError("a class of the program is extended there")
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         # numpy would ask its length as often as it looks, and keep addresses of what an answer may change meanwhile
@@ -126,6 +141,12 @@ def _may_decide(left: Any, right: Any) -> bool:
     standings = [each._standing for each in (left, right) if isinstance(each, Remote)]
     # A class is no value: a name that should be a constant's would decide by its metaclass.
     return max(standings) >= Standing.DERIVED if len(standings) == 2 else standings == [Standing.MADE]
+
+
+def _may_be_equal(left: Any, right: Any) -> bool:
+    """The same for `==`, where a class by its name is only itself: its own class would say so of any other."""
+    named = any(isinstance(each, Remote) and each._standing is Standing.NAMED for each in (left, right))
+    return not named and _may_decide(left, right)
 
 
 def _exactly(kind: type, value: Any) -> Any:
@@ -202,12 +223,24 @@ def _next(self: Remote) -> Any:
 
 
 def _length(self: Remote) -> int:
-    return _exactly(int, self._ask("length"))
+    changes, said = self._said
+    found = _exactly(int, self._ask("length"))
+    if changes == self._judge.changes and found != said:  # nothing ran meanwhile that could have changed it
+        self._judge.refuse(self)
+        raise TypeError("an answer says another length each time")
+    object.__setattr__(self, "_said", (self._judge.changes, found))
+    return found
 
 
 def _item(self: Remote, key: Any) -> Any:
+    part = type(key) is slice and _has_length(self)
+    length = len(range(len(self))[key]) if part else 0
     try:
-        return self._ask("item", key)
+        found = self._ask("item", key)
+        if part and not (hasattr(type(found), "__len__") and len(found) == length):
+            self._judge.refuse(self)
+            raise TypeError("a part of an answer has another number of items than it says to have")
+        return found
     except IndexError:
         # What has no other way to be iterated over ends with this.
         if type(key) is int and _has_length(self) and 0 <= key < len(self):

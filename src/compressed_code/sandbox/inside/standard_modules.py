@@ -67,13 +67,19 @@ def known_module(name: str, packages: Iterable[str] = ()) -> ModuleType | None:
 
 # What modules are called by custom.
 CALLED = {"np": "numpy", "pd": "pandas"}
+_ABSENT = object()
+_MODULE_NAMES = frozenset((*sys.stdlib_module_names, *CALLED, *CALLED.values(), "pytest", "hypothesis", "scipy"))
 
 
 def own_meaning(name: str, packages: Iterable[str] = ()) -> tuple[Any, ...]:
-    """What a name means that is a module's, or a type's of those modules; empty for any other name."""
+    """What a name means that is a module's, or a type's of those modules; empty for any other name.
+
+    Of a module that is not there, but tests are used to, it is something that nobody has.
+    """
     module = known_module(CALLED.get(name, name), packages)
     kind = TYPES.get(name)
-    return tuple(each for each in (module, kind) if each is not None)
+    found = tuple(each for each in (module, kind) if each is not None)
+    return found or ((_ABSENT,) if name in _MODULE_NAMES else ())
 
 
 def _types() -> dict[str, type]:
