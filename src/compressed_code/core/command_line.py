@@ -40,14 +40,15 @@ def run_command(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no output fails on what an encoding lacks
             stream.reconfigure(errors="backslashreplace")
-    parser = argparse.ArgumentParser(prog=program, description=description)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for declare in declarations:
-        declare(commands)
-    options = parser.parse_args(arguments)
-    name = f"{program.removeprefix('python -m ')} {options.command}"
+    name = program.removeprefix("python -m ")
     before = signal.signal(signal.SIGTERM, _interrupt)  # so that what is half written is removed
     try:
+        parser = argparse.ArgumentParser(prog=program, description=description)
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+        for declare in declarations:  # which reads modules, and so takes half a second
+            declare(commands)
+        options = parser.parse_args(arguments)
+        name = f"{name} {options.command}"
         options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has left (`| head`)
