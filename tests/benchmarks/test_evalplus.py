@@ -249,6 +249,7 @@ def test_tests_of_this_form_may_use_numpy(write):
     [
         ({"atol": "small"}, "atol must be a number from 0, found 'small'"),
         ({"atol": -1}, "atol must be a number from 0"),
+        ({"atol": 10**400}, "atol must be a number from 0"),
         ({"base_input": []}, "has no tests"),
         ({"base_input": [1]}, "base_input must be a list of lists of arguments"),
         ({"plus_input": {"a": 1}}, "plus_input must be a list of lists of arguments"),

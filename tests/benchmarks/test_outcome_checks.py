@@ -1,10 +1,13 @@
 """A file of outcomes that something else has changed is refused by line and field, and never read as something else."""
 
+import gzip
 import json
+import os
 
 import pytest
 
-from compressed_code.benchmarks.outcome_files import OutcomeFile
+from compressed_code.benchmarks.outcome_checks import check_belongs
+from compressed_code.benchmarks.outcome_files import OutcomeFile, places_of
 from compressed_code.core.errors import InputError
 
 RIGHT = {"task_id": "x/0", "sample": 0, "passed": True, "outcome": "passed", "exception": "", "reason": ""}
@@ -30,7 +33,7 @@ def continued(tmp_path):
 
 
 def test_what_score_writes_is_read_again(continued):
-    both = [RIGHT | {"extra": FAILED | {"sample": 0}, "raw": "text"}, FAILED]
+    both = [RIGHT | {"extra": FAILED | {"sample": 0}, "raw": "text"}, FAILED | {"extra": FAILED}]
     assert continued(*both) == both
 
 
@@ -50,6 +53,7 @@ def test_what_score_writes_is_read_again(continued):
         ({"reason": 1}, "reason"),
         ({"seconds": float("nan")}, "seconds"),
         ({"seconds": "1"}, "seconds"),
+        ({"seconds": 10**400}, "seconds"),
         ({"isolation": []}, "isolation"),
         ({"reason": "\ud800"}, "reason"),  # no table could store it
         ({"reason": "\x1b[2Jpassed"}, "reason"),
@@ -59,6 +63,7 @@ def test_what_score_writes_is_read_again(continued):
         ({"raw": [[]]}, "raw"),
         ({"extra": FAILED}, "extra"),  # of another sample
         ({"extra": RIGHT | {"task_id": "x/1"}}, "extra"),
+        ({"passed": False, "outcome": "timeout", "extra": RIGHT}, "extra"),  # which fails the base tests
         ({"extra": 5}, "task_id"),
         ({"extra": {"passed": True}}, "task_id"),
     ],
@@ -85,3 +90,56 @@ def test_a_missing_field_is_named(continued, missing):
 def test_damaged_settings_are_said(continued, beside):
     with pytest.raises(InputError, match="was not written by score"):
         continued(RIGHT, beside=beside)
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (RIGHT | {"task_id": "nobody/0"}, "of nobody/0 #0: no such sample is scored"),
+        (RIGHT | {"sample": 7}, "of x/0 #7: no such sample is scored"),
+        (RIGHT | {"isolation": "none"}, "of x/0 #0: isolation is not what score writes"),
+        (RIGHT | {"extra": RIGHT}, "of x/0 #0: extra is not what score writes"),  # would be a rate of its own
+    ],
+)
+def test_a_line_that_belongs_to_no_sample_of_this_run_is_named(row, problem):
+    """It would be gone without a word, or counted."""
+    check_belongs(RIGHT, None, {("x/0", 0)}, "bubblewrap", extra=False)
+    check_belongs(RIGHT | {"extra": RIGHT}, None, {("x/0", 0)}, "bubblewrap", extra=True)
+    with pytest.raises(InputError, match=problem):
+        check_belongs(row, None, {("x/0", 0)}, "bubblewrap", extra=False)
+    with pytest.raises(InputError, match="extra is not"):  # one less would count for base and extra tests together
+        check_belongs(RIGHT, None, {("x/0", 0)}, "bubblewrap", extra=True)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_lies_where_outcomes_grow_is_left_as_it_is(tmp_path, packed):
+    """Of a name that ends in .gz that is another file, which goes when the outcomes are whole: samples, maybe."""
+    path, growing = tmp_path / f"scored.jsonl{'.gz' if packed else ''}", tmp_path / "scored.jsonl"
+    samples = json.dumps({"task_id": "x/0", "completion": "pass"}) + "\n{"
+    if packed:
+        path.write_bytes(gzip.compress(f"{json.dumps(RIGHT)}\n".encode()))
+    for text in (samples, "precious\nwords", "\n\n"):
+        growing.write_text(text)
+        path.with_name(f"{path.name}.settings.json").write_text(json.dumps({"settings": SETTINGS, "notes": {}}))
+        kept = OutcomeFile(path)
+        problem = "scored.jsonl, line 1: is not what score writes; name another file"
+        with pytest.raises(InputError, match=problem), kept.opened(SETTINGS):
+            kept.put_in_order([("x/0", 0)])
+        assert growing.read_text() == text
+
+
+def test_a_pipe_where_outcomes_grow_is_said(tmp_path):
+    os.mkfifo(tmp_path / "scored.jsonl")
+    kept = OutcomeFile(tmp_path / "scored.jsonl.gz")
+    with pytest.raises(InputError, match=r"scored\.jsonl: no file can be written there"), kept.opened(SETTINGS):
+        pass
+
+
+def test_every_file_that_outcomes_may_write_is_known(tmp_path):
+    path = tmp_path / "scored.jsonl.gz"
+    kept = OutcomeFile(path)
+    with kept.opened(SETTINGS):
+        kept.add([RIGHT])
+        assert set(tmp_path.iterdir()) <= set(places_of(path))
+        kept.put_in_order([("x/0", 0)])
+        assert set(tmp_path.iterdir()) <= set(places_of(path))

@@ -32,6 +32,7 @@ def test_a_note_is_read_as_it_was_written():
         *(None, 5, [], {}, NOTE | {"more": 1}),
         *(
             NOTE | {"seconds": {"x/0": "fast"}},
+            *(NOTE | {"seconds": {"x/0": seconds}} for seconds in (10**400, -1, float("nan"))),
             NOTE | {"heavy": 7},
             NOTE | {"failing": []},
             NOTE | {"void": {"a": "b"}},

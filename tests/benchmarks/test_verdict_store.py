@@ -121,7 +121,20 @@ def test_verdicts_of_another_judge_are_not_taken(tmp_path, monkeypatch):
     [
         pd.DataFrame({"anything": [1]}),
         pd.DataFrame([["t", "passed", "", 0.1, 0.1]], columns=["outcome", "trial", "exception", "cpu", "wall"]),
-        pd.DataFrame([["t", "forged", "", 0.1, 0.1]], columns=verdict_store._COLUMNS),
+        *(
+            pd.DataFrame(rows, columns=verdict_store._COLUMNS)
+            for rows in (
+                [["t", "forged", "", 0.1, 0.1]],
+                [["t", ["passed"], "", 0.1, 0.1]],
+                [[["t"], "passed", "", 0.1, 0.1]],
+                [["t", "exception", "\x1b[2J", 0.1, 0.1]],
+                [["t", "exception", None, 0.1, 0.1]],
+                [["t", "passed", "", "fast", 0.1]],
+                [["t", "passed", "", float("nan"), 0.1]],
+                [["t", "passed", "", 0.1, -1.0]],
+                [["t", "wrong answer", "", 0.1, 0.1], ["t", "passed", "", 0.1, 0.1]],
+            )
+        ),
     ],
 )
 def test_a_table_of_something_else_is_removed(tmp_path, capsys, table):

@@ -168,6 +168,18 @@ def test_an_interruption_while_libraries_load_is_one_line(tmp_path, arguments):
     assert finished.stderr == f"compressed-code {arguments[1]}: interrupted\n" and not list(tmp_path.iterdir())
 
 
+def test_an_interruption_before_the_command_is_known_is_one_line(tmp_path):
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, "compressed_code.tokenizers.vocabulary", "score", "--help"]
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (130, "", "compressed-code: interrupted\n")
+
+
+def test_arguments_that_are_refused_move_no_terminal(capsys):
+    with pytest.raises(SystemExit):
+        main(["score", "--benchmark", "zoo", "--samples", "some.jsonl", "other\x1b[2J.jsonl"])
+    assert r"unrecognized arguments: other\x1b[2J.jsonl" in capsys.readouterr().err
+
+
 def test_a_reader_that_leaves_early_is_no_error(tokenizer_json):
     command = f"{sys.executable} -m compressed_code coverage {tokenizer_json} --format csv | head -n 1"
     finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

@@ -183,9 +183,9 @@ def test_a_place_that_cannot_be_written_is_named_before_the_work(run, tmp_path):
         run(TASKS, SAMPLES, "--outcomes", "/dev/null")
 
 
-@pytest.mark.parametrize("name", ["samples.jsonl", "tasks.jsonl"])
+@pytest.mark.parametrize("name", ["samples.jsonl", "tasks.jsonl", "samples.jsonl.gz"])
 def test_the_outcomes_cannot_take_the_place_of_what_is_scored(run, tmp_path, name):
-    with pytest.raises(InputError, match=f"{name}: .* would be lost; .* --outcomes"):
+    with pytest.raises(InputError, match=f"{name.removesuffix('.gz')}: .* would be lost; .* --outcomes"):
         run(TASKS, SAMPLES, "--outcomes", str(tmp_path / name))
     assert len((tmp_path / "samples.jsonl").read_text().splitlines()) == len(SAMPLES)
 

@@ -20,6 +20,7 @@ import tqdm
 from transformers import AutoModelForCausalLM
 
 import compressed_code as cc
+from compressed_code.__main__ import main
 from compressed_code.benchmarks.tasks import BENCHMARKS
 from compressed_code.commands import compare as command
 from compressed_code.comparison import inputs
@@ -225,6 +226,21 @@ def test_the_page_needs_no_network_and_escapes_what_it_is_given(comparison):
     assert "currentColor" in comparison.to_html() and "prefers-color-scheme: dark" in comparison.to_html()
     headings = [attributes for tag, attributes in page.tags if tag == "button"]
     assert headings and all(attributes["type"] == "button" for attributes in headings)
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_name_moves_neither_a_terminal_nor_a_reader(models, tmp_path, capsys, form):
+    """Control signs, another direction of writing, a line end."""
+    odd = shutil.copytree(models["rtn4"], tmp_path / "a\x1b[2J\x9b\u202eb\nc")
+    page = tmp_path / "page.html"
+    arguments = ["compare", str(models["base"]), str(odd), "--only", "files", "--out", str(page), "--format", form]
+    assert main(arguments) == 0
+    found = capsys.readouterr()
+    for text in (page.read_text(encoding="utf-8"), found.out, found.err):
+        assert set(text).isdisjoint("\x1b\x9b\u202e")
+    assert r"a\x1b[2J\x9b\u202eb\nc" in page.read_text(encoding="utf-8")
+    if form == "json":
+        assert json.loads(found.out)["candidates"] == [str(odd)]
 
 
 def test_a_chart_says_whether_it_has_intervals(comparison):

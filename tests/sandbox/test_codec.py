@@ -111,6 +111,14 @@ def test_many_values_of_one_kind_travel_as_a_block(sequence, values):
         assert exact(found) == exact(value)
 
 
+def test_what_is_wrong_with_a_message_need_not_be_written():
+    """Python writes no number of so many digits, which a KeyError would."""
+    key = (10**5000).to_bytes(3000, "little")
+    for tag in (b"G", b"X"):
+        with pytest.raises(codec.Malformed):
+            decode(bytes(4) + tag + b"i" + struct.pack("<I", len(key)) + key + b"t-" + bytes(4))
+
+
 def test_numbers_are_packed_without_a_header_for_each():
     numbers = list(range(-50_000, 50_000))
     assert len(encode(numbers)) < 4 * len(numbers) + 30 and decode(encode(numbers)) == numbers

@@ -8,6 +8,7 @@ argument is what is part of the form, by number of the task, and stands below; i
 form, where the inputs are written as Python.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -99,7 +100,8 @@ def evalplus_task(row: Mapping[str, Any], place: str) -> Task:
     task_id, name = task_id_of(row, place), entry_point_of(row, place)
     prompt, solution = text_of(row, "prompt", place), text_of(row, "canonical_solution", place)
     tolerance = row.get("atol")
-    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 <= tolerance < float("inf"):
+    number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool)
+    if not number or not 0 <= tolerance <= sys.float_info.max:
         raise InputError(f"{where}: atol must be a number from 0, found {tolerance!r}")
     base, extra = (_inputs(row, field, task_id, where) for field in ("base_input", "plus_input"))
     if not base:

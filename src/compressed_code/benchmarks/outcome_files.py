@@ -6,6 +6,7 @@ written once more in the order of the samples. A name that ends in `.gz` is comp
 stand in the name without it.
 """
 
+import codecs
 import fcntl
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,6 +52,8 @@ class OutcomeFile:
             yield
             return
         try:
+            if self._growing.exists() and not self._growing.is_file():  # a pipe would never open
+                raise InputError(f"{self._growing}: no file can be written there; name another one")
             self._growing.parent.mkdir(parents=True, exist_ok=True)
             with self._growing.open("ab") as file:
                 _hold(self._growing, file)
@@ -95,7 +98,7 @@ class OutcomeFile:
             self._growing.unlink(missing_ok=True)
 
     def _continue(self, settings: Mapping[str, Any]) -> None:
-        beside, finished = self._beside(), _packed(self.path) and self.path.exists()
+        beside, finished = _beside(self.path), _packed(self.path) and self.path.exists()
         self._settings = dict(settings)
         content = self._growing.read_bytes()
         if not content and not finished:
@@ -117,6 +120,7 @@ class OutcomeFile:
                 raise InputError(
                     f"{self.path}: cannot be continued: its {name} were others; name another file or remove this one"
                 )
+        self._check_written_here(content)
         self._file.truncate(content.rfind(b"\n") + 1)  # what a kill left of a line
         for place, row in read_rows(self.path if finished else self._growing):
             check_row(row, place)
@@ -124,6 +128,19 @@ class OutcomeFile:
             if name in self.rows:  # which of them is right cannot be told
                 raise InputError(f"{place}: is a second line of this sample; remove both, one is written again")
             self.rows[name] = row
+
+    def _check_written_here(self, content: bytes) -> None:
+        """Refuse a file that grew otherwise before anything of it is cut off, or all of it removed: samples, maybe."""
+        first, end, _ = content.partition(b"\n")
+        if end:
+            place = f"{self._growing}, line 1"
+            try:
+                row = json.loads(first.removeprefix(codecs.BOM_UTF8))
+            except (ValueError, RecursionError):
+                row = None
+            if not isinstance(row, dict) or not {"sample", "outcome"} & row.keys():
+                raise InputError(f"{place}: is not what score writes; name another file or remove this one")
+            check_row(row, place)
 
     def _drop_unwritten(self, end: int) -> None:
         """Nothing that could not be written may follow later, when there is room for it again."""
@@ -133,11 +150,8 @@ class OutcomeFile:
             file.truncate(end)
         self._file = None
 
-    def _beside(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.settings.json")
-
     def _write_settings(self) -> None:
-        with written_whole(self._beside()) as part:
+        with written_whole(_beside(self.path)) as part:
             part.write_text(json.dumps({"settings": self._settings, "notes": self.notes}, indent=1) + "\n")
 
     @contextmanager
@@ -149,6 +163,15 @@ class OutcomeFile:
                 f"{self.path}: cannot be written ({error.strerror or error}); {len(self.rows)} outcomes are in it, and"
                 " the same command goes on from there when there is room"
             ) from None
+
+
+def places_of(path: Path) -> list[Path]:
+    """All files that one of outcomes may write, and replaces or removes then."""
+    return [path, *([path.with_suffix("")] if _packed(path) else []), _beside(path)]
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.settings.json")
 
 
 def _packed(path: Path) -> bool:

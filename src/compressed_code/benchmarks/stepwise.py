@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from compressed_code.benchmarks.execution import OUTCOME_COLUMNS, execute_samples, outcome_rows, verify_tasks
-from compressed_code.benchmarks.outcome_checks import EXTRA
+from compressed_code.benchmarks.outcome_checks import EXTRA, check_belongs
 from compressed_code.benchmarks.outcome_files import OutcomeFile
 from compressed_code.benchmarks.pass_rates import with_disputed
 from compressed_code.benchmarks.samples import Sample, sample_program
@@ -26,6 +26,7 @@ from compressed_code.sandbox import Limits, Sandbox
 # So many samples have their base tests behind them when their extra ones begin: an interruption loses the former.
 _STEP = 256
 # A minute and 4 GiB, as evalplus 0.3.1.
+_MOST_SECONDS = 1e9  # of what was measured
 HEAVY = Limits(cpu_seconds=60.0, wall_seconds=120.0, memory_bytes=4 << 30, output_bytes=256 << 20)
 
 
@@ -65,6 +66,8 @@ class Verified:
             parts = held.values() if isinstance(held, dict) else held
             if not isinstance(held, container) or not all(isinstance(part, kind) for part in parts):
                 raise ValueError(name)
+        if not all(0 <= seconds < _MOST_SECONDS for seconds in note["seconds"].values()):
+            raise ValueError("seconds")
         return cls(**note)
 
 
@@ -127,9 +130,16 @@ def score_stepwise(
 
     Args:
         ran: verdicts that the larger sandbox gave in this call, of programs that some samples may be.
+
+    Raises:
+        InputError: `kept` holds what no run with these samples has written.
     """
     ran = RunVerdicts() if ran is None else ran
     extended = [task for task in with_extra_tests(tasks) if task.task_id not in verified.failing_extra]
+    names = {(sample.task_id, sample.sample) for sample in samples}
+    for row in kept.rows.values():
+        with_extra = bool(extended) and row["task_id"] not in verified.failing_extra
+        check_belongs(row, kept.path, names, usual.isolation, with_extra)
     missing = [sample for sample in samples if (sample.task_id, sample.sample) not in kept.rows]
     heavy, done = set(verified.heavy), len(samples) - len(missing)
     with tqdm(total=len(samples), initial=done, desc="score", unit="sample", disable=None) as bar:

@@ -9,12 +9,13 @@ which judges other people's programs, keeps the verdicts on a benchmark's own so
 """
 
 import hashlib
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -133,10 +134,22 @@ class VerdictStore:
 def _verdicts(path: Path, ingredients: tuple[str, ...]) -> Mapping[str, Verdict]:
     """One table of verdicts by the key of the trial; the name of its file says its content."""
     table = read_table(path, ingredients, _COLUMNS)
-    if not table["outcome"].isin(KEPT).all():
+    rows = list(table.itertuples(index=False, name=None))
+    if not all(type(outcome) is str and outcome in KEPT for _, outcome, *_ in rows):
         raise DamagedTable(f"{path}: holds outcomes that are never kept")
-    verdicts = table.drop(columns="trial").itertuples(index=False)
-    return {trial: Verdict(*row) for trial, row in zip(table["trial"], verdicts, strict=True)}
+    if not all(map(_is_kept, rows)):
+        raise DamagedTable(f"{path}: holds what is no verdict")
+    found = {trial: Verdict(*verdict) for trial, *verdict in rows}
+    if len(found) < len(rows):
+        raise DamagedTable(f"{path}: holds two verdicts of one trial")
+    return found
+
+
+def _is_kept(row: tuple[Any, ...]) -> bool:
+    """Whether `keep` may have written a row: whatever else it holds would be believed, or end what reads it."""
+    trial, _, exception, *seconds = row
+    named = type(exception) is str and (exception == "" or (exception.isascii() and exception.isidentifier()))
+    return type(trial) is str and named and all(type(each) is float and 0 <= each < math.inf for each in seconds)
 
 
 def _trial_key(trial: Trial) -> str:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from compressed_code.commands.parsers import declare
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, printable, readable
 
 HELP = "One page about a compressed model: what was changed, whether the file is sound, and what it does to code."
 DESCRIPTION = (
@@ -64,14 +64,15 @@ def run(options: argparse.Namespace) -> None:
         benchmark=options.benchmark,
         stages=options.only or STAGES,
         bfloat16=options.bfloat16,
-        progress=lambda line: print(f"compressed-code compare: {line}", file=sys.stderr),
+        progress=lambda line: print(f"compressed-code compare: {printable(line)}", file=sys.stderr),
     )
     if options.out:
         with written_whole(options.out) as part:
             part.write_text(comparison.to_html(), encoding="utf-8")
     if options.format == "json":
-        print(json.dumps(comparison.to_json(), indent=1, ensure_ascii=False))
+        written = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False)
+        print("".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in written))
     else:
-        print(comparison.summary())
+        print(readable(comparison.summary()))
     if options.out:
-        print(f"compressed-code compare: {options.out}: the whole page", file=sys.stderr)
+        print(f"compressed-code compare: {printable(str(options.out))}: the whole page", file=sys.stderr)

@@ -67,7 +67,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print the summary, also of what was scored before an interruption."""
-    from compressed_code.benchmarks.outcome_files import FullDisk
+    from compressed_code.benchmarks.outcome_files import FullDisk, places_of
     from compressed_code.benchmarks.scoring import score
     from compressed_code.core.atomic_files import check_target
 
@@ -76,7 +76,8 @@ def run(options: argparse.Namespace) -> None:
     if options.against is not None and options.against.resolve() == options.samples.resolve():
         raise InputError(f"--against {options.against}: is the file of --samples; name the other model's")
     if options.outcomes:
-        check_target(options.outcomes, inputs, "--outcomes")
+        for place in places_of(options.outcomes):
+            check_target(place, inputs, "--outcomes")
     how = {
         "partial": options.partial,
         "seconds": options.seconds,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compressed_code.checkpoints.model_files import deciding_files, fingerprint
-from compressed_code.core.errors import InputError
+from compressed_code.core.errors import InputError, printable
 from compressed_code.core.memory import free_memory
 from compressed_code.measurements.subjects.models import ModelSubject
 from compressed_code.models.precision import precision_of
@@ -43,7 +43,7 @@ def find_models(base: str, candidates: Sequence[str], registry: Registry) -> lis
     if not candidates:
         raise InputError("no candidate was named; name the compressed model behind its base")
     names = [base, *candidates]
-    labels = model_labels(names, registry)
+    labels = {name: printable(label) for name, label in model_labels(names, registry).items()}
     models = [
         NamedModel(name, labels[name], ModelSubject().open(find_model(name, registry), registry)) for name in names
     ]

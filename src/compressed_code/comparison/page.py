@@ -20,6 +20,7 @@ from compressed_code.comparison.page_tables import (
     whole,
 )
 from compressed_code.comparison.pictures import pictures
+from compressed_code.core.errors import readable
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -37,7 +38,7 @@ MARKS = {
 
 def page(comparison: "ModelComparison") -> str:
     """The whole page."""
-    return _template().render(
+    written = _template().render(
         title=f"{comparison.base.label} and what was made from it",
         comparison=comparison,
         overview=overview_table(overview(comparison)),
@@ -48,6 +49,7 @@ def page(comparison: "ModelComparison") -> str:
         style=_resource("css"),
         script=_resource("js"),
     )
+    return readable(written)
 
 
 def fragment(comparison: "ModelComparison") -> str:
@@ -62,7 +64,8 @@ def fragment(comparison: "ModelComparison") -> str:
     ]
     lines = "".join(f"<li>{escape(line)}</li>" for line in [*comparison.notes, *found])
     chart = f'<figure role="img" aria-label="{escape(drawn.alt)}">{drawn.svg}</figure>' if drawn else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{lines}</ul>{chart}"
+    written = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{lines}</ul>{chart}"
+    return readable(written)
 
 
 def shown(token: "MarkedToken") -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from compressed_code.comparison.guidelines import in_a_sentence
 from compressed_code.comparison.overview import noise_floor_nats, overview
+from compressed_code.core.errors import printable
 from compressed_code.core.names import cut_in_the_middle
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _table(comparison: "ModelComparison") -> Iterator[str]:
     shown = [column for column in _COLUMNS if table[column].notna().any()]
     if "bits_per_byte_difference" in shown and not table["kl_mean_nats"].notna().any():
         shown = [column for column in shown if column not in ("kl_mean_nats", "same_top_fraction", "perplexity_ratio")]
-    names = _told_apart([model.name for model in comparison.models[: MODELS + 1]])
+    names = _told_apart([printable(model.name) for model in comparison.models[: MODELS + 1]])
     cells = [[_COLUMNS[column][0] for column in shown]]
     cells += [[_COLUMNS[column][1](row[column]) for column in shown] for _, row in table.head(MODELS + 1).iterrows()]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

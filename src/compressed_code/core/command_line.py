@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
-from compressed_code.core.errors import InputError, in_one_line
+from compressed_code.core.errors import InputError, in_one_line, printable
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # what shells give for Ctrl-C
@@ -40,14 +40,15 @@ def run_command(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no output fails on what an encoding lacks
             stream.reconfigure(errors="backslashreplace")
-    parser = argparse.ArgumentParser(prog=program, description=description)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for declare in declarations:
-        declare(commands)
-    options = parser.parse_args(arguments)
-    name = f"{program.removeprefix('python -m ')} {options.command}"
+    name = program.removeprefix("python -m ")
     before = signal.signal(signal.SIGTERM, _interrupt)  # so that what is half written is removed
     try:
+        parser = _Parser(prog=program, description=description)
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+        for declare in declarations:  # which reads modules, and so takes half a second
+            declare(commands)
+        options = parser.parse_args(arguments)
+        name = f"{name} {options.command}"
         options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has left (`| head`)
@@ -61,6 +62,13 @@ def run_command(
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with arguments, among which may be names of others' files, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -1,5 +1,10 @@
 """The errors a user of the repository is meant to read."""
 
+import re
+
+# Control signs but tabs and line ends, what turns the direction of writing, line ends that are none, half characters.
+_MOVING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 class InputError(Exception):
     """Something that was given is wrong.
@@ -25,6 +30,17 @@ def printable(text: str) -> str:
         zoo/1\x1b[2J\n
     """
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def readable(text: str) -> str:
+    r"""A text of several lines, which may hold others' names and programs, without what moves a terminal or a reader.
+
+    Example:
+        >>> print(readable("zoo/1\x1b[2J\u202e: lost\nzoo/2"))
+        zoo/1\x1b[2J\u202e: lost
+        zoo/2
+    """
+    return _MOVING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def in_one_line(error: BaseException | str, limit: int = 300) -> str:

@@ -43,7 +43,7 @@ def decode(content: bytes, side: ChannelSide) -> Any:
     except (Malformed, MemoryError):
         raise
     except Exception as error:  # of any kind: to read such values is to make them
-        raise Malformed(str(error)) from None
+        raise Malformed(type(error).__name__) from None  # its text may be that of a number too long to be written
     if decoder.place != len(content):
         raise Malformed("bytes after the end")
     for number in decoder.read:

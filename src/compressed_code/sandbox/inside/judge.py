@@ -5,6 +5,7 @@ of the program runs here, nothing is imported on its word, and its answers are d
 """
 
 import builtins
+import contextlib
 import inspect
 import io
 import json
@@ -247,7 +248,7 @@ class Judge:
         except BaseException as error:
             if isinstance(error, AssertionError) and error is not self.raised:
                 self.failed = error
-            answer = "raised", type(error).__name__, str(error)
+            answer = "raised", type(error).__name__, _text(error)
         try:
             self.send(answer)
         except NotPlainData as error:
@@ -326,6 +327,13 @@ class Judge:
         """The program is gone or answers nonsense: that is the verdict, even if the test swallows this exception."""
         self.decided = self.decided or (outcome, exception)
         raise Decided
+
+
+def _text(error: BaseException) -> str:
+    """What it says, if anything: a key may be a number that is too long to be written."""
+    with contextlib.suppress(Exception):
+        return str(error)
+    return ""
 
 
 def _catches_failures(value: Any, named: bool) -> bool:

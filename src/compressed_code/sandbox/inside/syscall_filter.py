@@ -1,10 +1,11 @@
 """A seccomp filter for programs and judges: system calls that no benchmark program needs fail with EPERM.
 
 Namespaces already hide everything; the filter keeps the program from making new ones, from reaching kernel code that
-few programs ever test, from memory that no limit counts (memfd, System V and POSIX message queues, keyrings), from
-what slows the whole machine down, and from what every process of the machine shares besides files that can be read:
-locks on them, the news that another process opened one, and which of their pages are in memory. By each of these a
-program could hand on what it found in one run to another run or another program.
+few programs ever test, from memory that no limit counts (memfd, System V and POSIX message queues, keyrings, shared
+memory without a file), from what slows the whole machine down, and from what every process of the machine shares
+besides files that can be read: locks on them, the news that another process opened one, which of their pages and names
+are in memory. By each of these a program could hand on what it found in one run to another run or another program. What
+the kernel learnt to do later is unknown here.
 """
 
 import ctypes
@@ -44,6 +45,9 @@ DENIED = {
     "kexec_file_load": (320, 294),
     "kexec_load": (246, 104),
     "keyctl": (250, 219),
+    "landlock_add_rule": (445, 445),  # rules are memory of the kernel, as many as one likes
+    "landlock_create_ruleset": (444, 444),
+    "landlock_restrict_self": (446, 446),
     "listmount": (458, 458),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
@@ -109,6 +113,7 @@ DENIED_TO_JUDGES = {
     "rt_sigqueueinfo": (129, 138),
     "tkill": (200, 130),
 }
+# Where a program runs is the machine's choice.
 # What a throw-away folder does not need: nobody waits for its content on a disk, and the processes of one trial lock
 # nothing against others. The files that all see would be locked for all, and flushing them keeps the disk busy.
 PRETENDED = {
@@ -116,20 +121,33 @@ PRETENDED = {
     "flock": (73, 32),
     "fsync": (74, 82),
     "msync": (26, 227),
+    "sched_setaffinity": (203, 122),  # to the busiest processor, for which one waits without a limit
     "sync_file_range": (277, 84),
 }
 FCNTL = (72, 25)
 # Commands of fcntl, by include/uapi/asm-generic/fcntl.h and linux/fcntl.h.
 PRETENDED_COMMANDS = {"F_SETLK": 6, "F_SETLKW": 7, "F_OFD_SETLK": 37, "F_OFD_SETLKW": 38}
 DENIED_COMMANDS = {"F_GETLK": 5, "F_OFD_GETLK": 36, "F_SETLEASE": 1024, "F_NOTIFY": 1026}
+# The pages of pipes are counted for the user, in all jails and outside. A file's owner, and on older kernels anyone who
+# may read it, leaves a hint on it that all others can ask for.
+DENIED_COMMANDS |= {"F_SETPIPE_SZ": 1031, "F_SET_RW_HINT": 1036, "F_SET_FILE_RW_HINT": 1038}
 # Reads what is in memory only, if told so; the C library does without it where a kernel does not know it.
 PREADV2 = (327, 286)
+OPENAT2 = (437, 437)  # the same of names (RESOLVE_CACHED)
+NEWER = 463  # the first call that is not known here, on every processor; programs do without those
 INOTIFY_INIT = (253, None)  # which aarch64 never had
 SIGNAL_ACTION = (13, 134)  # rt_sigaction
 # Calls that may not ask for a byte out of band, which is no part of the stream that judge and server wait for, by the
 # place of their flags.
 FLAGS_THIRD = ((47, 212),)  # recvmsg
 FLAGS_FOURTH = ((44, 206), (45, 207))  # sendto, recvfrom
+# Memory that is shared without a file stays when nobody has its pages in sight, so that no process is seen to use it;
+# huge pages are a store of the whole machine's.
+MMAP = (9, 222)
+_MAP_SHARED, _MAP_ANONYMOUS, _MAP_HUGETLB = 0x1, 0x20, 0x40000
+# Questions to network interfaces: the channel's socket was made outside, and knows those of the machine.
+IOCTL = (16, 29)
+_FIRST_OF_SOCKETS, _BEHIND_SOCKETS = 0x8900, 0x8C00
 CLONE = (56, 220)
 CLONE3 = (435, 435)
 FORKS = ((57, None), (58, None))  # fork and vfork, which aarch64 never had
@@ -175,8 +193,9 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     flags, if_any, if_none = (_NEW_NAMESPACES, _DENY, _ALLOW) if processes else (_CLONE_THREAD, _ALLOW, _DENY)
     missing = [INOTIFY_INIT, *(() if processes else FORKS)]
     denied += [numbers[column] for numbers in missing if numbers[column] is not None]
-    tests = [(_EQUAL, numbers[column], "unknown") for numbers in (CLONE3, PREADV2)]
-    tests += [(_EQUAL, CLONE[column], "clone"), (_AT_LEAST, _X32_CALLS, "deny")]
+    tests = [(_EQUAL, numbers[column], "unknown") for numbers in (CLONE3, PREADV2, OPENAT2)]
+    tests += [(_EQUAL, CLONE[column], "clone"), (_AT_LEAST, _X32_CALLS, "deny"), (_AT_LEAST, NEWER, "unknown")]
+    tests += [(_EQUAL, MMAP[column], "mmap"), (_EQUAL, IOCTL[column], "ioctl")]
     tests += [(_EQUAL, SIGNAL_ACTION[column], "signal"), (_EQUAL, FCNTL[column], "fcntl")]
     tests += [(_EQUAL, numbers[column], "pretend") for numbers in PRETENDED.values()]
     tests += [(_EQUAL, number, "deny") for number in denied]
@@ -184,7 +203,7 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     tests += [(_EQUAL, numbers[column], "fourth") for numbers in FLAGS_FOURTH]
     # How far behind the last test each goal stands.
     goals = {"allow": 0, "clone": 1, "deny": 5, "unknown": 6, "signal": 7, "pretend": 14, "third": 15, "fourth": 17}
-    goals["fcntl"] = 21
+    goals |= {"mmap": 21, "ioctl": 27, "fcntl": 32}
     code = [(_LOAD, 0, 0, _PROCESSOR), (_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
     for left, (test, value, goal) in zip(reversed(range(len(tests))), tests, strict=True):
         code.append((test, left + goals[goal], 0, value))
@@ -196,6 +215,11 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     code += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _PRETEND)]
     code += [(_LOAD, 0, 0, _THIRD_ARGUMENT), (_ANY_BIT, 2, 3, _OUT_OF_BAND)]
     code += [(_LOAD, 0, 0, _FOURTH_ARGUMENT), (_ANY_BIT, 0, 1, _OUT_OF_BAND)]
+    code += [(_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
+    # mmap: by its flags
+    code += [(_LOAD, 0, 0, _FOURTH_ARGUMENT), (_ANY_BIT, 2, 0, _MAP_HUGETLB), (_ANY_BIT, 0, 2, _MAP_ANONYMOUS)]
+    code += [(_ANY_BIT, 0, 1, _MAP_SHARED), (_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
+    code += [(_LOAD, 0, 0, _SECOND_ARGUMENT), (_AT_LEAST, 0, 2, _FIRST_OF_SOCKETS), (_AT_LEAST, 1, 0, _BEHIND_SOCKETS)]
     code += [(_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
     # The command decides; each test has as many instructions before its goal as tests follow it.
     pretended, refused = PRETENDED_COMMANDS.values(), DENIED_COMMANDS.values()

@@ -1,13 +1,17 @@
 """How much processor time and memory a whole process tree uses, and how long it waits, read from /proc."""
 
+import contextlib
 import os
+import re
 import time
 from typing import NamedTuple
 
 from .processes import Usage
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+# What a process has in memory: its pages, and the tables by which the processor finds them, which take more than those
+# where single pages lie far from each other.
+_MEMORY = re.compile(rb"^(?:VmRSS|VmPTE):\s*(\d+) kB$", re.MULTILINE)
 _READY = b"R"  # at work, or waiting for a processor
 
 
@@ -33,7 +37,7 @@ def tree_usage(proc: int, root: int, waits: bool = True, beside: int = 0) -> Usa
     waiting = {process: each.waited for process, each in schedules.items()}
     waiting |= {} if waits else {root: time.monotonic()}  # ever since any process began
     ready = {process: each.worked for process, each in schedules.items() if each.ready}
-    return Usage(seconds, waiting, sum(rows[process].pages for process in found) * _PAGE, ready)
+    return Usage(seconds, waiting, sum(_memory(proc, process, rows[process]) for process in found), ready)
 
 
 def processes_below(proc: int, root: int) -> list[int]:
@@ -53,13 +57,12 @@ def descendants(rows: dict[int, "Row"], root: int) -> list[int]:
 
 
 class Row(NamedTuple):
-    """One process or thread: fields 3, 4, 14-17, 20 and 24 of proc(5)'s stat."""
+    """One process or thread: fields 3, 4, 14-17 and 20 of proc(5)'s stat."""
 
     state: bytes
     parent: int
     ticks: int
     threads: int
-    pages: int
 
 
 def _rows(proc: int) -> dict[int, Row]:
@@ -73,9 +76,17 @@ def _rows(proc: int) -> dict[int, Row]:
 def _row(proc: int, place: str) -> Row | None:
     """What is known of a process or thread; None where it is gone."""
     fields = _read(proc, f"{place}/stat").rpartition(b")")[2].split()
-    return (
-        Row(fields[0], *map(int, (fields[1], sum(map(int, fields[11:15])), fields[17], fields[21]))) if fields else None
-    )
+    return Row(fields[0], *map(int, (fields[1], sum(map(int, fields[11:15])), fields[17]))) if fields else None
+
+
+def _memory(proc: int, process: int, row: Row) -> int:
+    """Bytes. Of a process whose first thread has ended only the others tell."""
+    found = _MEMORY.findall(_read(proc, f"{process}/status"))
+    if not found and row.threads > 1:
+        with contextlib.suppress(OSError):  # it is gone
+            places = [f"{process}/task/{task}/status" for task in _tasks(proc, process)]
+            found = next(filter(None, (_MEMORY.findall(_read(proc, place)) for place in places)), [])
+    return 1024 * sum(map(int, found))
 
 
 class Schedule(NamedTuple):
