@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _ROWS = 512  # of a product, as it is told to oneDNN beforehand; others may come
 _TRIED = 16  # tokens that are read before and after
-# Sums in another order, through all layers: 30 layers of a model of 135M parameters move logits by 2e-5 of their length.
+# Of the logits' length. Sums in another order move them by 2e-5 of it through 30 layers, a wrong weight by all of it.
 _CLOSE = 1e-3
 
 
@@ -30,8 +30,6 @@ def pack_linear_layers(model: "PreTrainedModel") -> "PreTrainedModel":
     Returns:
         The model itself.
     """
-    import torch
-
     ends = (model.get_input_embeddings(), model.get_output_embeddings())
     kept = {id(end.weight) for end in ends if end is not None}
     layers = [layer for layer in model.modules() if _is_plain(layer) and id(layer.weight) not in kept]
