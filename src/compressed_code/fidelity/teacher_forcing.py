@@ -177,7 +177,11 @@ class KeepingRunner(Runner):
     """
 
     def __init__(self, model: "PreTrainedModel", start_ids: Sequence[int], kept_bytes: int = KEPT_BYTES) -> None:
-        """Look at the model; beyond `kept_bytes` nothing more is kept."""
+        """Look at the model.
+
+        Beyond `kept_bytes` nothing more is kept; which batches are read again then, and the last digits of float32 with
+        it, depends on the order in which they were done.
+        """
         super().__init__(model, start_ids)
         self._kept: dict[Hashable, Any] = {}
         self._limit = self._left = kept_bytes
