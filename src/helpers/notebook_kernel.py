@@ -24,21 +24,16 @@ from papermill.engines import Engine, papermill_engines
 from traitlets.config import Config
 
 from compressed_code.core.errors import Unavailable
+from compressed_code.core.memory import KEEPING_ENVIRONMENT
 from compressed_code.core.progress import SILENT_VARIABLE
 from helpers.notebook_cells import SANDBOX_TAG, has_tag, headings, names_of, place_of
 
 ENGINE = "cell-by-cell"
 METADATA = "compressed_code"  # where an executed copy says what was left out, and why it ended early
 START_TRIES = 3
-# What every kernel's environment holds besides the runner's own: glibc keeps large blocks of memory instead of handing
-# them back after every product, or the system spends a tenth of a notebook's time on fresh pages. Elsewhere no effect.
-# Nobody watches these kernels, so that no progress bar belongs into an executed copy.
-KERNEL_ENVIRONMENT: Mapping[str, str] = {
-    SILENT_VARIABLE: "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TOP_PAD_": str(1 << 26),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-}
+# What every kernel's environment holds besides the runner's own. Nobody watches these kernels, so that no progress bar
+# belongs into an executed copy.
+KERNEL_ENVIRONMENT: Mapping[str, str] = {SILENT_VARIABLE: "1", **KEEPING_ENVIRONMENT}
 
 # The system allows about 107 bytes for the path of a socket; these are added to the folder's: "/kernel-ipc-5".
 _LONGEST_FOLDER = 90

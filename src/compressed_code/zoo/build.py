@@ -17,6 +17,7 @@ import pandas as pd
 
 from compressed_code.checkpoints.model_files import TRAINING_RECORD
 from compressed_code.core.errors import InputError
+from compressed_code.core.memory import KEEPING_ENVIRONMENT
 from compressed_code.core.paths import BUILD
 from compressed_code.zoo.export import export_model
 from compressed_code.zoo.recipes import (
@@ -30,9 +31,6 @@ from compressed_code.zoo.recipes import (
 
 WORKERS = 2
 STATES = BUILD / "zoo" / "states"
-
-# glibc gives large blocks back to the system at every free; keeping them halves the time of a step.
-_KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647", "MALLOC_TOP_PAD_": "268435456"}
 
 
 def build_zoo(only: str | None = None) -> list[str]:
@@ -205,7 +203,7 @@ def _train_all(stale: Sequence[str], recipes: Mapping[str, Recipe], again: str) 
 
 def _train_in_process(key: str, position: int) -> bool:
     command = [sys.executable, "-P", "-m", "compressed_code", "zoo", "--train", key, "--position", str(position)]
-    return subprocess.run(command, env={**os.environ, **_KEEP_MEMORY}).returncode == 0
+    return subprocess.run(command, env={**os.environ, **KEEPING_ENVIRONMENT}).returncode == 0
 
 
 def _with_needs(key: str, recipes: Mapping[str, Recipe]) -> list[str]:
