@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+LOOP = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"  # a test that is killed ends nothing
+
 
 @contextmanager
 def busy_processor(others: int = 3) -> Iterator[None]:
@@ -13,7 +15,7 @@ def busy_processor(others: int = 3) -> Iterator[None]:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, [min(before)])
     loops = [
-        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"], start_new_session=True)
+        subprocess.Popen([sys.executable, "-S", "-c", LOOP], start_new_session=True)
         for _ in range(others)
     ]
     try:
