@@ -14,10 +14,7 @@ def busy_processor(others: int = 3) -> Iterator[None]:
     """Everything that starts meanwhile shares one processor with endless loops, each of a session of its own."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, [min(before)])
-    loops = [
-        subprocess.Popen([sys.executable, "-S", "-c", LOOP], start_new_session=True)
-        for _ in range(others)
-    ]
+    loops = [subprocess.Popen([sys.executable, "-S", "-c", LOOP], start_new_session=True) for _ in range(others)]
     try:
         yield
     finally:
