@@ -15,8 +15,9 @@ _FILES = {
 
 # Parameters of glibc's mallopt, from malloc.h. Blocks up to the largest threshold that it takes are cut from the heap,
 # whose freed end is kept up to so many bytes: a layer's results, 3 MB each, would else be paged in anew each time.
-_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2
-_KEPT = {_MMAP_THRESHOLD: 1 << 25, _TRIM_THRESHOLD: 1 << 28, _TOP_PAD: 1 << 26}
+# Threads share one heap, so that each takes what another has freed.
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD, _ARENA_MAX = -3, -1, -2, -8
+_KEPT = {_MMAP_THRESHOLD: 1 << 25, _TRIM_THRESHOLD: 1 << 28, _TOP_PAD: 1 << 26, _ARENA_MAX: 1}
 
 # For the environment of a process of its own: glibc keeps what was freed whatever its size, up to 1 GB. A notebook
 # spends a tenth of its time on fresh pages otherwise, a step of training half. Elsewhere than with glibc no effect.
