@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from .owned import PREDICATES
 from .records import NOTHING_ASKED, Asking
 
 
@@ -107,6 +108,9 @@ def _fill_attributes(value: Any, items: list[Any]) -> None:
         # A method stays one, and nothing of Python's own is found in an object's attributes.
         if type(name) is not str or name.startswith("__") or callable(getattr(type(value), name, None)):
             raise TypeError("no attribute")
+        # `found.startswith("must")` would ask the program; a plain type's answer is computed here.
+        if name in PREDICATES and callable(found[name]):
+            raise TypeError("no answer of a plain type")
     vars(value).clear()
     vars(value).update({name: held for name, held in found.items() if not _computed(value, name)})
 

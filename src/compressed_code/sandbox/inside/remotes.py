@@ -268,7 +268,13 @@ def _enter(self: Remote) -> Any:
 
 
 def _leave(self: Remote, kind: Any, error: Any, trace: Any) -> bool:
-    self._ask("leave", None if kind is None else kind.__name__)
+    judge = self._judge
+    try:
+        self._ask("leave", None if kind is None else kind.__name__)
+    except BaseException:
+        if isinstance(error, AssertionError) and error is not judge.raised:
+            judge.failed = error  # what is raised here takes its place, and the test may wait for that
+        raise
     return False  # what a test asserts inside of it counts
 
 
