@@ -104,12 +104,12 @@ def _computed(value: Any, name: Any) -> bool:
 
 def _fill_attributes(value: Any, items: list[Any]) -> None:
     found = dict(_pairs(items))
-    for name in found:
+    for name, held in found.items():
         # A method stays one, and nothing of Python's own is found in an object's attributes.
         if type(name) is not str or name.startswith("__") or callable(getattr(type(value), name, None)):
             raise TypeError("no attribute")
         # `found.startswith("must")` would ask the program; a plain type's answer is computed here.
-        if name in PREDICATES and callable(found[name]):
+        if name in PREDICATES and callable(held):
             raise TypeError("no answer of a plain type")
     vars(value).clear()
     vars(value).update({name: held for name, held in found.items() if not _computed(value, name)})
