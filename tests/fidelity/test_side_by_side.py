@@ -102,6 +102,7 @@ def test_a_model_beside_itself_reads_one_batch_at_a_time(threads):
     runner = Runner(model, [1])
     assert batches_at_a_time([runner, RoundedRunner(model, [1])]) == 1
     assert batches_at_a_time([runner, Runner(tiny_model(seed=1), [1])]) == 2
+    assert batches_at_a_time([runner, Runner(tiny_model(seed=1, dtype=torch.bfloat16), [1])]) == 1  # one buffer
     threads(MOST + 3)
     assert batches_at_a_time([runner, Runner(tiny_model(seed=1), [1])]) == MOST
 

@@ -19,13 +19,15 @@ MOST = 4  # each holds logits and a layer's results of a batch: 100 MB at 49,152
 def batches_at_a_time(runners: Sequence[Runner]) -> int:
     """How many batches these models read side by side: as many as torch has threads, up to `MOST`.
 
-    One where a device reads, which works on the whole batch at once anyway, and where both are one model: whoever
-    changes how it reads (`noise_floor`) would change it for the other batches.
+    One where a device reads, which works on the whole batch at once anyway; where both are one model: whoever changes
+    how it reads (`noise_floor`) would change it for the other batches; and where one computes in less precision than
+    the other: its runner has one place for logits that are yet to be widened.
     """
     import torch
 
     one_model = len({id(runner.model) for runner in runners}) < len(runners)
-    if one_model or any(runner.device.type != "cpu" for runner in runners):
+    precisions = {runner.dtype for runner in runners}
+    if one_model or len(precisions) > 1 or any(runner.device.type != "cpu" for runner in runners):
         return 1
     return min(MOST, torch.get_num_threads())
 
