@@ -186,7 +186,7 @@ class Program:
 
 
 def _protocols(value: Any) -> Iterable[str]:
-    """What an object can do, by the special methods of its type (`remotes.PROTOCOLS`)."""
+    """What an object can do, by the special methods of its type (`protocols.PROTOCOLS`)."""
     bases = type(value).__mro__
     for name in ("call", "iter", "next", "len", "getitem", "setitem", "delitem", "contains", "enter", "await"):
         special = f"__{name}__"

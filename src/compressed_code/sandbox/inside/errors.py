@@ -2,29 +2,24 @@
 
 from typing import Any, Protocol
 
+from .owned import Asked
 from .standard_modules import ERRORS, public_callable
 
 _LONGEST = 80
 
 
 class Resolver(Protocol):
-    """Who asks the program."""
-
-    def request(self, operation: str, *arguments: Any) -> Any:
-        """Let the program do something and give back what came of it."""
+    """Who knows what stands for what."""
 
     def resolve(self, number: int, about: Any) -> Any:
         """What stands here for an object of the program."""
-
-    def refuse(self, value: Any) -> None:
-        """The program would decide by that, so the test must not pass."""
 
 
 class Mirrors:
     """The exception classes of one program."""
 
-    def __init__(self, judge: Resolver) -> None:
-        self.judge = judge
+    def __init__(self, judge: Asked, objects: Resolver) -> None:
+        self.judge, self.objects = judge, objects
         self.kinds: dict[int, type[BaseException]] = {}
 
     def kind(self, number: int, name: str, about: tuple[str, tuple[Any, ...]]) -> type[BaseException]:
@@ -47,10 +42,11 @@ class Mirrors:
             if not any(isinstance(base, type) and issubclass(base, BaseException) for base in bases):
                 raise TypeError("an exception without a base")
             named = name[:_LONGEST] if name.isidentifier() else "Exception"
-            fields = {"__getattr__": _attribute, "__str__": _text, "__module__": "program", "_judge": self.judge}
+            fields = {"__getattr__": _attribute, "__str__": _text, "__module__": "program"}
+            fields |= {"_judge": self.judge, "_objects": self.objects}
             known = type(named, tuple(base for base in bases if isinstance(base, type)), fields)
-            if _unrelated(known) > 1:  # any `except` would take it: which error is right, the test asks
-                self.judge.refuse(known)
+        if _unrelated(known) > 1:  # any `except` would take it: which error is right, the test asks
+            self.judge.refuse(known)  # a library's too, such as `io.UnsupportedOperation`
         self.kinds[number] = known
         return known
 
@@ -90,7 +86,7 @@ def _attribute(error: Any, name: str) -> Any:
     number = error.__dict__.get("_number")
     if name.startswith("_") or number is None:
         raise AttributeError(name)
-    return error._judge.request("attribute", error._judge.resolve(number, ("object", "exception", ())), name)
+    return error._judge.request("attribute", error._objects.resolve(number, ("object", "exception", ())), name)
 
 
 def _text(error: BaseException) -> str:

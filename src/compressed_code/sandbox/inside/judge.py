@@ -6,7 +6,6 @@ of the program runs here, nothing is imported on its word, and its answers are d
 
 import builtins
 import contextlib
-import inspect
 import io
 import json
 import os
@@ -15,39 +14,22 @@ import sys
 import types
 from collections.abc import Sequence
 from typing import Any, NoReturn
-from weakref import WeakValueDictionary
 
-from . import channel, codec, decoder, messages, owned, programs, remotes
-from .containers import Shared, is_record, kind_of
-from .errors import Mirrors
+from . import channel, codec, decoder, messages, programs, remotes
+from .catching import Catching, ends_quietly
+from .containers import is_record
 from .names import Module, Names
-from .owned import Owned
+from .objects import LONGEST, NotPlainData, Objects
 from .records import NOTHING_ASKED, asking
 from .remotes import Remote, Standing
-from .standard_modules import known_module, place_of
+from .standard_modules import known_module
 
 TEST_MODULE = "tests"
 _FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program
-_LONGEST = 80  # characters of a name
-_SINGLE = (
-    type(None),
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    type,
-    Remote,
-)  # what holds no others that are not asked for
 
 
 class Decided(BaseException):
     """The verdict stands, whatever the test does from here on."""
-
-
-class NotPlainData(TypeError):
-    """The test wants to send something that is not plain data."""
 
 
 def serve(
@@ -89,21 +71,19 @@ def decide(
     except AssertionError as error:
         found = "exception" if judge.raised is error else "wrong answer", "AssertionError"
     except BaseException as error:
-        found = "exception", type(error).__name__[:_LONGEST]
+        found = "exception", type(error).__name__[:LONGEST]
     return *(judge.decided or found), judge.doubt
 
 
 class Judge:
-    """One test run against one program; a side of `codec`."""
+    """One test run against one program."""
 
     def __init__(self, descriptor: int, limit: int, packages: Sequence[str]) -> None:
         self.descriptor, self.limit, self.packages = descriptor, limit, packages
-        self.shared = Shared(2)
+        self.objects = Objects(self)
+        self.shared = self.objects.shared
+        self.catching = Catching(self.shared)
         self.dropped: list[int] = []
-        self.objects: WeakValueDictionary[int, Any] = WeakValueDictionary()
-        self.owned: dict[int, Any] = {}
-        self.functions: dict[int, Any] = {}  # of the test, which the program may call, and nothing but objects
-        self.mirrors = Mirrors(self)
         self.names = Names(self)
         self.raised: BaseException | None = None  # the last exception that came from the program
         self.failed: BaseException | None = None  # an assertion of the test that the program did not let through
@@ -111,10 +91,7 @@ class Judge:
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
         self.changes = 0  # how often something ran in the program that may have changed its objects
-        self.holds_all = False  # the program's containers have held `object`, which every error is
-        self.holds_errors = False  # the test has a container of the program's by a name or a key
         self.reading = False
-        self.arrived: list[Remote] = []  # with the last message
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
         names = self.names
@@ -163,7 +140,7 @@ class Judge:
         return found
 
     def send(self, message: tuple[Any, ...]) -> None:
-        content = codec.encode(message, self, _FROM_THE_TEST)
+        content = codec.encode(message, self.objects, _FROM_THE_TEST)
         try:
             channel.send(self.descriptor, content)
         except channel.Closed:
@@ -178,10 +155,10 @@ class Judge:
         failed = self.failed
         while True:
             kind, *content = self.message()
-            for each in self.arrived:
+            for each in self.objects.arrived:
                 within = Standing.ANSWERED if kind == "call" else Standing.DERIVED
                 each._arrive(standing if each is content[0] else min(standing, within))
-            self.arrived.clear()
+            self.objects.arrived.clear()
             if kind == "call":
                 self.call_back(*content)
                 continue
@@ -189,44 +166,33 @@ class Judge:
             sys.stdout.write(printed)
             if kind == "value":
                 (value,) = content
-                if self.decides_by_types(operation, value):
+                if self.catching.decides(operation, value):
                     raise self.error_of_assertions(value)
                 return value
             if kind == "module" and operation == "name":
-                if self.decides_by_types(operation, None):
+                if self.catching.decides(operation, None):
                     raise self.error_of_assertions(content[0])
                 return self.module(content[0])
             if kind == "raised":
                 self.shared.types.remove(content[0])
-                if self.decides_by_types(operation, None):
+                if self.catching.decides(operation, None):
                     raise self.error_of_assertions(content[0])
-                self.raised = self.mirrors.error(*content)
+                self.raised = self.objects.mirrors.error(*content)
                 if type(self.raised) is AssertionError:  # one that is something else, too, ends a loop, or a `hasattr`
                     self.failed = failed  # the test has the one of this call, and may have waited for it
-                if _ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
+                if ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
                     raise RuntimeError(f"the program raised {type(self.raised).__name__}") from self.raised
                 raise self.raised
             if kind == "syntax error":
-                self.report("syntax error", content[0][:_LONGEST])
+                self.report("syntax error", content[0][:LONGEST])
             self.report("output" if kind == "too large" else "crashed")
 
-    def decides_by_types(self, operation: str, value: Any) -> bool:
-        """Whether an answer holds classes by which a test would take its own failed assertions for the program's
-        errors, or a set's methods for a set's: `set.union({1})` is what it is told."""
-        named, types = operation in ("name", "attribute", "item"), tuple(self.shared.types)
-        if operation != "name" and any(kind in (set, frozenset) for kind in types):
-            return True
-        self.holds_errors |= named and not isinstance(value, _SINGLE)
-        self.holds_all |= any(kind is object for kind in (types[1:] if value is object else types))
-        both = self.holds_errors and self.holds_all  # whichever came first, and whatever changed meanwhile
-        return both or _catches_failures(value, named) or _catches_failures(types, named)
-
     def message(self) -> tuple[Any, ...]:
-        self.arrived.clear()
+        self.objects.arrived.clear()
         try:
             content = channel.receive(self.descriptor, self.limit)
             self.reading = True
-            return messages.checked(decoder.decode(content, self))
+            return messages.checked(decoder.decode(content, self.objects))
         except channel.Oversized:
             self.report("output")
         except (channel.Closed, codec.Malformed):
@@ -236,9 +202,9 @@ class Judge:
 
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Run a function of the test that the program was given."""
-        if self.decides_by_types("call", None):
+        if self.catching.decides("call", None):
             self.refuse(arguments)
-        function = self.functions.get(number)
+        function = self.objects.function(number)
         if function is None or not all(type(key) is str for key in keywords):
             self.report("crashed")
         try:
@@ -246,7 +212,7 @@ class Judge:
         except Decided:
             raise
         except BaseException as error:
-            if isinstance(error, AssertionError) and error is not self.raised:
+            if isinstance(error, AssertionError):  # the program's own, too: it may stand for one of the test's within
                 self.failed = error
             answer = "raised", type(error).__name__, _text(error)
         try:
@@ -261,8 +227,9 @@ class Judge:
             raise NameError(f"the module {name!r} is not known to the judge")
         return found
 
-    def opaque(self, value: Any) -> None:
-        self.doubt = self.doubt or "own object"
+    def opaque(self, value: Any, doubt: str = "own object") -> None:
+        """What cannot be asked of the program: a failure may be no fault of it."""
+        self.doubt = self.doubt or doubt
 
     def refuse(self, value: Any, doubt: str = "own object") -> None:
         """The test gets an exception of the judge's own; if it waits for one, it would pass what was never asked."""
@@ -273,55 +240,6 @@ class Judge:
         """What a test gets for an error of the program that its own failed assertions would be, too."""
         self.refuse(value)
         return NameError("an error of the program's own that would be one of the test's assertions, too")
-
-    def describe(self, value: Any) -> tuple[int, Any]:
-        """A number of the program's for what came from there; of what can be called the place, or the test's number."""
-        if isinstance(value, Remote | Owned):
-            return value._number, None
-        if (number := self.mirrors.number(value)) is not None:
-            return number, None
-        if isinstance(value, types.BuiltinFunctionType | type | types.FunctionType) and (place := place_of(value)):
-            return 0, place
-        if callable(value) and not isinstance(value, type):
-            if not inspect.isroutine(value):  # what else it can do stays here
-                self.doubt = self.doubt or "argument"
-            return self.number(value), str(getattr(value, "__name__", "function"))[:_LONGEST]
-        if type(value) is object:
-            return self.number(value), ()
-        self.refuse(value, "argument")
-        raise NotPlainData(f"the test passes a {type(value).__name__} to the program; only plain data can be sent")
-
-    def number(self, value: Any) -> int:
-        """The number of something of the test's own that the program is given."""
-        found = next((known for known, each in self.functions.items() if each is value), 0)
-        found = found or 2 * len(self.functions) + 2
-        self.functions[found] = value
-        return found
-
-    def resolve(self, number: int, about: Any) -> Any:
-        """What stands here for an object of the program, the same for the same object."""
-        if number % 2 == 0:
-            return self.functions[number]
-        found = self.objects.get(number)
-        if found is None:
-            kind, name, more = about
-            if kind == "error class":
-                return self.mirrors.kind(number, name, more)
-            if kind == "coroutine":
-                return _coroutine(self, number)
-            found = remotes.remote_type(frozenset(more))(self, number, str(name))
-            self.objects[number] = found
-        self.arrived.append(found)
-        return found
-
-    def own(self, number: int, value: Any) -> Any:
-        """A plain value with the attributes of an object of the program; the same for the same object."""
-        if kind_of(type(value)) is not None:  # a container has a number of its own
-            return owned.own(self, number, value)
-        found = self.owned.get(number)
-        if found is None or type(found).__mro__[2] is not type(value):
-            self.owned[number] = found = owned.own(self, number, value)
-        return found
 
     def report(self, outcome: str, exception: str = "") -> NoReturn:
         """The program is gone or answers nonsense: that is the verdict, even if the test swallows this exception."""
@@ -334,26 +252,3 @@ def _text(error: BaseException) -> str:
     with contextlib.suppress(Exception):
         return str(error)
     return ""
-
-
-def _catches_failures(value: Any, named: bool) -> bool:
-    """Whether an `except` that waits for this, or `isinstance`, takes an assertion of the test that failed.
-
-    Args:
-        named: the test asked for it by a name or a key, as for an error; any other answer may be `object`.
-    """
-    if isinstance(value, tuple):  # isinstance takes those within, too
-        return any(_catches_failures(part, named) for part in value)
-    return isinstance(value, type) and issubclass(AssertionError, value) and (named or value is not object)
-
-
-def _ends_quietly(error: BaseException) -> bool:
-    """Whether an exception would end a loop of the test over calls, or a task of it, as if all were done."""
-    cancelled = getattr(sys.modules.get("asyncio"), "CancelledError", ())
-    return isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit, cancelled))
-
-
-async def _coroutine(judge: Judge, number: int) -> Any:
-    """A coroutine of the program: it runs to its end over there when it is awaited here."""
-    stand_in = remotes.remote_type(frozenset())(judge, number, "coroutine")
-    return judge.request("await", stand_in)

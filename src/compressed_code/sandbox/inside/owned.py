@@ -24,10 +24,11 @@ class Asked(Protocol):
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it."""
 
-    def opaque(self, value: Any) -> None:
-        """An object of the program was compared with something that it does not decide about."""
+    def opaque(self, value: Any, doubt: str = "own object") -> None:
+        """An object of the program was compared with something that it does not decide about, or one of the test's
+        cannot be sent whole ("argument")."""
 
-    def refuse(self, value: Any) -> None:
+    def refuse(self, value: Any, doubt: str = "own object") -> None:
         """An object of the program was asked for what it does not decide, and the test gets an exception: that the
         test waits for one must not let it pass."""
 

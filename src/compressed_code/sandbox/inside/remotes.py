@@ -1,21 +1,18 @@
 """What stands in the judge for an object of the program: a number, and what may be asked about it.
 
-A stand-in shows the protocols that its object has and no others, so that a test's type checks tell what they would tell
-in one process. Its operations happen in the program, and what comes back is data, but for one thing: what decides. With
-data an object is compared and calculated only where the test itself made it, by calling a class of the program by name,
-and has not had it as an answer since; with another object where one of them came from such an object at least
-(`Standing`). An answer's own `__eq__`, `__lt__` or `__sub__` never meets what the test expects.
+A stand-in shows the protocols that its object has and no others (`protocols`), so that a test's type checks tell what
+they would tell in one process. Its operations happen in the program, and what comes back is data, but for one thing:
+what decides. With data an object is compared and calculated only where the test itself made it, by calling a class of
+the program by name, and has not had it as an answer since; with another object where one of them came from such an
+object at least (`Standing`). An answer's own `__eq__`, `__lt__` or `__sub__` never meets what the test expects.
 """
 
 import operator
-from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from enum import IntEnum
-from functools import lru_cache
-from types import GeneratorType
 from typing import Any, NoReturn
 
-from .owned import PREDICATES, Asked, Owned
+from .owned import PREDICATES, Asked
 
 # Names with underscores that may be read: they say something, and nothing of Python itself asks for them.
 _READABLE = frozenset(
@@ -40,10 +37,11 @@ READING = TAKING | {
 class Standing(IntEnum):
     """How an object came to the test, which says what its own methods may decide; it only ever falls."""
 
-    ANSWERED = 0  # by a function of the program, or within anything that was answered
-    DERIVED = 1  # by an object or a class of the rows below
-    MADE = 2  # by the test, which called a class by its name
-    NAMED = 3  # a class, by the test, which knows its name
+    TOLD = 0  # by an operator that told a derived object what the test expects: it answers nothing about itself
+    ANSWERED = 1  # by a function of the program, or within anything that was answered
+    DERIVED = 2  # by an object or a class of the rows below
+    MADE = 3  # by the test, which called a class by its name
+    NAMED = 4  # a class, by the test, which knows its name
 
 
 def standing_of_answer(operation: str, arguments: tuple[Any, ...]) -> Standing:
@@ -62,7 +60,7 @@ def standing_of_answer(operation: str, arguments: tuple[Any, ...]) -> Standing:
 
 
 class Remote:
-    """Stands for an object of the program; see `remote_type` for what else it can do."""
+    """Stands for an object of the program; see `protocols.remote_type` for what else it can do."""
 
     def __init__(self, judge: Asked, number: int, name: str) -> None:
         fields = {"_judge": judge, "_number": number, "_name": name, "_standing": Standing.ANSWERED, "_new": True}
@@ -70,6 +68,9 @@ class Remote:
             object.__setattr__(self, field, value)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
+        if self._standing is Standing.TOLD:
+            self._judge.refuse(self)
+            raise TypeError("what an object of the program makes of what the test expects answers nothing")
         return self._judge.request(operation, self, *arguments)
 
     def _arrive(self, standing: Standing) -> None:
@@ -95,18 +96,18 @@ class Remote:
         return self._ask("truth") is True
 
     def __str__(self) -> str:
-        return _exactly(str, self._ask("text"))
+        return exactly(str, self._ask("text"))
 
     def __repr__(self) -> str:
-        return _exactly(str, self._ask("representation"))
+        return exactly(str, self._ask("representation"))
 
     def __format__(self, specification: str) -> str:
-        return _exactly(str, self._ask("format", specification))
+        return exactly(str, self._ask("format", specification))
 
     def __hash__(self) -> int:
         if self._hash is None:  # once for all: it may be the key of a dictionary when its standing falls
             asked = self._standing >= Standing.DERIVED and not self._judge.reading
-            object.__setattr__(self, "_hash", _exactly(int, self._ask("hash")) if asked else object.__hash__(self))
+            object.__setattr__(self, "_hash", exactly(int, self._ask("hash")) if asked else object.__hash__(self))
         return self._hash
 
     def __eq__(self, other: object) -> bool:
@@ -136,7 +137,7 @@ class Remote:
         raise TypeError("an object of the program is no array")
 
 
-def _may_decide(left: Any, right: Any) -> bool:
+def may_decide(left: Any, right: Any) -> bool:
     """Whether the program may say what comes of two operands, one of which is a stand-in at least."""
     standings = [each._standing for each in (left, right) if isinstance(each, Remote)]
     # A class is no value: a name that should be a constant's would decide by its metaclass.
@@ -146,10 +147,10 @@ def _may_decide(left: Any, right: Any) -> bool:
 def _may_be_equal(left: Any, right: Any) -> bool:
     """The same for `==`, where a class by its name is only itself: its own class would say so of any other."""
     named = any(isinstance(each, Remote) and each._standing is Standing.NAMED for each in (left, right))
-    return not named and _may_decide(left, right)
+    return not named and may_decide(left, right)
 
 
-def _exactly(kind: type, value: Any) -> Any:
+def exactly(kind: type, value: Any) -> Any:
     if type(value) is not kind:
         raise TypeError(f"an answer should be {kind.__name__}")
     return value
@@ -157,13 +158,13 @@ def _exactly(kind: type, value: Any) -> Any:
 
 def _binary(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
     def operate(self: Remote, other: Any) -> Any:
-        decides = _may_decide(self, other)
+        decides = may_decide(self, other)
         if decides or (self._standing is Standing.DERIVED and name not in _ORDER):
             found = self._judge.request("operate", name, *((other, self) if swapped else (self, other)))
             if decides:
                 return found
             if isinstance(found, Remote):  # a number of its own choice would be what the test expects
-                found._arrive(Standing.ANSWERED)  # nor may it choose one now that it has seen that
+                found._arrive(Standing.TOLD)  # nor may it choose one now that it has seen that
                 return found
         self._judge.refuse(self)
         return NotImplemented
@@ -187,135 +188,3 @@ for _name in _REFLECTED:
     setattr(Remote, f"__r{_name}__", _binary(_name, swapped=True))
 for _name in _UNARY:
     setattr(Remote, f"__{_name}__", _unary(_name))
-
-
-def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
-    return self._ask("call", arguments, keywords)
-
-
-def _iterate(self: Remote) -> Iterator[Any]:
-    length = len(self) if _has_length(self) else None
-    found = self._ask("iterate")
-    iterator = found if isinstance(found, Remote) else iter(found)
-    return iterator if length is None else _whole(self, iterator, length)
-
-
-def _has_length(value: Remote) -> bool:
-    return hasattr(type(value), "__len__")
-
-
-def _whole(value: Remote, iterator: Iterator[Any], length: int) -> Iterator[Any]:
-    """What an object gives, as many items as it says to have: a test that asks for the length, and compares item by
-    item, would compare nothing otherwise."""
-    given = 0
-    with suppress(StopIteration):
-        while True:  # a loop over it would ask it for an iterator once more
-            item = next(iterator)
-            given += 1
-            yield item
-    if given != length:
-        value._judge.refuse(value)
-        raise TypeError("an answer gives another number of items than it says to have")
-
-
-def _next(self: Remote) -> Any:
-    return self._ask("next")
-
-
-def _length(self: Remote) -> int:
-    changes, said = self._said
-    found = _exactly(int, self._ask("length"))
-    if changes == self._judge.changes and found != said:  # nothing ran meanwhile that could have changed it
-        self._judge.refuse(self)
-        raise TypeError("an answer says another length each time")
-    object.__setattr__(self, "_said", (self._judge.changes, found))
-    return found
-
-
-def _item(self: Remote, key: Any) -> Any:
-    part = type(key) is slice and _has_length(self)
-    length = len(range(len(self))[key]) if part else 0
-    try:
-        found = self._ask("item", key)
-        if part and not (hasattr(type(found), "__len__") and len(found) == length):
-            self._judge.refuse(self)
-            raise TypeError("a part of an answer has another number of items than it says to have")
-        return found
-    except IndexError:
-        # What has no other way to be iterated over ends with this.
-        if type(key) is int and _has_length(self) and 0 <= key < len(self):
-            self._judge.refuse(self)
-        raise
-
-
-def _set_item(self: Remote, key: Any, value: Any) -> None:
-    self._ask("set item", key, value)
-
-
-def _delete_item(self: Remote, key: Any) -> None:
-    self._ask("delete item", key)
-
-
-def _contains(self: Remote, value: Any) -> bool:
-    if not _may_decide(self, value):
-        self._judge.refuse(self)
-        raise TypeError("an answer's own __contains__ decides nothing")
-    return self._ask("contains", value) is True
-
-
-def _enter(self: Remote) -> Any:
-    return self._ask("enter")
-
-
-def _leave(self: Remote, kind: Any, error: Any, trace: Any) -> bool:
-    judge = self._judge
-    try:
-        self._ask("leave", None if kind is None else kind.__name__)
-    except BaseException:
-        if isinstance(error, AssertionError) and error is not judge.raised:
-            judge.failed = error  # what is raised here takes its place, and the test may wait for that
-        raise
-    return False  # what a test asserts inside of it counts
-
-
-def _await(self: Remote) -> Generator[None, None, Any]:
-    yield from ()
-    return self._ask("await")
-
-
-def _is_instance(self: Remote, value: Any) -> bool:
-    return isinstance(value, Remote | Owned) and self._ask("is instance", value) is True
-
-
-def _is_subclass(self: Remote, value: Any) -> bool:
-    return isinstance(value, Remote) and self._ask("is subclass", value) is True
-
-
-# What an object can do: the special methods of its type, and what they are here.
-PROTOCOLS: dict[str, dict[str, Any]] = {
-    "call": {"__call__": _call},
-    "iter": {"__iter__": _iterate},
-    "next": {"__next__": _next},
-    "len": {"__len__": _length},
-    "getitem": {"__getitem__": _item},
-    "setitem": {"__setitem__": _set_item},
-    "delitem": {"__delitem__": _delete_item},
-    "contains": {"__contains__": _contains},
-    "enter": {"__enter__": _enter, "__exit__": _leave},
-    "await": {"__await__": _await},
-    "generator": {"__class__": property(lambda _: GeneratorType)},  # its own methods are attributes
-    "instancecheck": {"__instancecheck__": _is_instance, "__subclasscheck__": _is_subclass},
-}
-
-
-@lru_cache(maxsize=1024)
-def remote_type(protocols: frozenset[str]) -> type[Remote]:
-    """The type of the stand-ins for objects with such protocols.
-
-    Raises:
-        KeyError: there is no such protocol.
-    """
-    methods: dict[str, Any] = {"__doc__": property(lambda self: self._ask("attribute", "__doc__"))}
-    for name in sorted(protocols):
-        methods |= PROTOCOLS[name]
-    return type("Remote", (Remote,), methods)

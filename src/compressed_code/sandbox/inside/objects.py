@@ -1,0 +1,96 @@
+"""The objects of both sides by number, as the judge has them."""
+
+import inspect
+import types
+from typing import Any
+from weakref import WeakValueDictionary
+
+from . import owned
+from .containers import Shared, kind_of
+from .errors import Mirrors
+from .owned import Asked, Owned
+from .protocols import remote_type
+from .remotes import Remote
+from .standard_modules import place_of
+
+LONGEST = 80  # characters of a name
+
+
+class NotPlainData(TypeError):
+    """The test wants to send something that is not plain data."""
+
+
+class Objects:
+    """What stands for what: objects of the program have odd numbers, those of the test even ones; a side of `codec`.
+
+    Args:
+        judge: asks the program.
+    """
+
+    def __init__(self, judge: Asked) -> None:
+        self.judge = judge
+        self.shared = Shared(2)
+        self.mirrors = Mirrors(judge, self)
+        self.arrived: list[Remote] = []  # with the last message
+        self._theirs: WeakValueDictionary[int, Any] = WeakValueDictionary()
+        self._owned: dict[int, Any] = {}
+        self._ours: dict[int, Any] = {}  # functions that the program may call, and nothing but objects
+
+    def describe(self, value: Any) -> tuple[int, Any]:
+        """A number of the program's for what came from there; of what can be called the place, or the test's number."""
+        if isinstance(value, Remote | Owned):
+            return value._number, None
+        if (number := self.mirrors.number(value)) is not None:
+            return number, None
+        if isinstance(value, types.BuiltinFunctionType | type | types.FunctionType) and (place := place_of(value)):
+            return 0, place
+        if callable(value) and not isinstance(value, type):
+            if not inspect.isroutine(value):  # what else it can do stays here
+                self.judge.opaque(value, "argument")
+            return self._number(value), str(getattr(value, "__name__", "function"))[:LONGEST]
+        if type(value) is object:
+            return self._number(value), ()
+        self.judge.refuse(value, "argument")
+        raise NotPlainData(f"the test passes a {type(value).__name__} to the program; only plain data can be sent")
+
+    def function(self, number: int) -> Any:
+        """What the program calls: of the test's own, which it was given; None where there is none."""
+        return self._ours.get(number)
+
+    def _number(self, value: Any) -> int:
+        """The number of something of the test's own that the program is given."""
+        found = next((known for known, each in self._ours.items() if each is value), 0)
+        found = found or 2 * len(self._ours) + 2
+        self._ours[found] = value
+        return found
+
+    def resolve(self, number: int, about: Any) -> Any:
+        """What stands here for an object of the program, the same for the same object."""
+        if number % 2 == 0:
+            return self._ours[number]
+        found = self._theirs.get(number)
+        if found is None:
+            kind, name, more = about
+            if kind == "error class":
+                return self.mirrors.kind(number, name, more)
+            if kind == "coroutine":
+                return _coroutine(self.judge, number)
+            found = remote_type(frozenset(more))(self.judge, number, str(name))
+            self._theirs[number] = found
+        self.arrived.append(found)
+        return found
+
+    def own(self, number: int, value: Any) -> Any:
+        """A plain value with the attributes of an object of the program; the same for the same object."""
+        if kind_of(type(value)) is not None:  # a container has a number of its own
+            return owned.own(self.judge, number, value)
+        found = self._owned.get(number)
+        if found is None or type(found).__mro__[2] is not type(value):
+            self._owned[number] = found = owned.own(self.judge, number, value)
+        return found
+
+
+async def _coroutine(judge: Asked, number: int) -> Any:
+    """A coroutine of the program: it runs to its end over there when it is awaited here."""
+    stand_in = remote_type(frozenset())(judge, number, "coroutine")
+    return judge.request("await", stand_in)

@@ -1,0 +1,145 @@
+"""What an object of the program can do besides: the protocols of its type, as its stand-in has them.
+
+A length, the items and the parts of an answer agree with one another here, whatever the program says of each.
+"""
+
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from functools import lru_cache
+from types import GeneratorType
+from typing import Any
+
+from .owned import Owned
+from .remotes import Remote, exactly, may_decide
+
+
+def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
+    return self._ask("call", arguments, keywords)
+
+
+def _iterate(self: Remote) -> Iterator[Any]:
+    length = len(self) if _has_length(self) else None
+    found = self._ask("iterate")
+    iterator = found if isinstance(found, Remote) else iter(found)
+    return iterator if length is None else _whole(self, iterator, length)
+
+
+def _has_length(value: Remote) -> bool:
+    return hasattr(type(value), "__len__")
+
+
+def _whole(value: Remote, iterator: Iterator[Any], length: int) -> Iterator[Any]:
+    """What an object gives, as many items as it says to have: a test that asks for the length, and compares item by
+    item, would compare nothing otherwise."""
+    given = 0
+    with suppress(StopIteration):
+        while True:  # a loop over it would ask it for an iterator once more
+            item = next(iterator)
+            given += 1
+            yield item
+    if given != length:
+        value._judge.refuse(value)
+        raise TypeError("an answer gives another number of items than it says to have")
+
+
+def _next(self: Remote) -> Any:
+    return self._ask("next")
+
+
+def _length(self: Remote) -> int:
+    changes, said = self._said
+    found = exactly(int, self._ask("length"))
+    if changes == self._judge.changes and found != said:  # nothing ran meanwhile that could have changed it
+        self._judge.refuse(self)
+        raise TypeError("an answer says another length each time")
+    object.__setattr__(self, "_said", (self._judge.changes, found))
+    return found
+
+
+def _item(self: Remote, key: Any) -> Any:
+    part = type(key) is slice and _has_length(self)
+    length = len(range(len(self))[key]) if part else 0
+    try:
+        found = self._ask("item", key)
+        if part and not (hasattr(type(found), "__len__") and len(found) == length):
+            self._judge.refuse(self)
+            raise TypeError("a part of an answer has another number of items than it says to have")
+        return found
+    except IndexError:
+        # What has no other way to be iterated over ends with this.
+        if type(key) is int and _has_length(self) and 0 <= key < len(self):
+            self._judge.refuse(self)
+        raise
+
+
+def _set_item(self: Remote, key: Any, value: Any) -> None:
+    self._ask("set item", key, value)
+
+
+def _delete_item(self: Remote, key: Any) -> None:
+    self._ask("delete item", key)
+
+
+def _contains(self: Remote, value: Any) -> bool:
+    if not may_decide(self, value):
+        self._judge.refuse(self)
+        raise TypeError("an answer's own __contains__ decides nothing")
+    return self._ask("contains", value) is True
+
+
+def _enter(self: Remote) -> Any:
+    return self._ask("enter")
+
+
+def _leave(self: Remote, kind: Any, error: Any, trace: Any) -> bool:
+    judge = self._judge
+    try:
+        self._ask("leave", None if kind is None else kind.__name__)
+    except BaseException:
+        if isinstance(error, AssertionError):
+            judge.failed = error  # what is raised here takes its place, and the test may wait for that
+        raise
+    return False  # what a test asserts inside of it counts
+
+
+def _await(self: Remote) -> Generator[None, None, Any]:
+    yield from ()
+    return self._ask("await")
+
+
+def _is_instance(self: Remote, value: Any) -> bool:
+    return isinstance(value, Remote | Owned) and self._ask("is instance", value) is True
+
+
+def _is_subclass(self: Remote, value: Any) -> bool:
+    return isinstance(value, Remote) and self._ask("is subclass", value) is True
+
+
+# What an object can do: the special methods of its type, and what they are here.
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    "call": {"__call__": _call},
+    "iter": {"__iter__": _iterate},
+    "next": {"__next__": _next},
+    "len": {"__len__": _length},
+    "getitem": {"__getitem__": _item},
+    "setitem": {"__setitem__": _set_item},
+    "delitem": {"__delitem__": _delete_item},
+    "contains": {"__contains__": _contains},
+    "enter": {"__enter__": _enter, "__exit__": _leave},
+    "await": {"__await__": _await},
+    "generator": {"__class__": property(lambda _: GeneratorType)},  # its own methods are attributes
+    "instancecheck": {"__instancecheck__": _is_instance, "__subclasscheck__": _is_subclass},
+}
+
+
+@lru_cache(maxsize=1024)
+def remote_type(protocols: frozenset[str]) -> type[Remote]:
+    """The type of the stand-ins for objects with such protocols.
+
+    Raises:
+        KeyError: there is no such protocol.
+    """
+    methods: dict[str, Any] = {"__doc__": property(lambda self: self._ask("attribute", "__doc__"))}
+    for name in sorted(protocols):
+        methods |= PROTOCOLS[name]
+    return type("Remote", (Remote,), methods)
