@@ -9,7 +9,7 @@ import yaml
 from compressed_code.benchmarks.scoring import score
 from compressed_code.benchmarks.tasks import load_benchmark
 from compressed_code.core.paths import ROOT
-from compressed_code.sandbox import available_isolators
+from working_isolators import working_isolators
 
 KEPT = yaml.safe_load((Path(__file__).parent / "canonical_solutions.yml").read_text(encoding="utf-8"))
 
@@ -32,7 +32,7 @@ def test_the_table_of_the_documents_says_the_same():
 @pytest.mark.long
 @pytest.mark.parametrize("each", KEPT, ids=[each["row"] for each in KEPT])
 def test_all_pass_but_for_those_that_are_kept(request, tmp_path, each):
-    if not available_isolators():
+    if not working_isolators():
         pytest.skip("nothing isolates programs here")
     name = each["benchmark"]
     if name.endswith((".jsonl", ".gz")):

@@ -19,9 +19,10 @@ from compressed_code.benchmarks.stepwise import HEAVY
 from compressed_code.benchmarks.tasks import imported_packages, load_benchmark
 from compressed_code.core.errors import InputError
 from compressed_code.core.json_lines import read_rows
-from compressed_code.sandbox import Sandbox, available_isolators
+from compressed_code.sandbox import Sandbox
+from working_isolators import working_isolators
 
-ISOLATORS = available_isolators()
+ISOLATORS = working_isolators()
 isolated = pytest.mark.skipif(not ISOLATORS, reason="nothing isolates programs here")
 HUMANEVAL = "humanevalplus/HumanEvalPlus.jsonl.gz", "humanevalplus/HumanEvalPlus-OriginFmt.jsonl.gz"
 MBPP = "mbppplus/MbppPlus.jsonl.gz", "mbppplus/MbppPlus-OriginFmt.jsonl.gz"

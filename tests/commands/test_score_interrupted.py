@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from compressed_code.__main__ import main
-from compressed_code.sandbox import available_isolators
+from working_isolators import working_isolators
 
-pytestmark = pytest.mark.skipif(not available_isolators(), reason="nothing isolates programs here")
+pytestmark = pytest.mark.skipif(not working_isolators(), reason="nothing isolates programs here")
 TASKS = [
     {
         "task_id": f"t/{number}",

@@ -36,9 +36,9 @@ from compressed_code.models.load import load_model
 from compressed_code.quantization.engine import write_variant
 from compressed_code.registry.languages import load_languages, load_programs
 from compressed_code.registry.quantizations import Quantization
-from compressed_code.sandbox import available_isolators
 from compressed_code.tokenizers.files import open_tokenizer
 from tiny_models import contents, save_contents
+from working_isolators import working_isolators
 
 NO_GPU = not torch.cuda.is_available()
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -413,7 +413,7 @@ def test_two_gguf_files_that_quantize_wrote_are_given_text(tmp_path):
 @pytest.mark.slow
 def test_programs_are_written_executed_and_shown_side_by_side(tmp_path, monkeypatch):
     """Rounding whole rows to three bits costs Zoo S nearly all programs that it passes."""
-    if not available_isolators():
+    if not working_isolators():
         pytest.skip("no isolator on this system")
     benchmark, rows = tmp_path / "tasks.jsonl", BENCHMARKS / "zoo-standard.jsonl"
     benchmark.write_text("".join(rows.read_text().splitlines(keepends=True)[:40]))

@@ -1,13 +1,13 @@
 """The runner never leaves make something it takes for done; notebooks keep the repository's rules."""
 
 import ast
+import multiprocessing
 import re
 import resource
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -118,19 +118,15 @@ def test_a_kernel_that_dies_in_a_cell_is_said_with_the_cell(tmp_path, write_note
 @pytest.mark.slow
 @pytest.mark.long
 def test_kernels_that_start_together_never_meet(tmp_path, write_notebook):
+    """Forks of one process that has loaded what a run needs, so that four begin in the same moment."""
     source = write_notebook(tmp_path / "08-x.ipynb", "number = 1", "number + 1")
-    script = "import sys; from pathlib import Path; from helpers.run import run_notebook; "
-    script += "run_notebook(Path(sys.argv[1]), Path(sys.argv[2]))"
-
-    def run(number: int) -> str:
-        output = tmp_path / f"{number}.ipynb"
-        command = [sys.executable, "-c", script, str(source), str(output)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        return done.stderr if done.returncode or not output.exists() else ""
-
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["papermill", "helpers.run", "helpers.notebook_kernel"])
     for attempt in range(10):
-        with ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(run, range(4))) == [""] * 4 or pytest.fail(f"round {attempt}")
+        outputs = [tmp_path / f"{attempt}-{number}.ipynb" for number in range(4)]
+        with context.Pool(4, maxtasksperchild=1) as pool:
+            pool.starmap(run_notebook, [(source, output) for output in outputs], chunksize=1)
+        assert all(output.exists() for output in outputs), f"round {attempt}"
 
 
 def start(source: Path, output: Path, **options) -> subprocess.Popen:

@@ -42,6 +42,7 @@ def verify(project: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_verify_passes_and_catches_a_number_a_claim_and_a_definition(project):
     passed = verify(project, "--notebook", "08")
     assert passed.returncode == 0, passed.stdout + passed.stderr

@@ -18,8 +18,9 @@ from compressed_code.measurements.tables import measure
 from compressed_code.models.load import load_model
 from compressed_code.registry.lookup import Registry, load_registry
 from compressed_code.registry.specs import ModelSpec, TokenizerSpec
-from compressed_code.sandbox import Sandbox, available_isolators
+from compressed_code.sandbox import Sandbox
 from compressed_code.tokenizers.files import open_tokenizer
+from working_isolators import working_isolators
 
 FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
 
@@ -108,7 +109,7 @@ def test_a_variant_reads_what_its_base_wrote_and_writes_what_it_writes_without(t
 
 @pytest.mark.slow
 def test_a_task_whose_solution_fails_is_named_and_left_out(benchmark, tmp_path, capsys, monkeypatch):
-    if not available_isolators():
+    if not working_isolators():
         pytest.skip("no isolator on this system")
     keep_results_in(tmp_path, monkeypatch)
     tasks = load_benchmark(benchmark)
@@ -125,7 +126,7 @@ def test_a_task_whose_solution_fails_is_named_and_left_out(benchmark, tmp_path, 
 @pytest.mark.slow
 def test_programs_of_another_model_that_ran_before_do_not_run_again(benchmark, tmp_path, monkeypatch):
     """Zoo L and its 8-bit variant write the same programs; what the second is told equals what it finds by itself."""
-    if not available_isolators():
+    if not working_isolators():
         pytest.skip("no isolator on this system")
     keep_results_in(tmp_path, monkeypatch)
     judged, judge = [], Sandbox.judge

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
+from compressed_code.sandbox import Limits, Sandbox, Trial
 from compressed_code.sandbox.inside import channel, codec, judge, programs
 from compressed_code.sandbox.inside.containers import Shared
 from compressed_code.sandbox.material import packed
+from working_isolators import working_isolators
 
 TOKEN = 0x5EED_F00D_0BAD_CAFE  # no answer below holds it
 TESTS = [
@@ -126,7 +127,7 @@ NEVER = {"says that it is the server", "ends everything", "answers at length"}  
 
 @pytest.fixture(scope="module", params=["bubblewrap", "namespaces"])
 def isolation(request):
-    if request.param not in available_isolators():
+    if request.param not in working_isolators():
         pytest.skip(f"{request.param} does not work on this machine")
     return request.param
 

@@ -6,9 +6,10 @@ import time
 import pytest
 from tests.busy_processor import busy_processor
 
-from compressed_code.sandbox import Limits, Sandbox, Trial, available_isolators
+from compressed_code.sandbox import Limits, Sandbox, Trial
 from compressed_code.sandbox.inside.processes import CONTENTION, Running, Usage
 from compressed_code.sandbox.inside.turn import Turn
+from working_isolators import working_isolators
 
 TEST = "assert f() == 1\n"
 SLEEPER = "import time\ntime.sleep(9)\ndef f(): return 1\n"
@@ -37,7 +38,7 @@ def f(): return 1
 
 @pytest.fixture(scope="module", params=["bubblewrap", "namespaces"])
 def isolation(request):
-    if request.param not in available_isolators():
+    if request.param not in working_isolators():
         pytest.skip(f"{request.param} does not work on this machine")
     return request.param
 
@@ -90,7 +91,7 @@ def test_the_work_of_its_judge_is_no_sleep_of_the_program(isolation):
 
 def test_sleepers_sleep_side_by_side():
     """They are timed out at their own limit and are not repeated: each of them costs that, and no more."""
-    if not available_isolators():
+    if not working_isolators():
         pytest.skip("nothing isolates programs here")
     with Sandbox(workers=4, limits=Limits(cpu_seconds=1.0)) as opened:
         found = list(opened.judge([Trial(SLEEPER, "", TEST, "f")] * 8))

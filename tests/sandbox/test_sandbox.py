@@ -16,6 +16,7 @@ from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
 from compressed_code.sandbox.jail import Dead, Jail
 from compressed_code.sandbox.series import Series
 from compressed_code.sandbox.worker import Assignment, Result, Worker
+from working_isolators import working_isolators
 
 LIMITS = Limits(cpu_seconds=1.0, wall_seconds=20.0)
 GOOD = Trial("def two():\n    return 2\n", "", "assert two() == 2\n", "two")
@@ -24,7 +25,7 @@ BAD = Trial("def two():\n    return 3\n", "", "assert two() == 2\n", "two")
 
 @pytest.fixture(scope="module", params=["bubblewrap", "namespaces", "none"])
 def opened(request):
-    if request.param != "none" and request.param not in available_isolators():
+    if request.param != "none" and request.param not in working_isolators():
         pytest.skip(f"{request.param} does not work on this machine")
     with Sandbox(request.param, workers=2, limits=LIMITS) as opened:
         assert opened.isolation == request.param
@@ -114,7 +115,7 @@ def test_programs_of_the_demonstration_kind_do_not_run_their_demonstration(opene
 
 @pytest.mark.parametrize("isolation", ["bubblewrap", "namespaces", "none"])
 def test_packages_that_are_named_can_be_imported_and_no_others(isolation):
-    if isolation != "none" and isolation not in available_isolators():
+    if isolation != "none" and isolation not in working_isolators():
         pytest.skip(f"{isolation} does not work on this machine")
     # Loaded once, not for every program: it is there before the program asks for it.
     program = "import sys\nassert 'numpy' in sys.modules\n"
@@ -281,7 +282,7 @@ def test_what_can_perceive_more_than_its_calls_is_judged_before_any_of_them_runs
 
     monkeypatch.setattr(Worker, "send", noted)
     programs = [f"{seeing}def two(): return {number}\n" for number in (2, 3, 2)] + ["def two(): return 2\n"]
-    isolation = available_isolators()[0] if available_isolators() else "none"
+    isolation = working_isolators()[0] if working_isolators() else "none"
     with Sandbox(isolation, 1, LIMITS) as opened:
         sent.clear()  # what tried the jails
         found = list(opened.judge([Trial(text, "", GOOD.test, "two") for text in programs]))
@@ -338,7 +339,7 @@ def test_what_took_more_than_its_limit_is_repeated_with_nothing_else_running(mon
     monkeypatch.setattr(Series, "repeat", watched)
     wait = "import time\nwhile time.process_time() < {}:\n    pass\ndef two(): return 2\n"
     programs = [wait.format(0.51), wait.format(100), "import time\ntime.sleep(100)\n"]
-    isolation = available_isolators()[0] if available_isolators() else "none"
+    isolation = working_isolators()[0] if working_isolators() else "none"
     with Sandbox(isolation, 2, Limits(cpu_seconds=0.5)) as opened:
         found = list(opened.judge([Trial(text, "", GOOD.test, "two") for text in programs] + [GOOD] * 4))
     assert [each.outcome for each in found] == [*["timeout"] * 3, *["passed"] * 4]

@@ -15,6 +15,7 @@ from compressed_code.registry.lookup import load_registry
 from compressed_code.zoo.materials import PIN_FILE, pinned_digest
 from compressed_code.zoo.recipes import ZOO_DIRECTORY, load_recipes, load_targets, lone_counterpart
 from compressed_code.zoo.scores import SCORES_FILE
+from working_isolators import working_isolators
 
 SIZES, RECIPES = load_recipes()
 KEYS = list(RECIPES)
@@ -132,9 +133,8 @@ def test_the_scores_can_be_measured_again():
     """The smallest model, written and run anew: every verdict counts the same."""
     from compressed_code.measurements.code_generation import executions
     from compressed_code.measurements.tables import measure
-    from compressed_code.sandbox import available_isolators
 
-    if not available_isolators():
+    if not working_isolators():
         pytest.skip("no isolator on this system")
     again = measure(executions, ["zoo-xs"], benchmark="zoo-standard")["passed"].mean()
     recorded = pd.read_csv(SCORES_FILE).set_index(["model", "quantity"])["value"][("zoo-xs", "pass_standard")]

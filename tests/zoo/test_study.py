@@ -104,6 +104,7 @@ def test_further_trainings_are_those_of_the_same_recipe_and_teacher(monkeypatch)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_rows_come_one_by_one_and_leave_with_their_recipe(trained, monkeypatch):
     keys, directory, folder = trained
     starts, scores = folder / study.STUDY_FILE.name, folder / study.STUDY_SCORES_FILE.name

@@ -47,33 +47,38 @@ def texts() -> dict[str, list[list[int]]]:
     return found
 
 
-def losses(base: BaseCheckpoint, solutions: list[dict], held_out: torch.Tensor) -> list[float]:
+@pytest.fixture(scope="module")
+def held_out(texts) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of text that neither saw, and what the model says of them."""
+    rows = rows_of_documents(texts["held out"], start_ids(MODEL, "document"), 32, LENGTH, 0)
+    return torch.tensor(rows), log_probabilities(load_model(MODEL), torch.tensor(rows))
+
+
+def log_probabilities(model: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        return torch.cat([model(ids[None]).logits.log_softmax(-1) for ids in rows])
+
+
+def losses(solutions: list[dict], rows: torch.Tensor, original: torch.Tensor) -> list[float]:
     """KL divergence per token of the model from itself with other matrices, in nats."""
-
-    def log_probabilities() -> torch.Tensor:
-        with torch.inference_mode():
-            return torch.cat([model(ids[None]).logits.log_softmax(-1) for ids in held_out])
-
-    model, found = load_model(base.path), []
-    original = log_probabilities()
+    model, found = load_model(MODEL), []
     for matrices in solutions:
         for name, matrix in matrices.items():
             model.get_parameter(name).data = torch.from_numpy(matrix.dequantized())
-        terms = original.exp() * (original - log_probabilities())
+        terms = original.exp() * (original - log_probabilities(model, rows))
         found.append(float(terms.sum(-1, dtype=torch.float64).mean()))
     return found
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
-def test_over_draws_of_calibration_text_the_loss_is_gptqmodels(bits, texts):
+def test_over_draws_of_calibration_text_the_loss_is_gptqmodels(bits, texts, held_out):
     base, start, pairs = BaseCheckpoint(MODEL), start_ids(MODEL, "document"), []
-    held_out = torch.tensor(rows_of_documents(texts["held out"], start, 32, LENGTH, 0))
     for draw in range(DRAWS):
         quantization = load_quantizations()[f"gptq-{bits}-g32-seed{draw}"]
         rows = rows_of_documents(texts["calibration"], start, ROWS, LENGTH, draw)
         with one_thread():
             solutions = [solve(base, quantization, rows) for solve in (solve_with_gptq, solve_with_gptqmodel)]
-        pairs.append(losses(base, solutions, held_out))
+        pairs.append(losses(solutions, *held_out))
     ours, theirs = np.log(pairs).T
     differences = ours - theirs
     reach = student.ppf(0.95, DRAWS - 1) * differences.std(ddof=1) / DRAWS**0.5
