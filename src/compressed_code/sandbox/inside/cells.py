@@ -178,7 +178,9 @@ def _limit(limits: dict[str, Any]) -> None:
         (resource.RLIMIT_AS, limits["memory_bytes"]),
         (resource.RLIMIT_FSIZE, limits["file_bytes"]),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_CORE, 0),
+        # Of 0 bytes the kernel writes no file, but still starts a handler (a core_pattern with a pipe) outside of all
+        # jails and feeds it the process; of 1 byte it does neither.
+        (resource.RLIMIT_CORE, 1),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_SIGPENDING, _OPEN_FILES),
