@@ -7,6 +7,7 @@ import pytest
 from tests.busy_processor import busy_processor
 
 from compressed_code.sandbox import Limits, Sandbox, Trial
+from compressed_code.sandbox.inside import watch
 from compressed_code.sandbox.inside.processes import CONTENTION, Running, Usage
 from compressed_code.sandbox.inside.turn import Turn
 from working_isolators import working_isolators
@@ -179,3 +180,16 @@ def test_a_sleeper_gains_no_time_from_a_starved_machine(isolation):
     with busy_processor():
         found = judge(isolation, SLEEPER, ("plain", "apart"), cpu_seconds=0.5, wall_seconds=1.0)
     assert found.outcome == "timeout" and found.wall_seconds < 9
+
+
+def test_memory_on_the_swap_counts(tmp_path):
+    """A program can send its pages there (MADV_PAGEOUT), and then has more than is in memory."""
+    folder = tmp_path / "7"
+    folder.mkdir()
+    (folder / "stat").write_text(f"7 (a) S 1 {'0 ' * 9}1 1 0 0 0 0 1 0")
+    (folder / "status").write_text("Name:\ta\nVmRSS:\t    1000 kB\nVmPTE:\t      20 kB\nVmSwap:\t    3000 kB\n")
+    proc = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert watch.tree_usage(proc, 1, waits=False).resident == 4020 * 1024
+    finally:
+        os.close(proc)

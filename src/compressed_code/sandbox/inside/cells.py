@@ -168,8 +168,13 @@ def limit_processor_time(limits: dict[str, Any]) -> None:
     than it used, or more than that. Were the limit near, the kernel would kill before the server's limit is reached,
     which looks like lack of memory.
     """
-    seconds = 4 * math.ceil(limits["cpu_seconds"]) + 1
+    seconds = kernel_seconds(limits["cpu_seconds"])
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
+def kernel_seconds(cpu_seconds: float) -> int:
+    """The kernel's limit of processor time where the server's is so many seconds."""
+    return 4 * math.ceil(cpu_seconds) + 1
 
 
 def _limit(limits: dict[str, Any]) -> None:

@@ -232,7 +232,8 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     code += [(_ANY_BIT, 0, 1, _MAP_SHARED), (_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
     code += [(_LOAD, 0, 0, _SECOND_ARGUMENT), (_AT_LEAST, 0, 2, _FIRST_OF_SOCKETS), (_AT_LEAST, 1, 0, _BEHIND_SOCKETS)]
     code += [(_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
-    code += [(_LOAD, 0, 0, _FIRST_ARGUMENT), *((_EQUAL, left, 0, flag) for left, flag in zip((2, 1), DENIED_FLAGS, strict=True))]
+    own_filter, own_core = DENIED_FLAGS
+    code += [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_EQUAL, 2, 0, own_filter), (_EQUAL, 1, 0, own_core)]
     code += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _DENY)]
     code += [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_EQUAL, 1, 0, _RLIMIT_CORE)]
     code += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _PRETEND)]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from .processes import Usage
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-# What a process has in memory: its pages, and the tables by which the processor finds them, which take more than those
-# where single pages lie far from each other.
-_MEMORY = re.compile(rb"^(?:VmRSS|VmPTE):\s*(\d+) kB$", re.MULTILINE)
+# What a process has in memory: its pages, also those that lie on the machine's swap, where it may send them itself, and
+# the tables by which the processor finds them, which take more than those where single pages lie far from each other.
+_MEMORY = re.compile(rb"^(?:VmRSS|VmSwap|VmPTE):\s*(\d+) kB$", re.MULTILINE)
 _READY = b"R"  # at work, or waiting for a processor
 
 
