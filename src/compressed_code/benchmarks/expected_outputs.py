@@ -110,7 +110,9 @@ def _request(task: Task) -> str:
     try:
         calls = pickle.dumps([list(task.calls.base), list(task.calls.extra)], protocol=4)
     except RecursionError:
-        raise InputError(f"task {printable(task.task_id)}: its inputs are nested too deep; leave the task out") from None
+        raise InputError(
+            f"task {printable(task.task_id)}: its inputs are nested too deep; leave the task out"
+        ) from None
     request = {
         "program": task.prompt + task.canonical_solution,
         "entry_point": task.entry_point,
