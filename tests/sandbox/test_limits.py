@@ -193,3 +193,20 @@ def test_memory_on_the_swap_counts(tmp_path):
         assert watch.tree_usage(proc, 1, waits=False).resident == 4020 * 1024
     finally:
         os.close(proc)
+
+
+def test_every_thread_waits_for_itself(tmp_path):
+    """As one process 14 threads that wait for each other waited 14 times as long, which it could sleep beyond its limit:
+    27 s where a second was allowed."""
+    for place in ("7", "7/task/7", "7/task/8", "7/task/9"):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        state = "R" if place.endswith("8") else "S"
+        (tmp_path / place / "stat").write_text(f"7 (a) {state} 1 {'0 ' * 9}1 1 0 0 0 0 3 0")
+        (tmp_path / place / "status").write_text("VmRSS:\t 1000 kB\n")
+        (tmp_path / place / "schedstat").write_text("5000 2000000000 3\n")
+    proc = os.open(tmp_path, os.O_RDONLY)
+    try:
+        used = watch.tree_usage(proc, 1)
+    finally:
+        os.close(proc)
+    assert used.waiting_seconds == {7: 2.0, 8: 2.0, 9: 2.0} and used.ready == {8: 5000}
