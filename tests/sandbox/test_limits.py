@@ -196,8 +196,8 @@ def test_memory_on_the_swap_counts(tmp_path):
 
 
 def test_every_thread_waits_for_itself(tmp_path):
-    """As one process 14 threads that wait for each other waited 14 times as long, which it could sleep beyond its limit:
-    27 s where a second was allowed."""
+    """As one process 14 threads that wait for each other had waited 14 times as long, and a program could sleep so long
+    beyond its limit: 27 s where a second was allowed."""
     for place in ("7", "7/task/7", "7/task/8", "7/task/9"):
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
         state = "R" if place.endswith("8") else "S"

@@ -71,7 +71,8 @@ class Running:
         """Take in what is used so far; what has ended meanwhile stays counted.
 
         Time in which several threads or processes wait at once passes once: a program in which they wait for each other
-        could sleep for as long as all of them together. What is ready and did not work since the last call has waited since.
+        could sleep for as long as all of them together. What is ready and did not work since the last call has waited
+        since.
         """
         self.cpu_seconds = max(self.cpu_seconds, used.cpu_seconds)
         now = time.monotonic()
