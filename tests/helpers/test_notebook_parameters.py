@@ -45,7 +45,7 @@ SMALL_06 = {
     "noisy": "zoo-xs",
     "general": "zoo-xs",
 }
-SMALL_07 = {"quantized": ["rtn-5-rows", "rtn-4-rows", "rtn-3-rows", "rtn-2-rows"], "draws": [0]}
+SMALL_07 = {"quantized": ["rtn-4-rows", "rtn-3-rows"], "draws": [0]}
 ONE_03 = {**{name: [] for name in SMALL_03}, "rounding": ["rtn-4-g32"]}
 
 # The parameter of each notebook that names the model it is about, and what that model is put in beside it.
