@@ -136,7 +136,7 @@ class Judge:
             raise
         self.changes += operation not in remotes.READING
         found = self.receive(operation, remotes.standing_of_answer(operation, arguments))
-        self.changes += operation in remotes.TAKING
+        self.changes += remotes.made_for_key(operation, arguments)
         return found
 
     def send(self, message: tuple[Any, ...]) -> None:
