@@ -22,8 +22,15 @@ def _iterate(self: Remote) -> Iterator[Any]:
     length = len(self) if _has_length(self) else None
     found = self._ask("iterate")
     iterator = found if isinstance(found, Remote) else iter(found)
-    passing = length is None and hasattr(type(self), "__next__")  # it is gone through once
-    return iterator if passing else _whole(self, iterator, length)
+    if not hasattr(type(self), "__next__"):
+        return _whole(self, iterator, length)
+    if length is None:
+        return iterator
+    if self._passed:  # it may have nothing left to compare, when the test has looked at each of its items
+        self._judge.refuse(self)
+        raise TypeError("an answer with a length is gone through a second time, and has been used up")
+    object.__setattr__(self, "_passed", True)
+    return _whole(self, iterator, length)
 
 
 def _has_length(value: Remote) -> bool:
@@ -91,7 +98,9 @@ def _item(self: Remote, key: Any) -> Any:
             raise TypeError("a part of an answer has another number of items than it says to have")
         agree_on_part(self, places, found)
     elif type(key) is int:
-        agree(self, ("item", key), found)
+        # What is iterated over otherwise may have keys that are whole numbers.
+        by_place = getattr(type(self), "__iter__", None) is _iterate_by_place and -len(self) <= key < len(self)
+        agree(self, key % len(self) if by_place else ("item", key), found)
     return found
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NoReturn
 
+from . import said
 from .owned import PREDICATES, Asked
 
 # Names with underscores that may be read: they say something, and nothing of Python itself asks for them.
@@ -74,7 +75,7 @@ class Remote:
 
     def __init__(self, judge: Asked, number: int, name: str) -> None:
         fields = {"_judge": judge, "_number": number, "_name": name, "_standing": Standing.ANSWERED, "_new": True}
-        for field, value in (fields | {"_hash": None, "_said": (-1, {})}).items():
+        for field, value in (fields | {"_hash": None, "_said": (-1, {}), "_passed": False}).items():
             object.__setattr__(self, field, value)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
@@ -94,7 +95,7 @@ class Remote:
         if name in PREDICATES and self._standing < Standing.MADE:
             self._judge.refuse(self)
             raise AttributeError(name)
-        return self._ask("attribute", name)
+        return said.agree_on_attribute(self, name, self._ask("attribute", name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._ask("assign", name, value)

@@ -4,16 +4,27 @@ A test that counts an answer's items at one time, and looks at each of them at a
 """
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Mapping, Set, ValuesView
+from typing import Any, Protocol
 
-from .remotes import Remote
-
-_PLAIN = (int, float, str, bytes, bool, type(None), list, tuple)
+_SINGLE = (int, float, str, bytes, bool, type(None))
+_SEQUENCES = (list, tuple, deque, ValuesView)
 _REMEMBERED = 1 << 10  # items of one object: lists among them are compared with every message
+_DEPTH = 6
 
 
-def agree(value: Remote, about: Any, said: Any) -> None:
+class Stands(Protocol):
+    """What stands for an object of the program.
+
+    Attributes:
+        _judge: asks the program (`owned.Asked`).
+    """
+
+    _judge: Any
+
+
+def agree(value: Stands, about: Any, said: Any) -> None:
     """Hold against an object what it has said before.
 
     Args:
@@ -22,47 +33,77 @@ def agree(value: Remote, about: Any, said: Any) -> None:
     Raises:
         TypeError: it said something else, and the judge has refused it.
     """
-    told = _told(value)
+    told = keep(value)
     if about not in told:
         if len(told) < _REMEMBERED or type(about) is str:
-            told[about] = said
-    elif differs(told[about], said):
+            told[about] = said, _copy(said)
+        return
+    before, copy = told[about]
+    if said is before:  # it may have been changed by the test
+        return
+    if _stands(said) and _stands(before):
+        if not keep(said):  # made anew each time, so what the one said the other says
+            renew(said, keep(before))
+    elif differs(copy, _copy(said)):
         value._judge.refuse(value)
         raise TypeError("an answer says something else of itself each time")
 
 
-def agree_on_part(value: Remote, places: Iterable[int], items: Iterable[Any]) -> None:
+def agree_on_part(value: Stands, places: Iterable[int], items: Iterable[Any]) -> None:
     """The same for the items at some places, as iterating over it gives them."""
     for place, item in zip(places, items, strict=True):
         agree(value, place, item)
 
 
-def keep(value: Remote) -> dict[Any, Any]:
-    """What an object has said so far, to be said again after it was only asked (`renew`)."""
-    return _told(value)
+def agree_on_attribute(value: Stands, name: str, said: Any) -> Any:
+    """The same for an attribute that holds others, which the test may count at one time and compare at another; a
+    number may be that of how often it was asked for."""
+    if _stands(said) or isinstance(said, (*_SEQUENCES, Mapping, Set)):
+        agree(value, ("attribute", name, value._judge.taken), said)
+    return said
 
 
-def renew(value: Remote, told: dict[Any, Any]) -> None:
-    """Hold against an object what it had said, though something ran since."""
-    object.__setattr__(value, "_said", (value._judge.changes, told))
-
-
-def _told(value: Remote) -> dict[Any, Any]:
-    changes, told = value._said
-    if changes != value._judge.changes:  # something ran meanwhile that may have changed it
+def keep(value: Stands) -> dict[Any, Any]:
+    """What an object has said since something ran that may have changed it."""
+    changes, told = getattr(value, "_said", (-1, {}))
+    if changes != value._judge.changes:
         told = {}
         renew(value, told)
     return told
 
 
+def renew(value: Stands, told: dict[Any, Any]) -> None:
+    """Hold against an object what it had said, or another one, though something ran since."""
+    object.__setattr__(value, "_said", (value._judge.changes, told))
+
+
+def _stands(value: Any) -> bool:
+    return hasattr(type(value), "_ask")
+
+
+def _copy(value: Any, depth: int = 0) -> Any:
+    """What it holds now, in plain types: the test may change a list that it got, and get another one the next time."""
+    if depth > _DEPTH:  # it may hold itself
+        return ...
+    if isinstance(value, _SEQUENCES):
+        return [_copy(part, depth + 1) for part in value]
+    if isinstance(value, Mapping):
+        return {key: _copy(value[key], depth + 1) for key in value}
+    return frozenset(value) if isinstance(value, Set) else value
+
+
 def differs(one: Any, other: Any) -> bool:
-    """Whether two values are other plain data; of objects nobody knows, for some are made anew each time."""
-    if one is other:
-        return False
+    """Whether two values, copied, are other plain data; of objects nobody knows, for some are made anew each time."""
     if type(one) is not type(other):
-        return type(one) in _PLAIN or type(other) in _PLAIN
-    if type(one) in (list, tuple):
+        return isinstance(one, (*_SINGLE, list, dict, frozenset)) or isinstance(
+            other, (*_SINGLE, list, dict, frozenset)
+        )
+    if isinstance(one, list):
         return len(one) != len(other) or any(map(differs, one, other))
-    if type(one) is float and math.isnan(one) and math.isnan(other):
+    if isinstance(one, dict | frozenset):
+        lacking = any(isinstance(key, _SINGLE) and key not in other for key in one)
+        held = [key for key in one if key in other] if isinstance(one, dict) else []
+        return len(one) != len(other) or lacking or any(differs(one[key], other[key]) for key in held)
+    if isinstance(one, float) and math.isnan(one) and math.isnan(other):
         return False
-    return type(one) in _PLAIN and one != other
+    return isinstance(one, _SINGLE) and one != other
