@@ -138,11 +138,10 @@ class Judge:
         # A list of an object's that the test has changed is another one there, too.
         self.changes += self.shared.altered or operation not in remotes.READING
         found = self.receive(operation, remotes.standing_of_answer(operation, arguments))
-        made = remotes.made_for_key(operation, arguments)
-        if self.shared.refilled and operation in remotes.READING and not made and operation != "next":
+        looking = operation in remotes.READING - {"next"} and not remotes.made_for_key(operation, arguments)
+        if self.shared.refilled and looking:
             self.refuse(found)  # a list that the test has, emptied when it is asked for once more
             raise TypeError("an object of the program changes others when it is only looked at")
-        self.changes += made
         self.taken += operation == "next"
         return found
 

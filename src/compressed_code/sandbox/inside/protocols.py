@@ -10,7 +10,7 @@ from types import GeneratorType
 from typing import Any
 
 from .owned import Owned
-from .remotes import Remote, exactly, may_decide
+from .remotes import Remote, exactly, made_for_key, may_decide
 from .said import agree, agree_on_part, keep, renew
 
 
@@ -85,6 +85,7 @@ def _truth(self: Remote) -> bool:
 def _item(self: Remote, key: Any) -> Any:
     part = type(key) is slice and _has_length(self)
     places = range(len(self))[key] if part else range(0)
+    made = made_for_key("item", (self, key)) and ("item", key) not in keep(self)
     try:
         found = self._ask("item", key)
     except IndexError:
@@ -101,6 +102,9 @@ def _item(self: Remote, key: Any) -> Any:
         # What is iterated over otherwise may have keys that are whole numbers.
         by_place = getattr(type(self), "__iter__", None) is _iterate_by_place and -len(self) <= key < len(self)
         agree(self, key % len(self) if by_place else ("item", key), found)
+    elif isinstance(key, str | bytes):
+        self._judge.changes += made  # it may be there for having been asked for, but only once
+        agree(self, ("item", key), found)
     return found
 
 

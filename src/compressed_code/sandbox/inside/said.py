@@ -4,12 +4,10 @@ A test that counts an answer's items at one time, and looks at each of them at a
 """
 
 import math
-from collections import deque
-from collections.abc import Iterable, Mapping, Set, ValuesView
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 _SINGLE = (int, float, str, bytes, bool, type(None))
-_SEQUENCES = (list, tuple, deque, ValuesView)
 _REMEMBERED = 1 << 10  # items of one object: lists among them are compared with every message
 _DEPTH = 6
 
@@ -58,8 +56,9 @@ def agree_on_part(value: Stands, places: Iterable[int], items: Iterable[Any]) ->
 def agree_on_attribute(value: Stands, name: str, said: Any) -> Any:
     """The same for an attribute that holds others, which the test may count at one time and compare at another; a
     number may be that of how often it was asked for."""
-    if _stands(said) or isinstance(said, (*_SEQUENCES, Mapping, Set)):
-        agree(value, ("attribute", name, value._judge.taken), said)
+    about = "attribute", name, value._judge.taken
+    if _stands(said) or _holds(said) or about in keep(value):
+        agree(value, about, said)
     return said
 
 
@@ -77,6 +76,13 @@ def renew(value: Stands, told: dict[Any, Any]) -> None:
     object.__setattr__(value, "_said", (value._judge.changes, told))
 
 
+def _holds(value: Any) -> bool:
+    """Whether it is a container of any type, an array of numbers too."""
+    kind = type(value)
+    sized = hasattr(kind, "__len__") and hasattr(kind, "__iter__") and not isinstance(value, str | bytes)
+    return sized and not _stands(value) and (not hasattr(kind, "ndim") or value.ndim > 0)
+
+
 def _stands(value: Any) -> bool:
     return hasattr(type(value), "_ask")
 
@@ -85,11 +91,11 @@ def _copy(value: Any, depth: int = 0) -> Any:
     """What it holds now, in plain types: the test may change a list that it got, and get another one the next time."""
     if depth > _DEPTH:  # it may hold itself
         return ...
-    if isinstance(value, _SEQUENCES):
-        return [_copy(part, depth + 1) for part in value]
     if isinstance(value, Mapping):
         return {key: _copy(value[key], depth + 1) for key in value}
-    return frozenset(value) if isinstance(value, Set) else value
+    if isinstance(value, set | frozenset):
+        return frozenset(value)
+    return [_copy(part, depth + 1) for part in value] if _holds(value) else value
 
 
 def differs(one: Any, other: Any) -> bool:
