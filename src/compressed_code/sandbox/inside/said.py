@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 _SINGLE = (int, float, str, bytes, bool, type(None))
-_REMEMBERED = 1 << 10  # items of one object: lists among them are compared with every message
+_SINGLES = frozenset(_SINGLE)
+_REMEMBERED = 1 << 8  # items of one object: lists among them are compared with every message
 _DEPTH = 6
 
 
@@ -83,6 +84,10 @@ def _holds(value: Any) -> bool:
     return sized and not _stands(value) and (not hasattr(kind, "ndim") or value.ndim > 0)
 
 
+def _all_single(items: list[Any]) -> bool:
+    return _SINGLES.issuperset(map(type, items))
+
+
 def _stands(value: Any) -> bool:
     return hasattr(type(value), "_ask")
 
@@ -95,7 +100,10 @@ def _copy(value: Any, depth: int = 0) -> Any:
         return {key: _copy(value[key], depth + 1) for key in value}
     if isinstance(value, set | frozenset):
         return frozenset(value)
-    return [_copy(part, depth + 1) for part in value] if _holds(value) else value
+    if not _holds(value):
+        return value
+    items = list(value)
+    return items if _all_single(items) else [_copy(part, depth + 1) for part in items]
 
 
 def differs(one: Any, other: Any) -> bool:
@@ -105,6 +113,8 @@ def differs(one: Any, other: Any) -> bool:
             other, (*_SINGLE, list, dict, frozenset)
         )
     if isinstance(one, list):
+        if _all_single(one) and _all_single(other) and one == other:  # of numbers many at once
+            return list(map(type, one)) != list(map(type, other))
         return len(one) != len(other) or any(map(differs, one, other))
     if isinstance(one, dict | frozenset):
         lacking = any(isinstance(key, _SINGLE) and key not in other for key in one)
