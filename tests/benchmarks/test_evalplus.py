@@ -12,13 +12,14 @@ import pytest
 from tests.busy_processor import busy_processor
 
 from compressed_code.benchmarks.evalplus_rows import ORACLES, evalplus_task
-from compressed_code.benchmarks.expected_outputs import LIMITS, with_expected_outputs
+from compressed_code.benchmarks.expected_outputs import FOLDER, LIMITS, with_expected_outputs
 from compressed_code.benchmarks.in_sandbox import answer_checks
 from compressed_code.benchmarks.scoring import score
 from compressed_code.benchmarks.stepwise import HEAVY
 from compressed_code.benchmarks.tasks import imported_packages, load_benchmark
 from compressed_code.core.errors import InputError
 from compressed_code.core.json_lines import read_rows
+from compressed_code.core.table_store import read_provenance, write_table
 from compressed_code.sandbox import Sandbox
 from working_isolators import working_isolators
 
@@ -102,6 +103,34 @@ def test_answers_are_found_once(write, tmp_path, monkeypatch):
     changed = load_benchmark(write(ROW | {"contract": ""}))
     with pytest.raises(AssertionError):
         with_expected_outputs(changed, ISOLATORS[0], directory=tmp_path)
+
+
+KEPT = {"kept": [0, 1], "answers": "eJxrYA=="}
+
+
+@isolated
+@pytest.mark.parametrize(
+    "answers",
+    [
+        *("", "[" * 5000, "[]", "{}", "null", '{"problem": "\\u001b[2J"}'),
+        *(json.dumps({"lists": lists}) for lists in ([KEPT], [KEPT, KEPT | {"kept": [7]}], [KEPT, [1]], [KEPT] * 3)),
+        json.dumps({"lists": [KEPT, KEPT | {"answers": "')\nimport os"}]}),
+        *(7, None, ["{}"]),
+    ],
+)
+def test_a_table_of_what_are_no_answers_is_removed(write, tmp_path, capsys, answers):
+    """Under the right name, with the right provenance and a digest of its own: it ended `score` in a traceback."""
+    tasks = load_benchmark(write(ROW))
+    first = with_expected_outputs(tasks, ISOLATORS[0], workers=1, directory=tmp_path)
+    (path,) = (tmp_path / FOLDER).glob("*.parquet")
+    table, judge = pd.read_parquet(path), read_provenance(path)
+    path.unlink()
+    table["answers"] = [answers]
+    forged = write_table(tmp_path, FOLDER, path.name.partition(".")[0], table, judge)
+    capsys.readouterr()
+    assert with_expected_outputs(tasks, ISOLATORS[0], workers=1, directory=tmp_path).tasks == first.tasks
+    assert f"{forged}: holds what are no answers; measuring again" in capsys.readouterr().err
+    assert not forged.exists() and path.exists()
 
 
 @isolated
@@ -257,12 +286,27 @@ def test_tests_of_this_form_may_use_numpy(write):
         ({"contract": None}, "contract must be text, found NoneType"),
         ({"oracle": "set"}, "the field 'oracle' is not understood"),
         ({"task_id": "Mbpp/124"}, "base_input does not hold what MBPP+ calls Mbpp/124 with"),
+        ({"task_id": "Mbpp/124", "base_input": [[10**400, 1]]}, "base_input does not hold what MBPP+ calls Mbpp/124"),
     ],
 )
 def test_what_is_wrong_is_named(write, change, problem):
     with pytest.raises(InputError, match="line 1: ") as error:
         load_benchmark(write(ROW | change))
     assert problem in str(error.value)
+
+
+def test_inputs_that_are_nested_too_deep_are_named(write, tmp_path):
+    deep = []
+    for _ in range(600):
+        deep = [deep]
+    tasks = load_benchmark(write(ROW | {"base_input": [[deep]]}))
+    with pytest.raises(InputError, match=r"^task x/0: its inputs are nested too deep; leave the task out$"):
+        with_expected_outputs(tasks, "namespaces", directory=tmp_path)
+
+
+def test_a_long_number_of_a_task_is_a_name_like_any_other(write):
+    name = f"Mbpp/{'9' * 5000}"
+    assert load_benchmark(write(ROW | {"task_id": name}))[0].task_id == name
 
 
 # EvalPlus's comparison, case by case: answer, expected, tolerance, whether it passes.

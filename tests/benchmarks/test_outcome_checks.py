@@ -92,6 +92,18 @@ def test_damaged_settings_are_said(continued, beside):
         continued(RIGHT, beside=beside)
 
 
+def test_files_that_no_memory_holds_are_said(tmp_path):
+    """Sparse ones of 64 GiB: there was the name of an exception and nothing else."""
+    path, settings = tmp_path / "scored.jsonl", tmp_path / "scored.jsonl.settings.json"
+    for large, problem in ((path, "scored.jsonl: is larger than 2 GiB"), (settings, "was not written by score")):
+        path.write_text(f"{json.dumps(RIGHT)}\n")
+        settings.write_text(json.dumps({"settings": SETTINGS, "notes": {}}))
+        os.truncate(large, 64 << 30)
+        with pytest.raises(InputError, match=problem), OutcomeFile(path).opened(SETTINGS):
+            pass
+        assert large.stat().st_size == 64 << 30
+
+
 @pytest.mark.parametrize(
     ("row", "problem"),
     [

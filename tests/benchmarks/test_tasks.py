@@ -114,6 +114,7 @@ def test_blank_lines_and_a_byte_order_mark_are_passed_over(write):
         ('def f(a):\n    """Doc."""\n', 'def f(a):\n    """Doc."""\n'),
         ("def f(a):\n", "def f(a):\n    pass\n"),
         ("Write f.", ""),
+        (f"x = 1{' + 1' * 5000}\ndef f(a):\n", ""),  # too deep for Python's own reader
     ],
 )
 def test_the_setup_is_the_prompt_made_a_program(write, prompt, setup):

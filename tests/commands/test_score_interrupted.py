@@ -158,6 +158,12 @@ def test_another_question_does_not_continue_the_file(command, capsys):
     assert "cannot be continued: its samples were others" in capsys.readouterr().err
     samples.write_text(text)
     assert command.rows() == before
+    settings = command.outcomes.with_name("outcomes.jsonl.settings.json")
+    kept = settings.read_text()
+    settings.write_text(kept.replace(json.dumps(sys.version), '"3.0"'))
+    assert command.goes_on() == 2  # what is valid Python, and what it answers, differs
+    assert "cannot be continued: its python were others" in capsys.readouterr().err
+    settings.write_text(kept)
     finish(command, before, capsys)
 
 

@@ -11,11 +11,12 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from compressed_code.core.errors import InputError
 from compressed_code.core.shared_store import SharedStore
-from compressed_code.core.table_store import DamagedTable, table_key
+from compressed_code.core.table_store import DamagedTable, UnreadableTable, table_key, write_table
 from compressed_code.jobs.job import Job, Wanted
 from compressed_code.jobs.run_job import COMPUTED, MISSING, STORED, run_job
 
@@ -116,6 +117,20 @@ def test_a_damaged_object_is_removed_and_made_again(hurt, tmp_path, monkeypatch,
     assert sorted(row.state for row in rows) == [COMPUTED, STORED]
     assert "damaged" in capsys.readouterr().err
     assert [row.state for row in on(tmp_path / "three", place, monkeypatch)] == [STORED, STORED]
+
+
+def test_what_cannot_be_read_here_stays_in_the_store(tmp_path, capsys):
+    """A machine that was short of open files removed the tables of all others."""
+    store = SharedStore(f"file://{tmp_path}/served")
+    path = write_table(tmp_path / "one", "m", KEY, pd.DataFrame({"a": [1]}), {"any": 1})
+    assert store.offer(path)
+
+    def fails(arrived):
+        raise UnreadableTable(f"{arrived}: cannot be read (Too many open files)")
+
+    assert store.bring(tmp_path / "two", "m", KEY, fails) is None
+    assert "Too many open files" in capsys.readouterr().err
+    assert store.bring(tmp_path / "three", "m", KEY, lambda arrived: None).name == path.name
 
 
 class Slow:

@@ -1,5 +1,6 @@
 """Stored tables survive kills, races and flipped bytes."""
 
+import errno
 import hashlib
 import os
 import random
@@ -9,6 +10,7 @@ import sys
 import textwrap
 import time
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -205,10 +207,35 @@ def test_whole_tables_are_read_among_all_that_is_none(tmp_path, capsys):
     (table,) = store.read_tables(tmp_path, "m", KEY, partial(read_table, ingredients=MADE_OF))
     pd.testing.assert_frame_equal(table, TABLE)
     said = capsys.readouterr().err
-    for kind in ("garbage", "empty", "other", "unreadable"):
+    for kind in ("garbage", "empty", "other"):
         assert str(paths[kind]) in said and not paths[kind].exists()
+    assert str(paths["unreadable"]) in said and paths["unreadable"].exists() == (os.getuid() != 0)  # root reads it
     for kind in ("pipe", "folder", "dangling", "circle"):  # not ours to remove
         assert paths[kind].is_symlink() or paths[kind].exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [
+        ((Path, "read_bytes"), OSError(errno.EMFILE, "Too many open files")),
+        ((Path, "read_bytes"), OSError(errno.ESTALE, "Stale file handle")),
+        ((Path, "read_bytes"), MemoryError()),
+        ((pq, "read_table"), pa.ArrowMemoryError("malloc of size 64 failed")),
+    ],
+)
+def test_a_whole_table_that_cannot_be_read_now_stays(tmp_path, capsys, monkeypatch, place, problem):
+    """It was removed as damaged, and with it what had been measured, for lack of one more open file."""
+    path = write_table(tmp_path, "m", KEY, TABLE, PROVENANCE)
+
+    def fails(*_, **__):
+        raise problem
+
+    read = partial(read_table, ingredients=MADE_OF)
+    with monkeypatch.context() as patched:
+        patched.setattr(*place, fails)
+        assert list(store.read_tables(tmp_path, "m", KEY, read)) == []
+    assert f"{path}: cannot be read (" in capsys.readouterr().err
+    assert len(list(store.read_tables(tmp_path, "m", KEY, read))) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_told_once(tmp_path, capsys):

@@ -7,6 +7,7 @@ import pytest
 from tests.busy_processor import busy_processor
 
 from compressed_code.sandbox import Limits, Sandbox, Trial
+from compressed_code.sandbox.inside import watch
 from compressed_code.sandbox.inside.processes import CONTENTION, Running, Usage
 from compressed_code.sandbox.inside.turn import Turn
 from working_isolators import working_isolators
@@ -179,3 +180,33 @@ def test_a_sleeper_gains_no_time_from_a_starved_machine(isolation):
     with busy_processor():
         found = judge(isolation, SLEEPER, ("plain", "apart"), cpu_seconds=0.5, wall_seconds=1.0)
     assert found.outcome == "timeout" and found.wall_seconds < 9
+
+
+def test_memory_on_the_swap_counts(tmp_path):
+    """A program can send its pages there (MADV_PAGEOUT), and then has more than is in memory."""
+    folder = tmp_path / "7"
+    folder.mkdir()
+    (folder / "stat").write_text(f"7 (a) S 1 {'0 ' * 9}1 1 0 0 0 0 1 0")
+    (folder / "status").write_text("Name:\ta\nVmRSS:\t    1000 kB\nVmPTE:\t      20 kB\nVmSwap:\t    3000 kB\n")
+    proc = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert watch.tree_usage(proc, 1, waits=False).resident == 4020 * 1024
+    finally:
+        os.close(proc)
+
+
+def test_every_thread_waits_for_itself(tmp_path):
+    """As one process 14 threads that wait for each other had waited 14 times as long, and a program could sleep so long
+    beyond its limit: 27 s where a second was allowed."""
+    for place in ("7", "7/task/7", "7/task/8", "7/task/9"):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        state = "R" if place.endswith("8") else "S"
+        (tmp_path / place / "stat").write_text(f"7 (a) {state} 1 {'0 ' * 9}1 1 0 0 0 0 3 0")
+        (tmp_path / place / "status").write_text("VmRSS:\t 1000 kB\n")
+        (tmp_path / place / "schedstat").write_text("5000 2000000000 3\n")
+    proc = os.open(tmp_path, os.O_RDONLY)
+    try:
+        used = watch.tree_usage(proc, 1)
+    finally:
+        os.close(proc)
+    assert used.waiting_seconds == {7: 2.0, 8: 2.0, 9: 2.0} and used.ready == {8: 5000}

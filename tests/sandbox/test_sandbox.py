@@ -473,7 +473,8 @@ def test_system_call_numbers_are_the_kernels(processor, headers):
     wanted |= {"rt_sigaction": syscall_filter.SIGNAL_ACTION, "fcntl": syscall_filter.FCNTL}
     wanted |= {"preadv2": syscall_filter.PREADV2, "inotify_init": syscall_filter.INOTIFY_INIT}
     wanted |= {"clone": syscall_filter.CLONE, "clone3": syscall_filter.CLONE3, "openat2": syscall_filter.OPENAT2}
-    wanted |= {"mmap": syscall_filter.MMAP, "ioctl": syscall_filter.IOCTL}
+    wanted |= {"mmap": syscall_filter.MMAP, "ioctl": syscall_filter.IOCTL, "prctl": syscall_filter.PRCTL}
+    wanted |= {"setrlimit": syscall_filter.SETRLIMIT, "prlimit64": syscall_filter.PRLIMIT}
     wanted |= dict(zip(("recvmsg",), syscall_filter.FLAGS_THIRD, strict=True))
     wanted |= dict(zip(("sendto", "recvfrom"), syscall_filter.FLAGS_FOURTH, strict=True))
     known = {name: number[column] for name, number in wanted.items() if name in numbers and number[column] is not None}
@@ -516,6 +517,15 @@ def test_filter_decides_as_its_table_says(processor, role, processes):
     action, child_ends = syscall_filter.SIGNAL_ACTION[column], 17
     assert run(action, child_ends) == run(action, 2, 0x7F0012345678) == allowed
     assert {run(action, child_ends, place) for place in (0x7F0012345678, 0x10000000000, 0x1000)} == {pretended}
+    # No filter of its own, by either call, and no core for itself.
+    flag = syscall_filter.PRCTL[column]
+    assert [run(flag, what) for what in (15, 22, 38, 62)] == [allowed, denied, allowed, denied]
+    # The limit of core files can be asked for and not changed; other limits can be.
+    old, new = syscall_filter.SETRLIMIT[column], syscall_filter.PRLIMIT[column]
+    assert [run(old, kind) for kind in (3, 4, 5)] == [allowed, pretended, allowed]
+    if role == "programs":
+        assert run(new, second=4) == run(new, second=7, third=0x1000) == allowed
+        assert {run(new, second=4, third=place) for place in (0x1000, 0x10000000000)} == {pretended}
     # No byte out of band (MSG_OOB, 1), whatever else the flags say.
     for flags in (1, 0x41, 0xFFFFFFFF):
         assert {run(row[column], third=flags) for row in syscall_filter.FLAGS_THIRD} == {denied}

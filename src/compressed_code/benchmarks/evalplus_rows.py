@@ -86,7 +86,7 @@ _ARGUMENTS: tuple[tuple[tuple[Reader, ...], tuple[int, ...]], ...] = (
     ((_deep_tuple,), (580, 615, 791)),
     ((_tuples_by_key, _same), (722,)),
 )
-_READERS = {number: readers for readers, numbers in _ARGUMENTS for number in numbers}
+_READERS = {str(number): readers for readers, numbers in _ARGUMENTS for number in numbers}
 _MBPP = "Mbpp/"
 
 
@@ -122,12 +122,12 @@ def _inputs(row: Mapping[str, Any], field: str, task_id: str, where: str) -> lis
     if not isinstance(calls, list) or not all(isinstance(call, list) for call in calls):
         raise InputError(f"{where}: {field} must be a list of lists of arguments")
     number = task_id.removeprefix(_MBPP)
-    readers = _READERS.get(int(number)) if task_id.startswith(_MBPP) and number.isdecimal() else None
+    readers = _READERS.get(number) if task_id.startswith(_MBPP) else None
     if readers is None:
         return calls
     try:
         return [_arguments(call, readers) for call in calls]
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"{where}: {field} does not hold what MBPP+ calls {task_id} with ({error})") from None
 
 

@@ -13,7 +13,7 @@ import pickle
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -25,11 +25,19 @@ import pandas as pd
 from tqdm import tqdm
 
 from compressed_code.benchmarks.task_record import Calls, Task
+from compressed_code.core.errors import InputError, printable
 from compressed_code.core.hashing import sha256_of
 from compressed_code.core.paths import RESULTS
-from compressed_code.core.table_store import read_table, read_tables, table_key, tell_unstored, write_table
+from compressed_code.core.table_store import (
+    DamagedTable,
+    read_table,
+    read_tables,
+    table_key,
+    tell_unstored,
+    write_table,
+)
+from compressed_code.sandbox.inside import accepted, launch
 from compressed_code.sandbox.inside import answers as answers_module
-from compressed_code.sandbox.inside import launch
 from compressed_code.sandbox.isolators import Isolation, answers_command
 from compressed_code.sandbox.trials import Limits
 
@@ -94,8 +102,17 @@ def with_expected_outputs(
 
 
 def _request(task: Task) -> str:
-    """What `inside.answers` is asked: JSON, and all that decides the answer but the machine."""
-    calls = pickle.dumps([list(task.calls.base), list(task.calls.extra)], protocol=4)
+    """What `inside.answers` is asked: JSON, and all that decides the answer but the machine.
+
+    Raises:
+        InputError: the inputs are nested too deep.
+    """
+    try:
+        calls = pickle.dumps([list(task.calls.base), list(task.calls.extra)], protocol=4)
+    except RecursionError:
+        raise InputError(
+            f"task {printable(task.task_id)}: its inputs are nested too deep; leave the task out"
+        ) from None
     request = {
         "program": task.prompt + task.canonical_solution,
         "entry_point": task.entry_point,
@@ -115,11 +132,12 @@ def _found(
         return {}
     judge = {"limits": LIMITS, "source": _source(), "python": [sys.version, sys.base_prefix]}
     key = table_key(judge)
-    stored: dict[str, str] = {}
-    for table in read_tables(directory, FOLDER, key, partial(read_table, ingredients=judge, columns=_COLUMNS)):
-        stored |= dict(zip(table["request"], table["answers"], strict=True))
     digests = {name: sha256_of(request.encode()) for name, request in requests.items()}
-    found = {name: json.loads(stored[digest]) for name, digest in digests.items() if digest in stored}
+    calls = {digests[name]: json.loads(request)["calls"] for name, request in requests.items()}
+    stored: dict[str, dict[str, Any]] = {}
+    for answers in read_tables(directory, FOLDER, key, partial(_stored_answers, ingredients=judge, calls=calls)):
+        stored |= answers
+    found = {name: stored[digest] for name, digest in digests.items() if digest in stored}
     missing = [name for name in requests if name not in found]
     if not missing:
         return found
@@ -144,6 +162,30 @@ def _found(
                 keep()
     finally:
         keep()
+    return found
+
+
+def _stored_answers(
+    path: Path, ingredients: Iterable[str], calls: Mapping[str, Sequence[int]]
+) -> dict[str, dict[str, Any]]:
+    """What a stored table answers of some requests, by their digests.
+
+    Args:
+        calls: how many inputs each list of a request has, by its digest.
+
+    Raises:
+        DamagedTable: it holds what nobody keeps: another row, a second one of a request, or a problem.
+    """
+    table = read_table(path, ingredients, _COLUMNS)
+    rows = list(table.itertuples(index=False, name=None))
+    if not all(type(part) is str for row in rows for part in row) or not table["request"].is_unique:
+        raise DamagedTable(f"{path}: holds what are no answers")
+    found = {}
+    for request, answers in rows:
+        if request in calls:
+            found[request] = accepted.solution_answers(answers.encode(errors="replace"), calls[request])
+            if "lists" not in (found[request] or {}):
+                raise DamagedTable(f"{path}: holds what are no answers")
     return found
 
 

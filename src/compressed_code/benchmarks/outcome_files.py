@@ -17,7 +17,7 @@ from typing import IO, Any
 from compressed_code.benchmarks.outcome_checks import check_row
 from compressed_code.core.atomic_files import written_whole
 from compressed_code.core.errors import InputError
-from compressed_code.core.json_lines import read_rows, write_rows
+from compressed_code.core.json_lines import MOST_BYTES, MOST_BYTES_OF_A_LINE, read_rows, write_rows
 
 Name = tuple[str, int]  # of a sample: task and number within it
 
@@ -100,13 +100,15 @@ class OutcomeFile:
     def _continue(self, settings: Mapping[str, Any]) -> None:
         beside, finished = _beside(self.path), _packed(self.path) and self.path.exists()
         self._settings = dict(settings)
+        if self._growing.stat().st_size > MOST_BYTES:  # no rerun could read it
+            raise InputError(f"{self._growing}: is larger than {MOST_BYTES >> 30} GiB; name another file")
         content = self._growing.read_bytes()
         if not content and not finished:
             with self._told():
                 self._write_settings()
             return
         try:
-            if not beside.is_file():
+            if not beside.is_file() or beside.stat().st_size > MOST_BYTES_OF_A_LINE:
                 raise OSError
             kept = json.loads(beside.read_text(encoding="utf-8"))
             earlier, self.notes = dict(kept["settings"]), dict(kept["notes"])

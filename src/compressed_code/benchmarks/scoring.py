@@ -1,5 +1,6 @@
 """Samples against the tests of their tasks: how many pass, and what became of the others."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -211,6 +212,7 @@ def _settings(tasks: Sequence[Task], samples: Sequence[Sample], sandbox: Sandbox
         "packages": {name: package_version(name) for name in sandbox.packages},
         "isolation": sandbox.isolation,
         "judge": judge_source(),
+        "python": sys.version,
     }
 
 

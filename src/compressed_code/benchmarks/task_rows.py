@@ -140,7 +140,7 @@ def _setup(prompt: str) -> str:
     `__annotations__`, and a dataclass looks its module up.
     """
     for program in (prompt, f"{prompt}    pass\n"):  # a header without a docstring needs a body
-        with suppress(SyntaxError, ValueError):
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
             body = ast.parse(program).body
             if not any(isinstance(node, ast.AnnAssign | ast.ClassDef) for node in body):
                 return program

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from compressed_code.core.errors import InputError, in_one_line
-from compressed_code.core.table_store import DamagedTable, tell_unstored
+from compressed_code.core.table_store import DamagedTable, UnreadableTable, tell_unstored
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -76,6 +76,8 @@ class SharedStore:
                 check(arrived)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 return arrived.replace(target)
+            except UnreadableTable as problem:  # here and now; the store's own may be whole
+                tell_unstored(directory, problem)
             except DamagedTable as damage:
                 sys.stderr.write(f"{self.address}: {damage}; it is removed there\n")
                 self._ask(lambda d=digest: self._remove(self._place(measurement, key, d)), None)

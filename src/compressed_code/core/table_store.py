@@ -38,6 +38,13 @@ class DamagedTable(Exception):
     """A stored table is not what was written; the message names the file."""
 
 
+class UnreadableTable(DamagedTable):
+    """What a stored table is cannot be told now: for lack of files or memory, a failing disk, another user's rights.
+
+    It may be whole, so nobody removes it.
+    """
+
+
 @dataclass(frozen=True)
 class TableRead:
     """A table that a session has read: what was measured of whom, how, and under which key it is stored."""
@@ -87,9 +94,11 @@ def find_table(directory: Path, measurement: str, key: str) -> Path | None:
 
 
 def _files(directory: Path, measurement: str, key: str) -> list[Path]:
-    """The regular files of a key by name; none where the folder, or one above it, cannot be entered."""
+    """The regular files of a key by name, those of others that cannot be read last; none where the folder, or one above
+    it, cannot be entered."""
     try:
-        return [path for path in sorted((directory / measurement).glob(f"{key}.*.parquet")) if path.is_file()]
+        found = [path for path in sorted((directory / measurement).glob(f"{key}.*.parquet")) if path.is_file()]
+        return sorted(found, key=lambda path: not os.access(path, os.R_OK))
     except PermissionError:
         return []
 
@@ -102,13 +111,13 @@ def read_table(path: Path, ingredients: Iterable[str], columns: Sequence[str] = 
         columns: what it must hold, in their order; anything where none is named.
 
     Raises:
-        DamagedTable: the bytes are not the ones that were written, are no table, are another one's, hold other columns,
-            or cannot be read.
+        DamagedTable: the bytes are not the ones that were written, are no table, are another one's, or hold other
+            columns; `UnreadableTable` where they cannot be read now.
     """
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise DamagedTable(f"{path}: cannot be read ({error.strerror})") from None
+    except (OSError, MemoryError) as error:
+        raise UnreadableTable(f"{path}: cannot be read ({in_one_line(error)})") from None
     key, digest = path.name.split(".")[:2]
     if _digest(content) != digest:
         raise DamagedTable(f"{path}: the stored table is damaged (its bytes do not match its name)")
@@ -117,6 +126,8 @@ def read_table(path: Path, ingredients: Iterable[str], columns: Sequence[str] = 
         provenance = json.loads((arrow.schema.metadata or {})[PROVENANCE_FIELD])
         made_of = table_key({name: provenance[name] for name in ingredients if name in provenance})
         table = arrow.to_pandas()
+    except MemoryError as error:
+        raise UnreadableTable(f"{path}: cannot be read ({in_one_line(error)})") from None
     except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise DamagedTable(f"{path}: is no stored table ({in_one_line(error)})") from None
     if made_of != key:
@@ -131,8 +142,8 @@ def read_table(path: Path, ingredients: Iterable[str], columns: Sequence[str] = 
 def read_tables(directory: Path, measurement: str, key: str, read: Callable[[Path], Content]) -> Iterator[Content]:
     """Every whole table of a key that several calls have added to.
 
-    One that is damaged or another's is named on standard error and removed where it can be, and what is no regular file
-    is passed over: what it held is found again.
+    One that is damaged or another's is named on standard error and removed where it can be, one that cannot be read is
+    named and stays, and what is no regular file is passed over: what it held is found again.
 
     Args:
         read: what is made of a file, as `read_table` or by it; raises as that does.
@@ -145,19 +156,21 @@ def read_tables(directory: Path, measurement: str, key: str, read: Callable[[Pat
 
 
 def tell_damaged(path: Path, damage: DamagedTable) -> bool:
-    """Name a table that cannot be used on standard error and remove it.
+    """Name a table that cannot be used on standard error and remove it, unless it may be whole.
 
     Returns:
         Whether it is gone.
     """
     sys.stderr.write(f"{damage}; measuring again\n")
+    if isinstance(damage, UnreadableTable):
+        return False
     with suppress(OSError):
         path.unlink(missing_ok=True)
         return True
     return False
 
 
-def tell_unstored(directory: Path, error: OSError) -> None:
+def tell_unstored(directory: Path, error: OSError | UnreadableTable) -> None:
     """Say on standard error, once for a folder, that what is computed is not lost, only not kept."""
     if directory not in _UNSTORED:
         _UNSTORED[directory] = in_one_line(error)

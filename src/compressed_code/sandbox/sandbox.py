@@ -11,7 +11,7 @@ from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.sandbox.isolators import ISOLATORS, REMEDY, Isolation
 from compressed_code.sandbox.series import Series
 from compressed_code.sandbox.trials import STAGES, Limits, Stage, Trial, Verdict
-from compressed_code.sandbox.user_limits import check_room
+from compressed_code.sandbox.user_limits import check_limits, check_room
 from compressed_code.sandbox.worker import Worker
 
 
@@ -50,7 +50,8 @@ class Sandbox:
                 (numpy, with what it depends on); they are loaded once and shown read-only.
 
         Raises:
-            InputError: such a package is not installed, or the user may have too few processes or open files.
+            InputError: such a package is not installed, or the user may have too few processes or open files, or less
+                than the limits.
             Unavailable: no isolator works here, or not the one asked for; the message says how to get one.
         """
         self.limits = limits
@@ -112,7 +113,8 @@ class Sandbox:
                 the judge's.
 
         Raises:
-            InputError: setup or test of a trial does not compile, or its entry point is missing.
+            InputError: setup or test of a trial does not compile, its entry point is missing, it is too large for what
+                the user may write, or the user may have less than the limits.
         """
         if self._judging:
             raise InputError("a sandbox judges one series of trials at a time; open another one")
@@ -132,6 +134,7 @@ class Sandbox:
 
     def _fill(self) -> None:
         """Start missing workers side by side; all of them work, or none is left."""
+        check_limits(self.limits)
         try:
             started = [
                 Worker(self.isolation, self.limits, self.packages) for _ in range(self._count - len(self._workers))

@@ -1,10 +1,12 @@
-"""Whether the user may have as many processes and open files as a sandbox needs, seen before anything is judged."""
+"""Whether the user may have what a sandbox needs and its limits grant, seen before anything is judged."""
 
 import os
 import resource
 from pathlib import Path
 
 from compressed_code.core.errors import InputError
+from compressed_code.sandbox.inside.cells import kernel_seconds
+from compressed_code.sandbox.trials import Limits
 
 # Of each jail of a worker what starts it, its server, and the process that makes its namespace; of that for programs
 # also the one that runs them for their judges.
@@ -32,6 +34,26 @@ def check_room(workers: int, processes: int) -> None:
     running = 0 if os.getuid() == 0 else _running(os.getuid())
     needed = running + workers * (processes + _PROCESSES_OF_A_WORKER)
     _check("u", "processes", allowed, needed, f"{running} run already", workers)
+
+
+def check_limits(limits: Limits) -> None:
+    """Refuse a user's limits below those of a trial: a program that is right within its own would fail by the others.
+
+    Raises:
+        InputError: `ulimit -v`, `-d`, `-f` or `-t` allows less.
+    """
+    for letter, what, kind, needed, unit in (
+        ("v", "KiB of address space", resource.RLIMIT_AS, limits.memory_bytes, 1024),
+        ("d", "KiB of data", resource.RLIMIT_DATA, limits.memory_bytes, 1024),
+        ("f", "KiB in a file", resource.RLIMIT_FSIZE, limits.file_bytes, 1024),
+        ("t", "seconds of processor time", resource.RLIMIT_CPU, kernel_seconds(limits.cpu_seconds), 1),
+    ):
+        _, allowed = resource.getrlimit(kind)
+        if allowed != resource.RLIM_INFINITY and allowed < needed:
+            raise InputError(
+                f"ulimit -{letter} allows {allowed // unit} {what}, and programs may have {needed // unit};"
+                f" raise it (ulimit -{letter} {needed // unit})"
+            )
 
 
 def _check(letter: str, what: str, allowed: int, needed: int, now: str, workers: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from compressed_code.core.errors import Unavailable
+from compressed_code.core.errors import InputError, Unavailable
 from compressed_code.sandbox import isolators
 from compressed_code.sandbox.common_classes import common_classes
 from compressed_code.sandbox.inside.accepted import PASSED_PLAIN
@@ -151,7 +151,12 @@ class Worker:
         """
         trial = task.trial
         material = packed(trial.setup, trial.test, trial.entry_point)
-        program, test = _file(trial.program.encode("utf-8", "surrogatepass")), _file(material)
+        test = _file(material)
+        try:
+            program = _file(trial.program.encode("utf-8", "surrogatepass"))
+        except InputError:
+            os.close(test)
+            raise
         here, there = (end.detach() for end in socket.socketpair())
         turn = _file(b"")
         self.tasks.append(task)
@@ -273,7 +278,19 @@ def _result(task: Assignment, program: dict[str, Any], judge: dict[str, Any] | N
 
 
 def _file(content: bytes) -> int:
-    """An open file in memory that holds some bytes."""
+    """An open file in memory that holds some bytes, all of them.
+
+    Raises:
+        InputError: there is no room for it, or the user may write no such file.
+    """
     file = os.memfd_create("trial")
-    os.write(file, content)
+    left = memoryview(content)
+    try:
+        while left:
+            left = left[os.write(file, left) :]  # one write may take less, by `ulimit -f` or for lack of memory
+    except OSError as error:
+        os.close(file)
+        raise InputError(
+            f"{len(content)} bytes cannot be handed to a jail ({error.strerror}); free memory, or raise ulimit -f"
+        ) from None
     return file

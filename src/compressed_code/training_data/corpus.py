@@ -18,6 +18,7 @@ from compressed_code.core.hashing import sha256_of
 from compressed_code.core.progress import progress_bar
 from compressed_code.core.table_store import (
     DamagedTable,
+    UnreadableTable,
     find_table,
     locked,
     read_table,
@@ -160,7 +161,8 @@ def _read_stored(directory: Path, key: str, ingredients: Iterable[str]) -> list[
         table = read_table(path, ingredients)
     except DamagedTable as damage:
         print(f"{damage}; building it again", file=sys.stderr)  # noqa: T201
-        path.unlink(missing_ok=True)
+        if not isinstance(damage, UnreadableTable):
+            path.unlink(missing_ok=True)
         return None
     return [Document(**row) for row in table.to_dict("records")]
 

@@ -6,6 +6,7 @@ is still inside that one.
 
 import json
 import os
+import resource
 import secrets
 import socket
 import subprocess
@@ -104,6 +105,7 @@ class Bait:
             "SOCKET": self.unix.getsockname(),
             "ABSTRACT": self.abstract,
             "VICTIM": self.victim.pid,
+            "CORE": resource.getrlimit(resource.RLIMIT_CORE)[1] % (1 << 64),
         }
         for name, value in values.items():
             program = program.replace(f"${name}", str(value))

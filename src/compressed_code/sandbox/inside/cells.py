@@ -168,8 +168,13 @@ def limit_processor_time(limits: dict[str, Any]) -> None:
     than it used, or more than that. Were the limit near, the kernel would kill before the server's limit is reached,
     which looks like lack of memory.
     """
-    seconds = 4 * math.ceil(limits["cpu_seconds"]) + 1
+    seconds = kernel_seconds(limits["cpu_seconds"])
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
+def kernel_seconds(cpu_seconds: float) -> int:
+    """The kernel's limit of processor time where the server's is so many seconds."""
+    return 4 * math.ceil(cpu_seconds) + 1
 
 
 def _limit(limits: dict[str, Any]) -> None:
@@ -178,7 +183,9 @@ def _limit(limits: dict[str, Any]) -> None:
         (resource.RLIMIT_AS, limits["memory_bytes"]),
         (resource.RLIMIT_FSIZE, limits["file_bytes"]),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_CORE, 0),
+        # Of 0 bytes the kernel writes no file, but still starts a handler (a core_pattern with a pipe) outside of all
+        # jails and feeds it the process; of 1 byte it does neither.
+        (resource.RLIMIT_CORE, 1),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_SIGPENDING, _OPEN_FILES),

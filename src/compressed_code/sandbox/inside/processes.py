@@ -23,10 +23,9 @@ class Usage:
 
     Attributes:
         cpu_seconds: processor time, that of ended children included.
-        waiting_seconds: time that processes and threads were ready to run and had no processor, by process, as far as
-            it is over.
+        waiting_seconds: time that threads were ready to run and had no processor, by thread, as far as it is over.
         resident: bytes in memory.
-        ready: nanoseconds at work, by process, of those that are at work or wait for a processor now.
+        ready: nanoseconds at work, by thread, of those that are at work or wait for a processor now.
     """
 
     cpu_seconds: float
@@ -71,8 +70,9 @@ class Running:
     def note(self, used: Usage) -> None:
         """Take in what is used so far; what has ended meanwhile stays counted.
 
-        Time in which several processes wait at once passes once: a program whose children wait for each other could
-        sleep for as long as all of them together. What is ready and did not work since the last call has waited since.
+        Time in which several threads or processes wait at once passes once: a program in which they wait for each other
+        could sleep for as long as all of them together. What is ready and did not work since the last call has waited
+        since.
         """
         self.cpu_seconds = max(self.cpu_seconds, used.cpu_seconds)
         now = time.monotonic()
@@ -104,7 +104,7 @@ class Running:
         return self.wall_seconds() - self._stalled()
 
     def waited_seconds(self) -> float:
-        """The longest time that one of its processes had no processor; 0 where the kernel does not tell."""
+        """The longest time that one of its threads had no processor; 0 where the kernel does not tell."""
         return max(filter(math.isfinite, self.waited.values()), default=0.0)
 
     def ended(self, patience: float) -> Ended | None:

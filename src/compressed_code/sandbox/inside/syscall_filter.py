@@ -18,14 +18,18 @@ from . import linux_calls
 # name: (x86_64, aarch64); the numbers of the kernel's own tables (arch/x86/entry/syscalls/syscall_64.tbl and
 # include/uapi/asm-generic/unistd.h).
 DENIED = {
+    "accept": (43, 202),
+    "accept4": (288, 242),
     "acct": (163, 89),
     "add_key": (248, 217),
     "adjtimex": (159, 171),
+    "bind": (49, 200),  # the channel's socket was made outside: what it binds is a name of the whole machine
     "bpf": (321, 280),
     "cachestat": (451, 451),
     "chroot": (161, 51),
     "clock_adjtime": (305, 266),
     "clock_settime": (227, 112),
+    "connect": (42, 203),
     "delete_module": (176, 106),
     "fadvise64": (221, 223),
     "fanotify_init": (300, 262),
@@ -48,6 +52,7 @@ DENIED = {
     "landlock_add_rule": (445, 445),  # rules are memory of the kernel, as many as one likes
     "landlock_create_ruleset": (444, 444),
     "landlock_restrict_self": (446, 446),
+    "listen": (50, 201),
     "listmount": (458, 458),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
@@ -77,6 +82,7 @@ DENIED = {
     "sched_setattr": (314, 274),
     "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119),  # who gives way to everybody waits for ever, and waiting has no limit
+    "seccomp": (317, 277),  # a filter of its own writes what it likes to the machine's log
     "semget": (64, 190),
     "sendmmsg": (307, 269),
     "sendmsg": (46, 211),  # descriptors on their way are counted for the user, in all jails and outside
@@ -102,7 +108,6 @@ DENIED = {
 }
 # What a judge needs even less: other programs, other processes, and descriptors that come with a message.
 DENIED_TO_JUDGES = {
-    "connect": (42, 203),
     "execve": (59, 221),
     "execveat": (322, 281),
     "kill": (62, 129),
@@ -148,6 +153,14 @@ _MAP_SHARED, _MAP_ANONYMOUS, _MAP_HUGETLB = 0x1, 0x20, 0x40000
 # Questions to network interfaces: the channel's socket was made outside, and knows those of the machine.
 IOCTL = (16, 29)
 _FIRST_OF_SOCKETS, _BEHIND_SOCKETS = 0x8900, 0x8C00
+# What prctl may not set: a filter of one's own, which logs calls, and company on the core (PR_SCHED_CORE), which keeps
+# the core's other processor idle.
+PRCTL = (157, 167)
+DENIED_FLAGS = (linux_calls.PR_SET_SECCOMP, 62)
+# The limit of core files stays (`cells`).
+SETRLIMIT = (160, 164)
+PRLIMIT = (302, 261)
+_RLIMIT_CORE = 4
 CLONE = (56, 220)
 CLONE3 = (435, 435)
 FORKS = ((57, None), (58, None))  # fork and vfork, which aarch64 never had
@@ -199,11 +212,13 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     tests += [(_EQUAL, SIGNAL_ACTION[column], "signal"), (_EQUAL, FCNTL[column], "fcntl")]
     tests += [(_EQUAL, numbers[column], "pretend") for numbers in PRETENDED.values()]
     tests += [(_EQUAL, number, "deny") for number in denied]
+    tests += [(_EQUAL, PRCTL[column], "prctl"), (_EQUAL, SETRLIMIT[column], "setrlimit")]
+    tests += [(_EQUAL, PRLIMIT[column], "prlimit")]
     tests += [(_EQUAL, numbers[column], "third") for numbers in FLAGS_THIRD]
     tests += [(_EQUAL, numbers[column], "fourth") for numbers in FLAGS_FOURTH]
     # How far behind the last test each goal stands.
     goals = {"allow": 0, "clone": 1, "deny": 5, "unknown": 6, "signal": 7, "pretend": 14, "third": 15, "fourth": 17}
-    goals |= {"mmap": 21, "ioctl": 27, "fcntl": 32}
+    goals |= {"mmap": 21, "ioctl": 27, "prctl": 32, "setrlimit": 37, "prlimit": 41, "fcntl": 49}
     code = [(_LOAD, 0, 0, _PROCESSOR), (_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
     for left, (test, value, goal) in zip(reversed(range(len(tests))), tests, strict=True):
         code.append((test, left + goals[goal], 0, value))
@@ -221,6 +236,15 @@ def build(processor: str, role: str = "programs", processes: bool = True) -> byt
     code += [(_ANY_BIT, 0, 1, _MAP_SHARED), (_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
     code += [(_LOAD, 0, 0, _SECOND_ARGUMENT), (_AT_LEAST, 0, 2, _FIRST_OF_SOCKETS), (_AT_LEAST, 1, 0, _BEHIND_SOCKETS)]
     code += [(_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
+    own_filter, own_core = DENIED_FLAGS
+    code += [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_EQUAL, 2, 0, own_filter), (_EQUAL, 1, 0, own_core)]
+    code += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _DENY)]
+    code += [(_LOAD, 0, 0, _FIRST_ARGUMENT), (_EQUAL, 1, 0, _RLIMIT_CORE)]
+    code += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _PRETEND)]
+    # prlimit64 only asks where its pointer to new limits is 0.
+    code += [(_LOAD, 0, 0, _SECOND_ARGUMENT), (_EQUAL, 0, 4, _RLIMIT_CORE)]
+    code += [(_LOAD, 0, 0, _THIRD_ARGUMENT), (_EQUAL, 0, 3, 0), (_LOAD, 0, 0, _THIRD_ARGUMENT + 4), (_EQUAL, 0, 1, 0)]
+    code += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _PRETEND)]
     # The command decides; each test has as many instructions before its goal as tests follow it.
     pretended, refused = PRETENDED_COMMANDS.values(), DENIED_COMMANDS.values()
     commands = [*((value, 1) for value in pretended), *((value, 2) for value in refused)]

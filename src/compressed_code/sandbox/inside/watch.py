@@ -9,9 +9,9 @@ from typing import NamedTuple
 from .processes import Usage
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-# What a process has in memory: its pages, and the tables by which the processor finds them, which take more than those
-# where single pages lie far from each other.
-_MEMORY = re.compile(rb"^(?:VmRSS|VmPTE):\s*(\d+) kB$", re.MULTILINE)
+# What a process has in memory: its pages, also those that lie on the machine's swap, where it may send them itself, and
+# the tables by which the processor finds them, which take more than those where single pages lie far from each other.
+_MEMORY = re.compile(rb"^(?:VmRSS|VmSwap|VmPTE):\s*(\d+) kB$", re.MULTILINE)
 _READY = b"R"  # at work, or waiting for a processor
 
 
@@ -33,10 +33,12 @@ def tree_usage(proc: int, root: int, waits: bool = True, beside: int = 0) -> Usa
     rows.pop(beside, None)
     found = descendants(rows, root)
     seconds = sum(rows[process].ticks for process in found) / _TICKS
-    schedules = {process: _schedule(proc, process, rows[process]) for process in found if waits}
-    waiting = {process: each.waited for process, each in schedules.items()}
+    schedules: dict[int, Schedule] = {}
+    for process in found if waits else ():
+        schedules |= _schedules(proc, process, rows[process])
+    waiting = {task: each.waited for task, each in schedules.items()}
     waiting |= {} if waits else {root: time.monotonic()}  # ever since any process began
-    ready = {process: each.worked for process, each in schedules.items() if each.ready}
+    ready = {task: each.worked for task, each in schedules.items() if each.ready}
     return Usage(seconds, waiting, sum(_memory(proc, process, rows[process]) for process in found), ready)
 
 
@@ -90,25 +92,28 @@ def _memory(proc: int, process: int, row: Row) -> int:
 
 
 class Schedule(NamedTuple):
-    """A process with its threads: nanoseconds at work and seconds without a processor, as far as these are over
-    (sched-stats.txt); and whether it is ready to run now."""
+    """A thread: nanoseconds at work and seconds without a processor, as far as these are over (sched-stats.txt); and
+    whether it is ready to run now."""
 
     worked: int
     waited: float
     ready: bool
 
 
-def _schedule(proc: int, process: int, row: Row) -> Schedule:
-    places = [str(process)]
-    states = [row.state]
+def _schedules(proc: int, process: int, row: Row) -> dict[int, Schedule]:
+    """The threads of a process, each for itself: of several that wait for each other all time would count as often."""
+    places, rows = {process: str(process)}, {process: row}
     if row.threads > 1:
         try:
-            places = [f"{process}/task/{task}" for task in _tasks(proc, process)]
+            places = {int(task): f"{process}/task/{task}" for task in _tasks(proc, process)}
         except OSError:  # it is gone
-            places = []
-        states = [each.state for place in places if (each := _row(proc, place))]
-    times = [tuple(map(int, content)) for place in places if (content := _read(proc, f"{place}/schedstat").split())]
-    return Schedule(sum(each[0] for each in times), sum(each[1] for each in times) / 1e9, _READY in states)
+            places = {}
+        rows = {task: each for task, place in places.items() if (each := _row(proc, place))}
+    found = {}
+    for task, each in rows.items():
+        if content := _read(proc, f"{places[task]}/schedstat").split():
+            found[task] = Schedule(int(content[0]), int(content[1]) / 1e9, each.state == _READY)
+    return found
 
 
 def _tasks(proc: int, process: int) -> list[str]:
