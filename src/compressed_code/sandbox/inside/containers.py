@@ -176,6 +176,8 @@ class Shared:
         records: the classes that setup and program agree on, in the same order on both sides.
         asking: what setup and test ask of objects of these.
         types: what the last message that was read holds of classes, wherever.
+        altered: whether the last message that was written changes containers that the other side has.
+        refilled: whether the last message that was read changed containers of the other side's that this one had.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 
@@ -188,6 +190,8 @@ class Shared:
     records: tuple[type, ...] = ()
     asking: Asking = NOTHING_ASKED
     types: list[type] = field(default_factory=list)
+    altered: bool = False
+    refilled: bool = False
 
     @property
     def asked(self) -> bool:

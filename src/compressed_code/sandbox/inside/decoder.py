@@ -59,6 +59,7 @@ class _Decoder:
         self.read: set[int] = set()
         self.about = False  # what is read is said about an object
         side.shared.types.clear()
+        side.shared.refilled = False
 
     def take(self, count: int) -> bytes:
         start, self.place = self.place, self.place + count
@@ -112,6 +113,8 @@ class _Decoder:
             shared.add(value if own is None else self.side.own(own, value), code, number)
         elif shared.kinds.get(number) != code:
             raise Malformed("another container has this number")
+        elif number % 2 != shared.step % 2:
+            shared.refilled = True
         value = shared.values[number]  # known before it is filled: it may hold itself
         items = self.items(depth)
         if code == RECORD and not shared.asked and says_otherwise(type(value), items[::2], shared.asking):

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from . import said
 from .owned import Asked
 from .standard_modules import ERRORS, public_callable
 
@@ -86,7 +87,8 @@ def _attribute(error: Any, name: str) -> Any:
     number = error.__dict__.get("_number")
     if name.startswith("_") or number is None:
         raise AttributeError(name)
-    return error._judge.request("attribute", error._objects.resolve(number, ("object", "exception", ())), name)
+    found = error._judge.request("attribute", error._objects.resolve(number, ("object", "exception", ())), name)
+    return said.agree_on_attribute(error, name, found)
 
 
 def _text(error: BaseException) -> str:

@@ -91,6 +91,7 @@ class Judge:
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
         self.changes = 0  # how often something ran in the program that may have changed its objects
+        self.taken = 0  # how often an iterator gave something, which may change what it is of
         self.reading = False
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
@@ -134,9 +135,14 @@ class Judge:
         except NotPlainData:
             self.dropped = dropped
             raise
-        self.changes += operation not in remotes.READING
+        # A list of an object's that the test has changed is another one there, too.
+        self.changes += self.shared.altered or operation not in remotes.READING
         found = self.receive(operation, remotes.standing_of_answer(operation, arguments))
-        self.changes += operation in remotes.TAKING
+        looking = operation in remotes.READING - {"next"} and not remotes.made_for_key(operation, arguments)
+        if self.shared.refilled and looking:
+            self.refuse(found)  # a list that the test has, emptied when it is asked for once more
+            raise TypeError("an object of the program changes others when it is only looked at")
+        self.taken += operation == "next"
         return found
 
     def send(self, message: tuple[Any, ...]) -> None:

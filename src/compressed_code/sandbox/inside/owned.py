@@ -4,6 +4,7 @@ from collections import deque
 from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
+from . import said
 from .values import REACHING
 
 # What plain types say of themselves: an answer that is none of them would decide by that.
@@ -20,6 +21,7 @@ class Asked(Protocol):
 
     reading: bool  # an answer is being read, in which nothing can be asked
     changes: int  # how often something ran that may have changed the program's objects
+    taken: int  # how often an iterator gave something, which may change what it is of
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it."""
@@ -44,7 +46,7 @@ class Owned:
         if name in PREDICATES:
             self._judge.refuse(self)
             raise AttributeError(name)
-        return self._judge.request("attribute", self, name)
+        return said.agree_on_attribute(self, name, self._judge.request("attribute", self, name))
 
     def __reduce_ex__(self, version: Any) -> NoReturn:
         self._judge.refuse(self)

@@ -10,7 +10,8 @@ from types import GeneratorType
 from typing import Any
 
 from .owned import Owned
-from .remotes import Remote, exactly, may_decide
+from .remotes import Remote, exactly, made_for_key, may_decide
+from .said import agree, agree_on_part, keep, renew
 
 
 def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
@@ -21,55 +22,90 @@ def _iterate(self: Remote) -> Iterator[Any]:
     length = len(self) if _has_length(self) else None
     found = self._ask("iterate")
     iterator = found if isinstance(found, Remote) else iter(found)
-    return iterator if length is None else _whole(self, iterator, length)
+    if not hasattr(type(self), "__next__"):
+        return _whole(self, iterator, length)
+    if length is None:
+        return iterator
+    if self._passed:  # it may have nothing left to compare, when the test has looked at each of its items
+        self._judge.refuse(self)
+        raise TypeError("an answer with a length is gone through a second time, and has been used up")
+    object.__setattr__(self, "_passed", True)
+    return _whole(self, iterator, length)
 
 
 def _has_length(value: Remote) -> bool:
     return hasattr(type(value), "__len__")
 
 
-def _whole(value: Remote, iterator: Iterator[Any], length: int) -> Iterator[Any]:
-    """What an object gives, as many items as it says to have: a test that asks for the length, and compares item by
-    item, would compare nothing otherwise."""
-    given = 0
+def _whole(value: Remote, iterator: Iterator[Any], length: int | None) -> Iterator[Any]:
+    """What an object gives, as many items as it says to have, and each time the same: a test that asks for the length,
+    and compares item by item, would compare nothing otherwise, and one that looks for an item would find any."""
+    given, passing = 0, hasattr(type(value), "__next__")
     with suppress(StopIteration):
-        while True:  # a loop over it would ask it for an iterator once more
+        while length is None or given <= length:  # a loop over it would ask it for an iterator once more
             item = next(iterator)
+            if not passing:
+                agree(value, given, item)
             given += 1
-            yield item
-    if given != length:
+            if length is None or given <= length:
+                yield item
+    if length is not None and given != length:
         value._judge.refuse(value)
         raise TypeError("an answer gives another number of items than it says to have")
+    if not passing:
+        agree(value, "items", given)
+
+
+def _iterate_by_place(self: Remote) -> Iterator[Any]:
+    """What has a length and items by their places, and no other way to be iterated over: no more than these."""
+    for place in range(len(self)):
+        yield self[place]
 
 
 def _next(self: Remote) -> Any:
-    return self._ask("next")
+    found = self._ask("next")
+    renew(self, {})  # what it has left is less
+    return found
 
 
 def _length(self: Remote) -> int:
-    changes, said = self._said
     found = exactly(int, self._ask("length"))
-    if changes == self._judge.changes and found != said:  # nothing ran meanwhile that could have changed it
+    agree(self, "length", found)
+    return found
+
+
+def _truth(self: Remote) -> bool:
+    found = self._ask("truth") is True
+    if found != (len(self) > 0):
         self._judge.refuse(self)
-        raise TypeError("an answer says another length each time")
-    object.__setattr__(self, "_said", (self._judge.changes, found))
+        raise TypeError("an answer is true without items, or untrue with some")
     return found
 
 
 def _item(self: Remote, key: Any) -> Any:
     part = type(key) is slice and _has_length(self)
-    length = len(range(len(self))[key]) if part else 0
+    places = range(len(self))[key] if part else range(0)
+    made = made_for_key("item", (self, key)) and ("item", key) not in keep(self)
     try:
         found = self._ask("item", key)
-        if part and not (hasattr(type(found), "__len__") and len(found) == length):
-            self._judge.refuse(self)
-            raise TypeError("a part of an answer has another number of items than it says to have")
-        return found
     except IndexError:
         # What has no other way to be iterated over ends with this.
         if type(key) is int and _has_length(self) and 0 <= key < len(self):
             self._judge.refuse(self)
         raise
+    if part:
+        if not (hasattr(type(found), "__len__") and len(found) == len(places)):
+            self._judge.refuse(self)
+            raise TypeError("a part of an answer has another number of items than it says to have")
+        agree_on_part(self, places, found)
+    elif type(key) is int:
+        # What is iterated over otherwise may have keys that are whole numbers.
+        by_place = getattr(type(self), "__iter__", None) is _iterate_by_place and -len(self) <= key < len(self)
+        agree(self, key % len(self) if by_place else ("item", key), found)
+    elif isinstance(key, str | bytes):
+        self._judge.changes += made  # it may be there for having been asked for, but only once
+        agree(self, ("item", key), found)
+    return found
 
 
 def _set_item(self: Remote, key: Any, value: Any) -> None:
@@ -115,12 +151,36 @@ def _is_subclass(self: Remote, value: Any) -> bool:
     return isinstance(value, Remote) and self._ask("is subclass", value) is True
 
 
+def _asked_about_items(name: str) -> property:
+    """A method of sequences by that name: where an item is, or how often, is what a sequence's items say, too."""
+
+    def method(self: Remote) -> Any:
+        found = self._ask("attribute", name)
+        if not (callable(found) and _has_length(self)):
+            return found
+
+        def ask(*arguments: Any, **keywords: Any) -> Any:
+            said = keep(self)
+            answer = found(*arguments, **keywords)
+            renew(self, said)  # asking changes nothing
+            items = list(self)
+            known = len(arguments) == 1 and not any(isinstance(each, Remote) for each in (*items, *arguments))
+            if known and type(answer) is int and answer != getattr(items, name)(*arguments):
+                self._judge.refuse(self)
+                raise TypeError(f"{name} says something else than the items")
+            return answer
+
+        return ask
+
+    return property(method)
+
+
 # What an object can do: the special methods of its type, and what they are here.
 PROTOCOLS: dict[str, dict[str, Any]] = {
     "call": {"__call__": _call},
-    "iter": {"__iter__": _iterate},
+    "iter": {"__iter__": _iterate, "index": _asked_about_items("index"), "count": _asked_about_items("count")},
     "next": {"__next__": _next},
-    "len": {"__len__": _length},
+    "len": {"__len__": _length, "__bool__": _truth},
     "getitem": {"__getitem__": _item},
     "setitem": {"__setitem__": _set_item},
     "delitem": {"__delitem__": _delete_item},
@@ -142,4 +202,6 @@ def remote_type(protocols: frozenset[str]) -> type[Remote]:
     methods: dict[str, Any] = {"__doc__": property(lambda self: self._ask("attribute", "__doc__"))}
     for name in sorted(protocols):
         methods |= PROTOCOLS[name]
+    if {"len", "getitem"} <= protocols and "iter" not in protocols:
+        methods |= {"__iter__": _iterate_by_place}
     return type("Remote", (Remote,), methods)

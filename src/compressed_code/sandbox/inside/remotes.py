@@ -12,6 +12,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NoReturn
 
+from . import said
 from .owned import PREDICATES, Asked
 
 # Names with underscores that may be read: they say something, and nothing of Python itself asks for them.
@@ -26,12 +27,13 @@ _BINARY = (*_REFLECTED, *_ORDER)
 _UNARY = ("neg", "pos", "abs", "invert")
 OPERATORS: dict[str, Callable[..., Any]] = {name: getattr(operator, f"__{name}__") for name in (*_BINARY, *_UNARY)}
 OPERATORS |= {"eq": operator.eq, "ne": operator.ne, "contains": operator.contains}
-# What changes no object where it gives something (`TAKING`: where it gives nothing), however a program defines it.
-TAKING = frozenset(("item", "next"))
-READING = TAKING | {
-    *("attribute", "contains", "format", "hash", "is instance", "is subclass", "iterate", "length", "name"),
-    *("representation", "text", "truth"),
-}
+# What changes no object, however a program defines it; but an item that is found may have been made for its key.
+READING = frozenset(
+    (
+        *("attribute", "contains", "format", "hash", "is instance", "is subclass", "item", "iterate", "length", "name"),
+        *("next", "representation", "text", "truth"),
+    )
+)
 
 
 class Standing(IntEnum):
@@ -42,6 +44,15 @@ class Standing(IntEnum):
     DERIVED = 2  # by an object or a class of the rows below
     MADE = 3  # by the test, which called a class by its name
     NAMED = 4  # a class, by the test, which knows its name
+
+
+def made_for_key(operation: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether what was found may have been made for its key, as a dictionary with defaults does: not for a place.
+
+    Args:
+        arguments: of `Asked.request`.
+    """
+    return operation == "item" and isinstance(arguments[1], str | bytes)
 
 
 def standing_of_answer(operation: str, arguments: tuple[Any, ...]) -> Standing:
@@ -64,7 +75,7 @@ class Remote:
 
     def __init__(self, judge: Asked, number: int, name: str) -> None:
         fields = {"_judge": judge, "_number": number, "_name": name, "_standing": Standing.ANSWERED, "_new": True}
-        for field, value in (fields | {"_hash": None, "_said": (-1, 0)}).items():
+        for field, value in (fields | {"_hash": None, "_said": (-1, {}), "_passed": False}).items():
             object.__setattr__(self, field, value)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
@@ -84,7 +95,7 @@ class Remote:
         if name in PREDICATES and self._standing < Standing.MADE:
             self._judge.refuse(self)
             raise AttributeError(name)
-        return self._ask("attribute", name)
+        return said.agree_on_attribute(self, name, self._ask("attribute", name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._ask("assign", name, value)
