@@ -93,9 +93,7 @@ def _execute(source: Path, running: Path, values: Mapping[str, Any]) -> "KernelR
 
     from helpers.notebook_kernel import ENGINE, KernelDidNotStart, KernelRun
 
-    # Stored tables say what became of the programs, so none runs.
-    safe = open_release(RESULTS) is not None or available_isolators()
-    run = KernelRun(cannot_isolate="" if safe else f"nothing isolates programs here; {REMEDY}")
+    run = KernelRun(cannot_isolate=_why_no_program_runs())
     if sys.stderr.isatty():
         run.progress = lambda heading: print(f"{source.name}: {heading}", file=sys.stderr)
     try:
@@ -115,6 +113,16 @@ def _execute(source: Path, running: Path, values: Mapping[str, Any]) -> "KernelR
     except KernelDidNotStart as error:
         raise NotebookFailed(f"{source.name}: {error}") from None
     return run
+
+
+def _why_no_program_runs() -> str:
+    """Why cells that run programs are left out; empty where they need not be."""
+    if open_release(RESULTS) is not None:  # stored tables say what became of the programs, so none runs
+        return ""
+    try:
+        return "" if available_isolators() else f"nothing isolates programs here; {REMEDY}"
+    except InputError as too_little:  # that the user may have
+        return str(too_little)
 
 
 def _report(source: Path, run: "KernelRun", seconds: float) -> None:

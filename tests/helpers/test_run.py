@@ -329,9 +329,18 @@ def test_every_notebook_runs_and_its_claims_hold(path, tmp_path):
     assert drawn >= min(5, committed) > 3
 
 
+def too_little() -> tuple[str, ...]:
+    raise InputError("ulimit -f allows 1 KiB in a file")
+
+
 @pytest.mark.slow
-def test_without_an_isolator_cells_that_let_programs_run_are_left_out(tmp_path, write_notebook, monkeypatch, capsys):
-    monkeypatch.setattr("helpers.run.available_isolators", tuple)
+@pytest.mark.parametrize(
+    ("isolators", "reason"), [(tuple, "install bubblewrap"), (too_little, "ulimit -f allows 1 KiB")]
+)
+def test_without_an_isolator_cells_that_let_programs_run_are_left_out(
+    tmp_path, write_notebook, monkeypatch, capsys, isolators, reason
+):
+    monkeypatch.setattr("helpers.run.available_isolators", isolators)
     source = write_notebook(
         tmp_path / "08-x.ipynb", "number = 1", "ran = 'programs'", "print(ran)", "print(number + 1)"
     )
@@ -343,7 +352,7 @@ def test_without_an_isolator_cells_that_let_programs_run_are_left_out(tmp_path, 
     assert executed.cells[-1].outputs[0].text == "2\n"
     told = [entry["cell"] for entry in executed.metadata[METADATA]["left_out"]]
     assert told == ["code cell 2 (under 'Title')", "code cell 3 (under 'Title')"]
-    assert "install bubblewrap" in capsys.readouterr().err
+    assert reason in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -46,7 +46,8 @@ class Mirrors:
             fields = {"__getattr__": _attribute, "__str__": _text, "__module__": "program"}
             fields |= {"_judge": self.judge, "_objects": self.objects}
             known = type(named, tuple(base for base in bases if isinstance(base, type)), fields)
-        if _unrelated(known) > 1:  # any `except` would take it: which error is right, the test asks
+        # Any `except` would take it, where the test asks which error is right.
+        if _unrelated(known) > 1 or _of_its_own(known) > 1:
             self.judge.refuse(known)  # a library's too, such as `io.UnsupportedOperation`
         self.kinds[number] = known
         return known
@@ -79,6 +80,12 @@ class Mirrors:
 def _unrelated(kind: type) -> int:
     """How many of Python's own errors a class is, of which none extends another."""
     own = [base for base in kind.__mro__ if any(base is each for each in ERRORS.values())]
+    return sum(not any(other is not base and issubclass(other, base) for other in own) for base in own)
+
+
+def _of_its_own(kind: type) -> int:
+    """How many errors of the program's own a class is beside itself, of which none extends another."""
+    own = [base for base in kind.__mro__[1:] if hasattr(base, "_objects")]
     return sum(not any(other is not base and issubclass(other, base) for other in own) for base in own)
 
 

@@ -22,6 +22,7 @@ from .names import Module, Names
 from .objects import LONGEST, NotPlainData, Objects
 from .records import NOTHING_ASKED, asking
 from .remotes import Remote, Standing
+from .said import made_by_the_test
 from .standard_modules import known_module
 
 TEST_MODULE = "tests"
@@ -91,7 +92,7 @@ class Judge:
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
         self.changes = 0  # how often something ran in the program that may have changed its objects
-        self.taken = 0  # how often an iterator gave something, which may change what it is of
+        self.taken = 0  # how often an object gave an item, which may change it
         self.reading = False
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
@@ -140,9 +141,11 @@ class Judge:
         found = self.receive(operation, remotes.standing_of_answer(operation, arguments))
         looking = operation in remotes.READING - {"next"} and not remotes.made_for_key(operation, arguments)
         if self.shared.refilled and looking:
-            self.refuse(found)  # a list that the test has, emptied when it is asked for once more
-            raise TypeError("an object of the program changes others when it is only looked at")
-        self.taken += operation == "next"
+            if not made_by_the_test(arguments[0]):
+                self.refuse(found)  # a list that the test has, emptied when it is asked for once more
+                raise TypeError("an object of the program changes others when it is only looked at")
+            self.changes += 1
+        self.taken += operation in ("next", "item")
         return found
 
     def send(self, message: tuple[Any, ...]) -> None:

@@ -13,7 +13,7 @@ PREDICATES = frozenset(
     for kind in (str, bytes, float, set)
     for name in dir(kind)
     if name.startswith("is") or name in ("startswith", "endswith")
-) | {"difference", "intersection", "symmetric_difference", "union"}
+) | {"difference", "intersection", "symmetric_difference", "union", "find", "rfind", "rindex"}
 
 
 class Asked(Protocol):
@@ -21,7 +21,7 @@ class Asked(Protocol):
 
     reading: bool  # an answer is being read, in which nothing can be asked
     changes: int  # how often something ran that may have changed the program's objects
-    taken: int  # how often an iterator gave something, which may change what it is of
+    taken: int  # how often an object gave an item, which may change it
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it."""
@@ -43,10 +43,11 @@ class Owned:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in PREDICATES:
+        found = self._judge.request("attribute", self, name)
+        if name in PREDICATES and callable(found):
             self._judge.refuse(self)
             raise AttributeError(name)
-        return said.agree_on_attribute(self, name, self._judge.request("attribute", self, name))
+        return said.agree_on_attribute(self, name, found)
 
     def __reduce_ex__(self, version: Any) -> NoReturn:
         self._judge.refuse(self)

@@ -26,7 +26,8 @@ def _iterate(self: Remote) -> Iterator[Any]:
         return _whole(self, iterator, length)
     if length is None:
         return iterator
-    if self._passed:  # it may have nothing left to compare, when the test has looked at each of its items
+    # It may have nothing left to compare, when the test has looked at each of its items.
+    if self._passed and not self._made:
         self._judge.refuse(self)
         raise TypeError("an answer with a length is gone through a second time, and has been used up")
     object.__setattr__(self, "_passed", True)
@@ -62,6 +63,17 @@ def _iterate_by_place(self: Remote) -> Iterator[Any]:
         yield self[place]
 
 
+def _iterate_to_the_last_place(self: Remote) -> Iterator[Any]:
+    """What has items by their places and neither a length nor another way to be iterated over."""
+    given = 0
+    with suppress(IndexError):
+        while True:
+            item = self[given]
+            given += 1
+            yield item
+    agree(self, "items", given)
+
+
 def _next(self: Remote) -> Any:
     found = self._ask("next")
     renew(self, {})  # what it has left is less
@@ -76,7 +88,7 @@ def _length(self: Remote) -> int:
 
 def _truth(self: Remote) -> bool:
     found = self._ask("truth") is True
-    if found != (len(self) > 0):
+    if not self._made and found != (len(self) > 0):
         self._judge.refuse(self)
         raise TypeError("an answer is true without items, or untrue with some")
     return found
@@ -90,7 +102,7 @@ def _item(self: Remote, key: Any) -> Any:
         found = self._ask("item", key)
     except IndexError:
         # What has no other way to be iterated over ends with this.
-        if type(key) is int and _has_length(self) and 0 <= key < len(self):
+        if type(key) is int and not self._made and _has_length(self) and 0 <= key < len(self):
             self._judge.refuse(self)
         raise
     if part:
@@ -102,10 +114,16 @@ def _item(self: Remote, key: Any) -> Any:
         # What is iterated over otherwise may have keys that are whole numbers.
         by_place = getattr(type(self), "__iter__", None) is _iterate_by_place and -len(self) <= key < len(self)
         agree(self, key % len(self) if by_place else ("item", key), found)
-    elif isinstance(key, str | bytes):
-        self._judge.changes += made  # it may be there for having been asked for, but only once
+    elif _is_plain(key):
+        if made:  # it may be there for having been asked for, but only once
+            renew(self, {about: what for about, what in keep(self).items() if about not in ("length", "items")})
         agree(self, ("item", key), found)
     return found
+
+
+def _is_plain(key: Any) -> bool:
+    parts = key if type(key) is tuple else (key,)
+    return all(isinstance(part, str | bytes | int | float | complex | None) for part in parts)
 
 
 def _set_item(self: Remote, key: Any, value: Any) -> None:
@@ -152,22 +170,29 @@ def _is_subclass(self: Remote, value: Any) -> bool:
 
 
 def _asked_about_items(name: str) -> property:
-    """A method of sequences by that name: where an item is, or how often, is what a sequence's items say, too."""
+    """A method of sequences by that name: where an item is, or how often, is what an answer's items say, too."""
 
     def method(self: Remote) -> Any:
         found = self._ask("attribute", name)
-        if not (callable(found) and _has_length(self)):
+        if self._made or not callable(found):
             return found
 
         def ask(*arguments: Any, **keywords: Any) -> Any:
-            said = keep(self)
-            answer = found(*arguments, **keywords)
+            said, refusal, answer = keep(self), None, None
+            try:
+                answer = found(*arguments, **keywords)
+            except ValueError as error:
+                refusal = error
             renew(self, said)  # asking changes nothing
-            items = list(self)
-            known = len(arguments) == 1 and not any(isinstance(each, Remote) for each in (*items, *arguments))
-            if known and type(answer) is int and answer != getattr(items, name)(*arguments):
-                self._judge.refuse(self)
-                raise TypeError(f"{name} says something else than the items")
+            if len(arguments) == 1 and not keywords:
+                items = list(self)
+                objects = any(isinstance(each, Remote) for each in (*items, *arguments))
+                expected = answer if objects else _told_by(items, name, *arguments)
+                if type(answer) is not type(expected) or answer != expected:
+                    self._judge.refuse(self)
+                    raise TypeError(f"{name} says something else than the items")
+            if refusal is not None:
+                raise refusal
             return answer
 
         return ask
@@ -175,10 +200,17 @@ def _asked_about_items(name: str) -> property:
     return property(method)
 
 
+def _told_by(items: list[Any], name: str, item: Any) -> int | None:
+    try:
+        return getattr(items, name)(item)
+    except ValueError:
+        return None
+
+
 # What an object can do: the special methods of its type, and what they are here.
 PROTOCOLS: dict[str, dict[str, Any]] = {
     "call": {"__call__": _call},
-    "iter": {"__iter__": _iterate, "index": _asked_about_items("index"), "count": _asked_about_items("count")},
+    "iter": {"__iter__": _iterate},
     "next": {"__next__": _next},
     "len": {"__len__": _length, "__bool__": _truth},
     "getitem": {"__getitem__": _item},
@@ -202,6 +234,8 @@ def remote_type(protocols: frozenset[str]) -> type[Remote]:
     methods: dict[str, Any] = {"__doc__": property(lambda self: self._ask("attribute", "__doc__"))}
     for name in sorted(protocols):
         methods |= PROTOCOLS[name]
-    if {"len", "getitem"} <= protocols and "iter" not in protocols:
-        methods |= {"__iter__": _iterate_by_place}
+    if "getitem" in protocols and "iter" not in protocols:
+        methods |= {"__iter__": _iterate_by_place if "len" in protocols else _iterate_to_the_last_place}
+    if "__iter__" in methods:
+        methods |= {name: _asked_about_items(name) for name in ("index", "count")}
     return type("Remote", (Remote,), methods)

@@ -75,7 +75,7 @@ class Remote:
 
     def __init__(self, judge: Asked, number: int, name: str) -> None:
         fields = {"_judge": judge, "_number": number, "_name": name, "_standing": Standing.ANSWERED, "_new": True}
-        for field, value in (fields | {"_hash": None, "_said": (-1, {}), "_passed": False}).items():
+        for field, value in (fields | {"_hash": None, "_said": (None, {}), "_passed": False}).items():
             object.__setattr__(self, field, value)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
@@ -83,6 +83,10 @@ class Remote:
             self._judge.refuse(self)
             raise TypeError("what an object of the program makes of what the test expects answers nothing")
         return self._judge.request(operation, self, *arguments)
+
+    @property
+    def _made(self) -> bool:
+        return self._standing >= Standing.MADE
 
     def _arrive(self, standing: Standing) -> None:
         """The test got this object, now or once more."""
@@ -92,10 +96,11 @@ class Remote:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name not in _READABLE:
             raise AttributeError(name)
-        if name in PREDICATES and self._standing < Standing.MADE:
+        found = self._ask("attribute", name)
+        if name in PREDICATES and not self._made and callable(found):
             self._judge.refuse(self)
             raise AttributeError(name)
-        return said.agree_on_attribute(self, name, self._ask("attribute", name))
+        return said.agree_on_attribute(self, name, found)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._ask("assign", name, value)

@@ -1,6 +1,8 @@
 """What an object of the program has said of itself: it says the same again, unless something ran that may change it.
 
 A test that counts an answer's items at one time, and looks at each of them at another, would see two answers otherwise.
+Of an object that the test made itself, by calling a class by its name, it is the class that is tested: it may change by
+being looked at, as a cache does, or what is drained by going through it. What it has said holds until it gives an item.
 """
 
 import math
@@ -23,6 +25,11 @@ class Stands(Protocol):
     _judge: Any
 
 
+def made_by_the_test(value: Any) -> bool:
+    """Whether the test made an object by calling its class."""
+    return getattr(value, "_made", False)
+
+
 def agree(value: Stands, about: Any, said: Any) -> None:
     """Hold against an object what it has said before.
 
@@ -38,12 +45,13 @@ def agree(value: Stands, about: Any, said: Any) -> None:
             told[about] = said, _copy(said)
         return
     before, copy = told[about]
-    if said is before:  # it may have been changed by the test
-        return
-    if _stands(said) and _stands(before):
-        if not keep(said):  # made anew each time, so what the one said the other says
-            renew(said, keep(before))
-    elif differs(copy, _copy(said)):
+    if _stands(said) and _stands(before):  # made anew each time, so what the one said the other says
+        earlier, later = keep(before), keep(said)
+        other = any(differs(earlier[about][1], later[about][1]) for about in earlier.keys() & later.keys())
+        renew(said, earlier | later)
+    else:
+        other = differs(copy, _copy(said))
+    if other:
         value._judge.refuse(value)
         raise TypeError("an answer says something else of itself each time")
 
@@ -57,7 +65,9 @@ def agree_on_part(value: Stands, places: Iterable[int], items: Iterable[Any]) ->
 def agree_on_attribute(value: Stands, name: str, said: Any) -> Any:
     """The same for an attribute that holds others, which the test may count at one time and compare at another; a
     number may be that of how often it was asked for."""
-    about = "attribute", name, value._judge.taken
+    about = "attribute", name
+    if made_by_the_test(value):  # which may have computed another one on the way
+        renew(value, {known: what for known, what in keep(value).items() if known == about})
     if _stands(said) or _holds(said) or about in keep(value):
         agree(value, about, said)
     return said
@@ -65,8 +75,8 @@ def agree_on_attribute(value: Stands, name: str, said: Any) -> Any:
 
 def keep(value: Stands) -> dict[Any, Any]:
     """What an object has said since something ran that may have changed it."""
-    changes, told = getattr(value, "_said", (-1, {}))
-    if changes != value._judge.changes:
+    when, told = getattr(value, "_said", (None, {}))
+    if when != _now(value):
         told = {}
         renew(value, told)
     return told
@@ -74,7 +84,11 @@ def keep(value: Stands) -> dict[Any, Any]:
 
 def renew(value: Stands, told: dict[Any, Any]) -> None:
     """Hold against an object what it had said, or another one, though something ran since."""
-    object.__setattr__(value, "_said", (value._judge.changes, told))
+    object.__setattr__(value, "_said", (_now(value), told))
+
+
+def _now(value: Stands) -> tuple[int, int]:
+    return value._judge.changes, value._judge.taken if made_by_the_test(value) else 0
 
 
 def _holds(value: Any) -> bool:
