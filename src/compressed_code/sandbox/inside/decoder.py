@@ -106,15 +106,15 @@ class _Decoder:
     def read_container(self, depth: int, own: int | None = None) -> Any:
         code, number, extra = self.take(1), self.number(), self.number()
         kind, shared = KINDS[code], self.side.shared
-        if number not in shared.values:
+        known = number in shared.values
+        if not known:
             if number % 2 == shared.step % 2:
                 raise Malformed("a number that only this side gives")
             value = shared.create(code, extra)
             shared.add(value if own is None else self.side.own(own, value), code, number)
         elif shared.kinds.get(number) != code:
             raise Malformed("another container has this number")
-        elif number % 2 != shared.step % 2:
-            shared.refilled = True
+        held = shared.items(number)
         value = shared.values[number]  # known before it is filled: it may hold itself
         items = self.items(depth)
         if code == RECORD and not shared.asked and says_otherwise(type(value), items[::2], shared.asking):
@@ -122,6 +122,9 @@ class _Decoder:
         if code == b"D" and any(items[:1] == [factory] for factory in (set, frozenset)):
             shared.types.remove(items[0])  # what it makes is a set
         kind.fill(value, items)
+        # A list of this side's may have got further items, as a log does.
+        grown = code == b"l" and number % 2 == shared.step % 2 and _begins_with(items, held)
+        shared.refilled |= known and not grown
         self.read.add(number)
         return value
 
@@ -186,6 +189,15 @@ class _Decoder:
         if found.size == 0 and found.ndim > 1 and not self.side.shared.asked:
             raise Malformed("an array that numpy finds equal to every row")  # (0, 1) is stretched to any (0, n)
         return found
+
+
+def _begins_with(items: list[Any], held: list[Any]) -> bool:
+    pairs = zip(held, items, strict=False)
+    return len(items) >= len(held) and all(one is two or _is_equal(one, two) for one, two in pairs)
+
+
+def _is_equal(one: Any, two: Any) -> bool:
+    return type(one) is type(two) and isinstance(one, str | bytes | int | float) and one == two
 
 
 _READERS: dict[int, Callable[[_Decoder, int], Any]] = {

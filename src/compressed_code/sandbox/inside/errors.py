@@ -94,8 +94,8 @@ def _attribute(error: Any, name: str) -> Any:
     number = error.__dict__.get("_number")
     if name.startswith("_") or number is None:
         raise AttributeError(name)
-    found = error._judge.request("attribute", error._objects.resolve(number, ("object", "exception", ())), name)
-    return said.agree_on_attribute(error, name, found)
+    place = error._objects.resolve(number, ("object", "exception", ()))
+    return said.attribute(error, name, lambda: error._judge.request("attribute", place, name))
 
 
 def _text(error: BaseException) -> str:

@@ -142,11 +142,15 @@ class Judge:
         looking = operation in remotes.READING - {"next"} and not remotes.made_for_key(operation, arguments)
         if self.shared.refilled and looking:
             if not made_by_the_test(arguments[0]):
-                self.refuse(found)  # a list that the test has, emptied when it is asked for once more
+                self.refuse(found)  # a list that the test has counted, emptied before it is compared
                 raise TypeError("an object of the program changes others when it is only looked at")
             self.changes += 1
         self.taken += operation in ("next", "item")
         return found
+
+    def notice(self) -> None:
+        """Count it as a change that the test has changed a container which the program has, too."""
+        self.changes += bool(self.shared.changed())
 
     def send(self, message: tuple[Any, ...]) -> None:
         content = codec.encode(message, self.objects, _FROM_THE_TEST)

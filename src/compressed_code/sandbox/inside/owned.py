@@ -26,6 +26,9 @@ class Asked(Protocol):
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it."""
 
+    def notice(self) -> None:
+        """Count it as a change that the test has changed a container which the program has, too."""
+
     def opaque(self, value: Any, doubt: str = "own object") -> None:
         """An object of the program was compared with something that it does not decide about, or one of the test's
         cannot be sent whole ("argument")."""
@@ -43,11 +46,11 @@ class Owned:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        found = self._judge.request("attribute", self, name)
+        found = said.attribute(self, name, lambda: self._judge.request("attribute", self, name))
         if name in PREDICATES and callable(found):
             self._judge.refuse(self)
             raise AttributeError(name)
-        return said.agree_on_attribute(self, name, found)
+        return found
 
     def __reduce_ex__(self, version: Any) -> NoReturn:
         self._judge.refuse(self)

@@ -1,17 +1,18 @@
 """What an object of the program can do besides: the protocols of its type, as its stand-in has them.
 
-A length, the items and the parts of an answer agree with one another here, whatever the program says of each.
+The length, the items and the parts of an answer agree with one another here, whatever the program says of each.
 """
 
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import count
 from types import GeneratorType
 from typing import Any
 
 from .owned import Owned
 from .remotes import Remote, exactly, made_for_key, may_decide
-from .said import agree, agree_on_part, keep, renew
+from .said import Items, differs, keep, once, renew
 
 
 def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
@@ -20,10 +21,9 @@ def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
 
 def _iterate(self: Remote) -> Iterator[Any]:
     length = len(self) if _has_length(self) else None
-    found = self._ask("iterate")
-    iterator = found if isinstance(found, Remote) else iter(found)
     if not hasattr(type(self), "__next__"):
-        return _whole(self, iterator, length)
+        return once(self, "items", lambda: Items(self, _whole(self, _asked_iterator(self), length))).each()
+    iterator = _asked_iterator(self)
     if length is None:
         return iterator
     # It may have nothing left to compare, when the test has looked at each of its items.
@@ -34,27 +34,28 @@ def _iterate(self: Remote) -> Iterator[Any]:
     return _whole(self, iterator, length)
 
 
+def _asked_iterator(value: Remote) -> Iterator[Any]:
+    found = value._ask("iterate")
+    return found if isinstance(found, Remote) else iter(found)
+
+
 def _has_length(value: Remote) -> bool:
     return hasattr(type(value), "__len__")
 
 
 def _whole(value: Remote, iterator: Iterator[Any], length: int | None) -> Iterator[Any]:
-    """What an object gives, as many items as it says to have, and each time the same: a test that asks for the length,
-    and compares item by item, would compare nothing otherwise, and one that looks for an item would find any."""
-    given, passing = 0, hasattr(type(value), "__next__")
+    """What an object gives, as many items as it says to have: a test that asks for the length, and compares item by
+    item, would compare nothing otherwise, and one that looks for an item would find any."""
+    given = 0
     with suppress(StopIteration):
         while length is None or given <= length:  # a loop over it would ask it for an iterator once more
             item = next(iterator)
-            if not passing:
-                agree(value, given, item)
             given += 1
             if length is None or given <= length:
                 yield item
     if length is not None and given != length:
         value._judge.refuse(value)
         raise TypeError("an answer gives another number of items than it says to have")
-    if not passing:
-        agree(value, "items", given)
 
 
 def _iterate_by_place(self: Remote) -> Iterator[Any]:
@@ -65,13 +66,13 @@ def _iterate_by_place(self: Remote) -> Iterator[Any]:
 
 def _iterate_to_the_last_place(self: Remote) -> Iterator[Any]:
     """What has items by their places and neither a length nor another way to be iterated over."""
-    given = 0
-    with suppress(IndexError):
-        while True:
-            item = self[given]
-            given += 1
-            yield item
-    agree(self, "items", given)
+
+    def by_place() -> Iterator[Any]:
+        with suppress(IndexError):
+            for place in count():
+                yield self[place]
+
+    return once(self, "items", lambda: Items(self, by_place())).each()
 
 
 def _next(self: Remote) -> Any:
@@ -81,13 +82,16 @@ def _next(self: Remote) -> Any:
 
 
 def _length(self: Remote) -> int:
-    found = exactly(int, self._ask("length"))
-    agree(self, "length", found)
+    found = once(self, "length", lambda: exactly(int, self._ask("length")))
+    before, made = keep(self).get("grown", (found, 0))
+    if not before <= found <= before + made:
+        self._judge.refuse(self)
+        raise TypeError("an answer says another length each time")
     return found
 
 
 def _truth(self: Remote) -> bool:
-    found = self._ask("truth") is True
+    found = once(self, "truth", lambda: self._ask("truth") is True)
     if not self._made and found != (len(self) > 0):
         self._judge.refuse(self)
         raise TypeError("an answer is true without items, or untrue with some")
@@ -95,9 +99,16 @@ def _truth(self: Remote) -> bool:
 
 
 def _item(self: Remote, key: Any) -> Any:
-    part = type(key) is slice and _has_length(self)
-    places = range(len(self))[key] if part else range(0)
-    made = made_for_key("item", (self, key)) and ("item", key) not in keep(self)
+    if type(key) is slice:
+        return once(self, ("part", key.start, key.stop, key.step), lambda: _part(self, key))
+    if not _is_plain(key):
+        return self._ask("item", key)
+    by_place = getattr(type(self), "__iter__", None) is _iterate_by_place and type(key) is int
+    place = key % len(self) if by_place and -len(self) <= key < len(self) else key
+    return once(self, ("item", place), lambda: _asked_item(self, key))
+
+
+def _asked_item(self: Remote, key: Any) -> Any:
     try:
         found = self._ask("item", key)
     except IndexError:
@@ -105,19 +116,25 @@ def _item(self: Remote, key: Any) -> Any:
         if type(key) is int and not self._made and _has_length(self) and 0 <= key < len(self):
             self._judge.refuse(self)
         raise
-    if part:
-        if not (hasattr(type(found), "__len__") and len(found) == len(places)):
+    if made_for_key("item", (self, key)) and "length" in (told := keep(self)):
+        before, made = told.get("grown", (told["length"], 0))  # it may be there for having been asked for
+        renew(self, {about: what for about, what in told.items() if about not in ("length", "items", "truth")})
+        keep(self)["grown"] = before, made + 1
+    return found
+
+
+def _part(self: Remote, key: slice) -> Any:
+    found = self._ask("item", key)
+    if not self._made and _has_length(self):
+        places = range(len(self))[key]
+        items = list(self)
+        if (
+            not hasattr(type(found), "__len__")
+            or len(found) != len(places)
+            or any(differs(item, items[place]) for item, place in zip(found, places, strict=True))
+        ):
             self._judge.refuse(self)
-            raise TypeError("a part of an answer has another number of items than it says to have")
-        agree_on_part(self, places, found)
-    elif type(key) is int:
-        # What is iterated over otherwise may have keys that are whole numbers.
-        by_place = getattr(type(self), "__iter__", None) is _iterate_by_place and -len(self) <= key < len(self)
-        agree(self, key % len(self) if by_place else ("item", key), found)
-    elif _is_plain(key):
-        if made:  # it may be there for having been asked for, but only once
-            renew(self, {about: what for about, what in keep(self).items() if about not in ("length", "items")})
-        agree(self, ("item", key), found)
+            raise TypeError("a part of an answer is another one than that of its items")
     return found
 
 

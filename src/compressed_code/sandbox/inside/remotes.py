@@ -96,11 +96,11 @@ class Remote:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name not in _READABLE:
             raise AttributeError(name)
-        found = self._ask("attribute", name)
+        found = said.attribute(self, name, lambda: self._ask("attribute", name))
         if name in PREDICATES and not self._made and callable(found):
             self._judge.refuse(self)
             raise AttributeError(name)
-        return said.agree_on_attribute(self, name, found)
+        return found
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._ask("assign", name, value)
@@ -112,13 +112,13 @@ class Remote:
         return self._ask("truth") is True
 
     def __str__(self) -> str:
-        return exactly(str, self._ask("text"))
+        return said.once(self, "text", lambda: exactly(str, self._ask("text")))
 
     def __repr__(self) -> str:
-        return exactly(str, self._ask("representation"))
+        return said.once(self, "representation", lambda: exactly(str, self._ask("representation")))
 
     def __format__(self, specification: str) -> str:
-        return exactly(str, self._ask("format", specification))
+        return said.once(self, ("format", specification), lambda: exactly(str, self._ask("format", specification)))
 
     def __hash__(self) -> int:
         if self._hash is None:  # once for all: it may be the key of a dictionary when its standing falls
