@@ -87,6 +87,8 @@ def _length(self: Remote) -> int:
     if not before <= found <= before + made:
         self._judge.refuse(self)
         raise TypeError("an answer says another length each time")
+    if found != before:
+        keep(self).pop("items", None)
     return found
 
 
@@ -118,7 +120,7 @@ def _asked_item(self: Remote, key: Any) -> Any:
         raise
     if made_for_key("item", (self, key)) and "length" in (told := keep(self)):
         before, made = told.get("grown", (told["length"], 0))  # it may be there for having been asked for
-        renew(self, {about: what for about, what in told.items() if about not in ("length", "items", "truth")})
+        renew(self, {about: what for about, what in told.items() if about not in ("length", "truth")})
         keep(self)["grown"] = before, made + 1
     return found
 
