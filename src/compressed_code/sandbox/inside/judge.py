@@ -137,7 +137,7 @@ class Judge:
             self.dropped = dropped
             raise
         # A list of an object's that the test has changed is another one there, too.
-        self.changes += self.shared.altered or operation not in remotes.READING
+        self.changes += self.shared.altered or not remotes.only_looks(operation, arguments)
         found = self.receive(operation, remotes.standing_of_answer(operation, arguments))
         looking = operation in remotes.READING - {"next"} and not remotes.made_for_key(operation, arguments)
         if self.shared.refilled and looking:
@@ -165,9 +165,10 @@ class Judge:
         Args:
             standing: of an object that is the answer.
         """
-        failed = self.failed
+        failed, refilled = self.failed, False
         while True:
             kind, *content = self.message()
+            refilled |= self.shared.refilled
             for each in self.objects.arrived:
                 within = Standing.ANSWERED if kind == "call" else Standing.DERIVED
                 each._arrive(standing if each is content[0] else min(standing, within))
@@ -175,6 +176,7 @@ class Judge:
             if kind == "call":
                 self.call_back(*content)
                 continue
+            self.shared.refilled = refilled  # also on the way, when it called a function of the test
             printed = content.pop()
             sys.stdout.write(printed)
             if kind == "value":

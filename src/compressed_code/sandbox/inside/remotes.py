@@ -46,6 +46,15 @@ class Standing(IntEnum):
     NAMED = 4  # a class, by the test, which knows its name
 
 
+def only_looks(operation: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether an operation changes no object; comparing two is looking at them.
+
+    Args:
+        arguments: of `Asked.request`.
+    """
+    return operation in READING or (operation == "operate" and arguments[0] in ("eq", "ne", *_ORDER))
+
+
 def made_for_key(operation: str, arguments: tuple[Any, ...]) -> bool:
     """Whether what was found may have been made for its key, as a dictionary with defaults does: not for a place.
 

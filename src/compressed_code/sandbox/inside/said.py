@@ -10,8 +10,6 @@ import math
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Protocol
 
-_SINGLE = (int, float, complex, str, bytes, bool, type(None))
-
 
 class Stands(Protocol):
     """What stands for an object of the program.
@@ -104,10 +102,18 @@ class Items:
 
 
 def differs(one: Any, other: Any) -> bool:
-    """Whether two values are other plain data; of objects nobody knows, for some are made anew each time."""
-    if isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other):
+    """Whether two values are other data; of two objects nobody knows, for some are made anew each time."""
+    if _stands(one) or _stands(other):
+        return not (_stands(one) and _stands(other))
+    if type(one) is not type(other):
+        return True
+    if isinstance(one, float) and math.isnan(one) and math.isnan(other):
         return False
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return type(one) is not type(other) or len(one) != len(other) or any(map(differs, one, other))
-    plain = isinstance(one, _SINGLE) or isinstance(other, _SINGLE)
-    return plain and (type(one) is not type(other) or one != other)
+    if isinstance(one, list | tuple):
+        return len(one) != len(other) or any(map(differs, one, other))
+    unequal = one != other
+    return bool(unequal if isinstance(unequal, bool) else unequal.any())  # of an array each of its numbers
+
+
+def _stands(value: Any) -> bool:
+    return hasattr(type(value), "_ask")
