@@ -165,3 +165,19 @@ def test_a_test_that_waits_for_an_exception_does_not_take_the_judge_s_own_for_th
     with Sandbox(isolation, workers=1) as sandbox:
         (verdict,) = sandbox.judge([trial], ("apart",))
     assert verdict.outcome == "exception"
+
+
+SHAPED = """
+class Shaped(list):
+    shape, ndim, size = (), 0, 1
+def solve(number): return {}
+"""
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("Shaped()", "disputed"), ("5.0", "passed")])
+def test_what_numpy_asks_a_list_for_is_no_attribute_of_its_own(isolation, answer, outcome):
+    """An empty list that says that it has the shape of a number would be close to any."""
+    test = "import numpy as np\nout = solve(3)\nassert np.shape(out) == np.shape(5.0) and np.allclose(out, 5.0)\n"
+    with Sandbox(isolation, workers=1, packages=("numpy",)) as opened:
+        (found,) = opened.judge([Trial(SHAPED.format(answer), "", test, "solve")])
+    assert found.outcome == outcome

@@ -16,6 +16,10 @@ PREDICATES = frozenset(
 ) | {"difference", "intersection", "symmetric_difference", "union", "find", "rfind", "rindex"}
 
 
+# What numpy asks a list for before it looks at it.
+OF_ARRAYS = frozenset(("shape", "ndim", "size"))
+
+
 class Asked(Protocol):
     """Who asks the program."""
 
@@ -47,7 +51,7 @@ class Owned:
         if name.startswith("_"):
             raise AttributeError(name)
         found = said.attribute(self, name, lambda: self._judge.request("attribute", self, name))
-        if name in PREDICATES and callable(found):
+        if name in OF_ARRAYS or (name in PREDICATES and callable(found)):
             self._judge.refuse(self)
             raise AttributeError(name)
         return found
