@@ -1,7 +1,6 @@
 """Fixtures: small real tokenizers made on the spot, and real public data where it is present."""
 
 import os
-import time
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
@@ -39,26 +38,6 @@ def pytest_collection_modifyitems(config, items):
     slow = [tests for tests in files.values() if any(map(is_slow, tests))]
     quick = [tests for tests in files.values() if not any(map(is_slow, tests))]
     items[:] = dealt(slow, list(chain(*quick)), workers)
-
-
-NO_TIME_LEFT = "no time was left to begin it"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item):
-    """Where CI has a limit of time, long tests that have not begun by then are left out."""
-    if item.get_closest_marker("long") and time.time() > float(os.environ.get("LONG_TESTS_UNTIL", "inf")):
-        pytest.skip(NO_TIME_LEFT)
-
-
-def pytest_terminal_summary(terminalreporter):
-    """And named."""
-    left_out = [
-        report.nodeid for report in terminalreporter.getreports("skipped") if NO_TIME_LEFT in report.longreprtext
-    ]
-    if left_out:
-        terminalreporter.section(f"{len(left_out)} long tests were not run: {NO_TIME_LEFT}")
-        terminalreporter.write_line("\n".join(left_out))
 
 
 def is_slow(item: pytest.Item) -> bool:

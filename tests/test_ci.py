@@ -3,14 +3,12 @@
 import os
 import shutil
 import subprocess
-import sys
-import time
 
 import pytest
 
 from compressed_code.core.paths import ROOT
 
-PARTS = ["env", "lint", "test", "robustness SHORT=1", "test-long"]
+PARTS = ["env", "lint", "test", "robustness SHORT=1"]
 
 
 @pytest.mark.parametrize("failing", [None, *PARTS])
@@ -39,15 +37,3 @@ def test_all_is_the_suite_its_long_tests_and_the_short_form_of_robustness():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     (rule,) = [part for part in text.split("\n\n") if part.startswith("test-all:")]
     assert rule.startswith("test-all: test test-long ") and rule.endswith("robustness SHORT=1")
-
-
-@pytest.mark.parametrize(("minutes", "outcome"), [(-1, "1 skipped"), (60, "1 passed")])
-def test_long_tests_that_no_time_is_left_for_are_not_begun_and_named(minutes, outcome, tmp_path):
-    shutil.copy2(ROOT / "tests" / "conftest.py", tmp_path)
-    (tmp_path / "test_x.py").write_text("import pytest\n@pytest.mark.long\ndef test_x(): pass\n")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    environment["LONG_TESTS_UNTIL"] = str(time.time() + 60 * minutes)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0 and outcome in done.stdout, done.stdout
-    assert ("1 long tests were not run" in done.stdout) == ("test_x.py::test_x" in done.stdout) == (minutes < 0)
