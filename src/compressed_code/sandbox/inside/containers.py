@@ -177,8 +177,8 @@ class Shared:
         asking: what setup and test ask of objects of these.
         types: what the last message that was read holds of classes, wherever.
         altered: whether the last message that was written changes containers that the other side has.
-        refilled: whether the last message that was read changed containers that this side had, but for lists of its own
-            that got further items.
+        refilled: whether the last message that was read changed containers that this side had, but for lists and
+            dictionaries that got further items.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 

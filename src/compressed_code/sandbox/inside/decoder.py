@@ -15,6 +15,8 @@ from .standard_modules import TYPES
 # What may be said about an object: names, and the classes that an error's extends.
 _ABOUT = frozenset(b"NtsGO")
 
+_GROWING = (b"l", b"d", b"O", b"D")  # lists and dictionaries
+
 _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
     ord("t"): tuple,
     ord("Z"): frozenset,
@@ -122,9 +124,8 @@ class _Decoder:
         if code == b"D" and any(items[:1] == [factory] for factory in (set, frozenset)):
             shared.types.remove(items[0])  # what it makes is a set
         kind.fill(value, items)
-        # A list of this side's may have got further items, as a log does.
-        grown = code == b"l" and number % 2 == shared.step % 2 and _begins_with(items, held)
-        shared.refilled |= known and not grown
+        # A list or dictionary may have got further items, as a log does, or one with defaults.
+        shared.refilled |= known and not (code in _GROWING and _begins_with(items, held))
         self.read.add(number)
         return value
 

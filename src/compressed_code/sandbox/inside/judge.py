@@ -138,15 +138,15 @@ class Judge:
             raise
         # A list of an object's that the test has changed is another one there, too.
         self.changes += self.shared.altered or not remotes.only_looks(operation, arguments)
-        found = self.receive(operation, remotes.standing_of_answer(operation, arguments))
-        looking = operation in remotes.READING - {"next"} and not remotes.made_for_key(operation, arguments)
-        if self.shared.refilled and looking:
-            if not made_by_the_test(arguments[0]):
-                self.refuse(found)  # a list that the test has counted, emptied before it is compared
-                raise TypeError("an object of the program changes others when it is only looked at")
-            self.changes += 1
-        self.taken += operation in ("next", "item")
-        return found
+        try:
+            return self.receive(operation, remotes.standing_of_answer(operation, arguments))
+        finally:  # also where it raised an exception, which the test may have waited for
+            self.taken += operation in ("next", "item")
+            if self.shared.refilled and operation in remotes.READING - {"next"}:
+                if made_by_the_test(arguments[0]):
+                    self.changes += 1
+                else:
+                    self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""

@@ -11,7 +11,7 @@ from types import GeneratorType
 from typing import Any
 
 from .owned import Owned
-from .remotes import Remote, exactly, made_for_key, may_decide
+from .remotes import Remote, exactly, may_decide
 from .said import Items, differs, keep, once, renew
 
 
@@ -118,8 +118,9 @@ def _asked_item(self: Remote, key: Any) -> Any:
         if type(key) is int and not self._made and _has_length(self) and 0 <= key < len(self):
             self._judge.refuse(self)
         raise
-    if made_for_key("item", (self, key)) and "length" in (told := keep(self)):
-        before, made = told.get("grown", (told["length"], 0))  # it may be there for having been asked for
+    # It may be there for having been asked for, as in a dictionary with defaults: not what has a place.
+    if isinstance(key, str | bytes) and "length" in (told := keep(self)):
+        before, made = told.get("grown", (told["length"], 0))
         renew(self, {about: what for about, what in told.items() if about not in ("length", "truth")})
         keep(self)["grown"] = before, made + 1
     return found

@@ -55,15 +55,6 @@ def only_looks(operation: str, arguments: tuple[Any, ...]) -> bool:
     return operation in READING or (operation == "operate" and arguments[0] in ("eq", "ne", *_ORDER))
 
 
-def made_for_key(operation: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether what was found may have been made for its key, as a dictionary with defaults does: not for a place.
-
-    Args:
-        arguments: of `Asked.request`.
-    """
-    return operation == "item" and isinstance(arguments[1], str | bytes)
-
-
 def standing_of_answer(operation: str, arguments: tuple[Any, ...]) -> Standing:
     """What an object that answers an operation is; what lies within an answer is `DERIVED` at most.
 
