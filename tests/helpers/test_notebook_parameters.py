@@ -65,9 +65,9 @@ def models(tmp_path_factory) -> Mapping[str, str]:
     """Names of models: a folder of one's own, a GGUF file made from it, and a folder in GPTQ's format."""
     place = tmp_path_factory.mktemp("models")
     shutil.copytree(ZOO_DIRECTORY / "zoo-xs", place / "mine")
-    gguf, gptq = ["--method", "gguf", "--type", "Q8_0"], ["--method", "rtn", "--bits", "4", "--group-size", "32"]
+    gguf, gptq = ["--method", "gguf", "--type", "Q8_0"], ["--method", "rtn", "--bits", "4", "--group-size", "16"]
     assert main(["quantize", str(place / "mine"), *gguf, "--out", str(place / "gguf")]) == 0
-    assert main(["quantize", "zoo-l", *gptq, "--out", str(place / "gptq")]) == 0
+    assert main(["quantize", "zoo-s", *gptq, "--out", str(place / "gptq")]) == 0
     return {
         "folder": str(place / "mine"),
         "gguf": str(next((place / "gguf").glob("*.gguf"))),

@@ -127,6 +127,11 @@ def read(page: Path) -> BeautifulSoup:
     return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
 
 
+@cache
+def places(page: Path) -> frozenset[str]:
+    return frozenset(element["id"] for element in read(page).find_all(id=True))
+
+
 def pages(site: Path) -> Iterator[tuple[Path, BeautifulSoup]]:
     for page in sorted(site.rglob("*.html")):
         if "_static" not in page.parts:
@@ -148,7 +153,7 @@ def test_every_link_leads_to_a_place_that_is_there(built):
             target = target / "index.html" if target.is_dir() else target
             there = target.is_file() and not url.scheme
             if there and url.fragment and target.suffix == ".html":
-                there = read(target).find(id=unquote(url.fragment)) is not None
+                there = unquote(url.fragment) in places(target)
             if not there:
                 broken.append(f"{page.relative_to(built[0])}: {anchor['href']}")
     assert broken == []
