@@ -22,8 +22,8 @@ ON_A_HUB = [name for name in PAPER.every_model() if ROWS[name].hub]
 ORIGINAL = "Qwen/Qwen2.5-Coder-7B-Instruct"  # whose tokenizer cuts texts for its GGUF files, which cannot
 REFUSED = "llama-3.1-8b"  # its terms are not accepted with this token
 TOKEN = "hf_ThisIsNoRealTokenButLooksLikeOne02"
-# The paper's models are what is tried here: beside them one model of the zoo, few variants, and so few tasks of each tier
-# that the model of the zoo passes none in some.
+# The paper's models are what is tried here: beside them one model of the zoo, few variants, and so few tasks that it
+# passes none.
 MODELS = ["zoo-xs", *ON_A_HUB]
 TASKS = 2
 SHORT = {

@@ -177,8 +177,10 @@ class Shared:
         asking: what setup and test ask of objects of these.
         types: what the last message that was read holds of classes, wherever.
         altered: whether the last message that was written changes containers that the other side has.
-        refilled: whether the last message that was read changed containers that this side had, but for lists and
-            dictionaries that got further items.
+        refilled: the numbers of containers that this side had, and that the last message that was read changed.
+        created: the numbers of containers that were new in the last message that was read.
+        mentioned: the numbers of those that were not, and are spoken of beside being changed.
+        returned: the numbers of containers of this side that came back in any message.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 
@@ -192,7 +194,10 @@ class Shared:
     asking: Asking = NOTHING_ASKED
     types: list[type] = field(default_factory=list)
     altered: bool = False
-    refilled: bool = False
+    refilled: set[int] = field(default_factory=set)
+    created: set[int] = field(default_factory=set)
+    mentioned: set[int] = field(default_factory=set)
+    returned: set[int] = field(default_factory=set)
 
     @property
     def asked(self) -> bool:
@@ -215,6 +220,10 @@ class Shared:
             return next(place for place, kind in enumerate(self.records) if kind is type(value))
         return KINDS[code].extra(value)
 
+    def is_own(self, number: int) -> bool:
+        """Whether it is a container of this side that never came back."""
+        return number % 2 == self.step % 2 and number not in self.returned
+
     def number(self, value: Any) -> int | None:
         """The number of a container that both sides have."""
         return self.numbers.get(id(value))
@@ -229,6 +238,7 @@ class Shared:
     def forget(self, number: int) -> None:
         """Let a container go; an unknown number is nothing to let go."""
         value = self.values.pop(number, None)
+        self.returned.discard(number)
         if number in self.kinds:
             self.numbers.pop(id(value), None)
             del self.kinds[number]

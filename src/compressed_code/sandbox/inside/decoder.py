@@ -15,8 +15,6 @@ from .standard_modules import TYPES
 # What may be said about an object: names, and the classes that an error's extends.
 _ABOUT = frozenset(b"NtsGO")
 
-_GROWING = (b"l", b"d", b"O", b"D")  # lists and dictionaries
-
 _MAKERS: dict[int, Callable[[list[Any]], Any]] = {
     ord("t"): tuple,
     ord("Z"): frozenset,
@@ -61,7 +59,7 @@ class _Decoder:
         self.read: set[int] = set()
         self.about = False  # what is read is said about an object
         side.shared.types.clear()
-        side.shared.refilled = False
+        side.shared.refilled, side.shared.created, side.shared.mentioned = set(), set(), set()
 
     def take(self, count: int) -> bytes:
         start, self.place = self.place, self.place + count
@@ -114,6 +112,7 @@ class _Decoder:
                 raise Malformed("a number that only this side gives")
             value = shared.create(code, extra)
             shared.add(value if own is None else self.side.own(own, value), code, number)
+            shared.created.add(number)
         elif shared.kinds.get(number) != code:
             raise Malformed("another container has this number")
         held = shared.items(number)
@@ -124,10 +123,19 @@ class _Decoder:
         if code == b"D" and any(items[:1] == [factory] for factory in (set, frozenset)):
             shared.types.remove(items[0])  # what it makes is a set
         kind.fill(value, items)
-        # A list or dictionary may have got further items, as a log does, or one with defaults.
-        shared.refilled |= known and not (code in _GROWING and _begins_with(items, held))
+        # A list of this side's may have got further items, as a log does.
+        grown = code == b"l" and shared.is_own(number) and len(items) > len(held)
+        if known and not _alike(items[: len(held)] if grown else items, held):
+            shared.refilled.add(number)
         self.read.add(number)
         return value
+
+    def read_known(self, depth: int) -> Any:
+        number, shared = self.number(), self.side.shared
+        shared.mentioned.add(number)
+        if number % 2 == shared.step % 2:
+            shared.returned.add(number)
+        return shared.values[number]
 
     def read_own_container(self, depth: int) -> Any:
         own = self.number()
@@ -192,9 +200,9 @@ class _Decoder:
         return found
 
 
-def _begins_with(items: list[Any], held: list[Any]) -> bool:
+def _alike(items: list[Any], held: list[Any]) -> bool:
     pairs = zip(held, items, strict=False)
-    return len(items) >= len(held) and all(one is two or _is_equal(one, two) for one, two in pairs)
+    return len(items) == len(held) and all(one is two or _is_equal(one, two) for one, two in pairs)
 
 
 def _is_equal(one: Any, two: Any) -> bool:
@@ -211,7 +219,7 @@ _READERS: dict[int, Callable[[_Decoder, int], Any]] = {
     ord("c"): lambda decoder, depth: complex(*struct.unpack("<dd", decoder.take(16))),
     ord("s"): lambda decoder, depth: decoder.sized().decode("utf-8", "surrogatepass"),
     ord("b"): lambda decoder, depth: decoder.sized(),
-    ord("@"): lambda decoder, depth: decoder.side.shared.values[decoder.number()],
+    ord("@"): lambda decoder, depth: decoder.read_known(depth),
     ord("C"): lambda decoder, depth: decoder.read_container(depth),
     ord("Y"): lambda decoder, depth: decoder.read_own_container(depth),
     ord("G"): lambda decoder, depth: decoder.read_type(depth),

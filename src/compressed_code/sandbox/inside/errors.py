@@ -77,6 +77,11 @@ class Mirrors:
         return error
 
 
+def is_of_the_program(error: BaseException) -> bool:
+    """Whether it stands for one that the program raised."""
+    return "_number" in error.__dict__
+
+
 def _unrelated(kind: type) -> int:
     """How many of Python's own errors a class is, of which none extends another."""
     own = [base for base in kind.__mro__ if any(base is each for each in ERRORS.values())]

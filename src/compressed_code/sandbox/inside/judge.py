@@ -15,14 +15,13 @@ import types
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import channel, codec, decoder, messages, programs, remotes
+from . import channel, codec, decoder, errors, messages, programs, remotes
 from .catching import Catching, ends_quietly
 from .containers import is_record
 from .names import Module, Names
 from .objects import LONGEST, NotPlainData, Objects
 from .records import NOTHING_ASKED, asking
 from .remotes import Remote, Standing
-from .said import made_by_the_test
 from .standard_modules import known_module
 
 TEST_MODULE = "tests"
@@ -93,7 +92,9 @@ class Judge:
         self.doubt = ""
         self.changes = 0  # how often something ran in the program that may have changed its objects
         self.taken = 0  # how often an object gave an item, which may change it
+        self.made = 0  # how often the test made an object of plain data, which changes no answer
         self.reading = False
+        self.given: set[int] = set()  # containers that an iterator gave, and nothing else
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
         names = self.names
@@ -136,17 +137,46 @@ class Judge:
         except NotPlainData:
             self.dropped = dropped
             raise
+        looks, makes, found = remotes.only_looks(operation, arguments), self.makes(operation, arguments), None
+        self.made += makes
         # A list of an object's that the test has changed is another one there, too.
-        self.changes += self.shared.altered or not remotes.only_looks(operation, arguments)
+        self.changes += self.shared.altered or not (looks or makes)
         try:
-            return self.receive(operation, remotes.standing_of_answer(operation, arguments))
+            found = self.receive(operation, remotes.standing_of_answer(operation, arguments))
+            return found
         finally:  # also where it raised an exception, which the test may have waited for
             self.taken += operation in ("next", "item")
-            if self.shared.refilled and operation in remotes.READING - {"next"}:
-                if made_by_the_test(arguments[0]):
-                    self.changes += 1
-                else:
-                    self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
+            changed = self.shared.refilled - self.passing(operation, found)
+            self.changes += bool(makes and changed)
+            if looks and changed:
+                self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
+
+    def makes(self, operation: str, arguments: tuple[Any, ...]) -> bool:
+        """Whether the test makes an object by a class's name, and of data of its own: the class may count its objects,
+        but no answer learns of it."""
+        if operation != "call" or arguments[0]._standing is not Standing.NAMED:
+            return False
+        return all(map(self.is_of_the_test, arguments[1:]))
+
+    def is_of_the_test(self, value: Any) -> bool:
+        """Whether it is data, and no part of it came from the program."""
+        if type(value) is dict:
+            value = [*value, *value.values()]
+        if type(value) in (list, tuple):
+            number = self.shared.number(value)
+            return (number is None or self.shared.is_own(number)) and all(map(self.is_of_the_test, value))
+        return type(value) in (bool, int, float, complex, str, bytes, type(None))
+
+    def passing(self, operation: str, found: Any) -> set[int]:
+        """The containers that may change by a look: one that an iterator gives for all its items, and nothing else
+        ever has; and those of the test, when an iterator goes on."""
+        number = self.shared.number(found) if operation == "next" else None
+        self.given -= self.shared.mentioned - {number}
+        if operation != "next":
+            return set()
+        if number in self.shared.created:
+            self.given.add(number)
+        return {one for one in self.shared.refilled if one in self.given or self.shared.is_own(one)}
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""
@@ -165,7 +195,7 @@ class Judge:
         Args:
             standing: of an object that is the answer.
         """
-        failed, refilled = self.failed, False
+        failed, refilled = self.failed, set[int]()
         while True:
             kind, *content = self.message()
             refilled |= self.shared.refilled
@@ -174,6 +204,7 @@ class Judge:
                 each._arrive(standing if each is content[0] else min(standing, within))
             self.objects.arrived.clear()
             if kind == "call":
+                self.given -= self.shared.mentioned
                 self.call_back(*content)
                 continue
             self.shared.refilled = refilled  # also on the way, when it called a function of the test
@@ -195,12 +226,19 @@ class Judge:
                 self.raised = self.objects.mirrors.error(*content)
                 if type(self.raised) is AssertionError:  # one that is something else, too, ends a loop, or a `hasattr`
                     self.failed = failed  # the test has the one of this call, and may have waited for it
+                self.failed = self.replaced() or self.failed
                 if ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
                     raise RuntimeError(f"the program raised {type(self.raised).__name__}") from self.raised
                 raise self.raised
             if kind == "syntax error":
                 self.report("syntax error", content[0][:LONGEST])
             self.report("output" if kind == "too large" else "crashed")
+
+    def replaced(self) -> AssertionError | None:
+        """An assertion of the test whose place an error of the program takes, in a `finally` or at a block's end: the
+        test may wait for that error."""
+        ending = sys.exc_info()[1]
+        return ending if isinstance(ending, AssertionError) and not errors.is_of_the_program(ending) else None
 
     def message(self) -> tuple[Any, ...]:
         self.objects.arrived.clear()

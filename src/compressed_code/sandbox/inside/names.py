@@ -11,6 +11,8 @@ class Looked(Protocol):
     """Who looks names up in the program."""
 
     packages: Sequence[str]
+    changes: int
+    made: int
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it."""
@@ -20,12 +22,22 @@ class Looked(Protocol):
 
 
 class Names(dict[str, Any]):
-    """The global names of the test; what it does not define itself is looked up in the program."""
+    """The global names of the test; what it does not define itself is looked up in the program, once until something
+    runs there that may change it."""
 
     def __init__(self, judge: Looked) -> None:
         self.judge = judge
+        self.known: dict[str, tuple[tuple[int, int], Any]] = {}  # with what had run before
 
     def __missing__(self, name: str) -> Any:
+        ran = self.judge.changes, self.judge.made
+        when, found = self.known.get(name, ((-1, -1), None))
+        if when != ran:
+            found = self._looked_up(name)
+            self.known[name] = ran, found
+        return found
+
+    def _looked_up(self, name: str) -> Any:
         try:
             found = self.judge.request("name", name)
         except NameError:

@@ -26,6 +26,7 @@ class Asked(Protocol):
     reading: bool  # an answer is being read, in which nothing can be asked
     changes: int  # how often something ran that may have changed the program's objects
     taken: int  # how often an object gave an item, which may change it
+    made: int  # how often the test made an object of plain data, which changes no answer
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it."""
@@ -82,7 +83,19 @@ def own(judge: Asked, number: int, value: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _owned_type(base: type) -> type:
-    return type(f"Own_{base.__name__}", (Owned, base), {name: _asked(name) for name in REACHING.get(base, ())})
+    asked = {name: _asked(name) for name in REACHING.get(base, ())}
+    fields = {name: _field(name) for name in ("count", "index") if base is tuple}
+    return type(f"Own_{base.__name__}", (Owned, base), asked | fields)
+
+
+def _field(name: str) -> property:
+    """A field of a named tuple that is called as a method of all tuples is, or that method."""
+
+    def look(self: Owned) -> Any:
+        found = said.attribute(self, name, lambda: self._judge.request("attribute", self, name))
+        return getattr(tuple, name).__get__(self) if callable(found) else found
+
+    return property(look)
 
 
 def _asked(name: str) -> property:

@@ -3,16 +3,16 @@
 The length, the items and the parts of an answer agree with one another here, whatever the program says of each.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Hashable, Iterator
 from contextlib import suppress
-from functools import lru_cache
-from itertools import count
+from functools import lru_cache, partial
+from itertools import count, islice
 from types import GeneratorType
 from typing import Any
 
 from .owned import Owned
 from .remotes import Remote, exactly, may_decide
-from .said import Items, differs, keep, once, renew
+from .said import Items, attribute, differs, keep, known, once, renew
 
 
 def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
@@ -20,11 +20,13 @@ def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _iterate(self: Remote) -> Iterator[Any]:
-    length = len(self) if _has_length(self) else None
+    length = _counted(self) if _has_length(self) else None
     if not hasattr(type(self), "__next__"):
-        return once(self, "items", lambda: Items(self, _whole(self, _asked_iterator(self), length))).each()
+        return known(self, "items", lambda: Items(self)).each(_whole(self, _asked_iterator(self), length))
     iterator = _asked_iterator(self)
     if length is None:
+        if isinstance(iterator, Remote) and iterator is not self and self._followed[0] is not None:
+            iterator._follow(self._followed[0], not self._mute)
         return iterator
     # It may have nothing left to compare, when the test has looked at each of its items.
     if self._passed and not self._made:
@@ -47,9 +49,10 @@ def _whole(value: Remote, iterator: Iterator[Any], length: int | None) -> Iterat
     """What an object gives, as many items as it says to have: a test that asks for the length, and compares item by
     item, would compare nothing otherwise, and one that looks for an item would find any."""
     given = 0
+    take = iterator.__next__ if not isinstance(iterator, Remote) else partial(_taken, iterator)
     with suppress(StopIteration):
         while length is None or given <= length:  # a loop over it would ask it for an iterator once more
-            item = next(iterator)
+            item = take()
             given += 1
             if length is None or given <= length:
                 yield item
@@ -60,7 +63,7 @@ def _whole(value: Remote, iterator: Iterator[Any], length: int | None) -> Iterat
 
 def _iterate_by_place(self: Remote) -> Iterator[Any]:
     """What has a length and items by their places, and no other way to be iterated over: no more than these."""
-    for place in range(len(self)):
+    for place in range(_counted(self)):
         yield self[place]
 
 
@@ -72,19 +75,48 @@ def _iterate_to_the_last_place(self: Remote) -> Iterator[Any]:
             for place in count():
                 yield self[place]
 
-    return once(self, "items", lambda: Items(self, by_place())).each()
+    return known(self, "items", lambda: Items(self)).each(by_place())
 
 
 def _next(self: Remote) -> Any:
-    found = self._ask("next")
-    renew(self, {})  # what it has left is less
+    told = keep(self)
+    counted, taken = told.get("counted", (told["length"][0] if "length" in told else None, 0))
+    found = _taken(self)
+    if counted is not None:
+        keep(self)["counted"] = counted, taken + 1
     return found
 
 
+def _taken(self: Remote) -> Any:
+    followed, place = self._followed
+    try:
+        found = self._ask("next")
+    except StopIteration:
+        if followed is not None:
+            followed.end(place)
+        raise
+    finally:
+        renew(self, {})  # what it has left is less
+    if followed is None:
+        return found
+    object.__setattr__(self, "_followed", (followed, place + 1))
+    return followed.at(place, found)
+
+
 def _length(self: Remote) -> int:
-    found = once(self, "length", lambda: exactly(int, self._ask("length")))
+    return _agreeing(self, once(self, "length", lambda: exactly(int, self._ask("length"))))
+
+
+def _counted(self: Remote) -> int:
+    """The length, which the test does not ask for."""
+    return _agreeing(self, known(self, "length", lambda: exactly(int, self._ask("length"))))
+
+
+def _agreeing(self: Remote, found: int) -> int:
+    """A length that agrees with what was counted before, and what was given or asked for since."""
     before, made = keep(self).get("grown", (found, 0))
-    if not before <= found <= before + made:
+    counted, taken = keep(self).get("counted", (found, 0))
+    if not before <= found <= before + made or (found not in (counted, counted - taken) and not self._made):
         self._judge.refuse(self)
         raise TypeError("an answer says another length each time")
     if found != before:
@@ -94,7 +126,7 @@ def _length(self: Remote) -> int:
 
 def _truth(self: Remote) -> bool:
     found = once(self, "truth", lambda: self._ask("truth") is True)
-    if not self._made and found != (len(self) > 0):
+    if not self._made and found != (_counted(self) > 0):
         self._judge.refuse(self)
         raise TypeError("an answer is true without items, or untrue with some")
     return found
@@ -103,11 +135,10 @@ def _truth(self: Remote) -> bool:
 def _item(self: Remote, key: Any) -> Any:
     if type(key) is slice:
         return once(self, ("part", key.start, key.stop, key.step), lambda: _part(self, key))
-    if not _is_plain(key):
-        return self._ask("item", key)
     by_place = getattr(type(self), "__iter__", None) is _iterate_by_place and type(key) is int
-    place = key % len(self) if by_place and -len(self) <= key < len(self) else key
-    return once(self, ("item", place), lambda: _asked_item(self, key))
+    length = _counted(self) if by_place else 0
+    place = key % length if by_place and -length <= key < length else key
+    return once(self, ("item", _told_apart(self, place)), lambda: _asked_item(self, key))
 
 
 def _asked_item(self: Remote, key: Any) -> Any:
@@ -115,12 +146,12 @@ def _asked_item(self: Remote, key: Any) -> Any:
         found = self._ask("item", key)
     except IndexError:
         # What has no other way to be iterated over ends with this.
-        if type(key) is int and not self._made and _has_length(self) and 0 <= key < len(self):
+        if type(key) is int and not self._made and _has_length(self) and 0 <= key < _counted(self):
             self._judge.refuse(self)
         raise
     # It may be there for having been asked for, as in a dictionary with defaults: not what has a place.
     if isinstance(key, str | bytes) and "length" in (told := keep(self)):
-        before, made = told.get("grown", (told["length"], 0))
+        before, made = told.get("grown", (told["length"][0], 0))
         renew(self, {about: what for about, what in told.items() if about not in ("length", "truth")})
         keep(self)["grown"] = before, made + 1
     return found
@@ -128,22 +159,50 @@ def _asked_item(self: Remote, key: Any) -> Any:
 
 def _part(self: Remote, key: slice) -> Any:
     found = self._ask("item", key)
-    if not self._made and _has_length(self):
-        places = range(len(self))[key]
-        items = list(self)
+    if not self._made:
+        expected = _items_of_part(self, key)
         if (
-            not hasattr(type(found), "__len__")
-            or len(found) != len(places)
-            or any(differs(item, items[place]) for item, place in zip(found, places, strict=True))
+            expected is None
+            or not hasattr(type(found), "__len__")
+            or len(found) != len(expected)
+            or any(map(differs, found, expected))
         ):
             self._judge.refuse(self)
             raise TypeError("a part of an answer is another one than that of its items")
     return found
 
 
-def _is_plain(key: Any) -> bool:
-    parts = key if type(key) is tuple else (key,)
-    return all(isinstance(part, str | bytes | int | float | complex | None) for part in parts)
+def _items_of_part(value: Remote, key: slice) -> list[Any] | None:
+    """Those that an object gives when it is iterated over; None where that may take for ever."""
+    if _has_length(value):
+        return _items(value)[key]
+    bounded = key.stop is not None and all(part is None or part >= 0 for part in (key.start, key.stop, key.step))
+    return list(islice(value, key.start, key.stop, key.step)) if bounded else None
+
+
+def _items(value: Remote) -> list[Any]:
+    """All of them, which the test has or has not asked for."""
+    told, _ = keep(value).get("items", (None, None))
+    return told.given if told and told.complete else list(value)
+
+
+def _told_apart(value: Remote, key: Any) -> Hashable:
+    """A key that is told from any other."""
+    if type(key) is slice:
+        return "slice", *(_told_apart(value, part) for part in (key.start, key.stop, key.step))
+    if type(key) in (tuple, list):
+        return type(key).__name__, *(_told_apart(value, part) for part in key)
+    if isinstance(key, Remote):
+        keep(value)["key", key._number] = key  # the number is its own as long as it is there
+        return "object", key._number
+    try:
+        hash(key)
+    except TypeError:
+        if value._made:
+            return object()
+        value._judge.refuse(value)
+        raise
+    return key
 
 
 def _set_item(self: Remote, key: Any, value: Any) -> None:
@@ -166,14 +225,9 @@ def _enter(self: Remote) -> Any:
 
 
 def _leave(self: Remote, kind: Any, error: Any, trace: Any) -> bool:
-    judge = self._judge
-    try:
-        self._ask("leave", None if kind is None else kind.__name__)
-    except BaseException:
-        if isinstance(error, AssertionError):
-            judge.failed = error  # what is raised here takes its place, and the test may wait for that
-        raise
-    return False  # what a test asserts inside of it counts
+    if self._ask("leave", None if kind is None else kind.__name__) and kind is not None:
+        self._judge.refuse(self)  # what a test asserts, or stumbles over, inside of it counts
+    return False
 
 
 def _await(self: Remote) -> Generator[None, None, Any]:
@@ -182,7 +236,9 @@ def _await(self: Remote) -> Generator[None, None, Any]:
 
 
 def _is_instance(self: Remote, value: Any) -> bool:
-    return isinstance(value, Remote | Owned) and self._ask("is instance", value) is True
+    if not isinstance(value, Remote | Owned):
+        return False
+    return once(self, ("instance", _told_apart(self, value)), lambda: self._ask("is instance", value) is True)
 
 
 def _is_subclass(self: Remote, value: Any) -> bool:
@@ -193,7 +249,7 @@ def _asked_about_items(name: str) -> property:
     """A method of sequences by that name: where an item is, or how often, is what an answer's items say, too."""
 
     def method(self: Remote) -> Any:
-        found = self._ask("attribute", name)
+        found = attribute(self, name, lambda: self._ask("attribute", name))
         if self._made or not callable(found):
             return found
 
@@ -205,9 +261,7 @@ def _asked_about_items(name: str) -> property:
                 refusal = error
             renew(self, said)  # asking changes nothing
             if len(arguments) == 1 and not keywords:
-                items = list(self)
-                objects = any(isinstance(each, Remote) for each in (*items, *arguments))
-                expected = answer if objects else _told_by(items, name, *arguments)
+                expected = _told_by(_items(self), name, *arguments)
                 if type(answer) is not type(expected) or answer != expected:
                     self._judge.refuse(self)
                     raise TypeError(f"{name} says something else than the items")
@@ -221,10 +275,14 @@ def _asked_about_items(name: str) -> property:
 
 
 def _told_by(items: list[Any], name: str, item: Any) -> int | None:
-    try:
-        return getattr(items, name)(item)
-    except ValueError:
-        return None
+    """What `index` or `count` is of some items; an object is only itself."""
+    apart = isinstance(item, Remote)
+    places = [
+        place
+        for place, each in enumerate(items)
+        if each is item or (not apart and not isinstance(each, Remote) and each == item)
+    ]
+    return len(places) if name == "count" else next(iter(places), None)
 
 
 # What an object can do: the special methods of its type, and what they are here.

@@ -10,6 +10,7 @@ object at least (`Standing`). An answer's own `__eq__`, `__lt__` or `__sub__` ne
 import operator
 from collections.abc import Callable
 from enum import IntEnum
+from types import GeneratorType
 from typing import Any, NoReturn
 
 from . import said
@@ -19,6 +20,7 @@ from .owned import PREDICATES, Asked
 _READABLE = frozenset(
     ("__name__", "__qualname__", "__doc__", "__annotations__", "__module__", "__dict__", "__wrapped__", "__slots__")
 )
+_OF_GENERATORS = frozenset(dir(GeneratorType))
 _REFLECTED = (
     *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"),
 )
@@ -75,7 +77,9 @@ class Remote:
 
     def __init__(self, judge: Asked, number: int, name: str) -> None:
         fields = {"_judge": judge, "_number": number, "_name": name, "_standing": Standing.ANSWERED, "_new": True}
-        for field, value in (fields | {"_hash": None, "_said": (None, {}), "_passed": False}).items():
+        for field, value in (
+            fields | {"_hash": None, "_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
+        ).items():
             object.__setattr__(self, field, value)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
@@ -85,8 +89,19 @@ class Remote:
         return self._judge.request(operation, self, *arguments)
 
     @property
-    def _made(self) -> bool:
+    def _of_the_test(self) -> bool:
+        """Whether it is a class by its name, or made by calling one."""
         return self._standing >= Standing.MADE
+
+    @property
+    def _made(self) -> bool:
+        return self._standing is Standing.MADE
+
+    def _follow(self, items: said.Items, first: bool) -> None:
+        """As an iterator: give the items that another one gave before it, unless it is the first, and say nothing else
+        of itself."""
+        object.__setattr__(self, "_followed", (items, 0))
+        object.__setattr__(self, "_mute", not first)
 
     def _arrive(self, standing: Standing) -> None:
         """The test got this object, now or once more."""
@@ -96,8 +111,11 @@ class Remote:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name not in _READABLE:
             raise AttributeError(name)
+        if self._mute and name not in _OF_GENERATORS:
+            self._judge.refuse(self)
+            raise AttributeError(name)
         found = said.attribute(self, name, lambda: self._ask("attribute", name))
-        if name in PREDICATES and not self._made and callable(found):
+        if name in PREDICATES and self._standing < Standing.MADE and callable(found):
             self._judge.refuse(self)
             raise AttributeError(name)
         return found
@@ -109,7 +127,7 @@ class Remote:
         self._ask("delete", name)
 
     def __bool__(self) -> bool:
-        return self._ask("truth") is True
+        return said.once(self, "truth", lambda: self._ask("truth") is True)
 
     def __str__(self) -> str:
         return said.once(self, "text", lambda: exactly(str, self._ask("text")))
@@ -136,6 +154,8 @@ class Remote:
     def __ne__(self, other: object) -> bool:
         if _may_be_equal(self, other):
             return bool(self._judge.request("operate", "ne", self, other))
+        if isinstance(other, Remote) and self is not other:  # its own `==` may say that they are no others
+            self._judge.refuse(self)
         return not self == other
 
     def __reduce_ex__(self, version: Any) -> NoReturn:

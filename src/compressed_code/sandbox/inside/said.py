@@ -6,9 +6,10 @@ being looked at, as a cache does, or what is drained by going through it. What i
 or the test reads another attribute.
 """
 
-import math
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Protocol
+from types import FunctionType
+from typing import Any, NoReturn, Protocol
 
 
 class Stands(Protocol):
@@ -29,23 +30,77 @@ def made_by_the_test(value: Any) -> bool:
 def once(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
     """What an object says of something: what it said before, if it did.
 
-    An iterator is another one each time, since the test uses it up.
+    It is asked again all the same, for a test may count that, or see what it does; what it says then is no other thing.
 
     Args:
         ask: asks the program.
+
+    Raises:
+        Exception: what was raised when it was asked.
+        TypeError: it says something else now.
     """
+    if about not in keep(value):
+        return known(value, about, ask)
+    found, error = _asked(ask)
+    told = keep(value)
+    before, raised = told.get(about, (found, error))
+    if type(before) is not type(found) or type(error) is not type(raised) or differs(before, found, objects=False):
+        value._judge.refuse(value)
+        raise TypeError("an answer says something else each time")
+    if raised is not None:
+        raise raised
+    if _is_flat(found):  # another list, if the program makes one each time
+        told[about] = found, None
+    elif _is_iterator(found) and found is not before:
+        return _following(value, about, found)
+    return told.get(about, (before,))[0]
+
+
+def known(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
+    """The same without asking again: it is not the test that looks."""
     told = keep(value)
     if about not in told:
-        found = ask()
-        if hasattr(type(found), "__next__"):
-            return found
+        found, error = _asked(ask)
         told = keep(value)
-        told[about] = found
-    return told[about]
+        told[about] = found, error
+        if _is_iterator(found):
+            return _following(value, about, found)
+    found, error = told[about]
+    if error is not None:
+        raise error
+    return found
+
+
+def _asked(ask: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return ask(), None
+    except Exception as raised:
+        return None, raised
+
+
+def _following(value: Stands, about: Hashable, iterator: Any) -> Any:
+    """An iterator, which gives the items that the one before it gave: the test uses each up."""
+    told = keep(value)
+    first = ("iterated", about) not in told
+    iterator._follow(told.setdefault(("iterated", about), Items(value)), first)
+    return iterator
+
+
+def _is_iterator(value: Any) -> bool:
+    kind = type(value)
+    return _stands(value) and hasattr(kind, "__next__") and not hasattr(kind, "__len__")
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether a container holds nothing but plain data, and is none of the program's own."""
+    if type(value) not in (list, set, dict, deque, bytearray):
+        return False
+    parts = [*value, *value.values()] if isinstance(value, dict) else value
+    return all(type(each) in (bool, int, float, complex, str, bytes, type(None)) for each in parts)
 
 
 def attribute(value: Stands, name: str, ask: Callable[[], Any]) -> Any:
-    """The same of an attribute."""
+    """The same as `once` of an attribute."""
     about = "attribute", name
     if made_by_the_test(value):  # which may have computed another one on the way
         renew(value, {known: what for known, what in keep(value).items() if known == about})
@@ -67,8 +122,10 @@ def renew(value: Stands, told: dict[Hashable, Any]) -> None:
     object.__setattr__(value, "_said", (_now(value), told))
 
 
-def _now(value: Stands) -> tuple[int, int]:
-    return value._judge.changes, value._judge.taken if made_by_the_test(value) else 0
+def _now(value: Stands) -> tuple[int, int, int]:
+    judge = value._judge
+    made = judge.made if getattr(value, "_of_the_test", False) else 0
+    return judge.changes, judge.taken if made_by_the_test(value) else 0, made
 
 
 class Items:
@@ -76,43 +133,89 @@ class Items:
 
     Args:
         value: the object.
-        source: what the program gives.
     """
 
-    def __init__(self, value: Stands, source: Iterator[Any]) -> None:
-        self.value, self.source = value, source
+    def __init__(self, value: Stands) -> None:
+        self.value = value
         self.given: list[Any] = []
+        self.complete = False
 
-    def each(self) -> Iterator[Any]:
-        """From the first to the last, which only the first round asks for."""
+    def each(self, source: Iterator[Any]) -> Iterator[Any]:
+        """From the first to the last.
+
+        Args:
+            source: what the program gives this time.
+
+        Raises:
+            TypeError: those are others, or not as many.
+        """
         place = 0
-        while place < len(self.given) or self._another():
-            yield self.given[place]
+        for item in source:
+            yield self.at(place, item)
             place += 1
+        self.end(place)
 
-    def _another(self) -> bool:
-        try:
-            for item in self.source:
-                self.given.append(item)
-                return True
-        except BaseException:  # of the program's: it may go on another time
-            keep(self.value).pop("items", None)
-            raise
-        return False
+    def at(self, place: int, item: Any) -> Any:
+        """The item at a place, where the program gives this one now.
+
+        Raises:
+            TypeError: it is another one.
+        """
+        if place == len(self.given) and not self.complete:
+            self.given.append(item)
+        if place == len(self.given) or differs(self.given[place], item, objects=False):
+            self._refuse()
+        return self.given[place]
+
+    def end(self, count: int) -> None:
+        """There are no more than so many.
+
+        Raises:
+            TypeError: there were more.
+        """
+        if count < len(self.given):
+            self._refuse()
+        self.complete = True
+
+    def _refuse(self) -> NoReturn:
+        self.value._judge.refuse(self.value)
+        raise TypeError("an answer gives other items each time")
 
 
-def differs(one: Any, other: Any) -> bool:
-    """Whether two values are other data; of two objects nobody knows, for some are made anew each time."""
+def differs(one: Any, other: Any, objects: bool = True) -> bool:
+    """Whether two values are other data.
+
+    Args:
+        objects: an object of the program is only itself; else nobody knows of two, for some are made anew each time.
+    """
     if _stands(one) or _stands(other):
-        return not (_stands(one) and _stands(other))
-    if type(one) is not type(other):
+        return one is not other if objects else not (_stands(one) and _stands(other))
+    return type(one) is not type(other) or (one is not other and _holds_other(one, other, objects))
+
+
+def _holds_other(one: Any, other: Any, objects: bool) -> bool:
+    """The same of two values of one type."""
+    if isinstance(one, list | tuple | deque):
+        return len(one) != len(other) or any(differs(*pair, objects) for pair in zip(one, other, strict=True))
+    if isinstance(one, dict):
+        return one.keys() != other.keys() or any(differs(held, other[key], objects) for key, held in one.items())
+    if _is_its_attributes(one):
+        return differs(vars(one), vars(other), objects)
+    if getattr(one, "shape", None) != getattr(other, "shape", None):
         return True
-    if isinstance(one, float) and math.isnan(one) and math.isnan(other):
-        return False
-    if isinstance(one, list | tuple):
-        return len(one) != len(other) or any(map(differs, one, other))
     unequal = one != other
-    return bool(unequal if isinstance(unequal, bool) else unequal.any())  # of an array each of its numbers
+    if isinstance(unequal, bool):
+        return unequal
+    return bool((unequal & (_are_numbers(one) | _are_numbers(other))).any())  # of an array each of its numbers
+
+
+def _are_numbers(value: Any) -> Any:
+    return value == value  # noqa: PLR0124 (what is none is not even itself)
+
+
+def _is_its_attributes(value: Any) -> bool:
+    callables = type | FunctionType | BaseException
+    return "_judge" not in getattr(value, "__dict__", {"_judge": None}) and not isinstance(value, callables)
 
 
 def _stands(value: Any) -> bool:
