@@ -192,6 +192,8 @@ def _protocols(value: Any) -> Iterable[str]:
         special = f"__{name}__"
         if next((vars(base)[special] for base in bases if special in vars(base)), None) is not None:
             yield name
+    if type(value).__eq__ is not object.__eq__:
+        yield "eq"
     if isinstance(value, type):
         yield "instancecheck"
     if type(value) is types.GeneratorType:

@@ -256,9 +256,13 @@ class Shared:
         """The containers that hold something else than the other side knows, by identity of what they hold."""
         return [number for number in list(self.values) if not _same(self.items(number), self.copies.get(number))]
 
+    def holders(self, number: int) -> int:
+        """How often a container is held, but for this table; one that it does not have is not."""
+        return sys.getrefcount(self.values[number]) - 2 if number in self.values else 0
+
     def unused(self) -> list[int]:
         """The containers that nothing but this table holds, and of which the other side knows what they hold."""
-        alone = [number for number in list(self.values) if sys.getrefcount(self.values[number]) <= 2]
+        alone = [number for number in list(self.values) if self.holders(number) == 0]
         return [number for number in alone if _same(self.items(number), self.copies.get(number))]
 
 

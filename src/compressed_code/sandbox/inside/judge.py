@@ -139,6 +139,7 @@ class Judge:
             raise
         looks, makes, found = remotes.only_looks(operation, arguments), self.makes(operation, arguments), None
         self.made += makes
+        self.given = {one for one in self.given if self.shared.holders(one) <= 1}  # a loop has the one before
         # A list of an object's that the test has changed is another one there, too.
         self.changes += self.shared.altered or not (looks or makes)
         try:
@@ -168,8 +169,8 @@ class Judge:
         return type(value) in (bool, int, float, complex, str, bytes, type(None))
 
     def passing(self, operation: str, found: Any) -> set[int]:
-        """The containers that may change by a look: one that an iterator gives for all its items, and nothing else
-        ever has; and those of the test, when an iterator goes on."""
+        """The containers that may change by a look: one that an iterator gives for all its items, as long as the test
+        does not keep it; and those of the test, when an iterator goes on."""
         number = self.shared.number(found) if operation == "next" else None
         self.given -= self.shared.mentioned - {number}
         if operation != "next":

@@ -297,6 +297,7 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "contains": {"__contains__": _contains},
     "enter": {"__enter__": _enter, "__exit__": _leave},
     "await": {"__await__": _await},
+    "eq": {"_compares": True},
     "generator": {"__class__": property(lambda _: GeneratorType)},  # its own methods are attributes
     "instancecheck": {"__instancecheck__": _is_instance, "__subclasscheck__": _is_subclass},
 }

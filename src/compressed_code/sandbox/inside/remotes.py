@@ -73,7 +73,13 @@ def standing_of_answer(operation: str, arguments: tuple[Any, ...]) -> Standing:
 
 
 class Remote:
-    """Stands for an object of the program; see `protocols.remote_type` for what else it can do."""
+    """Stands for an object of the program; see `protocols.remote_type` for what else it can do.
+
+    Attributes:
+        _compares: whether its class has an `==` of its own.
+    """
+
+    _compares = False
 
     def __init__(self, judge: Asked, number: int, name: str) -> None:
         fields = {"_judge": judge, "_number": number, "_name": name, "_standing": Standing.ANSWERED, "_new": True}
@@ -148,15 +154,20 @@ class Remote:
         if _may_be_equal(self, other):
             return bool(self._judge.request("operate", "eq", self, other))
         if self is not other:
-            self._judge.opaque(self)
+            self._cannot_compare(other)
         return self is other
 
     def __ne__(self, other: object) -> bool:
         if _may_be_equal(self, other):
             return bool(self._judge.request("operate", "ne", self, other))
-        if isinstance(other, Remote) and self is not other:  # its own `==` may say that they are no others
-            self._judge.refuse(self)
         return not self == other
+
+    def _cannot_compare(self, other: object) -> None:
+        """Two objects without an `==` of their own are themselves only, and no data."""
+        if isinstance(other, Remote) and (self._compares or other._compares):
+            self._judge.refuse(self)
+        else:
+            self._judge.opaque(self)
 
     def __reduce_ex__(self, version: Any) -> NoReturn:
         # A copy would stand for the same object, in its old standing; a deep one would have a judge of its own.
