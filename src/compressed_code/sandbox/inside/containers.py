@@ -180,7 +180,7 @@ class Shared:
         refilled: the numbers of containers that this side had, and that the last message that was read changed.
         created: the numbers of containers that were new in the last message that was read.
         mentioned: the numbers of those that were not, and are spoken of beside being changed.
-        returned: the numbers of containers of this side that came back in any message.
+        returned: the numbers of containers of this side that came back in any message, or that a call has changed.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 

@@ -149,6 +149,8 @@ class Judge:
             self.taken += operation in ("next", "item")
             changed = self.shared.refilled - self.passing(operation, found)
             self.changes += bool(makes and changed)
+            if not looks:
+                self.shared.returned |= self.shared.refilled  # what a call has changed is an answer
             if looks and changed:
                 self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
 
