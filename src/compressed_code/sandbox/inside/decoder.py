@@ -3,7 +3,7 @@
 import math
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import values
@@ -200,13 +200,17 @@ class _Decoder:
         return found
 
 
-def _alike(items: list[Any], held: list[Any]) -> bool:
+def _alike(items: Sequence[Any], held: Sequence[Any]) -> bool:
     pairs = zip(held, items, strict=False)
     return len(items) == len(held) and all(one is two or _is_equal(one, two) for one, two in pairs)
 
 
 def _is_equal(one: Any, two: Any) -> bool:
-    return type(one) is type(two) and isinstance(one, str | bytes | int | float) and one == two
+    if type(one) is not type(two):
+        return False
+    if type(one) is tuple:
+        return _alike(one, two)
+    return type(one) in (bool, int, float, complex, str, bytes) and one == two  # no others have attributes of their own
 
 
 _READERS: dict[int, Callable[[_Decoder, int], Any]] = {

@@ -21,12 +21,11 @@ def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
 
 def _iterate(self: Remote) -> Iterator[Any]:
     length = _counted(self) if _has_length(self) else None
-    if not hasattr(type(self), "__next__"):
-        return known(self, "items", lambda: Items(self)).each(_whole(self, _asked_iterator(self), length))
     iterator = _asked_iterator(self)
+    if iterator is not self:
+        items = self._followed[0] or known(self, "items", lambda: Items(self))
+        return items.each(_whole(self, iterator, length))
     if length is None:
-        if isinstance(iterator, Remote) and iterator is not self and self._followed[0] is not None:
-            iterator._follow(self._followed[0], not self._mute)
         return iterator
     # It may have nothing left to compare, when the test has looked at each of its items.
     if self._passed and not self._made:
@@ -192,7 +191,7 @@ def _told_apart(value: Remote, key: Any) -> Hashable:
         return "slice", *(_told_apart(value, part) for part in (key.start, key.stop, key.step))
     if type(key) in (tuple, list):
         return type(key).__name__, *(_told_apart(value, part) for part in key)
-    if isinstance(key, Remote):
+    if isinstance(key, Remote | Owned):
         keep(value)["key", key._number] = key  # the number is its own as long as it is there
         return "object", key._number
     try:

@@ -7,7 +7,7 @@ or the test reads another attribute.
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, ValuesView
 from types import FunctionType
 from typing import Any, NoReturn, Protocol
 
@@ -195,18 +195,27 @@ def differs(one: Any, other: Any, objects: bool = True) -> bool:
 
 def _holds_other(one: Any, other: Any, objects: bool) -> bool:
     """The same of two values of one type."""
-    if isinstance(one, list | tuple | deque):
-        return len(one) != len(other) or any(differs(*pair, objects) for pair in zip(one, other, strict=True))
     if isinstance(one, dict):
         return one.keys() != other.keys() or any(differs(held, other[key], objects) for key, held in one.items())
-    if _is_its_attributes(one):
-        return differs(vars(one), vars(other), objects)
-    if getattr(one, "shape", None) != getattr(other, "shape", None):
-        return True
-    unequal = one != other
+    parts = _parts(one)
+    if parts is not None:
+        others = _parts(other)
+        return len(parts) != len(others) or any(differs(*pair, objects) for pair in zip(parts, others, strict=True))
+    if isinstance(one, set | frozenset) and not objects:
+        return {each for each in one if not _stands(each)} != {each for each in other if not _stands(each)}
+    unequal = getattr(one, "shape", None) != getattr(other, "shape", None) or one != other
     if isinstance(unequal, bool):
         return unequal
     return bool((unequal & (_are_numbers(one) | _are_numbers(other))).any())  # of an array each of its numbers
+
+
+def _parts(value: Any) -> list[Any] | None:
+    """What says all of a value, if it has parts in order."""
+    if isinstance(value, list | tuple | deque | ValuesView):
+        return [*value]
+    if isinstance(value, BaseException):
+        return [*value.args]
+    return [vars(value)] if _is_its_attributes(value) else None
 
 
 def _are_numbers(value: Any) -> Any:
@@ -214,8 +223,7 @@ def _are_numbers(value: Any) -> Any:
 
 
 def _is_its_attributes(value: Any) -> bool:
-    callables = type | FunctionType | BaseException
-    return "_judge" not in getattr(value, "__dict__", {"_judge": None}) and not isinstance(value, callables)
+    return "_judge" not in getattr(value, "__dict__", {"_judge": None}) and not isinstance(value, type | FunctionType)
 
 
 def _stands(value: Any) -> bool:
