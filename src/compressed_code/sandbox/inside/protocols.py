@@ -12,7 +12,7 @@ from typing import Any
 
 from .owned import Owned
 from .remotes import Remote, exactly, may_decide
-from .said import Items, attribute, differs, keep, known, once, renew
+from .said import ENOUGH, Items, attribute, differs, keep, known, once, renew
 
 
 def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
@@ -20,6 +20,8 @@ def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _iterate(self: Remote) -> Iterator[Any]:
+    if (items := _items_told(self)) is not None and items.rounds >= ENOUGH:
+        return iter(items.given)
     length = _counted(self) if _has_length(self) else None
     iterator = _asked_iterator(self)
     if iterator is not self:
@@ -181,8 +183,14 @@ def _items_of_part(value: Remote, key: slice) -> list[Any] | None:
 
 def _items(value: Remote) -> list[Any]:
     """All of them, which the test has or has not asked for."""
+    told = _items_told(value)
+    return told.given if told is not None else list(value)
+
+
+def _items_told(value: Remote) -> Items | None:
+    """What iterating over an object has given to the end."""
     told, _ = keep(value).get("items", (None, None))
-    return told.given if told and told.complete else list(value)
+    return told if told is not None and told.complete else None
 
 
 def _told_apart(value: Remote, key: Any) -> Hashable:
