@@ -38,7 +38,9 @@ def decode(content: bytes, side: ChannelSide) -> Any:
     decoder = _Decoder(content, side)
     try:
         for _ in range(decoder.number()):
+            decoder.changed = True
             decoder.next(0)
+        decoder.changed = False
         value = decoder.next(0)
     except (Malformed, MemoryError):
         raise
@@ -58,6 +60,7 @@ class _Decoder:
         self.side = side
         self.read: set[int] = set()
         self.about = False  # what is read is said about an object
+        self.changed = False  # the container that is read next is no part of anything
         side.shared.types.clear()
         side.shared.refilled, side.shared.created, side.shared.mentioned = set(), set(), set()
 
@@ -106,7 +109,10 @@ class _Decoder:
     def read_container(self, depth: int, own: int | None = None) -> Any:
         code, number, extra = self.take(1), self.number(), self.number()
         kind, shared = KINDS[code], self.side.shared
-        known = number in shared.values
+        known, part = number in shared.values, not self.changed
+        self.changed = False
+        if known and part:
+            self.mention(number)
         if not known:
             if number % 2 == shared.step % 2:
                 raise Malformed("a number that only this side gives")
@@ -131,11 +137,15 @@ class _Decoder:
         return value
 
     def read_known(self, depth: int) -> Any:
-        number, shared = self.number(), self.side.shared
+        number = self.number()
+        self.mention(number)
+        return self.side.shared.values[number]
+
+    def mention(self, number: int) -> None:
+        shared = self.side.shared
         shared.mentioned.add(number)
         if number % 2 == shared.step % 2:
             shared.returned.add(number)
-        return shared.values[number]
 
     def read_own_container(self, depth: int) -> Any:
         own = self.number()

@@ -98,7 +98,7 @@ class Judge:
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
         names = self.names
-        names.update(vars(builtins), __name__=TEST_MODULE, __annotations__={})
+        names.update(vars(builtins), __name__=TEST_MODULE, __annotations__={}, exit=sys.exit, quit=sys.exit)
         sys.modules[TEST_MODULE] = Module(names)
         self.receive("load", Standing.ANSWERED)
         exec(task.setup, names)
@@ -148,10 +148,9 @@ class Judge:
         finally:  # also where it raised an exception, which the test may have waited for
             self.taken += operation in ("next", "item")
             changed = self.shared.refilled - self.passing(operation, found)
-            self.changes += bool(makes and changed)
             if not looks:
                 self.shared.returned |= self.shared.refilled  # what a call has changed is an answer
-            if looks and changed:
+            if (looks or makes) and changed:
                 self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
 
     def makes(self, operation: str, arguments: tuple[Any, ...]) -> bool:
