@@ -257,8 +257,8 @@ class Shared:
         return [number for number in list(self.values) if not _same(self.items(number), self.copies.get(number))]
 
     def holders(self, number: int) -> int:
-        """How often a container is held, but for this table; one that it does not have is not."""
-        return sys.getrefcount(self.values[number]) - 2 if number in self.values else 0
+        """How often a container of this table is held elsewhere."""
+        return sys.getrefcount(self.values[number]) - 2
 
     def unused(self) -> list[int]:
         """The containers that nothing but this table holds, and of which the other side knows what they hold."""

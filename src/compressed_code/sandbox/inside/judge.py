@@ -139,7 +139,8 @@ class Judge:
             raise
         looks, makes, found = remotes.only_looks(operation, arguments), self.makes(operation, arguments), None
         self.made += makes
-        self.given = {one for one in self.given if self.shared.holders(one) <= 1}  # a loop has the one before
+        kept = self.given & self.shared.values.keys()
+        self.given = {one for one in kept if self.shared.holders(one) <= 1}  # a loop has the one before
         # A list of an object's that the test has changed is another one there, too.
         self.changes += self.shared.altered or not (looks or makes)
         try:
@@ -147,7 +148,7 @@ class Judge:
             return found
         finally:  # also where it raised an exception, which the test may have waited for
             self.taken += operation in ("next", "item")
-            changed = self.shared.refilled - self.passing(operation, found)
+            changed = self.shared.refilled - self.passing(operation, arguments, found)
             if not looks:
                 self.shared.returned |= self.shared.refilled  # what a call has changed is an answer
             if (looks or makes) and changed:
@@ -169,16 +170,19 @@ class Judge:
             return (number is None or self.shared.is_own(number)) and all(map(self.is_of_the_test, value))
         return type(value) in (bool, int, float, complex, str, bytes, type(None))
 
-    def passing(self, operation: str, found: Any) -> set[int]:
-        """The containers that may change by a look: one that an iterator gives for all its items, as long as the test
-        does not keep it; and those of the test, when an iterator goes on."""
-        number = self.shared.number(found) if operation == "next" else None
-        self.given -= self.shared.mentioned - {number}
+    def passing(self, operation: str, arguments: tuple[Any, ...], found: Any) -> set[int]:
+        """The containers that may change by a look: when an iterator goes on, those that are its attributes, those of
+        the test, and one that it gives for all its items, as long as the test does not keep it."""
+        number = self.shared.number(found) if operation in ("next", "attribute") else None
+        self.given -= (self.shared.mentioned | self.shared.created) - ({number} if operation == "next" else set())
+        if operation == "attribute" and isinstance(arguments[0], Remote) and number is not None:
+            arguments[0]._holds.add(number)
         if operation != "next":
             return set()
         if number in self.shared.created:
             self.given.add(number)
-        return {one for one in self.shared.refilled if one in self.given or self.shared.is_own(one)}
+        allowed = self.given | arguments[0]._holds
+        return {one for one in self.shared.refilled if one in allowed or self.shared.is_own(one)}
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""

@@ -75,7 +75,7 @@ class Objects:
                 return self.mirrors.kind(number, name, more)
             if kind == "coroutine":
                 return _coroutine(self.judge, number)
-            found = remote_type(frozenset(more))(self.judge, number, str(name))
+            found = remote_type(frozenset(more))(self.judge, number)
             self._theirs[number] = found
         self.arrived.append(found)
         return found
@@ -92,5 +92,5 @@ class Objects:
 
 async def _coroutine(judge: Asked, number: int) -> Any:
     """A coroutine of the program: it runs to its end over there when it is awaited here."""
-    stand_in = remote_type(frozenset())(judge, number, "coroutine")
+    stand_in = remote_type(frozenset())(judge, number)
     return judge.request("await", stand_in)

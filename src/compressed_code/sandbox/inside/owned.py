@@ -1,5 +1,6 @@
 """Plain data of the program's own types: what extends a plain type is that plain data, with attributes to ask for."""
 
+import sys
 from collections import deque
 from functools import lru_cache
 from typing import Any, NoReturn, Protocol
@@ -52,7 +53,7 @@ class Owned:
         if name.startswith("_"):
             raise AttributeError(name)
         found = said.attribute(self, name, lambda: self._judge.request("attribute", self, name))
-        if name in OF_ARRAYS or (name in PREDICATES and callable(found)):
+        if (name in OF_ARRAYS and "numpy" in sys.modules) or (name in PREDICATES and callable(found)):
             self._judge.refuse(self)
             raise AttributeError(name)
         return found

@@ -50,7 +50,8 @@ def _whole(value: Remote, iterator: Iterator[Any], length: int | None) -> Iterat
     """What an object gives, as many items as it says to have: a test that asks for the length, and compares item by
     item, would compare nothing otherwise, and one that looks for an item would find any."""
     given = 0
-    take = iterator.__next__ if not isinstance(iterator, Remote) else partial(_taken, iterator)
+    take = iterator.__next__ if not isinstance(iterator, Remote) else partial(_advanced, iterator)
+    take = partial(_taken, value) if iterator is value else take
     with suppress(StopIteration):
         while length is None or given <= length:  # a loop over it would ask it for an iterator once more
             item = take()
@@ -89,6 +90,14 @@ def _next(self: Remote) -> Any:
 
 
 def _taken(self: Remote) -> Any:
+    """The next item of an object that the test itself goes through."""
+    try:
+        return _advanced(self)
+    finally:
+        renew(self, {})  # what it has left is less
+
+
+def _advanced(self: Remote) -> Any:
     followed, place = self._followed
     try:
         found = self._ask("next")
@@ -96,8 +105,6 @@ def _taken(self: Remote) -> Any:
         if followed is not None:
             followed.end(place)
         raise
-    finally:
-        renew(self, {})  # what it has left is less
     if followed is None:
         return found
     object.__setattr__(self, "_followed", (followed, place + 1))

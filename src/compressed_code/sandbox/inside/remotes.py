@@ -81,11 +81,11 @@ class Remote:
 
     _compares = False
 
-    def __init__(self, judge: Asked, number: int, name: str) -> None:
-        fields = {"_judge": judge, "_number": number, "_name": name, "_standing": Standing.ANSWERED, "_new": True}
-        for field, value in (
-            fields | {"_hash": None, "_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
-        ).items():
+    def __init__(self, judge: Asked, number: int) -> None:
+        fields = {"_judge": judge, "_number": number, "_standing": Standing.ANSWERED, "_new": True}
+        fields |= {"_hash": None, "_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
+        fields["_holds"] = set()  # numbers of the containers that are its attributes
+        for field, value in fields.items():
             object.__setattr__(self, field, value)
 
     def _ask(self, operation: str, *arguments: Any) -> Any:
