@@ -7,7 +7,7 @@ or the test reads another attribute.
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, ValuesView
+from collections.abc import Callable, Hashable, Iterable, Iterator, Set, ValuesView
 from types import FunctionType
 from typing import Any, NoReturn, Protocol
 
@@ -210,17 +210,26 @@ def differs(one: Any, other: Any, objects: bool = True) -> bool:
 def _holds_other(one: Any, other: Any, objects: bool) -> bool:
     """The same of two values of one type."""
     if isinstance(one, dict):
-        return one.keys() != other.keys() or any(differs(held, other[key], objects) for key, held in one.items())
+        keys = _without_objects(one, objects)
+        return (
+            len(one) != len(other)
+            or keys != _without_objects(other, objects)
+            or any(differs(one[key], other[key], objects) for key in keys)
+        )
     parts = _parts(one)
     if parts is not None:
         others = _parts(other)
         return len(parts) != len(others) or any(differs(*pair, objects) for pair in zip(parts, others, strict=True))
-    if isinstance(one, set | frozenset) and not objects:
-        return {each for each in one if not _stands(each)} != {each for each in other if not _stands(each)}
+    if isinstance(one, Set):
+        return len(one) != len(other) or _without_objects(one, objects) != _without_objects(other, objects)
     unequal = getattr(one, "shape", None) != getattr(other, "shape", None) or one != other
     if isinstance(unequal, bool):
         return unequal
     return bool((unequal & (_are_numbers(one) | _are_numbers(other))).any())  # of an array each of its numbers
+
+
+def _without_objects(values: Iterable[Any], objects: bool) -> set[Any]:
+    return {each for each in values if objects or not _stands(each)}
 
 
 def _parts(value: Any) -> list[Any] | None:
