@@ -7,7 +7,7 @@ or the test reads another attribute.
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Set, ValuesView
+from collections.abc import Callable, Hashable, Iterable, Iterator, KeysView, ValuesView
 from types import FunctionType
 from typing import Any, NoReturn, Protocol
 
@@ -220,7 +220,7 @@ def _holds_other(one: Any, other: Any, objects: bool) -> bool:
     if parts is not None:
         others = _parts(other)
         return len(parts) != len(others) or any(differs(*pair, objects) for pair in zip(parts, others, strict=True))
-    if isinstance(one, Set):
+    if isinstance(one, set | frozenset | KeysView):
         return len(one) != len(other) or _without_objects(one, objects) != _without_objects(other, objects)
     unequal = getattr(one, "shape", None) != getattr(other, "shape", None) or one != other
     if isinstance(unequal, bool):
