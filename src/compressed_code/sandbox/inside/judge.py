@@ -163,11 +163,9 @@ class Judge:
 
     def is_of_the_test(self, value: Any) -> bool:
         """Whether it is data, and no part of it came from the program."""
-        if type(value) is dict:
-            value = [*value, *value.values()]
-        if type(value) in (list, tuple):
-            number = self.shared.number(value)
-            return (number is None or self.shared.is_own(number)) and all(map(self.is_of_the_test, value))
+        if type(value) in (list, tuple, dict):
+            number, parts = self.shared.number(value), [*value.items()] if type(value) is dict else value
+            return (number is None or self.shared.is_own(number)) and all(map(self.is_of_the_test, parts))
         return type(value) in (bool, int, float, complex, str, bytes, type(None))
 
     def passing(self, operation: str, arguments: tuple[Any, ...], found: Any) -> set[int]:

@@ -1,7 +1,8 @@
-"""What an answer has said of itself: it is asked once, until something runs that may change it.
+"""What an answer has said of itself holds until something runs that may change it.
 
 A test that counts an answer's items at one time, and looks at each of them at another, would see two answers otherwise.
-Of an object that the test made itself, by calling a class by its name, it is the class that is tested: it may change by
+The answer is asked again each time, but what the test gets is what was said first, and something else is refused. Of an
+object that the test made itself, by calling a class by its name, it is the class that is tested: it may change by
 being looked at, as a cache does, or what is drained by going through it. What it has said holds until it gives an item,
 or the test reads another attribute.
 """
