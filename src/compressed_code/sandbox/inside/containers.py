@@ -256,13 +256,19 @@ class Shared:
         """The containers that hold something else than the other side knows, by identity of what they hold."""
         return [number for number in list(self.values) if not _same(self.items(number), self.copies.get(number))]
 
-    def holders(self, number: int) -> int:
-        """How often a container of this table is held elsewhere."""
-        return sys.getrefcount(self.values[number]) - 2
+    def replace(self, number: int) -> None:
+        """Let another container of the same items have a number; the one before is no more what the other side has."""
+        code, value, items = self.kinds[number], self.values[number], self.items(number)
+        if code == RECORD or kind_of(type(value)) != code or type(value) is not KINDS[code].type:
+            return  # of the program's own type, which has attributes
+        other = self.create(code, self.extra(number))
+        KINDS[code].fill(other, items)
+        del self.numbers[id(value)]
+        self.values[number], self.numbers[id(other)] = other, number
 
     def unused(self) -> list[int]:
         """The containers that nothing but this table holds, and of which the other side knows what they hold."""
-        alone = [number for number in list(self.values) if self.holders(number) == 0]
+        alone = [number for number in list(self.values) if sys.getrefcount(self.values[number]) <= 2]
         return [number for number in alone if _same(self.items(number), self.copies.get(number))]
 
 

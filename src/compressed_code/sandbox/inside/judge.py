@@ -12,6 +12,7 @@ import os
 import random
 import sys
 import types
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -25,6 +26,7 @@ from .remotes import Remote, Standing
 from .standard_modules import known_module
 
 TEST_MODULE = "tests"
+_FACTORY = vars(defaultdict)["default_factory"]
 _FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program
 
 
@@ -94,7 +96,10 @@ class Judge:
         self.taken = 0  # how often an object gave an item, which may change it
         self.made = 0  # how often the test made an object of plain data, which changes no answer
         self.reading = False
-        self.given: set[int] = set()  # containers that an iterator gave, and nothing else
+        self.going_on: Remote | None = None  # the iterator that the test itself goes through
+        # Numbers of containers:
+        self.given: set[int] = set()  # that an iterator gave, and nothing else
+        self.of_classes: set[int] = set()  # that are attributes of classes, or have names, and came from nowhere else
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
         names = self.names
@@ -137,50 +142,76 @@ class Judge:
         except NotPlainData:
             self.dropped = dropped
             raise
-        looks, makes, found = remotes.only_looks(operation, arguments), self.makes(operation, arguments), None
+        if operation == "next":  # what an iterator gives for all its items is another one each time here
+            for number in self.given & self.shared.values.keys():
+                self.shared.replace(number)
+        looks, makes = self.looks(operation, arguments), self.makes(operation, arguments)
         self.made += makes
-        kept = self.given & self.shared.values.keys()
-        self.given = {one for one in kept if self.shared.holders(one) <= 1}  # a loop has the one before
         # A list of an object's that the test has changed is another one there, too.
         self.changes += self.shared.altered or not (looks or makes)
         try:
-            found = self.receive(operation, remotes.standing_of_answer(operation, arguments))
-            return found
+            return self.receive(operation, remotes.standing_of_answer(operation, arguments))
         finally:  # also where it raised an exception, which the test may have waited for
             self.taken += operation in ("next", "item")
-            changed = self.shared.refilled - self.passing(operation, arguments, found)
-            if not looks:
+            self.know_containers(operation, arguments)
+            changed = {one for one in self.shared.refilled if not self.may_change(one, operation, arguments)}
+            if looks or makes:
+                if changed:
+                    self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
+            else:
                 self.shared.returned |= self.shared.refilled  # what a call has changed is an answer
-            if (looks or makes) and changed:
-                self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
+
+    def looks(self, operation: str, arguments: tuple[Any, ...]) -> bool:
+        """Whether an operation changes no object; Python calls a dictionary's factory when the test looks at it."""
+        if operation == "call":
+            dictionaries = [each for each in self.shared.values.values() if isinstance(each, defaultdict)]
+            return any(_FACTORY.__get__(each) is arguments[0] for each in dictionaries)
+        return remotes.only_looks(operation, arguments)
 
     def makes(self, operation: str, arguments: tuple[Any, ...]) -> bool:
-        """Whether the test makes an object by a class's name, and of data of its own: the class may count its objects,
-        but no answer learns of it."""
-        if operation != "call" or arguments[0]._standing is not Standing.NAMED:
-            return False
-        return all(map(self.is_of_the_test, arguments[1:]))
+        """Whether the test makes an object of what is no answer, by an operator or by a name as classes have them: the
+        class may count its objects, but no answer learns of it."""
+        if operation in ("operate", "operate_alone"):
+            return not remotes.only_looks(operation, arguments) and all(map(self.is_of_the_test, arguments))
+        return operation == "call" and arguments[0]._like_a_class and all(map(self.is_of_the_test, arguments[1:]))
 
     def is_of_the_test(self, value: Any) -> bool:
-        """Whether it is data, and no part of it came from the program."""
-        if type(value) in (list, tuple, dict):
-            number, parts = self.shared.number(value), [*value.items()] if type(value) is dict else value
-            return (number is None or self.shared.is_own(number)) and all(map(self.is_of_the_test, parts))
-        return type(value) in (bool, int, float, complex, str, bytes, type(None))
+        """Whether no part of a value is an answer."""
+        if isinstance(value, Remote):
+            return value._standing >= Standing.DERIVED
+        number = self.shared.number(value)
+        if number is not None and not (self.shared.is_own(number) or number in self.of_classes):
+            return False
+        if isinstance(value, dict):
+            return all(map(self.is_of_the_test, value.items()))
+        return not isinstance(value, list | tuple | set | frozenset) or all(map(self.is_of_the_test, value))
 
-    def passing(self, operation: str, arguments: tuple[Any, ...], found: Any) -> set[int]:
-        """The containers that may change by a look: when an iterator goes on, those that are its attributes, those of
-        the test, and one that it gives for all its items, as long as the test does not keep it."""
-        number = self.shared.number(found) if operation in ("next", "attribute") else None
-        self.given -= (self.shared.mentioned | self.shared.created) - ({number} if operation == "next" else set())
-        if operation == "attribute" and isinstance(arguments[0], Remote) and number is not None:
-            arguments[0]._holds.add(number)
+    def know_containers(self, operation: str, arguments: tuple[Any, ...]) -> None:
+        """Keep where the containers of the last answer came from."""
+        created, spoken = self.shared.created, self.shared.created | self.shared.mentioned
+        self.given = self.given | created if operation == "next" else self.given - spoken
+        asked = arguments[0] if operation == "attribute" and isinstance(arguments[0], Remote) else None
+        if operation == "name" or (asked is not None and asked._standing is Standing.NAMED):
+            self.of_classes |= created
+        else:
+            self.of_classes -= spoken
+        if asked is not None:
+            asked._holds.update(spoken)
+
+    def may_change(self, number: int, operation: str, arguments: tuple[Any, ...]) -> bool:
+        """Whether a look may change a container.
+
+        When an object is made, what its class keeps, and attributes of what it is made of; when an iterator goes on,
+        its attributes, what it gave, which the test has no more, and what is the test's own.
+        """
+        if self.makes(operation, arguments):
+            made_of = (*arguments[1], *arguments[2].values()) if operation == "call" else arguments
+            parts = (each._holds for each in made_of if isinstance(each, Remote))
+            return number in self.of_classes.union(*parts) or self.shared.is_own(number)
         if operation != "next":
-            return set()
-        if number in self.shared.created:
-            self.given.add(number)
-        allowed = self.given | arguments[0]._holds
-        return {one for one in self.shared.refilled if one in allowed or self.shared.is_own(one)}
+            return False
+        goes_on = arguments[0] is self.going_on and number in arguments[0]._holds
+        return goes_on or number in self.given or self.shared.is_own(number)
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""
@@ -208,7 +239,7 @@ class Judge:
                 each._arrive(standing if each is content[0] else min(standing, within))
             self.objects.arrived.clear()
             if kind == "call":
-                self.given -= self.shared.mentioned
+                self.know_containers("call", ())
                 self.call_back(*content)
                 continue
             self.shared.refilled = refilled  # also on the way, when it called a function of the test

@@ -49,6 +49,8 @@ class Names(dict[str, Any]):
             raise KeyError(name)
         if isinstance(found, Remote) and not ("__instancecheck__" in vars(type(found)) and _of_a_class(name)):
             found._arrive(Standing.ANSWERED)
+        if isinstance(found, Remote) and _of_a_class(name):
+            found._be_like_a_class()
         return found
 
 

@@ -91,9 +91,11 @@ def _next(self: Remote) -> Any:
 
 def _taken(self: Remote) -> Any:
     """The next item of an object that the test itself goes through."""
+    self._judge.going_on = self
     try:
         return _advanced(self)
     finally:
+        self._judge.going_on = None
         renew(self, {})  # what it has left is less
 
 

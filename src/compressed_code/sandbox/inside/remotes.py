@@ -82,9 +82,9 @@ class Remote:
     _compares = False
 
     def __init__(self, judge: Asked, number: int) -> None:
-        fields = {"_judge": judge, "_number": number, "_standing": Standing.ANSWERED, "_new": True}
-        fields |= {"_hash": None, "_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
-        fields["_holds"] = set()  # numbers of the containers that are its attributes
+        fields = {"_judge": judge, "_number": number, "_standing": Standing.ANSWERED, "_new": True, "_hash": None}
+        fields |= {"_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
+        fields |= {"_holds": set(), "_like_a_class": False}  # numbers of the containers that are its attributes
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
@@ -109,6 +109,11 @@ class Remote:
         object.__setattr__(self, "_followed", (items, 0))
         object.__setattr__(self, "_mute", not first)
 
+    def _be_like_a_class(self) -> None:
+        """It has a name as classes have them, or is an attribute of what has: what the test calls by that makes an
+        object."""
+        object.__setattr__(self, "_like_a_class", True)
+
     def _arrive(self, standing: Standing) -> None:
         """The test got this object, now or once more."""
         object.__setattr__(self, "_standing", standing if self._new else min(self._standing, standing))
@@ -121,6 +126,8 @@ class Remote:
             self._judge.refuse(self)
             raise AttributeError(name)
         found = said.attribute(self, name, lambda: self._ask("attribute", name))
+        if self._standing is Standing.NAMED and isinstance(found, Remote):
+            found._be_like_a_class()
         if name in PREDICATES and self._standing < Standing.MADE and callable(found):
             self._judge.refuse(self)
             raise AttributeError(name)
@@ -163,11 +170,14 @@ class Remote:
         return not self == other
 
     def _cannot_compare(self, other: object) -> None:
-        """Two objects without an `==` of their own are themselves only, and no data."""
-        if isinstance(other, Remote) and (self._compares or other._compares):
+        """Two objects are themselves only, and no data; what their own `==` says is believed where it says the same."""
+        self._judge.opaque(self)
+        if (
+            isinstance(other, Remote)
+            and (self._compares or other._compares)
+            and self._judge.request("operate", "eq", self, other)
+        ):
             self._judge.refuse(self)
-        else:
-            self._judge.opaque(self)
 
     def __reduce_ex__(self, version: Any) -> NoReturn:
         # A copy would stand for the same object, in its old standing; a deep one would have a judge of its own.
