@@ -162,8 +162,11 @@ class Judge:
                 self.shared.returned |= self.shared.refilled  # what a call has changed is an answer
 
     def looks(self, operation: str, arguments: tuple[Any, ...]) -> bool:
-        """Whether an operation changes no object; Python calls a dictionary's factory when the test looks at it."""
+        """Whether an operation changes no object; Python calls a dictionary's factory when the test looks at it, and
+        `dict` calls `keys`."""
         if operation == "call":
+            if arguments[0]._only_reads:
+                return True
             dictionaries = [each for each in self.shared.values.values() if isinstance(each, defaultdict)]
             return any(_FACTORY.__get__(each) is arguments[0] for each in dictionaries)
         return remotes.only_looks(operation, arguments)

@@ -202,15 +202,20 @@ def _items_told(value: Remote) -> Items | None:
     return told if told is not None and told.complete else None
 
 
+def _numbered(value: Remote, other: Any) -> Hashable:
+    """What tells an object of the program from any other."""
+    keep(value)["key", other._number] = other  # the number is its own as long as it is there
+    return "object", other._number
+
+
 def _told_apart(value: Remote, key: Any) -> Hashable:
     """A key that is told from any other."""
     if type(key) is slice:
         return "slice", *(_told_apart(value, part) for part in (key.start, key.stop, key.step))
-    if type(key) in (tuple, list):
-        return type(key).__name__, *(_told_apart(value, part) for part in key)
-    if isinstance(key, Remote | Owned):
-        keep(value)["key", key._number] = key  # the number is its own as long as it is there
-        return "object", key._number
+    if isinstance(key, tuple | list):
+        return isinstance(key, list), *(_told_apart(value, part) for part in key)
+    if isinstance(key, Remote):
+        return _numbered(value, key)
     try:
         hash(key)
     except TypeError:
@@ -254,7 +259,7 @@ def _await(self: Remote) -> Generator[None, None, Any]:
 def _is_instance(self: Remote, value: Any) -> bool:
     if not isinstance(value, Remote | Owned):
         return False
-    return once(self, ("instance", _told_apart(self, value)), lambda: self._ask("is instance", value) is True)
+    return once(self, ("instance", _numbered(self, value)), lambda: self._ask("is instance", value) is True)
 
 
 def _is_subclass(self: Remote, value: Any) -> bool:
@@ -268,6 +273,8 @@ def _asked_about_items(name: str) -> property:
         found = attribute(self, name, lambda: self._ask("attribute", name))
         if self._made or not callable(found):
             return found
+        if isinstance(found, Remote):
+            found._only_read()
 
         def ask(*arguments: Any, **keywords: Any) -> Any:
             said, refusal, answer = keep(self), None, None

@@ -20,6 +20,7 @@ from .owned import PREDICATES, Asked
 _READABLE = frozenset(
     ("__name__", "__qualname__", "__doc__", "__annotations__", "__module__", "__dict__", "__wrapped__", "__slots__")
 )
+_READING_METHODS = ("items", "keys", "values")  # `dict` calls `keys`
 _OF_GENERATORS = frozenset(dir(GeneratorType))
 _REFLECTED = (
     *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"),
@@ -84,7 +85,8 @@ class Remote:
     def __init__(self, judge: Asked, number: int) -> None:
         fields = {"_judge": judge, "_number": number, "_standing": Standing.ANSWERED, "_new": True, "_hash": None}
         fields |= {"_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
-        fields |= {"_holds": set(), "_like_a_class": False}  # numbers of the containers that are its attributes
+        fields |= {"_holds": set()}  # numbers of the containers that are its attributes
+        fields |= {"_like_a_class": False, "_only_reads": False}
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
@@ -114,6 +116,10 @@ class Remote:
         object."""
         object.__setattr__(self, "_like_a_class", True)
 
+    def _only_read(self) -> None:
+        """It is a method that changes nothing."""
+        object.__setattr__(self, "_only_reads", True)
+
     def _arrive(self, standing: Standing) -> None:
         """The test got this object, now or once more."""
         object.__setattr__(self, "_standing", standing if self._new else min(self._standing, standing))
@@ -126,8 +132,11 @@ class Remote:
             self._judge.refuse(self)
             raise AttributeError(name)
         found = said.attribute(self, name, lambda: self._ask("attribute", name))
-        if self._standing is Standing.NAMED and isinstance(found, Remote):
-            found._be_like_a_class()
+        if isinstance(found, Remote):
+            if self._standing is Standing.NAMED:
+                found._be_like_a_class()
+            if name in _READING_METHODS and not self._made:
+                found._only_read()
         if name in PREDICATES and self._standing < Standing.MADE and callable(found):
             self._judge.refuse(self)
             raise AttributeError(name)
