@@ -9,7 +9,7 @@ import operator
 import sys
 from array import array
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -180,6 +180,7 @@ class Shared:
         refilled: the numbers of containers that this side had, and that the last message that was read changed.
         created: the numbers of containers that were new in the last message that was read.
         mentioned: the numbers of those that were not, and are spoken of beside being changed.
+        passing: the numbers of containers that an iterator gives: what it changes then is another one here.
         returned: the numbers of containers of this side that came back in any message, or that a call has changed.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
@@ -198,6 +199,7 @@ class Shared:
     created: set[int] = field(default_factory=set)
     mentioned: set[int] = field(default_factory=set)
     returned: set[int] = field(default_factory=set)
+    passing: Set[int] = frozenset()
 
     @property
     def asked(self) -> bool:
@@ -252,19 +254,39 @@ class Shared:
         """What a container holds."""
         return KINDS[self.kinds[number]].items(self.values[number])
 
+    def within(self, number: int) -> list[int]:
+        """The numbers of the containers that one holds, in tuples, too."""
+        found, waiting = [], self.items(number)
+        while waiting:
+            each = waiting.pop()
+            if type(each) is tuple:
+                waiting += each
+            elif (inner := self.number(each)) is not None:
+                found.append(inner)
+        return found
+
     def changed(self) -> list[int]:
         """The containers that hold something else than the other side knows, by identity of what they hold."""
         return [number for number in list(self.values) if not _same(self.items(number), self.copies.get(number))]
 
-    def replace(self, number: int) -> None:
-        """Let another container of the same items have a number; the one before is no more what the other side has."""
+    def replace(self, number: int) -> bool:
+        """Let another container of the same items have a number; the one before is no more what the other side has.
+
+        Returns:
+            Whether that can be: no object of a type of its own, nothing with a container within, nor what was changed
+            here.
+        """
         code, value, items = self.kinds[number], self.values[number], self.items(number)
         if code == RECORD or kind_of(type(value)) != code or type(value) is not KINDS[code].type:
-            return  # of the program's own type, which has attributes
+            return False
+        if not _same(items, self.copies.get(number)) or any(self.number(each) is not None for each in items):
+            return False
         other = self.create(code, self.extra(number))
         KINDS[code].fill(other, items)
         del self.numbers[id(value)]
         self.values[number], self.numbers[id(other)] = other, number
+        self.remember(number)
+        return True
 
     def unused(self) -> list[int]:
         """The containers that nothing but this table holds, and of which the other side knows what they hold."""

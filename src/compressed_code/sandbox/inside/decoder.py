@@ -128,10 +128,13 @@ class _Decoder:
             raise Malformed("an object says otherwise what its class says")
         if code == b"D" and any(items[:1] == [factory] for factory in (set, frozenset)):
             shared.types.remove(items[0])  # what it makes is a set
+        changed = known and not _alike(items, held)
+        if changed and number in shared.passing and shared.replace(number):
+            value, changed = shared.values[number], False
         kind.fill(value, items)
         # A list of this side's may have got further items, as a log does.
-        grown = code == b"l" and shared.is_own(number) and len(items) > len(held)
-        if known and not _alike(items[: len(held)] if grown else items, held):
+        grown = code == b"l" and shared.is_own(number) and _alike(items[: len(held)], held)
+        if changed and not grown:
             shared.refilled.add(number)
         self.read.add(number)
         return value
@@ -142,10 +145,14 @@ class _Decoder:
         return self.side.shared.values[number]
 
     def mention(self, number: int) -> None:
-        shared = self.side.shared
-        shared.mentioned.add(number)
-        if number % 2 == shared.step % 2:
-            shared.returned.add(number)
+        """A container that both sides had is part of what is read, and so are those within."""
+        shared, waiting = self.side.shared, [number]
+        while waiting:
+            number = waiting.pop()
+            if number not in shared.mentioned:
+                shared.mentioned.add(number)
+                waiting += shared.within(number)
+        shared.returned |= {each for each in shared.mentioned if each % 2 == shared.step % 2}
 
     def read_own_container(self, depth: int) -> Any:
         own = self.number()

@@ -99,7 +99,7 @@ class Judge:
         self.going_on: Remote | None = None  # the iterator that the test itself goes through
         # Numbers of containers:
         self.given: set[int] = set()  # that an iterator gave, and nothing else
-        self.of_classes: set[int] = set()  # that are attributes of classes, or have names, and came from nowhere else
+        self.of_the_test: set[int] = set()  # that classes keep, and objects that the test made, and no answer
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
         names = self.names
@@ -142,21 +142,21 @@ class Judge:
         except NotPlainData:
             self.dropped = dropped
             raise
-        if operation == "next":  # what an iterator gives for all its items is another one each time here
-            for number in self.given & self.shared.values.keys():
-                self.shared.replace(number)
+        self.shared.passing = self.given if operation == "next" else frozenset()
+        standing = remotes.standing_of_answer(operation, arguments)
         looks, makes = self.looks(operation, arguments), self.makes(operation, arguments)
         self.made += makes
         # A list of an object's that the test has changed is another one there, too.
         self.changes += self.shared.altered or not (looks or makes)
+        found = None
         try:
-            return self.receive(operation, remotes.standing_of_answer(operation, arguments))
+            found = self.receive(operation, standing)
+            return found
         finally:  # also where it raised an exception, which the test may have waited for
             self.taken += operation in ("next", "item")
-            self.know_containers(operation, arguments)
-            changed = {one for one in self.shared.refilled if not self.may_change(one, operation, arguments)}
+            self.know_containers(operation, arguments, found, standing)
             if looks or makes:
-                if changed:
+                if any(not self.may_change(one, operation, arguments) for one in self.shared.refilled):
                     self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
             else:
                 self.shared.returned |= self.shared.refilled  # what a call has changed is an answer
@@ -165,56 +165,45 @@ class Judge:
         """Whether an operation changes no object; Python calls a dictionary's factory when the test looks at it, and
         `dict` calls `keys`."""
         if operation == "call":
-            if arguments[0]._only_reads:
-                return True
             dictionaries = [each for each in self.shared.values.values() if isinstance(each, defaultdict)]
-            return any(_FACTORY.__get__(each) is arguments[0] for each in dictionaries)
+            return arguments[0]._only_reads or any(_FACTORY.__get__(each) is arguments[0] for each in dictionaries)
         return remotes.only_looks(operation, arguments)
 
     def makes(self, operation: str, arguments: tuple[Any, ...]) -> bool:
-        """Whether the test makes an object of what is no answer, by an operator or by a name as classes have them: the
+        """Whether the test makes an object, by a name as classes have them, or by an operator of what is no answer: the
         class may count its objects, but no answer learns of it."""
-        if operation in ("operate", "operate_alone"):
-            return not remotes.only_looks(operation, arguments) and all(map(self.is_of_the_test, arguments))
-        return operation == "call" and arguments[0]._like_a_class and all(map(self.is_of_the_test, arguments[1:]))
+        if operation == "call":
+            return arguments[0]._like_a_class
+        operates = operation in ("operate", "operate_alone") and not remotes.only_looks(operation, arguments)
+        operands = (each for each in arguments if isinstance(each, Remote))
+        return operates and all(each._standing >= Standing.DERIVED for each in operands)
 
-    def is_of_the_test(self, value: Any) -> bool:
-        """Whether no part of a value is an answer."""
-        if isinstance(value, Remote):
-            return value._standing >= Standing.DERIVED
-        number = self.shared.number(value)
-        if number is not None and not (self.shared.is_own(number) or number in self.of_classes):
-            return False
-        if isinstance(value, dict):
-            return all(map(self.is_of_the_test, value.items()))
-        return not isinstance(value, list | tuple | set | frozenset) or all(map(self.is_of_the_test, value))
-
-    def know_containers(self, operation: str, arguments: tuple[Any, ...]) -> None:
+    def know_containers(self, operation: str, arguments: tuple[Any, ...], found: Any, standing: Standing) -> None:
         """Keep where the containers of the last answer came from."""
         created, spoken = self.shared.created, self.shared.created | self.shared.mentioned
-        self.given = self.given | created if operation == "next" else self.given - spoken
-        asked = arguments[0] if operation == "attribute" and isinstance(arguments[0], Remote) else None
-        if operation == "name" or (asked is not None and asked._standing is Standing.NAMED):
-            self.of_classes |= created
-        else:
-            self.of_classes -= spoken
-        if asked is not None:
-            asked._holds.update(spoken)
+        given = {self.shared.number(each) for each in (found if type(found) is tuple else (found,))}
+        given = given if operation == "next" else set()
+        self.given = self.given - (spoken - given) | (created & given)
+        of_the_test = standing >= Standing.DERIVED
+        self.of_the_test = self.of_the_test | created if of_the_test else self.of_the_test - spoken
+        if operation == "attribute" and isinstance(arguments[0], Remote):
+            arguments[0]._holds.update(spoken)
 
     def may_change(self, number: int, operation: str, arguments: tuple[Any, ...]) -> bool:
-        """Whether a look may change a container.
+        """Whether a look, or making an object, may change a container.
 
-        When an object is made, what its class keeps, and attributes of what it is made of; when an iterator goes on,
-        its attributes, what it gave, which the test has no more, and what is the test's own.
+        What classes and objects that the test made keep may, and so do attributes of what an object is made of; when an
+        iterator goes on, its attributes, and what is the test's own.
         """
-        if self.makes(operation, arguments):
-            made_of = (*arguments[1], *arguments[2].values()) if operation == "call" else arguments
-            parts = (each._holds for each in made_of if isinstance(each, Remote))
-            return number in self.of_classes.union(*parts) or self.shared.is_own(number)
-        if operation != "next":
+        if number in self.of_the_test:
+            return True
+        if operation == "next":
+            goes_on = arguments[0] is self.going_on and number in arguments[0]._holds
+            return goes_on or self.shared.is_own(number)
+        if not self.makes(operation, arguments):
             return False
-        goes_on = arguments[0] is self.going_on and number in arguments[0]._holds
-        return goes_on or number in self.given or self.shared.is_own(number)
+        made_of = (*arguments[1], *arguments[2].values()) if operation == "call" else arguments
+        return self.shared.is_own(number) or any(number in each._holds for each in made_of if isinstance(each, Remote))
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""
@@ -242,7 +231,7 @@ class Judge:
                 each._arrive(standing if each is content[0] else min(standing, within))
             self.objects.arrived.clear()
             if kind == "call":
-                self.know_containers("call", ())
+                self.know_containers("call", (), None, Standing.ANSWERED)
                 self.call_back(*content)
                 continue
             self.shared.refilled = refilled  # also on the way, when it called a function of the test

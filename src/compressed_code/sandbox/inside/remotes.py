@@ -133,7 +133,7 @@ class Remote:
             raise AttributeError(name)
         found = said.attribute(self, name, lambda: self._ask("attribute", name))
         if isinstance(found, Remote):
-            if self._standing is Standing.NAMED:
+            if self._standing is Standing.NAMED or self._like_a_class:
                 found._be_like_a_class()
             if name in _READING_METHODS and not self._made:
                 found._only_read()
