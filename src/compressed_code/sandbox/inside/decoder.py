@@ -132,8 +132,8 @@ class _Decoder:
         if changed and number in shared.passing and shared.replace(number):
             value, changed = shared.values[number], False
         kind.fill(value, items)
-        # A list of this side's may have got further items, as a log does.
-        grown = code == b"l" and shared.is_own(number) and _alike(items[: len(held)], held)
+        # A list or a dictionary of this side's may have got further items, as a log does.
+        grown = code in (b"l", b"d") and shared.is_own(number) and _alike(items[: len(held)], held)
         if changed and not grown:
             shared.refilled.add(number)
         self.read.add(number)

@@ -14,6 +14,7 @@ import sys
 import types
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NoReturn
 
 from . import channel, codec, decoder, errors, messages, programs, remotes
@@ -23,6 +24,7 @@ from .names import Module, Names
 from .objects import LONGEST, NotPlainData, Objects
 from .records import NOTHING_ASKED, asking
 from .remotes import Remote, Standing
+from .said import renew
 from .standard_modules import known_module
 
 TEST_MODULE = "tests"
@@ -154,7 +156,10 @@ class Judge:
             return found
         finally:  # also where it raised an exception, which the test may have waited for
             self.taken += operation in ("next", "item")
-            self.know_containers(operation, arguments, found, standing)
+            self.know_parts(operation, arguments, found)
+            if makes:  # what it is made of may know of it
+                for each in _objects_among(arguments[1:] if operation == "call" else arguments):
+                    renew(each, {})
             if looks or makes:
                 if any(not self.may_change(one, operation, arguments) for one in self.shared.refilled):
                     self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
@@ -178,16 +183,19 @@ class Judge:
         operands = (each for each in arguments if isinstance(each, Remote))
         return operates and all(each._standing >= Standing.DERIVED for each in operands)
 
-    def know_containers(self, operation: str, arguments: tuple[Any, ...], found: Any, standing: Standing) -> None:
-        """Keep where the containers of the last answer came from."""
+    def know_parts(self, operation: str, arguments: tuple[Any, ...], found: Any) -> None:
+        """Keep where the containers of the last answer came from, and an object that is one."""
         created, spoken = self.shared.created, self.shared.created | self.shared.mentioned
         given = {self.shared.number(each) for each in (found if type(found) is tuple else (found,))}
         given = given if operation == "next" else set()
         self.given = self.given - (spoken - given) | (created & given)
-        of_the_test = standing >= Standing.DERIVED
+        asked = arguments[0] if operation in ("attribute", "item") and isinstance(arguments[0], Remote) else None
+        of_the_test = operation == "name" or (asked is not None and asked._is_of_the_test)
+        if of_the_test and isinstance(found, Remote) and found._standing >= Standing.DERIVED:
+            found._be_of_the_test()
         self.of_the_test = self.of_the_test | created if of_the_test else self.of_the_test - spoken
-        if operation == "attribute" and isinstance(arguments[0], Remote):
-            arguments[0]._holds.update(spoken)
+        if operation == "attribute" and asked is not None:
+            asked._holds.update(spoken)
 
     def may_change(self, number: int, operation: str, arguments: tuple[Any, ...]) -> bool:
         """Whether a look, or making an object, may change a container.
@@ -202,8 +210,8 @@ class Judge:
             return goes_on or self.shared.is_own(number)
         if not self.makes(operation, arguments):
             return False
-        made_of = (*arguments[1], *arguments[2].values()) if operation == "call" else arguments
-        return self.shared.is_own(number) or any(number in each._holds for each in made_of if isinstance(each, Remote))
+        made_of = arguments[1:] if operation == "call" else arguments
+        return any(number in each._holds for each in _objects_among(made_of))
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""
@@ -231,7 +239,7 @@ class Judge:
                 each._arrive(standing if each is content[0] else min(standing, within))
             self.objects.arrived.clear()
             if kind == "call":
-                self.know_containers("call", (), None, Standing.ANSWERED)
+                self.know_parts("call", (), None)
                 self.call_back(*content)
                 continue
             self.shared.refilled = refilled  # also on the way, when it called a function of the test
@@ -325,6 +333,14 @@ class Judge:
         """The program is gone or answers nonsense: that is the verdict, even if the test swallows this exception."""
         self.decided = self.decided or (outcome, exception)
         raise Decided
+
+
+def _objects_among(value: Any) -> list[Remote]:
+    """The objects of the program in what the test passes."""
+    if isinstance(value, Remote):
+        return [value]
+    parts = value.items() if isinstance(value, dict) else value
+    return list(chain(*map(_objects_among, parts))) if isinstance(value, list | tuple | dict) else []
 
 
 def _text(error: BaseException) -> str:

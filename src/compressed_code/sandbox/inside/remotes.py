@@ -86,7 +86,7 @@ class Remote:
         fields = {"_judge": judge, "_number": number, "_standing": Standing.ANSWERED, "_new": True, "_hash": None}
         fields |= {"_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
         fields |= {"_holds": set()}  # numbers of the containers that are its attributes
-        fields |= {"_like_a_class": False, "_only_reads": False}
+        fields |= {"_like_a_class": False, "_only_reads": False, "_reached": False}
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
@@ -95,6 +95,15 @@ class Remote:
             self._judge.refuse(self)
             raise TypeError("what an object of the program makes of what the test expects answers nothing")
         return self._judge.request(operation, self, *arguments)
+
+    @property
+    def _is_of_the_test(self) -> bool:
+        """Whether it is a class by its name, made by calling one, or reached from there by attributes and items."""
+        return self._of_the_test or (self._reached and self._standing >= Standing.DERIVED)
+
+    def _be_of_the_test(self) -> None:
+        """It was reached from what is of the test."""
+        object.__setattr__(self, "_reached", True)
 
     @property
     def _of_the_test(self) -> bool:
