@@ -178,6 +178,7 @@ class Shared:
         types: what the last message that was read holds of classes, wherever.
         altered: whether the last message that was written changes containers that the other side has.
         refilled: the numbers of containers that this side had, and that the last message that was read changed.
+        grown: the numbers of lists and dictionaries to which the last message that was read adds items at their end.
         created: the numbers of containers that were new in the last message that was read.
         mentioned: the numbers of those that were not, and are spoken of beside being changed.
         passing: the numbers of containers that an iterator gives: what it changes then is another one here.
@@ -196,6 +197,7 @@ class Shared:
     types: list[type] = field(default_factory=list)
     altered: bool = False
     refilled: set[int] = field(default_factory=set)
+    grown: set[int] = field(default_factory=set)
     created: set[int] = field(default_factory=set)
     mentioned: set[int] = field(default_factory=set)
     returned: set[int] = field(default_factory=set)

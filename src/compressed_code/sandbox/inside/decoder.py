@@ -62,7 +62,8 @@ class _Decoder:
         self.about = False  # what is read is said about an object
         self.changed = False  # the container that is read next is no part of anything
         side.shared.types.clear()
-        side.shared.refilled, side.shared.created, side.shared.mentioned = set(), set(), set()
+        side.shared.refilled, side.shared.grown = set(), set()
+        side.shared.created, side.shared.mentioned = set(), set()
 
     def take(self, count: int) -> bytes:
         start, self.place = self.place, self.place + count
@@ -132,9 +133,10 @@ class _Decoder:
         if changed and number in shared.passing and shared.replace(number):
             value, changed = shared.values[number], False
         kind.fill(value, items)
-        # A list or a dictionary of this side's may have got further items, as a log does.
-        grown = code in (b"l", b"d") and shared.is_own(number) and _alike(items[: len(held)], held)
-        if changed and not grown:
+        if changed and code in (b"l", b"d") and _alike(items[: len(held)], held):
+            shared.grown.add(number)
+        # One of this side's may have got further items, as a log does.
+        if changed and not (number in shared.grown and shared.is_own(number)):
             shared.refilled.add(number)
         self.read.add(number)
         return value

@@ -200,8 +200,8 @@ class Judge:
     def may_change(self, number: int, operation: str, arguments: tuple[Any, ...]) -> bool:
         """Whether a look, or making an object, may change a container.
 
-        What classes and objects that the test made keep may, and so do attributes of what an object is made of; when an
-        iterator goes on, its attributes, and what is the test's own.
+        What classes and objects that the test made keep may; attributes of what an object is made of get further items;
+        when an iterator goes on, its attributes may, and what is the test's own.
         """
         if number in self.of_the_test:
             return True
@@ -211,7 +211,7 @@ class Judge:
         if not self.makes(operation, arguments):
             return False
         made_of = arguments[1:] if operation == "call" else arguments
-        return any(number in each._holds for each in _objects_among(made_of))
+        return number in self.shared.grown and any(number in each._holds for each in _objects_among(made_of))
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""
