@@ -46,9 +46,14 @@ class Malformed(Exception):
 
 
 class ChannelSide(Protocol):
-    """What a side of the channel says about values that are not plain data."""
+    """What a side of the channel says about values that are not plain data.
+
+    Attributes:
+        arrived: the stand-ins in the last message; on the side that has them.
+    """
 
     shared: Shared
+    arrived: list[Any]
 
     def describe(self, value: Any) -> tuple[int, Any]:
         """The number of an object that stays here, and plain data about it for the other side."""

@@ -256,16 +256,18 @@ class Shared:
         """What a container holds."""
         return KINDS[self.kinds[number]].items(self.values[number])
 
-    def within(self, number: int) -> list[int]:
-        """The numbers of the containers that one holds, in tuples, too."""
-        found, waiting = [], self.items(number)
+    def within(self, number: int) -> tuple[list[int], list[Any]]:
+        """The numbers of the containers that one holds, and the stand-ins for objects, in tuples, too."""
+        numbers, objects, waiting = [], [], self.items(number)
         while waiting:
             each = waiting.pop()
-            if type(each) is tuple:
+            if isinstance(each, tuple):
                 waiting += each
+            elif hasattr(type(each), "_arrive"):
+                objects.append(each)
             elif (inner := self.number(each)) is not None:
-                found.append(inner)
-        return found
+                numbers.append(inner)
+        return numbers, objects
 
     def changed(self) -> list[int]:
         """The containers that hold something else than the other side knows, by identity of what they hold."""

@@ -133,8 +133,9 @@ class _Decoder:
         if changed and number in shared.passing and shared.replace(number):
             value, changed = shared.values[number], False
         kind.fill(value, items)
-        if changed and code in (b"l", b"d") and _alike(items[: len(held)], held):
-            shared.grown.add(number)
+        if changed:
+            longer = code in (b"l", b"d") and _alike(items[: len(held)], held)
+            (shared.grown.add if longer and number not in self.read else shared.grown.discard)(number)
         # One of this side's may have got further items, as a log does.
         if changed and not (number in shared.grown and shared.is_own(number)):
             shared.refilled.add(number)
@@ -153,7 +154,10 @@ class _Decoder:
             number = waiting.pop()
             if number not in shared.mentioned:
                 shared.mentioned.add(number)
-                waiting += shared.within(number)
+                inner, objects = shared.within(number)
+                waiting += inner
+                for each in objects:  # on the judge's side only
+                    self.side.arrived.append(each)
         shared.returned |= {each for each in shared.mentioned if each % 2 == shared.step % 2}
 
     def read_own_container(self, depth: int) -> Any:

@@ -14,7 +14,6 @@ import sys
 import types
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, NoReturn
 
 from . import channel, codec, decoder, errors, messages, programs, remotes
@@ -335,12 +334,17 @@ class Judge:
         raise Decided
 
 
-def _objects_among(value: Any) -> list[Remote]:
+def _objects_among(values: Sequence[Any]) -> list[Remote]:
     """The objects of the program in what the test passes."""
-    if isinstance(value, Remote):
-        return [value]
-    parts = value.items() if isinstance(value, dict) else value
-    return list(chain(*map(_objects_among, parts))) if isinstance(value, list | tuple | dict) else []
+    found, waiting, seen = [], [*values], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Remote):
+            found.append(each)
+        elif isinstance(each, list | tuple | set | frozenset | dict) and id(each) not in seen:
+            seen.add(id(each))  # it may hold itself
+            waiting += [*each, *each.values()] if isinstance(each, dict) else each
+    return found
 
 
 def _text(error: BaseException) -> str:

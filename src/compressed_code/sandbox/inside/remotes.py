@@ -131,6 +131,8 @@ class Remote:
 
     def _arrive(self, standing: Standing) -> None:
         """The test got this object, now or once more."""
+        if self._of_the_test and not self._new:
+            self._be_of_the_test()  # a method of its own may give it back
         object.__setattr__(self, "_standing", standing if self._new else min(self._standing, standing))
         object.__setattr__(self, "_new", False)
 
