@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
-import nbformat
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -24,6 +23,25 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # What an example takes says how busy the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+LONG = "long"
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Where long tests run alone, files that have none are not imported; every worker imports what it collects."""
+    if config.option.markexpr == LONG and collection_path.match("test_*.py") and not names_long(collection_path):
+        return True
+    return None
+
+
+def pytest_itemcollected(item):
+    if item.get_closest_marker(LONG) and not names_long(item.path):
+        raise pytest.UsageError(f"{item.nodeid}: write `mark.{LONG}` in its file, or it runs among the others alone")
+
+
+def names_long(path: Path) -> bool:
+    return f"mark.{LONG}" in path.read_text(encoding="utf-8")
 
 
 @pytest.hookimpl(trylast=True)  # when those that are not asked for are gone
@@ -120,6 +138,7 @@ def package_index(monkeypatch):
 @pytest.fixture(scope="session")
 def write_notebook():
     """Write a notebook of a title and code cells; the first one holds the parameters."""
+    import nbformat  # takes more than a second, and every worker imports this file
 
     def write(path: Path, *sources: str) -> Path:
         cells = [nbformat.v4.new_markdown_cell("# Title"), *map(nbformat.v4.new_code_cell, sources)]
