@@ -38,7 +38,14 @@ KERNEL_ENVIRONMENT: Mapping[str, str] = {SILENT_VARIABLE: "1", **KEEPING_ENVIRON
 # The system allows about 107 bytes for the path of a socket; these are added to the folder's: "/kernel-ipc-5".
 _LONGEST_FOLDER = 90
 _QUIET = ["--IPKernelApp.log_level=50"]  # or every kernel says that it was interrupted, when its work is done
-_WATCH = "from compressed_code.core.data_reads import watch_files; watch_files(); del watch_files"
+# What each kernel does before the first cell: it runs one notebook, as a process runs one command, and imports as lean.
+_BEGIN = """
+from compressed_code.core.data_reads import watch_files
+from compressed_code.core.lean_imports import import_leanly
+watch_files()
+import_leanly()
+del watch_files, import_leanly
+"""
 _READS = "__import__('compressed_code.core.data_reads', fromlist=['helpers']).reads_so_far()"
 _TABLES = "__import__('compressed_code.core.stored_release', fromlist=['helpers']).entries_so_far()"
 
@@ -128,7 +135,7 @@ class _Client(PapermillNotebookClient):
         titles, shown = headings(cells), None
         defined: set[str] = set()
         missing: dict[str, str] = {}
-        self._quietly(_WATCH)
+        self._quietly(_BEGIN)
         try:
             for index, cell in enumerate(cells):
                 if cell.cell_type != "code":

@@ -47,6 +47,20 @@ def test_a_good_notebook_gets_its_final_name_and_its_make_fragment(tmp_path, wri
 
 
 @pytest.mark.slow
+def test_a_kernel_loads_a_model_without_quantization_libraries(tmp_path, write_notebook):
+    """As a command does: transformers imports them for two seconds, in every notebook that loads a model."""
+    load = (
+        "import sys\n"
+        "from compressed_code.models.load import load_model\n"
+        "from compressed_code.zoo.recipes import ZOO_DIRECTORY\n"
+        "load_model(ZOO_DIRECTORY / 'zoo-xs')\n"
+        "sorted({'hqq', 'torchao'} & sys.modules.keys())"
+    )
+    run_notebook(write_notebook(tmp_path / "08-x.ipynb", "number = 1", load), tmp_path / "out.ipynb")
+    assert nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[-1].outputs[-1].data["text/plain"] == "[]"
+
+
+@pytest.mark.slow
 def test_a_failing_cell_is_named_and_leaves_no_output(tmp_path, write_notebook):
     source = write_notebook(tmp_path / "08-x.ipynb", "number = 1", "number / 0")
     output = tmp_path / "out" / "08-x.ipynb"

@@ -2,7 +2,7 @@
 
 Its model code imports hqq and torchao at once where it finds them, which takes more than a second and 60 MB; no command
 needs them there, since weights are decoded here. They are hidden while that code is imported, and only in a process
-that runs one command: a session of the user's has all that is installed.
+that runs one command or one notebook to its end: a session of the user's has all that is installed.
 """
 
 import sys
@@ -15,7 +15,7 @@ _hidden_here: list[str] = []
 
 
 def import_leanly() -> None:
-    """From now on `import_model_code` hides them; for a process that runs one command."""
+    """From now on `import_model_code` hides them; for a process that runs one command or notebook."""
     _hidden_here[:] = _QUANTIZATION_LIBRARIES
 
 
