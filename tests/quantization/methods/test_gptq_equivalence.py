@@ -3,6 +3,10 @@
 Both are one algorithm, in float64 and in float32, and see the same draws of the text, so the comparison is paired. The
 last digits of float32 are another draw to it too, so that pairs differ by a few per cent. The margin is 5 % of KL, for
 the whole 90 % interval of the mean (two one-sided tests at 5 %): methods that are compared differ by tens of per cent.
+
+Of the 64 rows that the figures are calibrated with, half are enough but at eight bits: with them the interval's farther
+end lies 1.6, 1.1 and 1.7 % from equality at two, three and four bits, and the claim is about two ways through one text,
+however long that is. At eight bits, where KL is 5e-5, it lies 3.1 % away with half and 2.0 % with all, so all stay.
 """
 
 import numpy as np
@@ -27,7 +31,7 @@ from compressed_code.training_data.corpus import load_corpus
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 DRAWS, MARGIN = 5, 0.05
-ROWS, LENGTH = 64, 256
+ROWS, LENGTH = {2: 32, 3: 32, 4: 32, 8: 64}, 256
 MODEL = ROOT / "data" / "zoo" / "zoo-l"
 
 
@@ -70,12 +74,12 @@ def losses(solutions: list[dict], rows: torch.Tensor, original: torch.Tensor) ->
     return found
 
 
-@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("bits", ROWS)
 def test_over_draws_of_calibration_text_the_loss_is_gptqmodels(bits, texts, held_out):
     base, start, pairs = BaseCheckpoint(MODEL), start_ids(MODEL, "document"), []
     for draw in range(DRAWS):
         quantization = load_quantizations()[f"gptq-{bits}-g32-seed{draw}"]
-        rows = rows_of_documents(texts["calibration"], start, ROWS, LENGTH, draw)
+        rows = rows_of_documents(texts["calibration"], start, ROWS[bits], LENGTH, draw)
         with one_thread():
             solutions = [solve(base, quantization, rows) for solve in (solve_with_gptq, solve_with_gptqmodel)]
         pairs.append(losses(solutions, *held_out))
