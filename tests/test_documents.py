@@ -38,6 +38,7 @@ RUN_BY = {
 # The first only times, which no test may; the others are the tests themselves.
 NOT_RUN = ("bench", "test-all", "test-long")
 STORED = " STORED=path-or-URL"
+VARIANT = "path/to/variant"
 # Without a Hub it is a gap with a name: what the command's line holds → what its complaint names.
 NEEDS_A_HUB = {"qwen2.5-1.5b": "qwen2.5-1.5b", "lock-models": "no Hub answers"}
 
@@ -96,6 +97,7 @@ def folder(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "data" / "parallel-programs" / "python", place / "some")
     quantize = f"{commands}/compressed-code quantize path/to/model --method"
     made = f"{quantize} gguf --type Q8_0 --out made && mv made/*.gguf other.Q4_K_M.gguf"
+    made += f" && {quantize} rtn --bits 4 --group-size 8 --out {VARIANT}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     subprocess.run(["sh", "-c", made], cwd=place, env=environment, check=True, capture_output=True)
     return place
@@ -109,12 +111,9 @@ def test_every_other_command_runs(document, folder, open_packaged, tmp_path):
         open_packaged("qwen2.5")
     environment = {**os.environ, COMPUTED_VARIABLE: str(folder / "computed"), "PYTHONPATH": str(ROOT / "src")}
     folder = shutil.copytree(folder, tmp_path / "typed")
-    variant = folder / "path" / "to" / "variant"
     for line in [line for line in typed(document) if not line.startswith("make")]:
-        shutil.rmtree(variant, ignore_errors=True)
-        if "quantize" not in line:
-            made = ".venv/bin/compressed-code quantize path/to/model --method rtn --bits 4 --group-size 8 --out "
-            subprocess.run(["sh", "-c", f"{made}{variant}"], cwd=folder, env=environment, check=True)
+        if "quantize" in line:  # whose own comes in its place
+            shutil.rmtree(folder / VARIANT)
         command = line.replace("OWNER/NAME", "zoo-s").replace("--group-size 32", "--group-size 8")
         place = ROOT if "helpers" in line else folder
         command = command.replace(".venv/bin/", f"{folder}/.venv/bin/") if place == ROOT else command
