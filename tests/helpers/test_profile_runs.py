@@ -30,6 +30,7 @@ SHORT = {
     "02": {
         "models": MODELS,
         "contexts": ["document", "bos"],
+        "blind": "zoo-xs",
         "quantized": "zoo-xs",
         "rounding": ["rtn-4-g32"],
         "gptq": ["gptq-3-g32"],
