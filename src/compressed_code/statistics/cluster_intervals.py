@@ -131,5 +131,11 @@ def _errors_reached(departures: np.ndarray, errors: np.ndarray, value: ArrayLike
         reached = np.where(off, np.abs(departures) / errors, 0.0 * departures)
         asked = np.nanquantile(reached, _CALIBRATED_AT, axis=0, method="higher")
     freedom = count - 1
-    widened = np.maximum(1.0, asked / stats.t.ppf((1 + _CALIBRATED_AT) / 2, freedom))
-    return np.where(np.isinf(widened), np.nan, widened) * stats.t.ppf((1 + level) / 2, freedom)
+    widened = np.maximum(1.0, asked / _student(_CALIBRATED_AT, freedom))
+    return np.where(np.isinf(widened), np.nan, widened) * _student(level, freedom)
+
+
+@cache  # scipy takes as long for it as all the rest of an interval takes
+def _student(level: float, freedom: int) -> float:
+    """How many standard errors Student's interval reaches."""
+    return stats.t.ppf((1 + level) / 2, freedom)
