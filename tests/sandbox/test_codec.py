@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compressed_code.sandbox.inside import codec, decoder, owned
-from compressed_code.sandbox.inside.containers import Shared
+from compressed_code.sandbox.inside.shared import Shared
 
 
 class Node:

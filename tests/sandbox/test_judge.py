@@ -14,7 +14,7 @@ import yaml
 
 from compressed_code.sandbox import Limits, Sandbox, Trial
 from compressed_code.sandbox.inside import channel, codec, judge, programs
-from compressed_code.sandbox.inside.containers import Shared
+from compressed_code.sandbox.inside.shared import Shared
 from compressed_code.sandbox.material import packed
 from working_isolators import working_isolators
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from . import channel, codec, decoder, programs
-from .containers import Shared, is_record
+from .containers import is_record
 from .remotes import OPERATORS
+from .shared import Shared
 from .standard_modules import public_callable
 
 REQUEST_LIMIT = 1 << 40  # the judge is trusted; this only stops a program that impersonates it to itself

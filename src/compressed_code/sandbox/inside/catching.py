@@ -3,8 +3,8 @@
 import sys
 from typing import Any
 
-from .containers import Shared
 from .remotes import Remote
+from .shared import Shared
 
 _SINGLE = (type(None), bool, int, float, complex, str, bytes, type, Remote)  # holds no others that are not asked for
 

@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from . import values
-from .containers import KINDS, RECORD, Shared
+from .containers import KINDS, RECORD
+from .shared import Shared
 from .standard_modules import type_name
 
 MAXIMUM_DEPTH = 100
@@ -173,6 +174,8 @@ class _Encoder:
             # What changed was written before everything else, so the other side knows what it holds.
             self.write(b"@" + struct.pack("<I", number))
         elif (code := self.side.shared.kind_of(kind)) is not None:
+            if code != RECORD and kind is not KINDS[code].type:
+                self.side.describe(value)  # may say that it cannot be sent
             number = self.side.shared.add(value, code)
             self.new.append(number)
             self.write_container(number, depth)

@@ -1,21 +1,13 @@
-"""Mutable containers that program and test share: one number on both sides, and what changed since the last message.
+"""The types of mutable containers that program and test share (`shared`): how each is made, read and filled."""
 
-In one process a test that has its list sorted, or gets it back, sees the very object. Here each side has its own, and
-every message says first what became of those that the other side has too.
-"""
-
-import math
-import operator
-import sys
 from array import array
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
-from collections.abc import Callable, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 from .owned import PREDICATES
-from .records import NOTHING_ASKED, Asking
 
 
 @dataclass(frozen=True)
@@ -165,142 +157,3 @@ def is_record(kind: Any) -> bool:
 
 def _adds_nothing(kind: type) -> bool:
     return kind is object or (type(kind) is type and not vars(kind).get("__slots__") and kind.__module__ != "builtins")
-
-
-@dataclass
-class Shared:
-    """What one side knows of the containers that both have.
-
-    Attributes:
-        step: the next number that this side gives: the judge's are even, the program's odd.
-        records: the classes that setup and program agree on, in the same order on both sides.
-        asking: what setup and test ask of objects of these.
-        types: what the last message that was read holds of classes, wherever.
-        altered: whether the last message that was written changes containers that the other side has.
-        refilled: the numbers of containers that this side had, and that the last message that was read changed.
-        grown: the numbers of lists and dictionaries to which the last message that was read adds items at their end.
-        created: the numbers of containers that were new in the last message that was read.
-        mentioned: the numbers of those that were not, and are spoken of beside being changed.
-        passing: the numbers of containers that an iterator gives: what it changes then is another one here.
-        returned: the numbers of containers of this side that came back in any message, or that a call has changed.
-        nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
-    """
-
-    step: int
-    nan: float = math.nan
-    values: dict[int, Any] = field(default_factory=dict)
-    numbers: dict[int, int] = field(default_factory=dict)  # by id(); `values` keeps the objects alive
-    kinds: dict[int, bytes] = field(default_factory=dict)
-    copies: dict[int, list[Any]] = field(default_factory=dict)  # what the other side knows of each
-    records: tuple[type, ...] = ()
-    asking: Asking = NOTHING_ASKED
-    types: list[type] = field(default_factory=list)
-    altered: bool = False
-    refilled: set[int] = field(default_factory=set)
-    grown: set[int] = field(default_factory=set)
-    created: set[int] = field(default_factory=set)
-    mentioned: set[int] = field(default_factory=set)
-    returned: set[int] = field(default_factory=set)
-    passing: Set[int] = frozenset()
-
-    @property
-    def asked(self) -> bool:
-        """Whether this is the program's side, whose objects the other one can ask."""
-        return self.step % 2 == 1
-
-    def kind_of(self, kind: type) -> bytes | None:
-        """The code of the kind that instances of a type belong to; None for a type that is no container."""
-        found = kind_of(kind)
-        return RECORD if found is None and any(each is kind for each in self.records) else found
-
-    def create(self, code: bytes, extra: int) -> Any:
-        """An empty container."""
-        return object.__new__(self.records[extra]) if code == RECORD else KINDS[code].create(extra)
-
-    def extra(self, number: int) -> int:
-        """What cannot be changed later of a container (`Kind.extra`); of a record, which of the classes is its own."""
-        code, value = self.kinds[number], self.values[number]
-        if code == RECORD:
-            return next(place for place, kind in enumerate(self.records) if kind is type(value))
-        return KINDS[code].extra(value)
-
-    def is_own(self, number: int) -> bool:
-        """Whether it is a container of this side that never came back."""
-        return number % 2 == self.step % 2 and number not in self.returned
-
-    def number(self, value: Any) -> int | None:
-        """The number of a container that both sides have."""
-        return self.numbers.get(id(value))
-
-    def add(self, value: Any, kind: bytes, number: int | None = None) -> int:
-        """Give a container its number, a new one where the other side has not given it one."""
-        if number is None:
-            number, self.step = self.step, self.step + 2
-        self.values[number], self.numbers[id(value)], self.kinds[number] = value, number, kind
-        return number
-
-    def forget(self, number: int) -> None:
-        """Let a container go; an unknown number is nothing to let go."""
-        value = self.values.pop(number, None)
-        self.returned.discard(number)
-        if number in self.kinds:
-            self.numbers.pop(id(value), None)
-            del self.kinds[number]
-            self.copies.pop(number, None)
-
-    def remember(self, number: int) -> None:
-        """The other side now knows what this one holds."""
-        self.copies[number] = self.items(number)
-
-    def items(self, number: int) -> list[Any]:
-        """What a container holds."""
-        return KINDS[self.kinds[number]].items(self.values[number])
-
-    def within(self, number: int) -> tuple[list[int], list[Any]]:
-        """The numbers of the containers that one holds, and the stand-ins for objects, in tuples, too."""
-        numbers, objects, waiting = [], [], self.items(number)
-        while waiting:
-            each = waiting.pop()
-            if isinstance(each, tuple):
-                waiting += each
-            elif hasattr(type(each), "_arrive"):
-                objects.append(each)
-            elif (inner := self.number(each)) is not None:
-                numbers.append(inner)
-        return numbers, objects
-
-    def changed(self) -> list[int]:
-        """The containers that hold something else than the other side knows, by identity of what they hold."""
-        return [number for number in list(self.values) if not _same(self.items(number), self.copies.get(number))]
-
-    def replace(self, number: int) -> bool:
-        """Let another container of the same items have a number; the one before is no more what the other side has.
-
-        Returns:
-            Whether that can be: no object of a type of its own, nothing with a container within, nor what was changed
-            here.
-        """
-        code, value, items = self.kinds[number], self.values[number], self.items(number)
-        if code == RECORD or kind_of(type(value)) != code or type(value) is not KINDS[code].type:
-            return False
-        if not _same(items, self.copies.get(number)) or any(self.number(each) is not None for each in items):
-            return False
-        other = self.create(code, self.extra(number))
-        KINDS[code].fill(other, items)
-        del self.numbers[id(value)]
-        self.values[number], self.numbers[id(other)] = other, number
-        self.remember(number)
-        return True
-
-    def unused(self) -> list[int]:
-        """The containers that nothing but this table holds, and of which the other side knows what they hold."""
-        alone = [number for number in list(self.values) if sys.getrefcount(self.values[number]) <= 2]
-        return [number for number in alone if _same(self.items(number), self.copies.get(number))]
-
-
-def _same(items: list[Any], copy: list[Any] | None) -> bool:
-    if copy is None or len(items) != len(copy):
-        return False
-    if len(items) == 1 and type(items[0]) is bytes:
-        return items == copy
-    return all(map(operator.is_, items, copy))

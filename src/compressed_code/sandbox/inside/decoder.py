@@ -3,7 +3,7 @@
 import math
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from . import values
@@ -38,9 +38,10 @@ def decode(content: bytes, side: ChannelSide) -> Any:
     decoder = _Decoder(content, side)
     try:
         for _ in range(decoder.number()):
-            decoder.changed = True
+            decoder.changing = True
             decoder.next(0)
-        decoder.changed = False
+        decoder.changing = False
+        side.shared.update(decoder.changed, decoder.new, side.own)
         value = decoder.next(0)
     except (Malformed, MemoryError):
         raise
@@ -60,10 +61,11 @@ class _Decoder:
         self.side = side
         self.read: set[int] = set()
         self.about = False  # what is read is said about an object
-        self.changed = False  # the container that is read next is no part of anything
+        self.changing = False  # the container that is read next is no part of anything
+        self.changed: dict[int, list[Any]] = {}  # what such containers hold now
+        self.new: set[int] = set()
+        self.mentioned: set[int] = set()
         side.shared.types.clear()
-        side.shared.refilled, side.shared.grown = set(), set()
-        side.shared.created, side.shared.mentioned = set(), set()
 
     def take(self, count: int) -> bytes:
         start, self.place = self.place, self.place + count
@@ -110,35 +112,27 @@ class _Decoder:
     def read_container(self, depth: int, own: int | None = None) -> Any:
         code, number, extra = self.take(1), self.number(), self.number()
         kind, shared = KINDS[code], self.side.shared
-        known, part = number in shared.values, not self.changed
-        self.changed = False
-        if known and part:
-            self.mention(number)
+        known, changing, self.changing = number in shared.values, self.changing, False
+        if known and (not changing or number in self.new):
+            raise Malformed("a container that is there is told once more")
         if not known:
             if number % 2 == shared.step % 2:
                 raise Malformed("a number that only this side gives")
             value = shared.create(code, extra)
             shared.add(value if own is None else self.side.own(own, value), code, number)
-            shared.created.add(number)
+            self.new.add(number)
         elif shared.kinds.get(number) != code:
             raise Malformed("another container has this number")
-        held = shared.items(number)
         value = shared.values[number]  # known before it is filled: it may hold itself
         items = self.items(depth)
         if code == RECORD and not shared.asked and says_otherwise(type(value), items[::2], shared.asking):
             raise Malformed("an object says otherwise what its class says")
         if code == b"D" and any(items[:1] == [factory] for factory in (set, frozenset)):
             shared.types.remove(items[0])  # what it makes is a set
-        changed = known and not _alike(items, held)
-        if changed and number in shared.passing and shared.replace(number):
-            value, changed = shared.values[number], False
-        kind.fill(value, items)
-        if changed:
-            longer = code in (b"l", b"d") and _alike(items[: len(held)], held)
-            (shared.grown.add if longer and number not in self.read else shared.grown.discard)(number)
-        # One of this side's may have got further items, as a log does.
-        if changed and not (number in shared.grown and shared.is_own(number)):
-            shared.refilled.add(number)
+        if known:
+            self.changed[number] = items
+        else:
+            kind.fill(value, items)
         self.read.add(number)
         return value
 
@@ -152,13 +146,13 @@ class _Decoder:
         shared, waiting = self.side.shared, [number]
         while waiting:
             number = waiting.pop()
-            if number not in shared.mentioned:
-                shared.mentioned.add(number)
+            if number not in self.mentioned:
+                self.mentioned.add(number)
                 inner, objects = shared.within(number)
                 waiting += inner
                 for each in objects:  # on the judge's side only
                     self.side.arrived.append(each)
-        shared.returned |= {each for each in shared.mentioned if each % 2 == shared.step % 2}
+        shared.returned |= {each for each in self.mentioned if each % 2 == shared.step % 2}
 
     def read_own_container(self, depth: int) -> Any:
         own = self.number()
@@ -221,19 +215,6 @@ class _Decoder:
         if found.size == 0 and found.ndim > 1 and not self.side.shared.asked:
             raise Malformed("an array that numpy finds equal to every row")  # (0, 1) is stretched to any (0, n)
         return found
-
-
-def _alike(items: Sequence[Any], held: Sequence[Any]) -> bool:
-    pairs = zip(held, items, strict=False)
-    return len(items) == len(held) and all(one is two or _is_equal(one, two) for one, two in pairs)
-
-
-def _is_equal(one: Any, two: Any) -> bool:
-    if type(one) is not type(two):
-        return False
-    if type(one) is tuple:
-        return _alike(one, two)
-    return type(one) in (bool, int, float, complex, str, bytes) and one == two  # no others have attributes of their own
 
 
 _READERS: dict[int, Callable[[_Decoder, int], Any]] = {

@@ -12,22 +12,20 @@ import os
 import random
 import sys
 import types
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import channel, codec, decoder, errors, messages, programs, remotes
+from . import channel, codec, decoder, errors, messages, operations, programs, remotes
 from .catching import Catching, ends_quietly
 from .containers import is_record
 from .names import Module, Names
 from .objects import LONGEST, NotPlainData, Objects
+from .operations import Effect
 from .records import NOTHING_ASKED, asking
 from .remotes import Remote, Standing
-from .said import renew
 from .standard_modules import known_module
 
 TEST_MODULE = "tests"
-_FACTORY = vars(defaultdict)["default_factory"]
 _FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program
 
 
@@ -94,13 +92,11 @@ class Judge:
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
         self.changes = 0  # how often something ran in the program that may have changed its objects
-        self.taken = 0  # how often an object gave an item, which may change it
-        self.made = 0  # how often the test made an object of plain data, which changes no answer
+        self.taken = 0  # how often an iterator gave an item, of which it has less then
+        self.found = 0  # how often an object gave an item by its key, which may change it
+        self.ran = 0  # how often anything ran there but a look, or to make an object
+        self.made = 0  # how often the test made an object
         self.reading = False
-        self.going_on: Remote | None = None  # the iterator that the test itself goes through
-        # Numbers of containers:
-        self.given: set[int] = set()  # that an iterator gave, and nothing else
-        self.of_the_test: set[int] = set()  # that classes keep, and objects that the test made, and no answer
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
         names = self.names
@@ -113,6 +109,7 @@ class Judge:
             names[task.entry_point] = found = self.request("name", task.entry_point)
             if isinstance(found, Remote):
                 found._arrive(Standing.ANSWERED)  # a class whose objects are what is tested
+                found._be_free(task.entry_point)
         before = names.get("check")  # of the setup, or the program's own where that is the entry point
         exec(task.test, names)
         check = names.get("check")
@@ -143,74 +140,18 @@ class Judge:
         except NotPlainData:
             self.dropped = dropped
             raise
-        self.shared.passing = self.given if operation == "next" else frozenset()
         standing = remotes.standing_of_answer(operation, arguments)
-        looks, makes = self.looks(operation, arguments), self.makes(operation, arguments)
-        self.made += makes
+        permitted = operations.permitted(operation, arguments, self.shared)
+        effect = operations.effect(operation, arguments, self.shared)
         # A list of an object's that the test has changed is another one there, too.
-        self.changes += self.shared.altered or not (looks or makes)
-        found = None
+        self.changes += self.shared.altered or effect is Effect.CHANGES_ANSWERS
+        self.ran += effect in (Effect.CHANGES_ANSWERS, Effect.RUNS)
+        self.made += effect is Effect.MAKES
         try:
-            found = self.receive(operation, standing)
-            return found
+            return self.receive(operation, standing, permitted)
         finally:  # also where it raised an exception, which the test may have waited for
-            self.taken += operation in ("next", "item")
-            self.know_parts(operation, arguments, found)
-            if makes:  # what it is made of may know of it
-                for each in _objects_among(arguments[1:] if operation == "call" else arguments):
-                    renew(each, {})
-            if looks or makes:
-                if any(not self.may_change(one, operation, arguments) for one in self.shared.refilled):
-                    self.refuse(arguments[0])  # a list that the test has counted, emptied before it is compared
-            else:
-                self.shared.returned |= self.shared.refilled  # what a call has changed is an answer
-
-    def looks(self, operation: str, arguments: tuple[Any, ...]) -> bool:
-        """Whether an operation changes no object; Python calls a dictionary's factory when the test looks at it, and
-        `dict` calls `keys`."""
-        if operation == "call":
-            dictionaries = [each for each in self.shared.values.values() if isinstance(each, defaultdict)]
-            return arguments[0]._only_reads or any(_FACTORY.__get__(each) is arguments[0] for each in dictionaries)
-        return remotes.only_looks(operation, arguments)
-
-    def makes(self, operation: str, arguments: tuple[Any, ...]) -> bool:
-        """Whether the test makes an object, by a name as classes have them, or by an operator of what is no answer: the
-        class may count its objects, but no answer learns of it."""
-        if operation == "call":
-            return arguments[0]._like_a_class
-        operates = operation in ("operate", "operate_alone") and not remotes.only_looks(operation, arguments)
-        operands = (each for each in arguments if isinstance(each, Remote))
-        return operates and all(each._standing >= Standing.DERIVED for each in operands)
-
-    def know_parts(self, operation: str, arguments: tuple[Any, ...], found: Any) -> None:
-        """Keep where the containers of the last answer came from, and an object that is one."""
-        created, spoken = self.shared.created, self.shared.created | self.shared.mentioned
-        given = {self.shared.number(each) for each in (found if type(found) is tuple else (found,))}
-        given = given if operation == "next" else set()
-        self.given = self.given - (spoken - given) | (created & given)
-        asked = arguments[0] if operation in ("attribute", "item") and isinstance(arguments[0], Remote) else None
-        of_the_test = operation == "name" or (asked is not None and asked._is_of_the_test)
-        if of_the_test and isinstance(found, Remote) and found._standing >= Standing.DERIVED:
-            found._be_of_the_test()
-        self.of_the_test = self.of_the_test | created if of_the_test else self.of_the_test - spoken
-        if operation == "attribute" and asked is not None:
-            asked._holds.update(spoken)
-
-    def may_change(self, number: int, operation: str, arguments: tuple[Any, ...]) -> bool:
-        """Whether a look, or making an object, may change a container.
-
-        What classes and objects that the test made keep may; attributes of what an object is made of get further items;
-        when an iterator goes on, its attributes may, and what is the test's own.
-        """
-        if number in self.of_the_test:
-            return True
-        if operation == "next":
-            goes_on = arguments[0] is self.going_on and number in arguments[0]._holds
-            return goes_on or self.shared.is_own(number)
-        if not self.makes(operation, arguments):
-            return False
-        made_of = arguments[1:] if operation == "call" else arguments
-        return number in self.shared.grown and any(number in each._holds for each in _objects_among(made_of))
+            self.taken += operation == "next"
+            self.found += operation == "item"
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""
@@ -223,25 +164,26 @@ class Judge:
         except channel.Closed:
             self.report("crashed")
 
-    def receive(self, operation: str, standing: Standing) -> Any:
+    def receive(
+        self, operation: str, standing: Standing, permitted: Callable[[int, bool], bool] = lambda number, grows: False
+    ) -> Any:
         """The program's answer to an operation, after the functions of the test that it called meanwhile.
 
         Args:
             standing: of an object that is the answer.
+            permitted: which containers it may change.
         """
-        failed, refilled = self.failed, set[int]()
+        failed = self.failed
         while True:
+            self.shared.may_change = permitted
             kind, *content = self.message()
-            refilled |= self.shared.refilled
             for each in self.objects.arrived:
                 within = Standing.ANSWERED if kind == "call" else Standing.DERIVED
                 each._arrive(standing if each is content[0] else min(standing, within))
             self.objects.arrived.clear()
             if kind == "call":
-                self.know_parts("call", (), None)
                 self.call_back(*content)
                 continue
-            self.shared.refilled = refilled  # also on the way, when it called a function of the test
             printed = content.pop()
             sys.stdout.write(printed)
             if kind == "value":
@@ -332,19 +274,6 @@ class Judge:
         """The program is gone or answers nonsense: that is the verdict, even if the test swallows this exception."""
         self.decided = self.decided or (outcome, exception)
         raise Decided
-
-
-def _objects_among(values: Sequence[Any]) -> list[Remote]:
-    """The objects of the program in what the test passes."""
-    found, waiting, seen = [], [*values], set[int]()
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, Remote):
-            found.append(each)
-        elif isinstance(each, list | tuple | set | frozenset | dict) and id(each) not in seen:
-            seen.add(id(each))  # it may hold itself
-            waiting += [*each, *each.values()] if isinstance(each, dict) else each
-    return found
 
 
 def _text(error: BaseException) -> str:

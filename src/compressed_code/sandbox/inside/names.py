@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .remotes import Remote, Standing
+from .remotes import Remote, Standing, is_of_a_class
 from .standard_modules import own_meaning
 
 
@@ -11,7 +11,7 @@ class Looked(Protocol):
     """Who looks names up in the program."""
 
     packages: Sequence[str]
-    changes: int
+    ran: int
     made: int
 
     def request(self, operation: str, *arguments: Any) -> Any:
@@ -30,7 +30,7 @@ class Names(dict[str, Any]):
         self.known: dict[str, tuple[tuple[int, int], Any]] = {}  # with what had run before
 
     def __missing__(self, name: str) -> Any:
-        ran = self.judge.changes, self.judge.made
+        ran = self.judge.ran, self.judge.made
         when, found = self.known.get(name, ((-1, -1), None))
         if when != ran:
             found = self._looked_up(name)
@@ -47,16 +47,12 @@ class Names(dict[str, Any]):
         if known and not any(found is each for each in known):
             self.judge.refuse(found)
             raise KeyError(name)
-        if isinstance(found, Remote) and not ("__instancecheck__" in vars(type(found)) and _of_a_class(name)):
+        # What a test calls by the name of a function has to answer as one.
+        if isinstance(found, Remote) and not ("__instancecheck__" in vars(type(found)) and is_of_a_class(name)):
             found._arrive(Standing.ANSWERED)
-        if isinstance(found, Remote) and _of_a_class(name):
-            found._be_like_a_class()
+        if isinstance(found, Remote):
+            found._be_free(name)
         return found
-
-
-def _of_a_class(name: str) -> bool:
-    """Whether classes are called like that; what a test calls by the name of a function has to answer as one."""
-    return name.lstrip("_")[:1].isupper()
 
 
 class Module:

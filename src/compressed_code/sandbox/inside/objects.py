@@ -6,11 +6,12 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from . import owned
-from .containers import Shared, kind_of
+from .containers import kind_of
 from .errors import Mirrors
 from .owned import Asked, Owned
 from .protocols import remote_type
 from .remotes import Remote
+from .shared import Shared
 from .standard_modules import place_of
 
 LONGEST = 80  # characters of a name
@@ -38,6 +39,9 @@ class Objects:
 
     def describe(self, value: Any) -> tuple[int, Any]:
         """A number of the program's for what came from there; of what can be called the place, or the test's number."""
+        if isinstance(value, Owned) and kind_of(type(value)) is not None and self.shared.number(value) is None:
+            self.judge.refuse(value)
+            raise NotPlainData("what an answer of the program's own held before it changed is passed to the program")
         if isinstance(value, Remote | Owned):
             return value._number, None
         if (number := self.mirrors.number(value)) is not None:

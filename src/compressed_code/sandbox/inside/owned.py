@@ -25,9 +25,11 @@ class Asked(Protocol):
     """Who asks the program."""
 
     reading: bool  # an answer is being read, in which nothing can be asked
-    changes: int  # how often something ran that may have changed the program's objects
-    taken: int  # how often an object gave an item, which may change it
-    made: int  # how often the test made an object of plain data, which changes no answer
+    changes: int  # how often something ran that may have changed the objects that were answered
+    ran: int  # how often anything ran but a look, or to make an object
+    made: int  # how often the test made an object
+    taken: int  # how often an iterator gave an item
+    found: int  # how often an object gave an item by its key
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Let the program do something and give back what came of it."""

@@ -1,18 +1,19 @@
 """What an object of the program can do besides: the protocols of its type, as its stand-in has them.
 
-The length, the items and the parts of an answer agree with one another here, whatever the program says of each.
+Its length, items and parts agree with one another (`sequences`), whatever the program says of each.
 """
 
-from collections.abc import Generator, Hashable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from functools import lru_cache, partial
-from itertools import count, islice
+from itertools import count
 from types import GeneratorType
 from typing import Any
 
+from . import sequences
 from .owned import Owned
-from .remotes import Remote, exactly, may_decide
-from .said import ENOUGH, Items, attribute, differs, keep, known, once, renew
+from .remotes import Remote, may_decide
+from .said import ENOUGH, Items, keep, known, once, renew
 
 
 def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
@@ -20,9 +21,9 @@ def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _iterate(self: Remote) -> Iterator[Any]:
-    if (items := _items_told(self)) is not None and items.rounds >= ENOUGH:
+    if (items := sequences.items_told(self)) is not None and items.rounds >= ENOUGH:
         return iter(items.given)
-    length = _counted(self) if _has_length(self) else None
+    length = sequences.counted(self) if sequences.has_length(self) else None
     iterator = _asked_iterator(self)
     if iterator is not self:
         items = self._followed[0] or known(self, "items", lambda: Items(self))
@@ -42,10 +43,6 @@ def _asked_iterator(value: Remote) -> Iterator[Any]:
     return found if isinstance(found, Remote) else iter(found)
 
 
-def _has_length(value: Remote) -> bool:
-    return hasattr(type(value), "__len__")
-
-
 def _whole(value: Remote, iterator: Iterator[Any], length: int | None) -> Iterator[Any]:
     """What an object gives, as many items as it says to have: a test that asks for the length, and compares item by
     item, would compare nothing otherwise, and one that looks for an item would find any."""
@@ -61,12 +58,6 @@ def _whole(value: Remote, iterator: Iterator[Any], length: int | None) -> Iterat
     if length is not None and given != length:
         value._judge.refuse(value)
         raise TypeError("an answer gives another number of items than it says to have")
-
-
-def _iterate_by_place(self: Remote) -> Iterator[Any]:
-    """What has a length and items by their places, and no other way to be iterated over: no more than these."""
-    for place in range(_counted(self)):
-        yield self[place]
 
 
 def _iterate_to_the_last_place(self: Remote) -> Iterator[Any]:
@@ -91,11 +82,9 @@ def _next(self: Remote) -> Any:
 
 def _taken(self: Remote) -> Any:
     """The next item of an object that the test itself goes through."""
-    self._judge.going_on = self
     try:
         return _advanced(self)
     finally:
-        self._judge.going_on = None
         renew(self, {})  # what it has left is less
 
 
@@ -111,119 +100,6 @@ def _advanced(self: Remote) -> Any:
         return found
     object.__setattr__(self, "_followed", (followed, place + 1))
     return followed.at(place, found)
-
-
-def _length(self: Remote) -> int:
-    return _agreeing(self, once(self, "length", lambda: exactly(int, self._ask("length"))))
-
-
-def _counted(self: Remote) -> int:
-    """The length, which the test does not ask for."""
-    return _agreeing(self, known(self, "length", lambda: exactly(int, self._ask("length"))))
-
-
-def _agreeing(self: Remote, found: int) -> int:
-    """A length that agrees with what was counted before, and what was given or asked for since."""
-    before, made = keep(self).get("grown", (found, 0))
-    counted, taken = keep(self).get("counted", (found, 0))
-    if not before <= found <= before + made or (found not in (counted, counted - taken) and not self._made):
-        self._judge.refuse(self)
-        raise TypeError("an answer says another length each time")
-    if found != before:
-        keep(self).pop("items", None)
-    return found
-
-
-def _truth(self: Remote) -> bool:
-    found = once(self, "truth", lambda: self._ask("truth") is True)
-    if not self._made and found != (_counted(self) > 0):
-        self._judge.refuse(self)
-        raise TypeError("an answer is true without items, or untrue with some")
-    return found
-
-
-def _item(self: Remote, key: Any) -> Any:
-    if type(key) is slice:
-        return once(self, ("part", key.start, key.stop, key.step), lambda: _part(self, key))
-    by_place = getattr(type(self), "__iter__", None) is _iterate_by_place and type(key) is int
-    length = _counted(self) if by_place else 0
-    place = key % length if by_place and -length <= key < length else key
-    return once(self, ("item", _told_apart(self, place)), lambda: _asked_item(self, key))
-
-
-def _asked_item(self: Remote, key: Any) -> Any:
-    try:
-        found = self._ask("item", key)
-    except IndexError:
-        # What has no other way to be iterated over ends with this.
-        if type(key) is int and not self._made and _has_length(self) and 0 <= key < _counted(self):
-            self._judge.refuse(self)
-        raise
-    # It may be there for having been asked for, as in a dictionary with defaults: not what has a place.
-    if isinstance(key, str | bytes) and "length" in (told := keep(self)):
-        before, made = told.get("grown", (told["length"][0], 0))
-        renew(self, {about: what for about, what in told.items() if about not in ("length", "truth")})
-        keep(self)["grown"] = before, made + 1
-    return found
-
-
-def _part(self: Remote, key: slice) -> Any:
-    found = self._ask("item", key)
-    if not self._made:
-        expected = _items_of_part(self, key)
-        if (
-            expected is None
-            or not hasattr(type(found), "__len__")
-            or len(found) != len(expected)
-            or any(map(differs, found, expected))
-        ):
-            self._judge.refuse(self)
-            raise TypeError("a part of an answer is another one than that of its items")
-    return found
-
-
-def _items_of_part(value: Remote, key: slice) -> list[Any] | None:
-    """Those that an object gives when it is iterated over; None where that may take for ever."""
-    if _has_length(value):
-        return _items(value)[key]
-    bounded = key.stop is not None and all(part is None or part >= 0 for part in (key.start, key.stop, key.step))
-    return list(islice(value, key.start, key.stop, key.step)) if bounded else None
-
-
-def _items(value: Remote) -> list[Any]:
-    """All of them, which the test has or has not asked for."""
-    told = _items_told(value)
-    return told.given if told is not None else list(value)
-
-
-def _items_told(value: Remote) -> Items | None:
-    """What iterating over an object has given to the end."""
-    told, _ = keep(value).get("items", (None, None))
-    return told if told is not None and told.complete else None
-
-
-def _numbered(value: Remote, other: Any) -> Hashable:
-    """What tells an object of the program from any other."""
-    keep(value)["key", other._number] = other  # the number is its own as long as it is there
-    return "object", other._number
-
-
-def _told_apart(value: Remote, key: Any) -> Hashable:
-    """A key that is told from any other."""
-    if type(key) is slice:
-        return "slice", *(_told_apart(value, part) for part in (key.start, key.stop, key.step))
-    if isinstance(key, tuple | list):
-        return isinstance(key, list), *(_told_apart(value, part) for part in key)
-    if isinstance(key, Remote):
-        return _numbered(value, key)
-    try:
-        hash(key)
-    except TypeError:
-        if value._made:
-            return object()
-        value._judge.refuse(value)
-        raise
-    return key
 
 
 def _set_item(self: Remote, key: Any, value: Any) -> None:
@@ -259,53 +135,11 @@ def _await(self: Remote) -> Generator[None, None, Any]:
 def _is_instance(self: Remote, value: Any) -> bool:
     if not isinstance(value, Remote | Owned):
         return False
-    return once(self, ("instance", _numbered(self, value)), lambda: self._ask("is instance", value) is True)
+    return once(self, ("instance", sequences.numbered(self, value)), lambda: self._ask("is instance", value) is True)
 
 
 def _is_subclass(self: Remote, value: Any) -> bool:
     return isinstance(value, Remote) and self._ask("is subclass", value) is True
-
-
-def _asked_about_items(name: str) -> property:
-    """A method of sequences by that name: where an item is, or how often, is what an answer's items say, too."""
-
-    def method(self: Remote) -> Any:
-        found = attribute(self, name, lambda: self._ask("attribute", name))
-        if self._made or not callable(found):
-            return found
-        if isinstance(found, Remote):
-            found._only_read()
-
-        def ask(*arguments: Any, **keywords: Any) -> Any:
-            said, refusal, answer = keep(self), None, None
-            try:
-                answer = found(*arguments, **keywords)
-            except ValueError as error:
-                refusal = error
-            renew(self, said)  # asking changes nothing
-            if len(arguments) == 1 and not keywords:
-                expected = _told_by(_items(self), name, *arguments)
-                if type(answer) is not type(expected) or answer != expected:
-                    self._judge.refuse(self)
-                    raise TypeError(f"{name} says something else than the items")
-            if refusal is not None:
-                raise refusal
-            return answer
-
-        return ask
-
-    return property(method)
-
-
-def _told_by(items: list[Any], name: str, item: Any) -> int | None:
-    """What `index` or `count` is of some items; an object is only itself."""
-    apart = isinstance(item, Remote)
-    places = [
-        place
-        for place, each in enumerate(items)
-        if each is item or (not apart and not isinstance(each, Remote) and each == item)
-    ]
-    return len(places) if name == "count" else next(iter(places), None)
 
 
 # What an object can do: the special methods of its type, and what they are here.
@@ -313,8 +147,8 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "call": {"__call__": _call},
     "iter": {"__iter__": _iterate},
     "next": {"__next__": _next},
-    "len": {"__len__": _length, "__bool__": _truth},
-    "getitem": {"__getitem__": _item},
+    "len": {"__len__": sequences.length, "__bool__": sequences.truth},
+    "getitem": {"__getitem__": sequences.item},
     "setitem": {"__setitem__": _set_item},
     "delitem": {"__delitem__": _delete_item},
     "contains": {"__contains__": _contains},
@@ -337,7 +171,7 @@ def remote_type(protocols: frozenset[str]) -> type[Remote]:
     for name in sorted(protocols):
         methods |= PROTOCOLS[name]
     if "getitem" in protocols and "iter" not in protocols:
-        methods |= {"__iter__": _iterate_by_place if "len" in protocols else _iterate_to_the_last_place}
+        methods |= {"__iter__": sequences.iterate_by_place if "len" in protocols else _iterate_to_the_last_place}
     if "__iter__" in methods:
-        methods |= {name: _asked_about_items(name) for name in ("index", "count")}
+        methods |= {name: sequences.asked_about_items(name) for name in ("index", "count")}
     return type("Remote", (Remote,), methods)

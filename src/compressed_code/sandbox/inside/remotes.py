@@ -85,8 +85,8 @@ class Remote:
     def __init__(self, judge: Asked, number: int) -> None:
         fields = {"_judge": judge, "_number": number, "_standing": Standing.ANSWERED, "_new": True, "_hash": None}
         fields |= {"_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
-        fields |= {"_holds": set()}  # numbers of the containers that are its attributes
-        fields |= {"_like_a_class": False, "_only_reads": False, "_reached": False}
+        fields |= {"_lives": False}  # the test made it by calling its class, or has it as a class by its name
+        fields |= {"_is_free": False, "_makes": False, "_only_reads": False}
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
@@ -95,20 +95,6 @@ class Remote:
             self._judge.refuse(self)
             raise TypeError("what an object of the program makes of what the test expects answers nothing")
         return self._judge.request(operation, self, *arguments)
-
-    @property
-    def _is_of_the_test(self) -> bool:
-        """Whether it is a class by its name, made by calling one, or reached from there by attributes and items."""
-        return self._of_the_test or (self._reached and self._standing >= Standing.DERIVED)
-
-    def _be_of_the_test(self) -> None:
-        """It was reached from what is of the test."""
-        object.__setattr__(self, "_reached", True)
-
-    @property
-    def _of_the_test(self) -> bool:
-        """Whether it is a class by its name, or made by calling one."""
-        return self._standing >= Standing.MADE
 
     @property
     def _made(self) -> bool:
@@ -120,10 +106,10 @@ class Remote:
         object.__setattr__(self, "_followed", (items, 0))
         object.__setattr__(self, "_mute", not first)
 
-    def _be_like_a_class(self) -> None:
-        """It has a name as classes have them, or is an attribute of what has: what the test calls by that makes an
-        object."""
-        object.__setattr__(self, "_like_a_class", True)
+    def _be_free(self, name: str) -> None:
+        """The test has it by a name: it is no method, and makes objects if that is a name as classes have them."""
+        object.__setattr__(self, "_is_free", True)
+        object.__setattr__(self, "_makes", is_of_a_class(name))
 
     def _only_read(self) -> None:
         """It is a method that changes nothing."""
@@ -131,10 +117,10 @@ class Remote:
 
     def _arrive(self, standing: Standing) -> None:
         """The test got this object, now or once more."""
-        if self._of_the_test and not self._new:
-            self._be_of_the_test()  # a method of its own may give it back
         object.__setattr__(self, "_standing", standing if self._new else min(self._standing, standing))
         object.__setattr__(self, "_new", False)
+        # Also when a method of its own gives it back.
+        object.__setattr__(self, "_lives", self._lives or self._standing >= Standing.MADE)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name not in _READABLE:
@@ -143,11 +129,8 @@ class Remote:
             self._judge.refuse(self)
             raise AttributeError(name)
         found = said.attribute(self, name, lambda: self._ask("attribute", name))
-        if isinstance(found, Remote):
-            if self._standing is Standing.NAMED or self._like_a_class:
-                found._be_like_a_class()
-            if name in _READING_METHODS and not self._made:
-                found._only_read()
+        if isinstance(found, Remote) and name in _READING_METHODS and not self._made:
+            found._only_read()
         if name in PREDICATES and self._standing < Standing.MADE and callable(found):
             self._judge.refuse(self)
             raise AttributeError(name)
@@ -227,6 +210,11 @@ def _may_be_equal(left: Any, right: Any) -> bool:
     """The same for `==`, where a class by its name is only itself: its own class would say so of any other."""
     named = any(isinstance(each, Remote) and each._standing is Standing.NAMED for each in (left, right))
     return not named and may_decide(left, right)
+
+
+def is_of_a_class(name: str) -> bool:
+    """Whether classes are called like that."""
+    return name.lstrip("_")[:1].isupper()
 
 
 def exactly(kind: type, value: Any) -> Any:

@@ -26,8 +26,8 @@ class Stands(Protocol):
 
 
 def made_by_the_test(value: Any) -> bool:
-    """Whether the test made an object by calling its class."""
-    return getattr(value, "_made", False)
+    """Whether the test made an object by calling its class, though it may have come back since."""
+    return getattr(value, "_lives", False) and not getattr(value, "_is_free", False)
 
 
 def once(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
@@ -70,6 +70,8 @@ def known(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
     told = keep(value)
     if about not in told:
         found, error = _asked(ask)
+        if error is None and not isinstance(found, Items):  # of which nobody knows how many there will be
+            found = _agreed(value, about, found)
         told = keep(value)
         told[about] = found, error
         if _is_iterator(found):
@@ -116,7 +118,7 @@ def attribute(value: Stands, name: str, ask: Callable[[], Any]) -> Any:
     """The same as `once` of an attribute."""
     about = "attribute", name
     if made_by_the_test(value):  # which may have computed another one on the way
-        renew(value, {known: what for known, what in keep(value).items() if known == about})
+        renew(value, _least(keep(value), about))
     return once(value, about, ask)
 
 
@@ -124,8 +126,9 @@ def keep(value: Stands) -> dict[Hashable, Any]:
     """What an object has said since something ran that may have changed it."""
     value._judge.notice()
     when, told = getattr(value, "_said", (None, {}))
-    if when != _now(value):
-        told = {}
+    now = _now(value)
+    if when != now:
+        told = _least(told) if when is not None and when[:-1] == now[:-1] else {}
         renew(value, told)
     return told
 
@@ -136,9 +139,49 @@ def renew(value: Stands, told: dict[Hashable, Any]) -> None:
 
 
 def _now(value: Stands) -> tuple[int, int, int]:
+    """What has run, whose last part took nothing away."""
     judge = value._judge
-    made = judge.made if getattr(value, "_of_the_test", False) else 0
-    return judge.changes, judge.taken if made_by_the_test(value) else 0, made
+    # The test made it, or has it by its name: it lives.
+    if getattr(value, "_lives", False):
+        return judge.ran, judge.taken, judge.made + judge.found
+    return judge.changes, 0, judge.made
+
+
+def _least(told: dict[Hashable, Any], but: Hashable = None) -> dict[Hashable, Any]:
+    """Of what an object has said, how much that was: where nothing has run that takes away, it does not get less.
+
+    Args:
+        but: what it has said all the same.
+    """
+    kept = {about: what for about, what in told.items() if about == but or _is_least(about)}
+    sizes = {("least", about): _size(about, what) for about, what in told.items() if about not in kept}
+    return kept | {about: size for about, size in sizes.items() if size}
+
+
+def _is_least(about: Hashable) -> bool:
+    return isinstance(about, tuple) and about[:1] == ("least",)
+
+
+def _size(about: Hashable, said: Any) -> int:
+    """How many items an object has said to have, or something of it has; 0 where it said no such thing."""
+    found = said[0] if isinstance(said, tuple) else None
+    if isinstance(found, Items):
+        return len(found.given)
+    if about == "length" and type(found) is int:
+        return found
+    return len(found) if isinstance(found, list | tuple | dict | set | frozenset | deque) else 0
+
+
+def _agreed(value: Stands, about: Hashable, found: Any) -> Any:
+    """What an object says, unless it has less now than it had.
+
+    Raises:
+        TypeError: it has.
+    """
+    if _size(about, (found,)) < keep(value).get(("least", about), 0):
+        value._judge.refuse(value)
+        raise TypeError("an answer has less than it had, and nothing took that away")
+    return found
 
 
 class Items:
@@ -151,6 +194,7 @@ class Items:
     def __init__(self, value: Stands) -> None:
         self.value = value
         self.given: list[Any] = []
+        self.least = keep(value).get(("least", "items"), 0)
         self.complete = False
         self.rounds = 0
 
@@ -187,7 +231,7 @@ class Items:
         Raises:
             TypeError: there were more.
         """
-        if count < len(self.given):
+        if count < max(len(self.given), self.least):
             self._refuse()
         self.complete = True
         self.rounds += 1
