@@ -83,7 +83,7 @@ def encode(value: Any, side: ChannelSide, limit: int) -> bytes:
     encoder = _Encoder(side, limit)
     try:
         changed = side.shared.changed()
-        side.shared.altered = bool(changed)
+        side.shared.altered = side.shared.are_changed(changed)
         encoder.write(struct.pack("<I", len(changed)))
         for number in changed:
             encoder.write_container(number, 0)

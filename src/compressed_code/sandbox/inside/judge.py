@@ -155,7 +155,7 @@ class Judge:
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""
-        self.changes += bool(self.shared.changed())
+        self.changes += self.shared.are_changed(self.shared.changed())
 
     def send(self, message: tuple[Any, ...]) -> None:
         content = codec.encode(message, self.objects, _FROM_THE_TEST)

@@ -21,7 +21,7 @@ class Effect(Enum):
     """What an operation may do to objects of the program (`said`)."""
 
     LOOKS = "nothing"
-    MAKES = "others may say something else, and hold no less"
+    MAKES = "they may say something else, and hold no less"
     RUNS = "what the test made itself may say something else"
     CHANGES_ANSWERS = "any may say something else"
 
@@ -30,14 +30,15 @@ def effect(operation: str, arguments: Sequence[Any], shared: Shared) -> Effect:
     """What an operation may do to objects.
 
     A method may change those that were answered, and so may whatever is given such an object; a function that is given
-    data, or what the test made of them, does not, and a class does not either: it makes an object.
+    data, or what the test made of them, does not, and a class does not either: it makes an object, as an operator
+    between objects of the test does.
 
     Args:
         arguments: of `Asked.request`.
     """
     if _looks(operation, arguments, shared):
         return Effect.LOOKS
-    if operation == "call" and arguments[0]._makes:
+    if _makes(operation, arguments):
         return Effect.MAKES
     given = arguments[1:] if operation == "call" and arguments[0]._is_free else arguments
     answered = (not isinstance(each, Remote) or each._standing < Standing.MADE for each in _objects_among(given))
@@ -60,11 +61,19 @@ def permitted(operation: str, arguments: Sequence[Any], shared: Shared) -> Calla
         return lambda number, grows: grows
     given, objects = shared.reached(arguments[1:]), _objects_among(arguments[1:])
     if operation == "call" and arguments[0]._makes:
-        given = set(filter(own, given))
+        return lambda number, grows: grows or (number in given and own(number))
     if operation == "call" and arguments[0]._is_free and not objects:
         return lambda number, grows: grows or number in given
     lives = shared.values  # an object of a type of its own
     return lambda number, grows: grows or number in given or own(number) or isinstance(lives[number], Owned)
+
+
+def _makes(operation: str, arguments: Sequence[Any]) -> bool:
+    """Whether the test makes an object, by a name as classes have them, or by an operator of what is no answer."""
+    if operation == "call":
+        return arguments[0]._makes
+    operands = [each for each in arguments if isinstance(each, Remote)]
+    return operation in ("operate", "operate_alone") and all(each._standing >= Standing.DERIVED for each in operands)
 
 
 def _looks(operation: str, arguments: Sequence[Any], shared: Shared) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, KeysView, Va
 from types import FunctionType
 from typing import Any, NoReturn, Protocol
 
+_AMOUNTS = ("length", "items", ("least", "length"), ("least", "items"))
 ENOUGH = 8  # times that an object is asked the same without a change: each looks through all that both sides have
 
 
@@ -97,7 +98,7 @@ def _following(value: Stands, about: Hashable, iterator: Any) -> Any:
     """An iterator, which gives the items that the one before it gave: the test uses each up."""
     told = keep(value)
     first = ("iterated", about) not in told
-    iterator._follow(told.setdefault(("iterated", about), Items(value)), first)
+    iterator._follow(told.setdefault(("iterated", about), Items(value, ("iterated", about))), first)
     return iterator
 
 
@@ -142,9 +143,9 @@ def _now(value: Stands) -> tuple[int, int, int]:
     """What has run, whose last part took nothing away."""
     judge = value._judge
     # The test made it, or has it by its name: it lives.
-    if getattr(value, "_lives", False):
+    if made_by_the_test(value):
         return judge.ran, judge.taken, judge.made + judge.found
-    return judge.changes, 0, judge.made
+    return judge.ran if getattr(value, "_lives", False) else judge.changes, 0, judge.made
 
 
 def _least(told: dict[Hashable, Any], but: Hashable = None) -> dict[Hashable, Any]:
@@ -164,9 +165,13 @@ def _is_least(about: Hashable) -> bool:
 
 def _size(about: Hashable, said: Any) -> int:
     """How many items an object has said to have, or something of it has; 0 where it said no such thing."""
-    found = said[0] if isinstance(said, tuple) else None
+    found = said[0] if isinstance(said, tuple) else said
     if isinstance(found, Items):
         return len(found.given)
+    if _stands(found) and hasattr(found, "_said"):
+        return max((_size(each, what) for each, what in found._said[1].items() if each in _AMOUNTS), default=0)
+    if _is_least(about):
+        return said
     if about == "length" and type(found) is int:
         return found
     return len(found) if isinstance(found, list | tuple | dict | set | frozenset | deque) else 0
@@ -178,7 +183,10 @@ def _agreed(value: Stands, about: Hashable, found: Any) -> Any:
     Raises:
         TypeError: it has.
     """
-    if _size(about, (found,)) < keep(value).get(("least", about), 0):
+    least = keep(value).get(("least", about), 0)
+    if least and _stands(found):  # which says how much it has when it is looked at
+        keep(found).update({("least", "length"): least, ("least", "items"): least})
+    elif _size(about, (found,)) < least:
         value._judge.refuse(value)
         raise TypeError("an answer has less than it had, and nothing took that away")
     return found
@@ -189,12 +197,13 @@ class Items:
 
     Args:
         value: the object.
+        about: what gives them, of all that the object says.
     """
 
-    def __init__(self, value: Stands) -> None:
+    def __init__(self, value: Stands, about: Hashable = "items") -> None:
         self.value = value
         self.given: list[Any] = []
-        self.least = keep(value).get(("least", "items"), 0)
+        self.least = keep(value).get(("least", about), 0)
         self.complete = False
         self.rounds = 0
 

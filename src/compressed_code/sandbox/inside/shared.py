@@ -134,6 +134,14 @@ class Shared:
         """The containers that hold something else than the other side knows, by identity of what they hold."""
         return [number for number in list(self.values) if not _same(self.items(number), self.copies.get(number))]
 
+    def are_changed(self, numbers: Iterable[int]) -> bool:
+        """Whether this side has changed one of these: one with defaults that has got further keys was looked at."""
+        return any(self.kinds[number] != b"D" or not self._has_grown(number) for number in numbers)
+
+    def _has_grown(self, number: int) -> bool:
+        known = self.copies.get(number, [])
+        return _same(self.items(number)[: len(known)], known)
+
     def update(self, changed: dict[int, list[Any]], new: Set[int], own: Callable[[int, Any], Any]) -> None:
         """Let containers hold what they hold on the other side now.
 
