@@ -49,12 +49,12 @@ def permitted(operation: str, arguments: Sequence[Any], shared: Shared) -> Calla
     """Which containers of the test's an operation may change (`Shared.may_change`).
 
     What a call is given may change, but an answer that an object is made of; of what it is not given, an answer stays
-    what it is, but for further items. So does the test's own, which no answer has named, by a look; by methods, which
-    may know it, it changes anyhow.
+    what it is, but for further items; a look adds none. The test's own, which no answer has named, gets further ones by
+    a look, too; by methods and iterators, which may know it, it changes anyhow.
     """
     own = shared.is_own
     if operation == "next":
-        return lambda number, grows: own(number)
+        return lambda number, grows: grows or own(number)
     if _looks(operation, arguments, shared):
         return lambda number, grows: grows and own(number)
     if operation in ("operate", "operate_alone"):

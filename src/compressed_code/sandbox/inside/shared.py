@@ -15,6 +15,8 @@ from .containers import KINDS, RECORD, kind_of
 from .owned import Owned
 from .records import NOTHING_ASKED, Asking
 
+_ORDERED = (b"l", b"d", b"O", b"D", b"q")  # kinds whose items come in the order in which they were added
+
 
 @dataclass
 class Shared:
@@ -175,7 +177,7 @@ class Shared:
     def _grows(self, number: int, items: list[Any]) -> bool:
         """Whether a container only gets further items at its end."""
         held = self.items(number)
-        return self.kinds[number] in (b"l", b"d") and _alike(items[: len(held)], held)
+        return self.kinds[number] in _ORDERED and _alike(items[: len(held)], held)
 
     def _another(self, number: int, own: Callable[[int, Any], Any]) -> Any:
         """An empty container like another one."""
