@@ -89,7 +89,8 @@ class Objects:
         if kind_of(type(value)) is not None:  # a container has a number of its own
             return owned.own(self.judge, number, value)
         found = self._owned.get(number)
-        if found is None or type(found).__mro__[2] is not type(value):
+        # A list within may be another one now.
+        if found is None or type(found).__mro__[2] is not type(value) or self.shared.reached([value]):
             self._owned[number] = found = owned.own(self.judge, number, value)
         return found
 
