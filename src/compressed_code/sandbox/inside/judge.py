@@ -142,7 +142,7 @@ class Judge:
             raise
         standing = remotes.standing_of_answer(operation, arguments)
         permitted = operations.permitted(operation, arguments, self.shared)
-        effect = operations.effect(operation, arguments, self.shared)
+        effect, returned = operations.effect(operation, arguments, self.shared), {*self.shared.returned}
         # A list of an object's that the test has changed is another one there, too.
         self.changes += self.shared.altered or effect is Effect.CHANGES_ANSWERS
         self.ran += effect in (Effect.CHANGES_ANSWERS, Effect.RUNS)
@@ -150,6 +150,8 @@ class Judge:
         try:
             return self.receive(operation, standing, permitted)
         finally:  # also where it raised an exception, which the test may have waited for
+            if operation in ("attribute", "item"):  # that an object keeps a list of the test's makes it no answer
+                self.shared.returned &= returned
             self.taken += operation == "next"
             self.found += operation == "item"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from .remotes import Remote, Standing, is_of_a_class
+from .said import hold_no_less
 from .standard_modules import own_meaning
 
 
@@ -33,7 +34,9 @@ class Names(dict[str, Any]):
         ran = self.judge.ran, self.judge.made
         when, found = self.known.get(name, ((-1, -1), None))
         if when != ran:
-            found = self._looked_up(name)
+            before, found = found, self._looked_up(name)
+            if when[0] == ran[0]:  # nothing but objects was made
+                hold_no_less(self.judge, before, found)
             self.known[name] = ran, found
         return found
 

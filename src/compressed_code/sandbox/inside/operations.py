@@ -21,7 +21,7 @@ class Effect(Enum):
     """What an operation may do to objects of the program (`said`)."""
 
     LOOKS = "nothing"
-    MAKES = "they may say something else, and have no fewer items (`said`)"
+    MAKES = "they may say something else, and have no fewer items"
     RUNS = "what the test made itself may say something else"
     CHANGES_ANSWERS = "any may say something else"
 

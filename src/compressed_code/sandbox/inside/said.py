@@ -8,11 +8,11 @@ or the test reads another attribute.
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, KeysView, ValuesView
-from types import FunctionType
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NoReturn, Protocol
 
-_AMOUNTS = ("length", "items", ("least", "length"), ("least", "items"))
+from .differences import differs, has_fewer, matched, stands
+
 ENOUGH = 8  # times that an object is asked the same without a change: each looks through all that both sides have
 
 
@@ -104,7 +104,7 @@ def _following(value: Stands, about: Hashable, iterator: Any) -> Any:
 
 def _is_iterator(value: Any) -> bool:
     kind = type(value)
-    return _stands(value) and hasattr(kind, "__next__") and not hasattr(kind, "__len__")
+    return stands(value) and hasattr(kind, "__next__") and not hasattr(kind, "__len__")
 
 
 def _is_flat(value: Any) -> bool:
@@ -149,32 +149,26 @@ def _now(value: Stands) -> tuple[int, int, int]:
 
 
 def _least(told: dict[Hashable, Any], but: Hashable = None) -> dict[Hashable, Any]:
-    """Of what an object has said, how much that was: where nothing has run that takes away, it does not get less.
+    """Of what an object has said, what it had: where nothing has run that takes away, that does not get less.
 
     Args:
         but: what it has said all the same.
     """
     kept = {about: what for about, what in told.items() if about == but or _is_least(about)}
-    sizes = {("least", about): _size(about, what) for about, what in told.items() if about not in kept}
-    return kept | {about: size for about, size in sizes.items() if size}
+    held = {("least", about): _held(about, what) for about, what in told.items() if about not in kept}
+    return kept | {about: what for about, what in held.items() if what is not None}
 
 
 def _is_least(about: Hashable) -> bool:
     return isinstance(about, tuple) and about[:1] == ("least",)
 
 
-def _size(about: Hashable, said: Any) -> int:
-    """How many items an object has said to have, or something of it has; 0 where it said no such thing."""
+def _held(about: Hashable, said: Any) -> Any:
+    """What an object has said to have: of its items how many, or a value that may have some; None for any other."""
     found = said[0] if isinstance(said, tuple) else said
     if isinstance(found, Items):
-        return len(found.given)
-    if _stands(found) and hasattr(found, "_said"):
-        return max((_size(each, what) for each, what in found._said[1].items() if each in _AMOUNTS), default=0)
-    if _is_least(about):
-        return said
-    if about == "length" and type(found) is int:
-        return found
-    return len(found) if isinstance(found, list | tuple | dict | set | frozenset | deque) else 0
+        return found.given
+    return found if about == "length" or not isinstance(found, bool | int | float | complex) else None
 
 
 def _agreed(value: Stands, about: Hashable, found: Any) -> Any:
@@ -183,13 +177,32 @@ def _agreed(value: Stands, about: Hashable, found: Any) -> Any:
     Raises:
         TypeError: it has.
     """
-    least = keep(value).get(("least", about), 0)
-    if least and _stands(found):  # which says how much it has when it is looked at
-        keep(found).update({("least", "length"): least, ("least", "items"): least})
-    elif _size(about, (found,)) < least:
-        value._judge.refuse(value)
-        raise TypeError("an answer has less than it had, and nothing took that away")
+    before = keep(value).get(("least", about))
+    if before is not None:
+        hold_no_less(value._judge, before, found)
     return found
+
+
+def hold_no_less(judge: Any, before: Any, found: Any) -> None:
+    """Refuse what has fewer items than it had, or anything within; an object in place of another one has to have what
+    that one had, when it is asked.
+
+    Raises:
+        TypeError: it has fewer.
+    """
+    for one, other in matched(before, found):
+        if one is other:
+            continue
+        if type(one) is type(other) is int and one is before:
+            fewer = other < one  # a length
+        else:
+            fewer = not (stands(one) and stands(other)) and has_fewer(one, other)
+        if fewer:
+            judge.refuse(found)
+            raise TypeError("an answer has less than it had, and nothing took that away")
+        if all("_said" in getattr(each, "__dict__", ()) for each in (one, other)):
+            told = keep(other)
+            told.update({about: what for about, what in _least(one._said[1]).items() if about not in told})
 
 
 class Items:
@@ -203,7 +216,7 @@ class Items:
     def __init__(self, value: Stands, about: Hashable = "items") -> None:
         self.value = value
         self.given: list[Any] = []
-        self.least = keep(value).get(("least", about), 0)
+        self.least: list[Any] = keep(value).get(("least", about), [])
         self.complete = False
         self.rounds = 0
 
@@ -229,6 +242,8 @@ class Items:
             TypeError: it is another one.
         """
         if place == len(self.given) and not self.complete:
+            if place < len(self.least):
+                hold_no_less(self.value._judge, self.least[place], item)
             self.given.append(item)
         if place == len(self.given) or differs(self.given[place], item, objects=False):
             self._refuse()
@@ -240,7 +255,7 @@ class Items:
         Raises:
             TypeError: there were more.
         """
-        if count < max(len(self.given), self.least):
+        if count < max(len(self.given), len(self.least)):
             self._refuse()
         self.complete = True
         self.rounds += 1
@@ -248,60 +263,3 @@ class Items:
     def _refuse(self) -> NoReturn:
         self.value._judge.refuse(self.value)
         raise TypeError("an answer gives other items each time")
-
-
-def differs(one: Any, other: Any, objects: bool = True) -> bool:
-    """Whether two values are other data.
-
-    Args:
-        objects: an object of the program is only itself; else nobody knows of two, for some are made anew each time.
-    """
-    if _stands(one) or _stands(other):
-        return one is not other if objects else not (_stands(one) and _stands(other))
-    return type(one) is not type(other) or (one is not other and _holds_other(one, other, objects))
-
-
-def _holds_other(one: Any, other: Any, objects: bool) -> bool:
-    """The same of two values of one type."""
-    if isinstance(one, dict):
-        keys = _without_objects(one, objects)
-        return (
-            len(one) != len(other)
-            or keys != _without_objects(other, objects)
-            or any(differs(one[key], other[key], objects) for key in keys)
-        )
-    parts = _parts(one)
-    if parts is not None:
-        others = _parts(other)
-        return len(parts) != len(others) or any(differs(*pair, objects) for pair in zip(parts, others, strict=True))
-    if isinstance(one, set | frozenset | KeysView):
-        return len(one) != len(other) or _without_objects(one, objects) != _without_objects(other, objects)
-    unequal = getattr(one, "shape", None) != getattr(other, "shape", None) or one != other
-    if isinstance(unequal, bool):
-        return unequal
-    return bool((unequal & (_are_numbers(one) | _are_numbers(other))).any())  # of an array each of its numbers
-
-
-def _without_objects(values: Iterable[Any], objects: bool) -> set[Any]:
-    return {each for each in values if objects or not _stands(each)}
-
-
-def _parts(value: Any) -> list[Any] | None:
-    """What says all of a value, if it has parts in order."""
-    if isinstance(value, list | tuple | deque | ValuesView):
-        return [*value]
-    if isinstance(value, BaseException):
-        return [*value.args]
-    return [vars(value)] if _is_its_attributes(value) else None
-
-
-def _are_numbers(value: Any) -> Any:
-    return value == value  # noqa: PLR0124 (what is none is not even itself)
-
-
-def _is_its_attributes(value: Any) -> bool:
-    return "_judge" not in getattr(value, "__dict__", {"_judge": None}) and not isinstance(value, type | FunctionType)
-
-
-def _stands(value: Any) -> bool:
-    return hasattr(type(value), "_ask")

@@ -4,8 +4,9 @@ from collections.abc import Hashable, Iterator
 from itertools import islice
 from typing import Any
 
+from .differences import differs
 from .remotes import Remote, exactly
-from .said import Items, attribute, differs, keep, known, once, renew
+from .said import Items, attribute, keep, known, once, renew
 
 
 def has_length(value: Remote) -> bool:

@@ -14,7 +14,9 @@ from typing import Any
 from .containers import KINDS, RECORD, kind_of
 from .owned import Owned
 from .records import NOTHING_ASKED, Asking
+from .values import parts_of
 
+_PLAIN = (bool, int, float, complex, str, bytes)
 _ORDERED = (b"l", b"d", b"O", b"D", b"q")  # kinds whose items come in the order in which they were added
 
 
@@ -165,7 +167,8 @@ class Shared:
             free |= {number for number in parted - changed.keys() if self.may_change(number, False)}
         others = {id(self.values[number]): self._another(number, own) for number in parted - free}
         held = {number: self.items(number) for number in parted - changed.keys()} | changed
-        for number, items in held.items():
+        # Those of records first: a set, or a dictionary, may ask one within for its hash.
+        for number, items in sorted(held.items(), key=lambda each: self.kinds[each[0]] != RECORD):
             value = self.values[number]
             if id(value) in others:
                 del self.numbers[id(value)]
@@ -209,7 +212,10 @@ def _is_equal(one: Any, two: Any) -> bool:
         return False
     if type(one) is tuple:
         return _alike(one, two)
-    return type(one) in (bool, int, float, complex, str, bytes) and one == two  # no others have attributes of their own
+    if type(one) in _PLAIN:  # no others have attributes of their own
+        return one == two
+    parts = parts_of(one)
+    return parts is not None and _alike(parts, parts_of(two) or ())
 
 
 def _same(items: list[Any], copy: list[Any] | None) -> bool:
