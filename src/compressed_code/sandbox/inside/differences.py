@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, KeysView, Mapping, ValuesView
 from types import FunctionType
 from typing import Any
 
+_NUMBERS = (bool, int, float, complex, type(None))
+
 
 def differs(one: Any, other: Any, objects: bool = True) -> bool:
     """Whether two values are other data.
@@ -64,7 +66,7 @@ def stands(value: Any) -> bool:
 
 
 def matched(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
-    """Two values, and what both hold at the same place or by the same key, however deep."""
+    """Two values, and what both hold at one place or by one key, however deep, but numbers and the same objects."""
     waiting, seen = [(one, other)], set[tuple[int, int]]()
     while waiting:
         pair = waiting.pop()
@@ -76,8 +78,10 @@ def matched(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
 
 def _held_by_both(one: Any, other: Any) -> list[tuple[Any, Any]]:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return [(one[key], other[key]) for key in one if not stands(key) and key in other]
-    return [*zip(_parts(one) or (), _parts(other) or (), strict=False)]
+        pairs = ((one[key], other[key]) for key in one if not stands(key) and key in other)
+    else:
+        pairs = zip(_parts(one) or (), _parts(other) or (), strict=False)
+    return [pair for pair in pairs if type(pair[0]) not in _NUMBERS and pair[0] is not pair[1]]
 
 
 def has_fewer(one: Any, other: Any) -> bool:

@@ -108,11 +108,11 @@ class Shared:
         Args:
             items: what it holds, if it is not what it is said to hold.
         """
-        numbers, objects, waiting = [], [], self.items(number) if items is None else [*items]
+        numbers, objects, waiting = [], [], _not_plain(self.items(number) if items is None else items)
         while waiting:
             each = waiting.pop()
             if isinstance(each, tuple):
-                waiting += each
+                waiting += _not_plain(each)
             elif hasattr(type(each), "_arrive"):
                 objects.append(each)
             elif (inner := self.number(each)) is not None:
@@ -127,9 +127,9 @@ class Shared:
             number = self.number(each)
             if number is not None and number not in found:
                 found.add(number)
-                waiting += self.items(number)
+                waiting += _not_plain(self.items(number))
             elif isinstance(each, tuple):
-                waiting += each
+                waiting += _not_plain(each)
             elif type(each) is dict:  # of keywords
                 waiting += each.values()
         return found
@@ -200,6 +200,11 @@ def _exchanged(value: Any, others: dict[int, Any]) -> Any:
         return others.get(id(value), value)
     parts = [_exchanged(each, others) for each in value]
     return value if all(map(operator.is_, value, parts)) else tuple(parts)
+
+
+def _not_plain(values: Iterable[Any]) -> list[Any]:
+    """Those that may be containers or hold any; of a million numbers it takes no time to say so."""
+    return [each for each in values if type(each) not in _PLAIN]
 
 
 def _alike(items: Sequence[Any], held: Sequence[Any]) -> bool:
