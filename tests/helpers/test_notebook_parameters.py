@@ -112,6 +112,10 @@ def test_another_base(number, model, models, tmp_path):
     captions = "".join(path.read_text() for path in (tmp_path / "figures").glob(f"{number}-*.svg"))
     assert captions or told["left_out"], "neither a figure nor a reason why there is none"
     assert all(entry["reason"] for entry in told["left_out"])
+    drawn = tmp_path / "figures" / "02-quantization.svg"
+    assert not drawn.exists() or {"RTN, whole rows", "GGUF levels"} == {
+        label for label in ("RTN, whole rows", "RTN, groups of 32", "GPTQ", "GGUF levels") if label in drawn.read_text()
+    }
 
 
 @pytest.mark.parametrize(

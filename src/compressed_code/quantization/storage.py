@@ -96,7 +96,7 @@ def _reason_to_decode(linear: Sequence[QuantizedWeight], quantization: Quantizat
     if not all(np.isfinite(weight.scales.astype(np.float16)).all() for weight in linear):
         return "float16, which GPTQ's format has for scales, does not hold such large ones"
     if not gptq_format.runs(quantization.bits, quantization.group_size):
-        groups = f"groups of {quantization.group_size}" if quantization.group_size else "whole rows"
+        groups = quantization.grouping
         return f"transformers and GPTQModel do not run {groups} of {quantization.bits} bits in GPTQ's format"
     return None
 

@@ -66,6 +66,11 @@ class Quantization(Record):
     seed: int = Field(default=0, ge=0, lt=2**63)  # what both numpy and torch take
     note: str | None = None
 
+    @property
+    def grouping(self) -> str:
+        """In words, which weights share scale and zero, where that is no type's own."""
+        return f"groups of {self.group_size}" if self.group_size else "whole rows"
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.method in TYPED and (self.type is None or self.bits is not None):
