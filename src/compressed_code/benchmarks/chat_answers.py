@@ -18,17 +18,18 @@ import builtins
 import re
 import textwrap
 import warnings
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _TAGS = "(?:think|thinking|thought|reasoning|reflection)"
-_THOUGHT_BEGINS = re.compile(rf"(?im)^\s*<{_TAGS}>")
+_THOUGHT_BEGINS = re.compile(rf"(?im)^[ \t]*+<{_TAGS}>")
 _THOUGHT_ENDS = re.compile(rf"(?i)</{_TAGS}>\n*")
 _BRACKETS = (
     (re.compile(r"(?m)^\[(?:PYTHON|BEGIN)\]\s*$"), "```"),
     (re.compile(r"(?m)^\[(?:/PYTHON|DONE)\]\s*$"), "```"),
 )
-_FENCE = re.compile(r"(?P<margin>[ \t]*)(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
+_FENCE = re.compile(r"(?P<margin>[ \t]*+)(?P<marks>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)$")
 _LANGUAGE_ALONE = re.compile(r"(?i)\A\s*(?:python3?|py)[ \t]*\r?\n")
 _OTHER_LANGUAGES = re.compile(
     r"(?i)(sh|bash|zsh|shell|console|terminal|cmd|powershell|text|txt|plaintext|output|json|ya?ml|toml|ini|diff)\b"
@@ -37,9 +38,10 @@ _DEFINITION = r"^(?:async[ \t]+)?def[ \t]+{}\b"
 _CODE_BEGINS = re.compile(r"(?:from|import|def|async[ \t]+def|class)[ \t]+\w|@\w|\w+[ \t]*(?::[^=]*)?=[^=]")
 _INDENT = "    "
 # A model that repeats itself writes a thousand lines of which any might begin or end the code; so many characters are
-# read as Python in search of it, and so many fences are tried as the one that closes.
+# read as Python in search of it, and so many fences are tried as the one that closes, of so many that follow.
 _MOST_READ = 1 << 19
 _MOST_FENCES = 16
+_MOST_FOLLOWING = 256
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,14 @@ def _without_thoughts(answer: str) -> str:
         answer = answer[ends.end() :]
     while begins := _THOUGHT_BEGINS.search(answer):
         ends = _THOUGHT_ENDS.search(answer, begins.end())
-        answer = answer[: begins.start()] + (answer[ends.end() :] if ends else "")
+        answer = _without_empty_lines(answer[: begins.start()]) + (answer[ends.end() :] if ends else "")
     return answer
+
+
+def _without_empty_lines(text: str) -> str:
+    """Whole lines, but for empty ones at their end."""
+    written = text.rstrip()
+    return text[: text.index("\n", len(written)) + 1] if written else ""
 
 
 def _narrowed(piece: _Part, entry_point: str) -> _Part:
@@ -159,34 +167,43 @@ def _names(body: list[ast.stmt]) -> set[str]:
 def _pieces(answer: str) -> Iterator[_Part]:
     """Fenced and other parts in their order. A fence that opens nothing closes what stood before it."""
     lines = answer.splitlines(keepends=True)
-    start = place = 0
-    while place < len(lines):
-        fence = _FENCE.fullmatch(lines[place].rstrip("\r\n"))
-        if fence is None:
-            place += 1
+    found = ((place, _FENCE.fullmatch(line.rstrip("\r\n"))) for place, line in enumerate(lines))
+    fences = {place: fence for place, fence in found if fence}
+    every, bare = [*fences], [place for place, fence in fences.items() if not fence["info"]]
+    start = 0
+    for place, fence in fences.items():
+        if place < start:
             continue
         if start < place:
             yield _Part("".join(lines[start:place]), fenced=False)
-        end = _closing(lines, place, fence)
+        end = _closing(lines, place, fences, _following(bare, place), _following(every, place))
         code = _LANGUAGE_ALONE.sub("", _unmargined(lines[place + 1 : end], fence["margin"]))
         yield _Part(code, fenced=True, info=fence["info"].strip())
-        start = place = end + 1
+        start = end + 1
     if start < len(lines):
         yield _Part("".join(lines[start:]), fenced=False)
 
 
-def _closing(lines: list[str], opening: int, fence: re.Match[str]) -> int:
-    """Line of the closing fence: the first one that leaves whole Python, else the first one, else behind the end."""
-    ends = []
-    for place in range(opening + 1, len(lines)):
-        other = _FENCE.fullmatch(lines[place].rstrip("\r\n"))
-        if other and other["marks"].startswith(fence["marks"]) and not other["info"]:
-            ends.append(place)
-        if len(ends) == _MOST_FENCES:
-            break
+def _following(places: list[int], place: int) -> list[int]:
+    """The next ones behind a place."""
+    first = bisect_right(places, place)
+    return places[first : first + _MOST_FOLLOWING]
+
+
+def _closing(
+    lines: list[str], opening: int, fences: Mapping[int, re.Match[str]], bare: Iterable[int], every: Iterable[int]
+) -> int:
+    """Line of the closing fence: the first one that leaves whole Python, else the first one, else behind the end.
+
+    Args:
+        fences: by their lines.
+        bare: the lines of those behind the opening one that nothing follows on their line.
+        every: the lines of all behind it.
+    """
+    fence = fences[opening]
+    ends = [place for place in bare if fences[place]["marks"].startswith(fence["marks"])][:_MOST_FENCES]
     if not ends:  # one with words behind it is better than none
-        fences = (place for place in range(opening + 1, len(lines)) if _FENCE.match(lines[place].rstrip("\r\n")))
-        ends = [place for place in fences if lines[place].strip().startswith(fence["marks"])][:1]
+        ends = [place for place in every if fences[place]["marks"].startswith(fence["marks"])][:1]
     whole = (end for end in ends if _is_python(_unmargined(lines[opening + 1 : end], fence["margin"])))
     first = ends[0] if ends else len(lines)
     if ends and _is_body(_unmargined(lines[opening + 1 : first], fence["margin"])):

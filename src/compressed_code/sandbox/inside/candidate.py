@@ -7,6 +7,7 @@ is the socket to the judge, where it can give answers, right or wrong.
 import contextlib
 import operator
 import os
+import threading
 import types
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
@@ -50,6 +51,7 @@ class Program:
         self.objects: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}
         self.callbacks: dict[int, Any] = {}
+        self.turn = threading.RLock()
         self.operations: dict[str, Callable[..., Any]] = {
             "share": self.share,
             "name": self.look_up,
@@ -110,17 +112,18 @@ class Program:
             self.answer("value", value)
 
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Let the judge run a function of the test, answering what it asks meanwhile."""
-        self.send(("call", number, arguments, keywords))
-        while True:
-            kind, *content = self.read()
-            if kind == "value":
-                return content[0]
-            if kind == "raised":
-                name, text = content
-                error = public_callable("builtins", name)
-                raise (error if isinstance(error, type) and issubclass(error, BaseException) else Exception)(text)
-            self.reply((kind, *content))
+        """Let the judge run a function of the test, answering what it asks meanwhile; for one thread at a time."""
+        with self.turn:
+            self.send(("call", number, arguments, keywords))
+            while True:
+                kind, *content = self.read()
+                if kind == "value":
+                    return content[0]
+                if kind == "raised":
+                    name, text = content
+                    error = public_callable("builtins", name)
+                    raise (error if isinstance(error, type) and issubclass(error, BaseException) else Exception)(text)
+                self.reply((kind, *content))
 
     def share(self, *names: str) -> tuple[str, ...]:
         """Of classes that the test has, too, the names of those that are no others here."""

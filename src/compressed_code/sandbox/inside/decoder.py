@@ -111,7 +111,7 @@ class _Decoder:
 
     def read_container(self, depth: int, own: int | None = None) -> Any:
         code, number, extra = self.take(1), self.number(), self.number()
-        kind, shared = KINDS[code], self.side.shared
+        shared = self.side.shared
         known, changing, self.changing = number in shared.values, self.changing, False
         if known and (not changing or number in self.new):
             raise Malformed("a container that is there is told once more")
@@ -132,7 +132,7 @@ class _Decoder:
         if known:
             self.changed[number] = items
         else:
-            kind.fill(value, items)
+            shared.fill(number, items)
         self.read.add(number)
         return value
 

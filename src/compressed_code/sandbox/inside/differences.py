@@ -1,7 +1,7 @@
 """Whether two values are other data, or one has fewer items; objects of the program may be parts of them."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Collection, ItemsView, Iterable, Iterator, KeysView, Mapping, Set, ValuesView
 from types import FunctionType
 from typing import Any
 
@@ -48,6 +48,8 @@ def _parts(value: Any) -> list[Any] | None:
     """What says all of a value, if it has parts in order."""
     if isinstance(value, list | tuple | deque | ValuesView):
         return [*value]
+    if isinstance(value, slice):
+        return [value.start, value.stop, value.step]
     if isinstance(value, BaseException):
         return [*value.args]
     return [vars(value)] if _is_its_attributes(value) else None
@@ -58,11 +60,16 @@ def _are_numbers(value: Any) -> Any:
 
 
 def _is_its_attributes(value: Any) -> bool:
-    return "_judge" not in getattr(value, "__dict__", {"_judge": None}) and not isinstance(value, type | FunctionType)
+    return hasattr(value, "__dict__") and not is_asked(value) and not isinstance(value, type | FunctionType)
 
 
 def stands(value: Any) -> bool:
     return hasattr(type(value), "_ask")
+
+
+def is_asked(value: Any) -> bool:
+    """Whether the program is asked for its attributes; what it says to have among them is no sign of that."""
+    return hasattr(type(value), "_judge")
 
 
 def matched(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
@@ -77,26 +84,42 @@ def matched(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _held_by_both(one: Any, other: Any) -> list[tuple[Any, Any]]:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        pairs = ((one[key], other[key]) for key in one if not stands(key) and key in other)
+    if (mappings := _mappings(one, other)) is not None:
+        first, second = mappings
+        pairs = [(first[key], second[key]) for key in first if not stands(key) and key in second]
+        objects = zip(*([key for key in each if stands(key)] for each in mappings), strict=False)  # in order
+        pairs += [each for key, its in objects for each in ((key, its), (first[key], second[its]))]
+    elif isinstance(one, Set) and isinstance(other, Set):
+        only = _only(one, other), _only(other, one)  # the longest beside the longest
+        pairs = zip(*(sorted(each, key=count, reverse=True) for each in only), strict=False)
     else:
         pairs = zip(_parts(one) or (), _parts(other) or (), strict=False)
     return [pair for pair in pairs if type(pair[0]) not in _NUMBERS and pair[0] is not pair[1]]
 
 
 def has_fewer(one: Any, other: Any) -> bool:
-    """Whether a value has fewer items than another one had; a text has where it is empty now."""
-    if isinstance(one, str) and isinstance(other, str):
-        return bool(one) and not other
-    return _length(one) > _length(other)
+    """Whether a value has fewer items than another one had, or lacks a key."""
+    mappings = _mappings(one, other)
+    return count(one) > count(other) or (mappings is not None and any(not stands(key) for key in _only(*mappings)))
 
 
-def _length(value: Any) -> int:
-    """How many items it has itself; what is its attributes has none."""
-    attributes = _is_its_attributes(value) and not isinstance(value, Mapping)
-    if stands(value) or isinstance(value, type) or attributes:
+def _mappings(*values: Any) -> list[Mapping[Any, Any]] | None:
+    """Values as mappings, where all are, or are views of all that one has."""
+    if all(isinstance(each, Mapping | ItemsView) for each in values):
+        return [dict(each) if isinstance(each, ItemsView) else each for each in values]
+    return None
+
+
+def _only(one: Iterable[Any], other: Collection[Any]) -> list[Any]:
+    """What only one of two has; an object of the program is itself."""
+    return [each for each in one if not (any(each is its for its in other) if stands(each) else each in other)]
+
+
+def count(value: Any) -> int:
+    """How many items it has itself; an object of the program has to be asked."""
+    if stands(value) or isinstance(value, type):
         return 0
     try:
         return len(value)
-    except TypeError:
+    except Exception:  # of a class of the setup
         return 0

@@ -66,15 +66,21 @@ class Mirrors:
             raise TypeError("no exception")
         try:
             error = kind(*arguments)
-        except (
-            TypeError,
-            ValueError,
-            AttributeError,
-        ):  # UnicodeDecodeError wants arguments of certain types
-            error = kind.__new__(kind)
+        except Exception:  # UnicodeDecodeError wants arguments of certain types
+            error = self.without_arguments(kind)
             error.args = arguments
+        if not arguments and text:  # what it was given is no plain data
+            error.args = (text,)
         error.__dict__.update(_number=number, _text=text)
         return error
+
+    def without_arguments(self, kind: type) -> BaseException:
+        """An exception whose arguments make none; one of those that cannot be without is another one."""
+        try:
+            return kind.__new__(kind)
+        except Exception:
+            self.judge.refuse(kind)
+            return RuntimeError()
 
 
 def is_of_the_program(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import sys
+import threading
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -96,7 +97,10 @@ class Judge:
         self.found = 0  # how often an object gave an item by its key, which may change it
         self.ran = 0  # how often anything ran there but a look, or to make an object
         self.made = 0  # how often the test made an object
+        self.bound = 0  # how often it made one of other objects
+        self.effect = Effect.LOOKS  # of what is asked
         self.reading = False
+        self.turn = threading.RLock()
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
         names = self.names
@@ -126,7 +130,12 @@ class Judge:
         self.shared.asking = asking(task.setup, task.test) if theirs else NOTHING_ASKED
 
     def request(self, operation: str, *arguments: Any) -> Any:
-        """Let the program do something and give back what came of it, as plain data or as a stand-in."""
+        """Let the program do something and give back what came of it, as plain data or as a stand-in; for one thread
+        of the test at a time."""
+        with self.turn:
+            return self._request(operation, *arguments)
+
+    def _request(self, operation: str, *arguments: Any) -> Any:
         if self.decided:  # an `except` of the test swallowed that
             raise Decided
         if self.reading:
@@ -141,18 +150,21 @@ class Judge:
             self.dropped = dropped
             raise
         standing = remotes.standing_of_answer(operation, arguments)
-        permitted = operations.permitted(operation, arguments, self.shared)
         effect, returned = operations.effect(operation, arguments, self.shared), {*self.shared.returned}
+        permitted = operations.permitted(operation, arguments, self.shared, effect)
         # A list of an object's that the test has changed is another one there, too.
         self.changes += self.shared.altered or effect is Effect.CHANGES_ANSWERS
         self.ran += effect in (Effect.CHANGES_ANSWERS, Effect.RUNS)
-        self.made += effect is Effect.MAKES
+        self.made += effect in (Effect.MAKES, Effect.MAKES_OF_OBJECTS)
+        self.bound += effect is Effect.MAKES_OF_OBJECTS
+        before, self.effect = self.effect, effect
         try:
-            return self.receive(operation, standing, permitted)
+            return self.receive(operation, standing, permitted, arguments)
         finally:  # also where it raised an exception, which the test may have waited for
+            self.effect = before
             if operation in ("attribute", "item"):  # that an object keeps a list of the test's makes it no answer
                 self.shared.returned &= returned
-            self.taken += operation == "next"
+            self.taken += operation == "next" and not arguments[0]._apart
             self.found += operation == "item"
 
     def notice(self) -> None:
@@ -167,22 +179,24 @@ class Judge:
             self.report("crashed")
 
     def receive(
-        self, operation: str, standing: Standing, permitted: Callable[[int, bool], bool] = lambda number, grows: False
+        self,
+        operation: str,
+        standing: Standing,
+        permitted: Callable[[int, bool], bool] = lambda number, grows: False,
+        arguments: Sequence[Any] = (),
     ) -> Any:
         """The program's answer to an operation, after the functions of the test that it called meanwhile.
 
         Args:
             standing: of an object that is the answer.
             permitted: which containers it may change.
+            arguments: of the operation.
         """
         failed = self.failed
         while True:
             self.shared.may_change = permitted
             kind, *content = self.message()
-            for each in self.objects.arrived:
-                within = Standing.ANSWERED if kind == "call" else Standing.DERIVED
-                each._arrive(standing if each is content[0] else min(standing, within))
-            self.objects.arrived.clear()
+            self.objects.arrive(operation, arguments, standing, content[0] if content else None, called=kind == "call")
             if kind == "call":
                 self.call_back(*content)
                 continue
@@ -198,19 +212,33 @@ class Judge:
                     raise self.error_of_assertions(content[0])
                 return self.module(content[0])
             if kind == "raised":
-                self.shared.types.remove(content[0])
-                if self.catching.decides(operation, None):
-                    raise self.error_of_assertions(content[0])
-                self.raised = self.objects.mirrors.error(*content)
-                if type(self.raised) is AssertionError:  # one that is something else, too, ends a loop, or a `hasattr`
-                    self.failed = failed  # the test has the one of this call, and may have waited for it
-                self.failed = self.replaced() or self.failed
-                if ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
-                    raise RuntimeError(f"the program raised {type(self.raised).__name__}") from self.raised
-                raise self.raised
+                raise self.error(operation, content, failed)
             if kind == "syntax error":
                 self.report("syntax error", content[0][:LONGEST])
             self.report("output" if kind == "too large" else "crashed")
+
+    def error(self, operation: str, content: list[Any], failed: BaseException | None) -> BaseException:
+        """What the test gets for an exception that the program raised.
+
+        Args:
+            content: of the message (`candidate.raised`).
+            failed: the assertion that had failed before the operation.
+        """
+        self.shared.types.remove(content[0])
+        if self.catching.decides(operation, None):
+            return self.error_of_assertions(content[0])
+        replaced = self.replaced()
+        try:
+            self.raised = self.objects.mirrors.error(*content)
+        except TypeError:
+            self.report("crashed")
+        if type(self.raised) is AssertionError:  # one that is something else, too, ends a loop, or a `hasattr`
+            self.failed = failed  # the test has the one of this call, and may have waited for it
+        self.failed = replaced or self.failed
+        if ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
+            quiet, self.raised = self.raised, RuntimeError(f"the program raised {type(self.raised).__name__}")
+            self.raised.__cause__ = quiet
+        return self.raised
 
     def replaced(self) -> AssertionError | None:
         """An assertion of the test whose place an error of the program takes, in a `finally` or at a block's end: the
@@ -245,11 +273,23 @@ class Judge:
         except BaseException as error:
             if isinstance(error, AssertionError):  # the program's own, too: it may stand for one of the test's within
                 self.failed = error
-            answer = "raised", type(error).__name__, _text(error)
+            answer = "raised", type(error).__name__, self.text(error)
         try:
             self.send(answer)
         except NotPlainData as error:
             self.send(("raised", "TypeError", str(error)))
+
+    def text(self, error: BaseException) -> str:
+        """What an error of the test's says, if anything: a key may be a number that is too long to be written, or an
+        object of the program, whose text may call the test's functions."""
+        with contextlib.suppress(Exception):
+            if type(error) is KeyError and [*map(type, error.args)] == [str]:  # whose text is that of the key's text
+                return error.args[0]
+            try:
+                return str(error)
+            except AssertionError as failed:
+                self.failed = failed
+        return ""
 
     def module(self, name: str) -> types.ModuleType:
         """A module that the program imported: the judge's own, which was there before the program."""
@@ -276,10 +316,3 @@ class Judge:
         """The program is gone or answers nonsense: that is the verdict, even if the test swallows this exception."""
         self.decided = self.decided or (outcome, exception)
         raise Decided
-
-
-def _text(error: BaseException) -> str:
-    """What it says, if anything: a key may be a number that is too long to be written."""
-    with contextlib.suppress(Exception):
-        return str(error)
-    return ""

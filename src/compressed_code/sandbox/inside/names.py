@@ -35,7 +35,7 @@ class Names(dict[str, Any]):
         when, found = self.known.get(name, ((-1, -1), None))
         if when != ran:
             before, found = found, self._looked_up(name)
-            if when[0] == ran[0]:  # nothing but objects was made
+            if when[0] == ran[0] and type(before) is not int:  # nothing but objects was made; a number counts anything
                 hold_no_less(self.judge, before, found)
             self.known[name] = ran, found
         return found

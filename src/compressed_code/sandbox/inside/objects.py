@@ -2,6 +2,7 @@
 
 import inspect
 import types
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -10,7 +11,8 @@ from .containers import kind_of
 from .errors import Mirrors
 from .owned import Asked, Owned
 from .protocols import remote_type
-from .remotes import Remote
+from .remotes import Remote, Standing
+from .said import made_by_the_test
 from .shared import Shared
 from .standard_modules import place_of
 
@@ -78,11 +80,21 @@ class Objects:
             if kind == "error class":
                 return self.mirrors.kind(number, name, more)
             if kind == "coroutine":
-                return _coroutine(self.judge, number)
+                return _coroutine(self.judge, number, self.judge.effect)
             found = remote_type(frozenset(more))(self.judge, number)
             self._theirs[number] = found
         self.arrived.append(found)
         return found
+
+    def arrive(self, operation: str, arguments: Sequence[Any], standing: Standing, answer: Any, called: bool) -> None:
+        """Say of the objects in a message how they came: the answer itself, within it, or to a function of the test."""
+        apart = operation in ("attribute", "item") or (operation == "iterate" and not made_by_the_test(arguments[0]))
+        for each in self.arrived:
+            if each._new and apart and not called:
+                each._be_apart()
+            within = Standing.ANSWERED if called else Standing.DERIVED
+            each._arrive(standing if each is answer else min(standing, within))
+        self.arrived.clear()
 
     def own(self, number: int, value: Any) -> Any:
         """A plain value with the attributes of an object of the program; the same for the same object."""
@@ -95,7 +107,12 @@ class Objects:
         return found
 
 
-async def _coroutine(judge: Asked, number: int) -> Any:
-    """A coroutine of the program: it runs to its end over there when it is awaited here."""
+async def _coroutine(judge: Asked, number: int, effect: Any) -> Any:
+    """A coroutine of the program: it runs to its end over there when it is awaited here.
+
+    Args:
+        effect: what the call that gave it may do to objects.
+    """
     stand_in = remote_type(frozenset())(judge, number)
+    object.__setattr__(stand_in, "_effect", effect)
     return judge.request("await", stand_in)

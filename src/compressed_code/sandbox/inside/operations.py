@@ -12,7 +12,8 @@ from typing import Any
 from . import remotes
 from .owned import Owned
 from .remotes import Remote, Standing
-from .shared import Shared
+from .shared import Shared, not_plain
+from .values import HOLDING, held_by
 
 _FACTORY = vars(defaultdict)["default_factory"]
 
@@ -21,7 +22,8 @@ class Effect(Enum):
     """What an operation may do to objects of the program (`said`)."""
 
     LOOKS = "nothing"
-    MAKES = "they may say something else, and have no fewer items"
+    MAKES = "what the test made or names may say something else, and has no fewer items"
+    MAKES_OF_OBJECTS = "so may any"
     RUNS = "what the test made itself may say something else"
     CHANGES_ANSWERS = "any may say something else"
 
@@ -31,7 +33,7 @@ def effect(operation: str, arguments: Sequence[Any], shared: Shared) -> Effect:
 
     A method may change those that were answered, and so may whatever is given such an object; a function that is given
     data, or what the test made of them, does not, and a class does not either: it makes an object, as an operator
-    between objects of the test does.
+    between objects of the test does. What waits for a function does what the function does.
 
     Args:
         arguments: of `Asked.request`.
@@ -39,18 +41,27 @@ def effect(operation: str, arguments: Sequence[Any], shared: Shared) -> Effect:
     if _looks(operation, arguments, shared):
         return Effect.LOOKS
     if _makes(operation, arguments):
-        return Effect.MAKES
+        bound = operation == "call" and _objects_among(arguments[1:], shared)
+        return Effect.MAKES_OF_OBJECTS if bound else Effect.MAKES
+    if operation == "await" and arguments[0]._effect is Effect.RUNS:
+        return Effect.RUNS
     given = arguments[1:] if operation == "call" and arguments[0]._is_free else arguments
-    answered = (not isinstance(each, Remote) or each._standing < Standing.MADE for each in _objects_among(given))
+    answered = (
+        not isinstance(each, Remote) or each._standing < Standing.MADE for each in _objects_among(given, shared)
+    )
     return Effect.CHANGES_ANSWERS if any(answered) else Effect.RUNS
 
 
-def permitted(operation: str, arguments: Sequence[Any], shared: Shared) -> Callable[[int, bool], bool]:
+def permitted(operation: str, arguments: Sequence[Any], shared: Shared, effect: Effect) -> Callable[[int, bool], bool]:
     """Which containers of the test's an operation may change (`Shared.may_change`).
 
     What a call is given may change, but an answer that an object is made of; of what it is not given, an answer stays
     what it is, but for further items; a look adds none. The test's own, which no answer has named, gets further ones by
     a look, too; by methods and iterators, which may know it, it changes anyhow.
+
+    Args:
+        arguments: of `Asked.request`.
+        effect: what the operation may do to objects, of which a list of a type of its own is one.
     """
     own = shared.is_own
     if operation == "next":
@@ -59,13 +70,13 @@ def permitted(operation: str, arguments: Sequence[Any], shared: Shared) -> Calla
         return lambda number, grows: grows and own(number)
     if operation in ("operate", "operate_alone"):
         return lambda number, grows: grows
-    given, objects = shared.reached(arguments[1:]), _objects_among(arguments[1:])
+    given, objects = shared.reached(arguments[1:]), _objects_among(arguments[1:], shared)
     if operation == "call" and arguments[0]._makes:
         return lambda number, grows: grows or (number in given and own(number))
     if operation == "call" and arguments[0]._is_free and not objects:
         return lambda number, grows: grows or number in given
-    lives = shared.values  # an object of a type of its own
-    return lambda number, grows: grows or number in given or own(number) or isinstance(lives[number], Owned)
+    lives = shared.values if effect is Effect.CHANGES_ANSWERS else {}  # an object of a type of its own
+    return lambda number, grows: grows or number in given or own(number) or isinstance(lives.get(number), Owned)
 
 
 def _makes(operation: str, arguments: Sequence[Any]) -> bool:
@@ -85,14 +96,19 @@ def _looks(operation: str, arguments: Sequence[Any], shared: Shared) -> bool:
     return remotes.only_looks(operation, tuple(arguments))
 
 
-def _objects_among(values: Sequence[Any]) -> list[Remote | Owned]:
+def _objects_among(values: Sequence[Any], shared: Shared) -> list[Remote | Owned]:
     """The objects of the program in what the test passes."""
     found, waiting, seen = [], [*values], set[int]()
     while waiting:
         each = waiting.pop()
+        number = shared.number(each)
         if isinstance(each, Remote | Owned):
             found.append(each)
-        if isinstance(each, list | tuple | set | frozenset | dict) and id(each) not in seen:
-            seen.add(id(each))  # it may hold itself
-            waiting += [*each, *each.values()] if isinstance(each, dict) else each
+        if number is not None and number not in seen:
+            seen.add(number)
+            waiting += not_plain(shared.items(number))
+        elif isinstance(each, HOLDING):
+            waiting += not_plain(held_by(each))
+        elif number is None and type(each) is dict:  # of keywords
+            waiting += each.values()
     return found

@@ -1,7 +1,8 @@
 """Plain data of the program's own types: what extends a plain type is that plain data, with attributes to ask for."""
 
 import sys
-from collections import deque
+from array import array
+from collections import defaultdict, deque
 from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
@@ -28,6 +29,8 @@ class Asked(Protocol):
     changes: int  # how often something ran that may have changed the objects that were answered
     ran: int  # how often anything ran but a look, or to make an object
     made: int  # how often the test made an object
+    bound: int  # how often it made one of other objects
+    effect: Any  # what that which is asked may do to objects (`operations.Effect`)
     taken: int  # how often an iterator gave an item
     found: int  # how often an object gave an item by its key
 
@@ -49,7 +52,7 @@ class Asked(Protocol):
 class Owned:
     """An instance of a type of the program that extends a plain one: plain data, with attributes of its own."""
 
-    _judge: Asked
+    _judge: Asked = None  # of each its own
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -78,9 +81,18 @@ def own(judge: Asked, number: int, value: Any) -> Any:
         value: an immutable value, or an empty container.
     """
     kind = _owned_type(type(value))
-    found = kind(maxlen=value.maxlen) if isinstance(value, deque) else kind(value)
+    match value:
+        case deque():
+            found = kind(maxlen=value.maxlen)
+        case defaultdict():
+            found = kind()
+        case array():
+            found = kind(value.typecode, value)
+        case _:
+            found = kind(value)
     object.__setattr__(found, "_judge", judge)
     object.__setattr__(found, "_number", number)
+    object.__setattr__(found, "_said", (None, {}))
     return found
 
 

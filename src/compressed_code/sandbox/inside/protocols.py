@@ -13,7 +13,7 @@ from typing import Any
 from . import sequences
 from .owned import Owned
 from .remotes import Remote, may_decide
-from .said import ENOUGH, Items, keep, known, once, renew
+from .said import ENOUGH, Items, attribute, keep, known, once, renew
 
 
 def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
@@ -167,7 +167,9 @@ def remote_type(protocols: frozenset[str]) -> type[Remote]:
     Raises:
         KeyError: there is no such protocol.
     """
-    methods: dict[str, Any] = {"__doc__": property(lambda self: self._ask("attribute", "__doc__"))}
+    methods: dict[str, Any] = {
+        "__doc__": property(lambda self: attribute(self, "__doc__", lambda: self._ask("attribute", "__doc__")))
+    }
     for name in sorted(protocols):
         methods |= PROTOCOLS[name]
     if "getitem" in protocols and "iter" not in protocols:

@@ -81,12 +81,15 @@ class Remote:
     """
 
     _compares = False
+    _judge: Asked = None  # of each its own
 
     def __init__(self, judge: Asked, number: int) -> None:
         fields = {"_judge": judge, "_number": number, "_standing": Standing.ANSWERED, "_new": True, "_hash": None}
         fields |= {"_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
         fields |= {"_lives": False}  # the test made it by calling its class, or has it as a class by its name
         fields |= {"_is_free": False, "_makes": False, "_only_reads": False}
+        fields |= {"_apart": False}  # of an iterator: who goes through it takes nothing from another object
+        fields |= {"_effect": None}  # of a coroutine: what the call that gave it may do to objects
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
@@ -110,6 +113,10 @@ class Remote:
         """The test has it by a name: it is no method, and makes objects if that is a name as classes have them."""
         object.__setattr__(self, "_is_free", True)
         object.__setattr__(self, "_makes", is_of_a_class(name))
+
+    def _be_apart(self) -> None:
+        """An attribute or an item is this object, or one of their iterators, and no method gave it."""
+        object.__setattr__(self, "_apart", True)
 
     def _only_read(self) -> None:
         """It is a method that changes nothing."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NoReturn, Protocol
 
-from .differences import differs, has_fewer, matched, stands
+from .differences import count, differs, has_fewer, is_asked, matched, stands
 
 ENOUGH = 8  # times that an object is asked the same without a change: each looks through all that both sides have
 
@@ -53,7 +53,9 @@ def once(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
     told["again", about] = again + 1
     found, error = _asked(ask)
     told = keep(value)
-    before, raised = told.get(about, (found, error))
+    if about not in told:  # something ran meanwhile
+        return _first(value, about, found, error)
+    before, raised = told[about]
     if type(before) is not type(found) or type(error) is not type(raised) or differs(before, found, objects=False):
         value._judge.refuse(value)
         raise TypeError("an answer says something else each time")
@@ -69,15 +71,15 @@ def once(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
 def known(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
     """The same without asking again: it is not the test that looks."""
     told = keep(value)
-    if about not in told:
-        found, error = _asked(ask)
-        if error is None and not isinstance(found, Items):  # of which nobody knows how many there will be
-            found = _agreed(value, about, found)
-        told = keep(value)
-        told[about] = found, error
-        if _is_iterator(found):
-            return _following(value, about, found)
-    return _told(told[about])
+    return _told(told[about]) if about in told else _first(value, about, *_asked(ask))
+
+
+def _first(value: Stands, about: Hashable, found: Any, error: Exception | None) -> Any:
+    """What an object says of something now, for the first time since something ran."""
+    if not isinstance(found, Items):  # of which nobody knows how many there will be
+        _agree(value, about, found, error)
+    keep(value)[about] = found, error
+    return _following(value, about, found) if _is_iterator(found) else _told((found, error))
 
 
 def _told(said: tuple[Any, Exception | None]) -> Any:
@@ -145,7 +147,7 @@ def _now(value: Stands) -> tuple[int, int, int]:
     # The test made it, or has it by its name: it lives.
     if made_by_the_test(value):
         return judge.ran, judge.taken, judge.made + judge.found
-    return judge.ran if getattr(value, "_lives", False) else judge.changes, 0, judge.made
+    return (judge.ran, 0, judge.made) if getattr(value, "_lives", False) else (judge.changes, 0, judge.bound)
 
 
 def _least(told: dict[Hashable, Any], but: Hashable = None) -> dict[Hashable, Any]:
@@ -171,38 +173,75 @@ def _held(about: Hashable, said: Any) -> Any:
     return found if about == "length" or not isinstance(found, bool | int | float | complex) else None
 
 
-def _agreed(value: Stands, about: Hashable, found: Any) -> Any:
-    """What an object says, unless it has less now than it had.
+def _agree(value: Stands, about: Hashable, found: Any, error: Exception | None) -> None:
+    """Refuse what an object says, or that it says nothing, if it has less now than it had.
 
     Raises:
         TypeError: it has.
     """
     before = keep(value).get(("least", about))
-    if before is not None:
-        hold_no_less(value._judge, before, found)
-    return found
+    if before is None:
+        return
+    if error is not None:
+        _refuse_less(value._judge, value)
+    hold_no_less(value._judge, before, found)
 
 
 def hold_no_less(judge: Any, before: Any, found: Any) -> None:
-    """Refuse what has fewer items than it had, or anything within; an object in place of another one has to have what
-    that one had, when it is asked.
+    """Refuse what has fewer items than it had, or anything within, or is of another type where it had any; an object
+    in place of another one has to have what that one had, when it is asked, or when it was.
 
     Raises:
         TypeError: it has fewer.
     """
-    for one, other in matched(before, found):
-        if one is other:
-            continue
-        if type(one) is type(other) is int and one is before:
-            fewer = other < one  # a length
+    waiting, seen = [(before, found)], set[tuple[int, int]]()
+    while waiting:
+        for one, other in matched(*waiting.pop()):
+            if one is other or (id(one), id(other)) in seen:
+                continue
+            seen.add((id(one), id(other)))
+            if type(one) is not type(other):
+                fewer = count(one) > 0 or (stands(one) and (other is not None or _counted(one) > 0))
+            elif type(one) is int:
+                fewer = other < one  # a length
+            else:
+                fewer = has_fewer(one, other)
+            if fewer:
+                _refuse_less(judge, found)
+            if is_asked(one) and is_asked(other):
+                waiting += _said_by_both(one, other)
+
+
+def _refuse_less(judge: Any, value: Any) -> NoReturn:
+    judge.refuse(value)
+    raise TypeError("an answer has less than it had, and nothing took that away")
+
+
+def _said_by_both(one: Any, other: Any) -> list[tuple[Any, Any]]:
+    """What an object had and another one in its place has; the other one is told what it has to have."""
+    told, both = keep(other), []
+    for least, held in _least(_said_before(one)).items():
+        about = least[1]
+        now = told[about][0] if isinstance(told.get(about), tuple) else told.get(about)
+        if isinstance(now, Items) and not now.complete:
+            now.least = max(now.least, held, key=len)
+        elif about in told:
+            both.append((held, _held(about, told[about])))
+        elif least in told:
+            both.append((held, told[least]))
         else:
-            fewer = not (stands(one) and stands(other)) and has_fewer(one, other)
-        if fewer:
-            judge.refuse(found)
-            raise TypeError("an answer has less than it had, and nothing took that away")
-        if all("_said" in getattr(each, "__dict__", ()) for each in (one, other)):
-            told = keep(other)
-            told.update({about: what for about, what in _least(one._said[1]).items() if about not in told})
+            told[least] = held
+    return both
+
+
+def _said_before(value: Any) -> dict[Hashable, Any]:
+    return getattr(value, "_said", (None, {}))[1]
+
+
+def _counted(value: Any) -> int:
+    """How many items an object has said to have."""
+    least = _least(_said_before(value))
+    return max(least.get(("least", "length"), 0), len(least.get(("least", "items"), ())))
 
 
 class Items:

@@ -14,9 +14,10 @@ from typing import Any
 from .containers import KINDS, RECORD, kind_of
 from .owned import Owned
 from .records import NOTHING_ASKED, Asking
-from .values import parts_of
+from .values import HOLDING, held_by, parts_of
 
 _PLAIN = (bool, int, float, complex, str, bytes)
+_UNIQUE = (b"O", b"D", b"C", b"d", b"s", b"q")  # kinds that may hold fewer items than they are filled with
 _ORDERED = (b"l", b"d", b"O", b"D", b"q")  # kinds whose items come in the order in which they were added
 
 
@@ -108,11 +109,11 @@ class Shared:
         Args:
             items: what it holds, if it is not what it is said to hold.
         """
-        numbers, objects, waiting = [], [], _not_plain(self.items(number) if items is None else items)
+        numbers, objects, waiting = [], [], not_plain(self.items(number) if items is None else items)
         while waiting:
             each = waiting.pop()
-            if isinstance(each, tuple):
-                waiting += _not_plain(each)
+            if isinstance(each, HOLDING):
+                waiting += not_plain(held_by(each))
             elif hasattr(type(each), "_arrive"):
                 objects.append(each)
             elif (inner := self.number(each)) is not None:
@@ -127,9 +128,9 @@ class Shared:
             number = self.number(each)
             if number is not None and number not in found:
                 found.add(number)
-                waiting += _not_plain(self.items(number))
-            elif isinstance(each, tuple):
-                waiting += _not_plain(each)
+                waiting += not_plain(self.items(number))
+            elif isinstance(each, HOLDING):
+                waiting += not_plain(held_by(each))
             elif type(each) is dict:  # of keywords
                 waiting += each.values()
         return found
@@ -165,6 +166,8 @@ class Shared:
             while more := {number for number, inner in holding.items() if number not in parted and inner & parted}:
                 parted |= more
             free |= {number for number in parted - changed.keys() if self.may_change(number, False)}
+            # What holds another one in place of one that it held does not only grow.
+            free -= {number for number in parted & changed.keys() if not self.may_change(number, False)}
         others = {id(self.values[number]): self._another(number, own) for number in parted - free}
         held = {number: self.items(number) for number in parted - changed.keys()} | changed
         # Those of records first: a set, or a dictionary, may ask one within for its hash.
@@ -174,8 +177,19 @@ class Shared:
                 del self.numbers[id(value)]
                 self.values[number] = value = others[id(value)]
                 self.numbers[id(value)] = number
-            KINDS[self.kinds[number]].fill(value, [_exchanged(each, others) for each in items])
+            self.fill(number, [_exchanged(each, others) for each in items])
             self.remember(number)
+
+    def fill(self, number: int, items: list[Any]) -> None:
+        """Let a container hold these items.
+
+        Raises:
+            ValueError: the program says that it has a key twice, or more items than it can have.
+        """
+        kind, value = KINDS[self.kinds[number]], self.values[number]
+        kind.fill(value, items)
+        if not self.asked and self.kinds[number] in _UNIQUE and len(kind.items(value)) != len(items):
+            raise ValueError("not as many items as it was said to have")
 
     def _grows(self, number: int, items: list[Any]) -> bool:
         """Whether a container only gets further items at its end."""
@@ -202,7 +216,7 @@ def _exchanged(value: Any, others: dict[int, Any]) -> Any:
     return value if all(map(operator.is_, value, parts)) else tuple(parts)
 
 
-def _not_plain(values: Iterable[Any]) -> list[Any]:
+def not_plain(values: Iterable[Any]) -> list[Any]:
     """Those that may be containers or hold any; of a million numbers it takes no time to say so."""
     return [each for each in values if type(each) not in _PLAIN]
 

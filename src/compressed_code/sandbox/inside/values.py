@@ -6,7 +6,7 @@ import types
 import warnings
 import zoneinfo
 from collections import ChainMap, UserDict, UserString
-from collections.abc import Callable
+from collections.abc import Callable, ItemsView, Iterable, KeysView, ValuesView
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path, PosixPath, PurePosixPath
@@ -133,6 +133,18 @@ def parts_of(value: Any) -> tuple[str, tuple[Any, ...]] | None:
     if name in ERRORS and all(type(part) in _ARGUMENTS for part in value.args):
         return "error", (name, *value.args)
     return None
+
+
+# What is no container itself and holds any value.
+HOLDING = (tuple, frozenset, KeysView, ValuesView, ItemsView, types.MappingProxyType, ChainMap, slice)
+
+
+def held_by(value: Any) -> Iterable[Any]:
+    """What one of these holds."""
+    if isinstance(value, types.MappingProxyType):
+        return [*value, *value.values()]
+    parts = parts_of(value)
+    return value if parts is None else parts[1]
 
 
 def make(name: str, parts: tuple[Any, ...]) -> Any:
