@@ -25,7 +25,8 @@ class Catching:
         """Whether an answer holds classes by which a test would take its own failed assertions for the program's
         errors, or a set's methods for a set's: `set.union({1})` is what it is told."""
         named, types = operation in ("name", "attribute", "item"), tuple(self.shared.types)
-        if operation != "name" and any(kind in (set, frozenset) for kind in types):
+        itself = operation == "name" and (value is set or value is frozenset)
+        if any(kind in (set, frozenset) for kind in types[itself:]):
             return True
         self.holds_errors |= named and not isinstance(value, _SINGLE)
         self.holds_all |= any(kind is object for kind in (types[1:] if value is object else types))

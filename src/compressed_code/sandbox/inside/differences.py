@@ -64,12 +64,12 @@ def _is_its_attributes(value: Any) -> bool:
 
 
 def stands(value: Any) -> bool:
-    return hasattr(type(value), "_ask")
+    return hasattr(type(value), "_its_ask")
 
 
 def is_asked(value: Any) -> bool:
     """Whether the program is asked for its attributes; what it says to have among them is no sign of that."""
-    return hasattr(type(value), "_judge")
+    return hasattr(type(value), "_its_judge")
 
 
 def matched(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:

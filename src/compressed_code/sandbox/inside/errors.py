@@ -44,7 +44,7 @@ class Mirrors:
                 raise TypeError("an exception without a base")
             named = name[:_LONGEST] if name.isidentifier() else "Exception"
             fields = {"__getattr__": _attribute, "__str__": _text, "__module__": "program"}
-            fields |= {"_judge": self.judge, "_objects": self.objects}
+            fields |= {"_its_judge": self.judge, "_objects": self.objects}
             known = type(named, tuple(base for base in bases if isinstance(base, type)), fields)
         # Any `except` would take it, where the test asks which error is right.
         if _unrelated(known) > 1 or _of_its_own(known) > 1:
@@ -71,7 +71,7 @@ class Mirrors:
             error.args = arguments
         if not arguments and text:  # what it was given is no plain data
             error.args = (text,)
-        error.__dict__.update(_number=number, _text=text)
+        error.__dict__.update(_its_number=number, _text=text)
         return error
 
     def without_arguments(self, kind: type) -> BaseException:
@@ -85,7 +85,7 @@ class Mirrors:
 
 def is_of_the_program(error: BaseException) -> bool:
     """Whether it stands for one that the program raised."""
-    return "_number" in error.__dict__
+    return "_its_number" in error.__dict__
 
 
 def _unrelated(kind: type) -> int:
@@ -102,11 +102,11 @@ def _of_its_own(kind: type) -> int:
 
 def _attribute(error: Any, name: str) -> Any:
     """An attribute that the program gave its exception."""
-    number = error.__dict__.get("_number")
+    number = error.__dict__.get("_its_number")
     if name.startswith("_") or number is None:
         raise AttributeError(name)
     place = error._objects.resolve(number, ("object", "exception", ()))
-    return said.attribute(error, name, lambda: error._judge.request("attribute", place, name))
+    return said.attribute(error, name, lambda: error._its_judge.request("attribute", place, name))
 
 
 def _text(error: BaseException) -> str:

@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import channel, codec, decoder, errors, messages, operations, programs, remotes
+from . import assertions, channel, codec, decoder, messages, operations, programs, remotes
 from .catching import Catching, ends_quietly
 from .containers import is_record
 from .names import Module, Names
@@ -27,6 +27,7 @@ from .remotes import Remote, Standing
 from .standard_modules import known_module
 
 TEST_MODULE = "tests"
+_KEPT = 32  # errors of the program's, with all that their frames hold
 _FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program
 
 
@@ -67,7 +68,8 @@ def decide(
     judge = Judge(descriptor, output_bytes, packages)
     try:
         judge.run(task, classes)
-        found = ("wrong answer", "AssertionError") if judge.failed else judge.refused or ("passed", "")
+        failed = judge.failed or any(map(assertions.in_flight, judge.errors))
+        found = ("wrong answer", "AssertionError") if failed else judge.refused or ("passed", "")
     except MemoryError:
         found = "memory", "MemoryError"
     except AssertionError as error:
@@ -88,6 +90,7 @@ class Judge:
         self.dropped: list[int] = []
         self.names = Names(self)
         self.raised: BaseException | None = None  # the last exception that came from the program
+        self.errors: list[BaseException] = []  # of the program's, the last ones
         self.failed: BaseException | None = None  # an assertion of the test that the program did not let through
         self.refused: tuple[str, str] | None = None  # what the test asked for, and took for the program's answer
         self.decided: tuple[str, str] | None = None
@@ -112,8 +115,8 @@ class Judge:
         if task.entry_point is not None:
             names[task.entry_point] = found = self.request("name", task.entry_point)
             if isinstance(found, Remote):
-                found._arrive(Standing.ANSWERED)  # a class whose objects are what is tested
-                found._be_free(task.entry_point)
+                found._its_arrive(Standing.ANSWERED)  # a class whose objects are what is tested
+                found._its_be_free(task.entry_point)
         before = names.get("check")  # of the setup, or the program's own where that is the entry point
         exec(task.test, names)
         check = names.get("check")
@@ -163,8 +166,9 @@ class Judge:
         finally:  # also where it raised an exception, which the test may have waited for
             self.effect = before
             if operation in ("attribute", "item"):  # that an object keeps a list of the test's makes it no answer
+                self.shared.shown |= self.shared.returned - returned
                 self.shared.returned &= returned
-            self.taken += operation == "next" and not arguments[0]._apart
+            self.taken += operation == "next" and not arguments[0]._its_apart
             self.found += operation == "item"
 
     def notice(self) -> None:
@@ -227,24 +231,29 @@ class Judge:
         self.shared.types.remove(content[0])
         if self.catching.decides(operation, None):
             return self.error_of_assertions(content[0])
-        replaced = self.replaced()
+        replaced = assertions.in_flight(sys.exc_info()[1])
         try:
             self.raised = self.objects.mirrors.error(*content)
         except TypeError:
             self.report("crashed")
-        if type(self.raised) is AssertionError:  # one that is something else, too, ends a loop, or a `hasattr`
+        stumbled = self.failed is not failed and not isinstance(self.failed, AssertionError)
+        seen = type(self.raised).__name__ == type(self.failed).__name__ if stumbled else False
+        # One that is an assertion and something else, too, ends a loop, or a `hasattr`.
+        if seen or type(self.raised) is AssertionError:
             self.failed = failed  # the test has the one of this call, and may have waited for it
         self.failed = replaced or self.failed
         if ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
             quiet, self.raised = self.raised, RuntimeError(f"the program raised {type(self.raised).__name__}")
             self.raised.__cause__ = quiet
+        self.remember(self.raised)
         return self.raised
 
-    def replaced(self) -> AssertionError | None:
-        """An assertion of the test whose place an error of the program takes, in a `finally` or at a block's end: the
-        test may wait for that error."""
-        ending = sys.exc_info()[1]
-        return ending if isinstance(ending, AssertionError) and not errors.is_of_the_program(ending) else None
+    def remember(self, error: BaseException) -> None:
+        """Keep an error of the program until it has gone through the test: it may have taken an assertion's place in
+        another thread or task."""
+        self.errors.append(error)
+        if len(self.errors) > _KEPT:
+            self.failed = self.failed or assertions.in_flight(self.errors.pop(0))
 
     def message(self) -> tuple[Any, ...]:
         self.objects.arrived.clear()
@@ -271,7 +280,7 @@ class Judge:
         except Decided:
             raise
         except BaseException as error:
-            if isinstance(error, AssertionError):  # the program's own, too: it may stand for one of the test's within
+            if assertions.failed(error):  # the program's own, too: it may stand for one of the test's within
                 self.failed = error
             answer = "raised", type(error).__name__, self.text(error)
         try:

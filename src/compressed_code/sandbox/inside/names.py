@@ -35,7 +35,7 @@ class Names(dict[str, Any]):
         when, found = self.known.get(name, ((-1, -1), None))
         if when != ran:
             before, found = found, self._looked_up(name)
-            if when[0] == ran[0] and type(before) is not int:  # nothing but objects was made; a number counts anything
+            if when[0] == ran[0]:  # nothing but objects was made
                 hold_no_less(self.judge, before, found)
             self.known[name] = ran, found
         return found
@@ -52,9 +52,9 @@ class Names(dict[str, Any]):
             raise KeyError(name)
         # What a test calls by the name of a function has to answer as one.
         if isinstance(found, Remote) and not ("__instancecheck__" in vars(type(found)) and is_of_a_class(name)):
-            found._arrive(Standing.ANSWERED)
+            found._its_arrive(Standing.ANSWERED)
         if isinstance(found, Remote):
-            found._be_free(name)
+            found._its_be_free(name)
         return found
 
 

@@ -45,7 +45,7 @@ class Objects:
             self.judge.refuse(value)
             raise NotPlainData("what an answer of the program's own held before it changed is passed to the program")
         if isinstance(value, Remote | Owned):
-            return value._number, None
+            return value._its_number, None
         if (number := self.mirrors.number(value)) is not None:
             return number, None
         if isinstance(value, types.BuiltinFunctionType | type | types.FunctionType) and (place := place_of(value)):
@@ -53,9 +53,9 @@ class Objects:
         if callable(value) and not isinstance(value, type):
             if not inspect.isroutine(value):  # what else it can do stays here
                 self.judge.opaque(value, "argument")
-            return self._number(value), str(getattr(value, "__name__", "function"))[:LONGEST]
+            return self._number_of(value), str(getattr(value, "__name__", "function"))[:LONGEST]
         if type(value) is object:
-            return self._number(value), ()
+            return self._number_of(value), ()
         self.judge.refuse(value, "argument")
         raise NotPlainData(f"the test passes a {type(value).__name__} to the program; only plain data can be sent")
 
@@ -63,9 +63,15 @@ class Objects:
         """What the program calls: of the test's own, which it was given; None where there is none."""
         return self._ours.get(number)
 
-    def _number(self, value: Any) -> int:
+    def _number_of(self, value: Any) -> int:
         """The number of something of the test's own that the program is given."""
-        found = next((known for known, each in self._ours.items() if each is value), 0)
+        bound = isinstance(value, types.MethodType)  # another object each time that it is looked up
+        same = (
+            known
+            for known, each in self._ours.items()
+            if each is value or (bound and type(each) is type(value) and each == value)
+        )
+        found = next(same, 0)
         found = found or 2 * len(self._ours) + 2
         self._ours[found] = value
         return found
@@ -90,10 +96,10 @@ class Objects:
         """Say of the objects in a message how they came: the answer itself, within it, or to a function of the test."""
         apart = operation in ("attribute", "item") or (operation == "iterate" and not made_by_the_test(arguments[0]))
         for each in self.arrived:
-            if each._new and apart and not called:
-                each._be_apart()
+            if each._its_new and apart and not called:
+                each._its_be_apart()
             within = Standing.ANSWERED if called else Standing.DERIVED
-            each._arrive(standing if each is answer else min(standing, within))
+            each._its_arrive(standing if each is answer else min(standing, within))
         self.arrived.clear()
 
     def own(self, number: int, value: Any) -> Any:
@@ -114,5 +120,5 @@ async def _coroutine(judge: Asked, number: int, effect: Any) -> Any:
         effect: what the call that gave it may do to objects.
     """
     stand_in = remote_type(frozenset())(judge, number)
-    object.__setattr__(stand_in, "_effect", effect)
+    object.__setattr__(stand_in, "_its_effect", effect)
     return judge.request("await", stand_in)

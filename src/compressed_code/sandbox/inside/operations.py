@@ -43,11 +43,11 @@ def effect(operation: str, arguments: Sequence[Any], shared: Shared) -> Effect:
     if _makes(operation, arguments):
         bound = operation == "call" and _objects_among(arguments[1:], shared)
         return Effect.MAKES_OF_OBJECTS if bound else Effect.MAKES
-    if operation == "await" and arguments[0]._effect is Effect.RUNS:
+    if operation == "await" and arguments[0]._its_effect is Effect.RUNS:
         return Effect.RUNS
-    given = arguments[1:] if operation == "call" and arguments[0]._is_free else arguments
+    given = arguments[1:] if operation == "call" and arguments[0]._its_is_free else arguments
     answered = (
-        not isinstance(each, Remote) or each._standing < Standing.MADE for each in _objects_among(given, shared)
+        not isinstance(each, Remote) or each._its_standing < Standing.MADE for each in _objects_among(given, shared)
     )
     return Effect.CHANGES_ANSWERS if any(answered) else Effect.RUNS
 
@@ -57,7 +57,7 @@ def permitted(operation: str, arguments: Sequence[Any], shared: Shared, effect: 
 
     What a call is given may change, but an answer that an object is made of; of what it is not given, an answer stays
     what it is, but for further items; a look adds none. The test's own, which no answer has named, gets further ones by
-    a look, too; by methods and iterators, which may know it, it changes anyhow.
+    a look, too; by methods, which may know it, it changes anyhow, and by iterators, if no object was seen to have it.
 
     Args:
         arguments: of `Asked.request`.
@@ -65,15 +65,15 @@ def permitted(operation: str, arguments: Sequence[Any], shared: Shared, effect: 
     """
     own = shared.is_own
     if operation == "next":
-        return lambda number, grows: grows or own(number)
+        return lambda number, grows: grows or (own(number) and number not in shared.shown)
     if _looks(operation, arguments, shared):
         return lambda number, grows: grows and own(number)
     if operation in ("operate", "operate_alone"):
         return lambda number, grows: grows
     given, objects = shared.reached(arguments[1:]), _objects_among(arguments[1:], shared)
-    if operation == "call" and arguments[0]._makes:
+    if operation == "call" and arguments[0]._its_makes:
         return lambda number, grows: grows or (number in given and own(number))
-    if operation == "call" and arguments[0]._is_free and not objects:
+    if operation == "call" and arguments[0]._its_is_free and not objects:
         return lambda number, grows: grows or number in given
     lives = shared.values if effect is Effect.CHANGES_ANSWERS else {}  # an object of a type of its own
     return lambda number, grows: grows or number in given or own(number) or isinstance(lives.get(number), Owned)
@@ -82,9 +82,11 @@ def permitted(operation: str, arguments: Sequence[Any], shared: Shared, effect: 
 def _makes(operation: str, arguments: Sequence[Any]) -> bool:
     """Whether the test makes an object, by a name as classes have them, or by an operator of what is no answer."""
     if operation == "call":
-        return arguments[0]._makes
+        return arguments[0]._its_makes
     operands = [each for each in arguments if isinstance(each, Remote)]
-    return operation in ("operate", "operate_alone") and all(each._standing >= Standing.DERIVED for each in operands)
+    return operation in ("operate", "operate_alone") and all(
+        each._its_standing >= Standing.DERIVED for each in operands
+    )
 
 
 def _looks(operation: str, arguments: Sequence[Any], shared: Shared) -> bool:
@@ -92,7 +94,7 @@ def _looks(operation: str, arguments: Sequence[Any], shared: Shared) -> bool:
     `dict` calls `keys`."""
     if operation == "call":
         dictionaries = [each for each in shared.values.values() if isinstance(each, defaultdict)]
-        return arguments[0]._only_reads or any(_FACTORY.__get__(each) is arguments[0] for each in dictionaries)
+        return arguments[0]._its_only_reads or any(_FACTORY.__get__(each) is arguments[0] for each in dictionaries)
     return remotes.only_looks(operation, tuple(arguments))
 
 

@@ -22,6 +22,9 @@ PREDICATES = frozenset(
 OF_ARRAYS = frozenset(("shape", "ndim", "size"))
 
 
+_OF_NAMED_TUPLES = ("_asdict", "_fields", "_replace")
+
+
 class Asked(Protocol):
     """Who asks the program."""
 
@@ -52,24 +55,24 @@ class Asked(Protocol):
 class Owned:
     """An instance of a type of the program that extends a plain one: plain data, with attributes of its own."""
 
-    _judge: Asked = None  # of each its own
+    _its_judge: Asked = None  # of each its own
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_") and not (name in _OF_NAMED_TUPLES and isinstance(self, tuple)):
             raise AttributeError(name)
-        found = said.attribute(self, name, lambda: self._judge.request("attribute", self, name))
+        found = said.attribute(self, name, lambda: self._its_judge.request("attribute", self, name))
         if (name in OF_ARRAYS and "numpy" in sys.modules) or (name in PREDICATES and callable(found)):
-            self._judge.refuse(self)
+            self._its_judge.refuse(self)
             raise AttributeError(name)
         return found
 
     def __reduce_ex__(self, version: Any) -> NoReturn:
-        self._judge.refuse(self)
+        self._its_judge.refuse(self)
         raise TypeError("what is the program's is copied there")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and name not in ("data", "default_factory"):
-            self._judge.request("assign", self, name, value)
+            self._its_judge.request("assign", self, name, value)
         else:
             object.__setattr__(self, name, value)
 
@@ -90,9 +93,9 @@ def own(judge: Asked, number: int, value: Any) -> Any:
             found = kind(value.typecode, value)
         case _:
             found = kind(value)
-    object.__setattr__(found, "_judge", judge)
-    object.__setattr__(found, "_number", number)
-    object.__setattr__(found, "_said", (None, {}))
+    object.__setattr__(found, "_its_judge", judge)
+    object.__setattr__(found, "_its_number", number)
+    object.__setattr__(found, "_its_said", (None, {}))
     return found
 
 
@@ -107,11 +110,11 @@ def _field(name: str) -> property:
     """A field of a named tuple that is called as a method of all tuples is, or that method."""
 
     def look(self: Owned) -> Any:
-        found = said.attribute(self, name, lambda: self._judge.request("attribute", self, name))
+        found = said.attribute(self, name, lambda: self._its_judge.request("attribute", self, name))
         return getattr(tuple, name).__get__(self) if callable(found) else found
 
     return property(look)
 
 
 def _asked(name: str) -> property:
-    return property(lambda self: self._judge.request("attribute", self, name))
+    return property(lambda self: self._its_judge.request("attribute", self, name))

@@ -17,7 +17,7 @@ from .said import ENOUGH, Items, attribute, keep, known, once, renew
 
 
 def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
-    return self._ask("call", arguments, keywords)
+    return self._its_ask("call", arguments, keywords)
 
 
 def _iterate(self: Remote) -> Iterator[Any]:
@@ -26,20 +26,20 @@ def _iterate(self: Remote) -> Iterator[Any]:
     length = sequences.counted(self) if sequences.has_length(self) else None
     iterator = _asked_iterator(self)
     if iterator is not self:
-        items = self._followed[0] or known(self, "items", lambda: Items(self))
+        items = self._its_followed[0] or known(self, "items", lambda: Items(self))
         return items.each(_whole(self, iterator, length))
     if length is None:
         return iterator
     # It may have nothing left to compare, when the test has looked at each of its items.
-    if self._passed and not self._made:
-        self._judge.refuse(self)
+    if self._its_passed and not self._its_made:
+        self._its_judge.refuse(self)
         raise TypeError("an answer with a length is gone through a second time, and has been used up")
-    object.__setattr__(self, "_passed", True)
+    object.__setattr__(self, "_its_passed", True)
     return _whole(self, iterator, length)
 
 
 def _asked_iterator(value: Remote) -> Iterator[Any]:
-    found = value._ask("iterate")
+    found = value._its_ask("iterate")
     return found if isinstance(found, Remote) else iter(found)
 
 
@@ -56,7 +56,7 @@ def _whole(value: Remote, iterator: Iterator[Any], length: int | None) -> Iterat
             if length is None or given <= length:
                 yield item
     if length is not None and given != length:
-        value._judge.refuse(value)
+        value._its_judge.refuse(value)
         raise TypeError("an answer gives another number of items than it says to have")
 
 
@@ -89,57 +89,60 @@ def _taken(self: Remote) -> Any:
 
 
 def _advanced(self: Remote) -> Any:
-    followed, place = self._followed
+    followed, place = self._its_followed
     try:
-        found = self._ask("next")
+        found = self._its_ask("next")
     except StopIteration:
         if followed is not None:
             followed.end(place)
         raise
     if followed is None:
         return found
-    object.__setattr__(self, "_followed", (followed, place + 1))
+    object.__setattr__(self, "_its_followed", (followed, place + 1))
     return followed.at(place, found)
 
 
 def _set_item(self: Remote, key: Any, value: Any) -> None:
-    self._ask("set item", key, value)
+    self._its_ask("set item", key, value)
 
 
 def _delete_item(self: Remote, key: Any) -> None:
-    self._ask("delete item", key)
+    self._its_ask("delete item", key)
 
 
 def _contains(self: Remote, value: Any) -> bool:
     if not may_decide(self, value):
-        self._judge.refuse(self)
+        self._its_judge.refuse(self)
         raise TypeError("an answer's own __contains__ decides nothing")
-    return self._ask("contains", value) is True
+    return self._its_ask("contains", value) is True
 
 
 def _enter(self: Remote) -> Any:
-    return self._ask("enter")
+    return self._its_ask("enter")
 
 
 def _leave(self: Remote, kind: Any, error: Any, trace: Any) -> bool:
-    if self._ask("leave", None if kind is None else kind.__name__) and kind is not None:
-        self._judge.refuse(self)  # what a test asserts, or stumbles over, inside of it counts
+    found = self._its_ask("leave", None if kind is None else kind.__name__)
+    if kind is not None and found is not None and found is not False:
+        self._its_judge.refuse(self)  # what a test asserts, or stumbles over, inside of it counts
     return False
 
 
 def _await(self: Remote) -> Generator[None, None, Any]:
     yield from ()
-    return self._ask("await")
+    return self._its_ask("await")
 
 
 def _is_instance(self: Remote, value: Any) -> bool:
     if not isinstance(value, Remote | Owned):
         return False
-    return once(self, ("instance", sequences.numbered(self, value)), lambda: self._ask("is instance", value) is True)
+    return once(
+        self, ("instance", sequences.numbered(self, value)), lambda: self._its_ask("is instance", value) is True
+    )
 
 
 def _is_subclass(self: Remote, value: Any) -> bool:
-    return isinstance(value, Remote) and self._ask("is subclass", value) is True
+    return isinstance(value, Remote) and self._its_ask("is subclass", value) is True
 
 
 # What an object can do: the special methods of its type, and what they are here.
@@ -154,7 +157,7 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "contains": {"__contains__": _contains},
     "enter": {"__enter__": _enter, "__exit__": _leave},
     "await": {"__await__": _await},
-    "eq": {"_compares": True},
+    "eq": {"_its_compares": True},
     "generator": {"__class__": property(lambda _: GeneratorType)},  # its own methods are attributes
     "instancecheck": {"__instancecheck__": _is_instance, "__subclasscheck__": _is_subclass},
 }
@@ -168,7 +171,7 @@ def remote_type(protocols: frozenset[str]) -> type[Remote]:
         KeyError: there is no such protocol.
     """
     methods: dict[str, Any] = {
-        "__doc__": property(lambda self: attribute(self, "__doc__", lambda: self._ask("attribute", "__doc__")))
+        "__doc__": property(lambda self: attribute(self, "__doc__", lambda: self._its_ask("attribute", "__doc__")))
     }
     for name in sorted(protocols):
         methods |= PROTOCOLS[name]

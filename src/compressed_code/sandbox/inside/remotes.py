@@ -67,7 +67,7 @@ def standing_of_answer(operation: str, arguments: tuple[Any, ...]) -> Standing:
     if operation == "name":
         return Standing.NAMED
     asked = arguments[1:] if operation == "operate" else arguments[:1]
-    highest = max((each._standing for each in asked if isinstance(each, Remote)), default=Standing.ANSWERED)
+    highest = max((each._its_standing for each in asked if isinstance(each, Remote)), default=Standing.ANSWERED)
     if highest is Standing.NAMED and operation == "call":
         return Standing.MADE
     return min(highest, Standing.DERIVED)
@@ -77,145 +77,153 @@ class Remote:
     """Stands for an object of the program; see `protocols.remote_type` for what else it can do.
 
     Attributes:
-        _compares: whether its class has an `==` of its own.
+        _its_compares: whether its class has an `==` of its own.
     """
 
-    _compares = False
-    _judge: Asked = None  # of each its own
+    _its_compares = False
+    _its_judge: Asked = None  # of each its own
 
     def __init__(self, judge: Asked, number: int) -> None:
-        fields = {"_judge": judge, "_number": number, "_standing": Standing.ANSWERED, "_new": True, "_hash": None}
-        fields |= {"_said": (None, {}), "_passed": False, "_followed": (None, 0), "_mute": False}
-        fields |= {"_lives": False}  # the test made it by calling its class, or has it as a class by its name
-        fields |= {"_is_free": False, "_makes": False, "_only_reads": False}
-        fields |= {"_apart": False}  # of an iterator: who goes through it takes nothing from another object
-        fields |= {"_effect": None}  # of a coroutine: what the call that gave it may do to objects
+        fields = {
+            "_its_judge": judge,
+            "_its_number": number,
+            "_its_standing": Standing.ANSWERED,
+            "_its_new": True,
+            "_its_hash": None,
+        }
+        fields |= {"_its_said": (None, {}), "_its_passed": False, "_its_followed": (None, 0), "_its_mute": False}
+        fields |= {"_its_lives": False}  # the test made it by calling its class, or has it as a class by its name
+        fields |= {"_its_is_free": False, "_its_makes": False, "_its_only_reads": False}
+        fields |= {"_its_apart": False}  # of an iterator: who goes through it takes nothing from another object
+        fields |= {"_its_effect": None}  # of a coroutine: what the call that gave it may do to objects
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
-    def _ask(self, operation: str, *arguments: Any) -> Any:
-        if self._standing is Standing.TOLD:
-            self._judge.refuse(self)
+    def _its_ask(self, operation: str, *arguments: Any) -> Any:
+        if self._its_standing is Standing.TOLD:
+            self._its_judge.refuse(self)
             raise TypeError("what an object of the program makes of what the test expects answers nothing")
-        return self._judge.request(operation, self, *arguments)
+        return self._its_judge.request(operation, self, *arguments)
 
     @property
-    def _made(self) -> bool:
-        return self._standing is Standing.MADE
+    def _its_made(self) -> bool:
+        return self._its_standing is Standing.MADE
 
-    def _follow(self, items: said.Items, first: bool) -> None:
+    def _its_follow(self, items: said.Items, first: bool) -> None:
         """As an iterator: give the items that another one gave before it, unless it is the first, and say nothing else
         of itself."""
-        object.__setattr__(self, "_followed", (items, 0))
-        object.__setattr__(self, "_mute", not first)
+        object.__setattr__(self, "_its_followed", (items, 0))
+        object.__setattr__(self, "_its_mute", not first)
 
-    def _be_free(self, name: str) -> None:
+    def _its_be_free(self, name: str) -> None:
         """The test has it by a name: it is no method, and makes objects if that is a name as classes have them."""
-        object.__setattr__(self, "_is_free", True)
-        object.__setattr__(self, "_makes", is_of_a_class(name))
+        object.__setattr__(self, "_its_is_free", True)
+        object.__setattr__(self, "_its_makes", is_of_a_class(name))
 
-    def _be_apart(self) -> None:
+    def _its_be_apart(self) -> None:
         """An attribute or an item is this object, or one of their iterators, and no method gave it."""
-        object.__setattr__(self, "_apart", True)
+        object.__setattr__(self, "_its_apart", True)
 
-    def _only_read(self) -> None:
+    def _its_only_read(self) -> None:
         """It is a method that changes nothing."""
-        object.__setattr__(self, "_only_reads", True)
+        object.__setattr__(self, "_its_only_reads", True)
 
-    def _arrive(self, standing: Standing) -> None:
+    def _its_arrive(self, standing: Standing) -> None:
         """The test got this object, now or once more."""
-        object.__setattr__(self, "_standing", standing if self._new else min(self._standing, standing))
-        object.__setattr__(self, "_new", False)
+        object.__setattr__(self, "_its_standing", standing if self._its_new else min(self._its_standing, standing))
+        object.__setattr__(self, "_its_new", False)
         # Also when a method of its own gives it back.
-        object.__setattr__(self, "_lives", self._lives or self._standing >= Standing.MADE)
+        object.__setattr__(self, "_its_lives", self._its_lives or self._its_standing >= Standing.MADE)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name not in _READABLE:
             raise AttributeError(name)
-        if self._mute and name not in _OF_GENERATORS:
-            self._judge.refuse(self)
+        if self._its_mute and name not in _OF_GENERATORS:
+            self._its_judge.refuse(self)
             raise AttributeError(name)
-        found = said.attribute(self, name, lambda: self._ask("attribute", name))
-        if isinstance(found, Remote) and name in _READING_METHODS and not self._made:
-            found._only_read()
-        if name in PREDICATES and self._standing < Standing.MADE and callable(found):
-            self._judge.refuse(self)
+        found = said.attribute(self, name, lambda: self._its_ask("attribute", name))
+        if isinstance(found, Remote) and name in _READING_METHODS and not self._its_made:
+            found._its_only_read()
+        if name in PREDICATES and self._its_standing < Standing.MADE and callable(found):
+            self._its_judge.refuse(self)
             raise AttributeError(name)
         return found
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._ask("assign", name, value)
+        self._its_ask("assign", name, value)
 
     def __delattr__(self, name: str) -> None:
-        self._ask("delete", name)
+        self._its_ask("delete", name)
 
     def __bool__(self) -> bool:
-        return said.once(self, "truth", lambda: self._ask("truth") is True)
+        return said.once(self, "truth", lambda: self._its_ask("truth") is True)
 
     def __str__(self) -> str:
-        return said.once(self, "text", lambda: exactly(str, self._ask("text")))
+        return said.once(self, "text", lambda: exactly(str, self._its_ask("text")))
 
     def __repr__(self) -> str:
-        return said.once(self, "representation", lambda: exactly(str, self._ask("representation")))
+        return said.once(self, "representation", lambda: exactly(str, self._its_ask("representation")))
 
     def __format__(self, specification: str) -> str:
-        return said.once(self, ("format", specification), lambda: exactly(str, self._ask("format", specification)))
+        return said.once(self, ("format", specification), lambda: exactly(str, self._its_ask("format", specification)))
 
     def __hash__(self) -> int:
-        if self._hash is None:  # once for all: it may be the key of a dictionary when its standing falls
-            asked = self._standing >= Standing.DERIVED and not self._judge.reading
-            object.__setattr__(self, "_hash", exactly(int, self._ask("hash")) if asked else object.__hash__(self))
-        return self._hash
+        if self._its_hash is None:  # once for all: it may be the key of a dictionary when its standing falls
+            asked = self._its_standing >= Standing.DERIVED and not self._its_judge.reading
+            object.__setattr__(
+                self, "_its_hash", exactly(int, self._its_ask("hash")) if asked else object.__hash__(self)
+            )
+        return self._its_hash
 
     def __eq__(self, other: object) -> bool:
-        if self._judge.reading:  # the keys of a dictionary, which are no others there
+        if self._its_judge.reading:  # the keys of a dictionary, which are no others there
             return self is other
         if _may_be_equal(self, other):
-            return bool(self._judge.request("operate", "eq", self, other))
+            return bool(self._its_judge.request("operate", "eq", self, other))
         if self is not other:
-            self._cannot_compare(other)
+            self._its_cannot_compare(other)
         return self is other
 
     def __ne__(self, other: object) -> bool:
         if _may_be_equal(self, other):
-            return bool(self._judge.request("operate", "ne", self, other))
+            return bool(self._its_judge.request("operate", "ne", self, other))
         return not self == other
 
-    def _cannot_compare(self, other: object) -> None:
+    def _its_cannot_compare(self, other: object) -> None:
         """Two objects are themselves only, and no data; what their own `==` says is believed where it says the same."""
-        self._judge.opaque(self)
+        self._its_judge.opaque(self)
         if (
             isinstance(other, Remote)
-            and (self._compares or other._compares)
-            and self._judge.request("operate", "eq", self, other)
+            and (self._its_compares or other._its_compares)
+            and self._its_judge.request("operate", "eq", self, other)
         ):
-            self._judge.refuse(self)
+            self._its_judge.refuse(self)
 
     def __reduce_ex__(self, version: Any) -> NoReturn:
         # A copy would stand for the same object, in its old standing; a deep one would have a judge of its own.
-        self._judge.refuse(self)
+        self._its_judge.refuse(self)
         raise TypeError("an object of the program is copied there")
 
     def __mro_entries__(self, bases: Any) -> NoReturn:
-        self._judge.refuse(self)
+        self._its_judge.refuse(self)
         raise TypeError("a class of the program is extended there")
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         # numpy would ask its length as often as it looks, and keep addresses of what an answer may change meanwhile
-        self._judge.refuse(self)
+        self._its_judge.refuse(self)
         raise TypeError("an object of the program is no array")
 
 
 def may_decide(left: Any, right: Any) -> bool:
     """Whether the program may say what comes of two operands, one of which is a stand-in at least."""
-    standings = [each._standing for each in (left, right) if isinstance(each, Remote)]
+    standings = [each._its_standing for each in (left, right) if isinstance(each, Remote)]
     # A class is no value: a name that should be a constant's would decide by its metaclass.
     return max(standings) >= Standing.DERIVED if len(standings) == 2 else standings == [Standing.MADE]
 
 
 def _may_be_equal(left: Any, right: Any) -> bool:
     """The same for `==`, where a class by its name is only itself: its own class would say so of any other."""
-    named = any(isinstance(each, Remote) and each._standing is Standing.NAMED for each in (left, right))
+    named = any(isinstance(each, Remote) and each._its_standing is Standing.NAMED for each in (left, right))
     return not named and may_decide(left, right)
 
 
@@ -233,14 +241,14 @@ def exactly(kind: type, value: Any) -> Any:
 def _binary(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
     def operate(self: Remote, other: Any) -> Any:
         decides = may_decide(self, other)
-        if decides or (self._standing is Standing.DERIVED and name not in _ORDER):
-            found = self._judge.request("operate", name, *((other, self) if swapped else (self, other)))
+        if decides or (self._its_standing is Standing.DERIVED and name not in _ORDER):
+            found = self._its_judge.request("operate", name, *((other, self) if swapped else (self, other)))
             if decides:
                 return found
             if isinstance(found, Remote):  # a number of its own choice would be what the test expects
-                found._arrive(Standing.TOLD)  # nor may it choose one now that it has seen that
+                found._its_arrive(Standing.TOLD)  # nor may it choose one now that it has seen that
                 return found
-        self._judge.refuse(self)
+        self._its_judge.refuse(self)
         return NotImplemented
 
     return operate
@@ -248,10 +256,10 @@ def _binary(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
 
 def _unary(name: str) -> Callable[[Any], Any]:
     def operate(self: Remote) -> Any:
-        if self._standing not in (Standing.DERIVED, Standing.MADE):
-            self._judge.refuse(self)
+        if self._its_standing not in (Standing.DERIVED, Standing.MADE):
+            self._its_judge.refuse(self)
             raise TypeError(f"bad operand type for {name}: an object of the program")
-        return self._ask("operate_alone", name)
+        return self._its_ask("operate_alone", name)
 
     return operate
 

@@ -20,15 +20,15 @@ class Stands(Protocol):
     """What stands for an object of the program.
 
     Attributes:
-        _judge: asks the program (`owned.Asked`).
+        _its_judge: asks the program (`owned.Asked`).
     """
 
-    _judge: Any
+    _its_judge: Any
 
 
 def made_by_the_test(value: Any) -> bool:
     """Whether the test made an object by calling its class, though it may have come back since."""
-    return getattr(value, "_lives", False) and not getattr(value, "_is_free", False)
+    return getattr(value, "_its_lives", False) and not getattr(value, "_its_is_free", False)
 
 
 def once(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
@@ -57,7 +57,7 @@ def once(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
         return _first(value, about, found, error)
     before, raised = told[about]
     if type(before) is not type(found) or type(error) is not type(raised) or differs(before, found, objects=False):
-        value._judge.refuse(value)
+        value._its_judge.refuse(value)
         raise TypeError("an answer says something else each time")
     if raised is not None:
         raise raised
@@ -100,7 +100,7 @@ def _following(value: Stands, about: Hashable, iterator: Any) -> Any:
     """An iterator, which gives the items that the one before it gave: the test uses each up."""
     told = keep(value)
     first = ("iterated", about) not in told
-    iterator._follow(told.setdefault(("iterated", about), Items(value, ("iterated", about))), first)
+    iterator._its_follow(told.setdefault(("iterated", about), Items(value, ("iterated", about))), first)
     return iterator
 
 
@@ -127,8 +127,8 @@ def attribute(value: Stands, name: str, ask: Callable[[], Any]) -> Any:
 
 def keep(value: Stands) -> dict[Hashable, Any]:
     """What an object has said since something ran that may have changed it."""
-    value._judge.notice()
-    when, told = getattr(value, "_said", (None, {}))
+    value._its_judge.notice()
+    when, told = getattr(value, "_its_said", (None, {}))
     now = _now(value)
     if when != now:
         told = _least(told) if when is not None and when[:-1] == now[:-1] else {}
@@ -138,16 +138,16 @@ def keep(value: Stands) -> dict[Hashable, Any]:
 
 def renew(value: Stands, told: dict[Hashable, Any]) -> None:
     """Let an object have said this, and nothing else, whatever ran."""
-    object.__setattr__(value, "_said", (_now(value), told))
+    object.__setattr__(value, "_its_said", (_now(value), told))
 
 
 def _now(value: Stands) -> tuple[int, int, int]:
     """What has run, whose last part took nothing away."""
-    judge = value._judge
+    judge = value._its_judge
     # The test made it, or has it by its name: it lives.
     if made_by_the_test(value):
         return judge.ran, judge.taken, judge.made + judge.found
-    return (judge.ran, 0, judge.made) if getattr(value, "_lives", False) else (judge.changes, 0, judge.bound)
+    return (judge.ran, 0, judge.made) if getattr(value, "_its_lives", False) else (judge.changes, 0, judge.bound)
 
 
 def _least(told: dict[Hashable, Any], but: Hashable = None) -> dict[Hashable, Any]:
@@ -170,7 +170,9 @@ def _held(about: Hashable, said: Any) -> Any:
     found = said[0] if isinstance(said, tuple) else said
     if isinstance(found, Items):
         return found.given
-    return found if about == "length" or not isinstance(found, bool | int | float | complex) else None
+    if about == "length" and type(found) is int:
+        return range(found)
+    return found if not isinstance(found, bool | int | float | complex) else None
 
 
 def _agree(value: Stands, about: Hashable, found: Any, error: Exception | None) -> None:
@@ -183,8 +185,8 @@ def _agree(value: Stands, about: Hashable, found: Any, error: Exception | None) 
     if before is None:
         return
     if error is not None:
-        _refuse_less(value._judge, value)
-    hold_no_less(value._judge, before, found)
+        _refuse_less(value._its_judge, value)
+    hold_no_less(value._its_judge, before, range(found) if about == "length" else found)
 
 
 def hold_no_less(judge: Any, before: Any, found: Any) -> None:
@@ -202,8 +204,6 @@ def hold_no_less(judge: Any, before: Any, found: Any) -> None:
             seen.add((id(one), id(other)))
             if type(one) is not type(other):
                 fewer = count(one) > 0 or (stands(one) and (other is not None or _counted(one) > 0))
-            elif type(one) is int:
-                fewer = other < one  # a length
             else:
                 fewer = has_fewer(one, other)
             if fewer:
@@ -235,13 +235,13 @@ def _said_by_both(one: Any, other: Any) -> list[tuple[Any, Any]]:
 
 
 def _said_before(value: Any) -> dict[Hashable, Any]:
-    return getattr(value, "_said", (None, {}))[1]
+    return getattr(value, "_its_said", (None, {}))[1]
 
 
 def _counted(value: Any) -> int:
     """How many items an object has said to have."""
     least = _least(_said_before(value))
-    return max(least.get(("least", "length"), 0), len(least.get(("least", "items"), ())))
+    return max(len(least.get(("least", about), ())) for about in ("length", "items"))
 
 
 class Items:
@@ -282,7 +282,7 @@ class Items:
         """
         if place == len(self.given) and not self.complete:
             if place < len(self.least):
-                hold_no_less(self.value._judge, self.least[place], item)
+                hold_no_less(self.value._its_judge, self.least[place], item)
             self.given.append(item)
         if place == len(self.given) or differs(self.given[place], item, objects=False):
             self._refuse()
@@ -300,5 +300,5 @@ class Items:
         self.rounds += 1
 
     def _refuse(self) -> NoReturn:
-        self.value._judge.refuse(self.value)
+        self.value._its_judge.refuse(self.value)
         raise TypeError("an answer gives other items each time")

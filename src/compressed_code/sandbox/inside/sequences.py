@@ -20,20 +20,20 @@ def iterate_by_place(self: Remote) -> Iterator[Any]:
 
 
 def length(self: Remote) -> int:
-    return _agreeing(self, once(self, "length", lambda: exactly(int, self._ask("length"))))
+    return _agreeing(self, once(self, "length", lambda: exactly(int, self._its_ask("length"))))
 
 
 def counted(self: Remote) -> int:
     """The length, which the test does not ask for."""
-    return _agreeing(self, known(self, "length", lambda: exactly(int, self._ask("length"))))
+    return _agreeing(self, known(self, "length", lambda: exactly(int, self._its_ask("length"))))
 
 
 def _agreeing(self: Remote, found: int) -> int:
     """A length that agrees with what was counted before, and what was given or asked for since."""
     before, made = keep(self).get("grown", (found, 0))
     counted, taken = keep(self).get("counted", (found, 0))
-    if not before <= found <= before + made or (found not in (counted, counted - taken) and not self._made):
-        self._judge.refuse(self)
+    if not before <= found <= before + made or (found not in (counted, counted - taken) and not self._its_made):
+        self._its_judge.refuse(self)
         raise TypeError("an answer says another length each time")
     if found != before:
         keep(self).pop("items", None)
@@ -41,9 +41,9 @@ def _agreeing(self: Remote, found: int) -> int:
 
 
 def truth(self: Remote) -> bool:
-    found = once(self, "truth", lambda: self._ask("truth") is True)
-    if not self._made and found != (counted(self) > 0):
-        self._judge.refuse(self)
+    found = once(self, "truth", lambda: self._its_ask("truth") is True)
+    if not self._its_made and found != (counted(self) > 0):
+        self._its_judge.refuse(self)
         raise TypeError("an answer is true without items, or untrue with some")
     return found
 
@@ -59,11 +59,11 @@ def item(self: Remote, key: Any) -> Any:
 
 def _asked_item(self: Remote, key: Any) -> Any:
     try:
-        found = self._ask("item", key)
+        found = self._its_ask("item", key)
     except IndexError:
         # What has no other way to be iterated over ends with this.
-        if type(key) is int and not self._made and has_length(self) and 0 <= key < counted(self):
-            self._judge.refuse(self)
+        if type(key) is int and not self._its_made and has_length(self) and 0 <= key < counted(self):
+            self._its_judge.refuse(self)
         raise
     # It may be there for having been asked for, as in a dictionary with defaults: not what has a place.
     if isinstance(key, str | bytes) and "length" in (told := keep(self)):
@@ -74,8 +74,8 @@ def _asked_item(self: Remote, key: Any) -> Any:
 
 
 def _part(self: Remote, key: slice) -> Any:
-    found = self._ask("item", key)
-    if not self._made:
+    found = self._its_ask("item", key)
+    if not self._its_made:
         expected = _items_of_part(self, key)
         if (
             expected is None
@@ -83,7 +83,7 @@ def _part(self: Remote, key: slice) -> Any:
             or len(found) != len(expected)
             or any(map(differs, found, expected))
         ):
-            self._judge.refuse(self)
+            self._its_judge.refuse(self)
             raise TypeError("a part of an answer is another one than that of its items")
     return found
 
@@ -110,8 +110,8 @@ def items_told(value: Remote) -> Items | None:
 
 def numbered(value: Remote, other: Any) -> Hashable:
     """What tells an object of the program from any other."""
-    keep(value)["key", other._number] = other  # the number is its own as long as it is there
-    return "object", other._number
+    keep(value)["key", other._its_number] = other  # the number is its own as long as it is there
+    return "object", other._its_number
 
 
 def _told_apart(value: Remote, key: Any) -> Hashable:
@@ -125,9 +125,9 @@ def _told_apart(value: Remote, key: Any) -> Hashable:
     try:
         hash(key)
     except TypeError:
-        if value._made:
+        if value._its_made:
             return object()
-        value._judge.refuse(value)
+        value._its_judge.refuse(value)
         raise
     return key
 
@@ -136,11 +136,11 @@ def asked_about_items(name: str) -> property:
     """A method of sequences by that name: where an item is, or how often, is what an answer's items say, too."""
 
     def method(self: Remote) -> Any:
-        found = attribute(self, name, lambda: self._ask("attribute", name))
-        if self._made or not callable(found):
+        found = attribute(self, name, lambda: self._its_ask("attribute", name))
+        if self._its_made or not callable(found):
             return found
         if isinstance(found, Remote):
-            found._only_read()
+            found._its_only_read()
 
         def ask(*arguments: Any, **keywords: Any) -> Any:
             said, refusal, answer = keep(self), None, None
@@ -152,7 +152,7 @@ def asked_about_items(name: str) -> property:
             if len(arguments) == 1 and not keywords:
                 expected = _told_by(_items(self), name, *arguments)
                 if type(answer) is not type(expected) or answer != expected:
-                    self._judge.refuse(self)
+                    self._its_judge.refuse(self)
                     raise TypeError(f"{name} says something else than the items")
             if refusal is not None:
                 raise refusal

@@ -34,6 +34,7 @@ class Shared:
         may_change: whether the message that is read may change a container that this side has, by its number; the
             second argument says whether that only gets further items.
         returned: the numbers of containers of this side that came back in any message.
+        shown: of those that did not, the ones that an object of the other side was seen to have.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 
@@ -49,6 +50,7 @@ class Shared:
     altered: bool = False
     may_change: Callable[[int, bool], bool] = lambda number, grows: True
     returned: set[int] = field(default_factory=set)
+    shown: set[int] = field(default_factory=set)
 
     @property
     def asked(self) -> bool:
@@ -90,6 +92,7 @@ class Shared:
         """Let a container go; an unknown number is nothing to let go."""
         value = self.values.pop(number, None)
         self.returned.discard(number)
+        self.shown.discard(number)
         if number in self.kinds:
             self.numbers.pop(id(value), None)
             del self.kinds[number]
@@ -114,7 +117,7 @@ class Shared:
             each = waiting.pop()
             if isinstance(each, HOLDING):
                 waiting += not_plain(held_by(each))
-            elif hasattr(type(each), "_arrive"):
+            elif hasattr(type(each), "_its_arrive"):
                 objects.append(each)
             elif (inner := self.number(each)) is not None:
                 numbers.append(inner)
@@ -200,7 +203,7 @@ class Shared:
         """An empty container like another one."""
         value, code = self.values[number], self.kinds[number]
         other = self.create(code, self.extra(number))
-        return own(value._number, other) if isinstance(value, Owned) else other
+        return own(value._its_number, other) if isinstance(value, Owned) else other
 
     def unused(self) -> list[int]:
         """The containers that nothing but this table holds, and of which the other side knows what they hold."""
