@@ -15,10 +15,14 @@ _Place = tuple[int, int]
 def failed(error: BaseException) -> bool:
     """Whether an error that ends a function of the test, which the program called, is a failed assertion.
 
-    One is also an assertion that stumbles, while it is made or while its message is, and an error that the program
-    raised within that function: it would never come to what it asserts.
+    One is also an assertion that stumbles, while it is made or while its message is, what the test makes of one, and an
+    error that the program raised within that function: it would never come to what it asserts.
     """
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(failed, error.exceptions))
     if isinstance(error, AssertionError) or (is_of_the_program(error) and not isinstance(error, StopIteration)):
+        return True
+    if in_flight(error):
         return True
     trace, places = error.__traceback__, []
     while trace is not None:

@@ -69,7 +69,7 @@ class Mirrors:
         except Exception:  # UnicodeDecodeError wants arguments of certain types
             error = self.without_arguments(kind)
             error.args = arguments
-        if not arguments and text:  # what it was given is no plain data
+        if not arguments and text and not hasattr(kind, "_objects"):  # what Python's own was given is no plain data
             error.args = (text,)
         error.__dict__.update(_its_number=number, _text=text)
         return error

@@ -91,6 +91,7 @@ class Judge:
         self.names = Names(self)
         self.raised: BaseException | None = None  # the last exception that came from the program
         self.errors: list[BaseException] = []  # of the program's, the last ones
+        self.failures = 0  # how many did
         self.failed: BaseException | None = None  # an assertion of the test that the program did not let through
         self.refused: tuple[str, str] | None = None  # what the test asked for, and took for the program's answer
         self.decided: tuple[str, str] | None = None
@@ -196,7 +197,7 @@ class Judge:
             permitted: which containers it may change.
             arguments: of the operation.
         """
-        failed = self.failed
+        failed = self.failed, self.failures
         while True:
             self.shared.may_change = permitted
             kind, *content = self.message()
@@ -221,12 +222,12 @@ class Judge:
                 self.report("syntax error", content[0][:LONGEST])
             self.report("output" if kind == "too large" else "crashed")
 
-    def error(self, operation: str, content: list[Any], failed: BaseException | None) -> BaseException:
+    def error(self, operation: str, content: list[Any], failed: tuple[BaseException | None, int]) -> BaseException:
         """What the test gets for an exception that the program raised.
 
         Args:
             content: of the message (`candidate.raised`).
-            failed: the assertion that had failed before the operation.
+            failed: the assertion that had failed before the operation, and how many had.
         """
         self.shared.types.remove(content[0])
         if self.catching.decides(operation, None):
@@ -236,17 +237,22 @@ class Judge:
             self.raised = self.objects.mirrors.error(*content)
         except TypeError:
             self.report("crashed")
-        stumbled = self.failed is not failed and not isinstance(self.failed, AssertionError)
-        seen = type(self.raised).__name__ == type(self.failed).__name__ if stumbled else False
-        # One that is an assertion and something else, too, ends a loop, or a `hasattr`.
-        if seen or type(self.raised) is AssertionError:
-            self.failed = failed  # the test has the one of this call, and may have waited for it
+        if self.sees(self.raised) and self.failures <= failed[1] + 1:
+            self.failed, self.failures = failed  # the test has the one of this call, and may have waited for it
         self.failed = replaced or self.failed
         if ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
             quiet, self.raised = self.raised, RuntimeError(f"the program raised {type(self.raised).__name__}")
             self.raised.__cause__ = quiet
         self.remember(self.raised)
         return self.raised
+
+    def sees(self, error: BaseException) -> bool:
+        """Whether the test gets to see the assertion that failed last, by an error of the program: what ends another
+        thread nobody sees, and one that is something else, too, ends a loop, or a `hasattr`."""
+        if threading.current_thread() is not threading.main_thread():
+            return False
+        stumbled = not isinstance(self.failed, AssertionError) and type(error).__name__ == type(self.failed).__name__
+        return stumbled or type(error) is AssertionError
 
     def remember(self, error: BaseException) -> None:
         """Keep an error of the program until it has gone through the test: it may have taken an assertion's place in
@@ -281,7 +287,7 @@ class Judge:
             raise
         except BaseException as error:
             if assertions.failed(error):  # the program's own, too: it may stand for one of the test's within
-                self.failed = error
+                self.failed, self.failures = error, self.failures + 1
             answer = "raised", type(error).__name__, self.text(error)
         try:
             self.send(answer)

@@ -191,7 +191,9 @@ class Shared:
         """
         kind, value = KINDS[self.kinds[number]], self.values[number]
         kind.fill(value, items)
-        if not self.asked and self.kinds[number] in _UNIQUE and len(kind.items(value)) != len(items):
+        if self.asked or self.kinds[number] not in _UNIQUE or len(kind.items(value)) == len(items):
+            return
+        if sum(each is self.nan for each in items) < 2:  # no two of them are equal there
             raise ValueError("not as many items as it was said to have")
 
     def _grows(self, number: int, items: list[Any]) -> bool:
