@@ -24,6 +24,9 @@ POINT = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Point
         (NODE, NODE + "x\n" * 99_999, []),  # too long to be read
         ("x = 1\n", NODE, []),
         ("class Odd(int): pass\n", "class Odd(int): pass\n", []),  # more than its attributes
+        ("class Empty(ValueError): pass\n", "class Empty(ValueError): pass\n", ["Empty"]),
+        ("class Empty(AssertionError): pass\n", "class Empty(AssertionError): pass\n", []),
+        ("class Done(StopIteration): pass\n", "class Done(StopIteration): pass\n", []),
         ("class Odd(metaclass=M): pass\n", "class Odd(metaclass=M): pass\n", []),
         ("@cache\nclass Odd: pass\n", "@cache\nclass Odd: pass\n", []),
         ("class A(int): pass\nclass B(A): pass\n", "class A(int): pass\nclass B(A): pass\n", []),

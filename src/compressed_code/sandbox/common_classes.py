@@ -1,6 +1,8 @@
-"""Classes that a prompt defines and a program keeps as they are: objects of them are plain data to program and test."""
+"""Classes that a prompt defines and a program keeps as they are: their objects are plain data to program and test, and
+their errors are the test's."""
 
 import ast
+import builtins
 import warnings
 from functools import lru_cache
 from typing import NamedTuple
@@ -8,13 +10,21 @@ from typing import NamedTuple
 from compressed_code.sandbox.senses import MOST_READ
 
 _DECORATORS = ("dataclass", "dataclasses.dataclass")
+# Of Python's own errors those that a test waits for, and does not make itself.
+_ERRORS = frozenset(
+    name
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type)
+    and issubclass(kind, Exception)
+    and not issubclass(kind, (AssertionError, StopIteration, StopAsyncIteration, ExceptionGroup))
+)
 
 
 def common_classes(setup: str, program: str) -> list[str]:
     """Names of the classes that both define in the same words, in their order.
 
     A class counts where it extends nothing but others of these, and is decorated by `dataclass` alone, if at all: then
-    its objects are the values of their attributes.
+    its objects are the values of their attributes. So does one that extends one of Python's errors.
 
     Args:
         setup: of a trial; it compiles.
@@ -34,7 +44,7 @@ def common_classes(setup: str, program: str) -> list[str]:
         return []
     common: list[str] = []
     for name, each in wanted.items():
-        if each.plain and found.get(name) == each and all(base in (*common, "object") for base in each.bases):
+        if each.plain and found.get(name) == each and all(base in (*common, "object", *_ERRORS) for base in each.bases):
             common.append(name)
     return common
 

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from . import said
 from .owned import Asked
+from .programs import MODULE
 from .standard_modules import ERRORS, public_callable
 
 _LONGEST = 80
@@ -22,6 +23,7 @@ class Mirrors:
     def __init__(self, judge: Asked, objects: Resolver) -> None:
         self.judge, self.objects = judge, objects
         self.kinds: dict[int, type[BaseException]] = {}
+        self.agreed: dict[str, type[Exception]] = {}  # of the setup, which the program defines in the same words
 
     def kind(self, number: int, name: str, about: tuple[str, tuple[Any, ...]]) -> type[BaseException]:
         """The class that stands for one of the program's, the same for the same number.
@@ -45,7 +47,10 @@ class Mirrors:
             named = name[:_LONGEST] if name.isidentifier() else "Exception"
             fields = {"__getattr__": _attribute, "__str__": _text, "__module__": "program"}
             fields |= {"_its_judge": self.judge, "_objects": self.objects}
-            known = type(named, tuple(base for base in bases if isinstance(base, type)), fields)
+            agreed = self.agreed.get(name) if module == MODULE else None
+            known = type(
+                named, (agreed,) if agreed else tuple(base for base in bases if isinstance(base, type)), fields
+            )
         # Any `except` would take it, where the test asks which error is right.
         if _unrelated(known) > 1 or _of_its_own(known) > 1:
             self.judge.refuse(known)  # a library's too, such as `io.UnsupportedOperation`
@@ -65,7 +70,8 @@ class Mirrors:
         if not issubclass(kind, BaseException):
             raise TypeError("no exception")
         try:
-            error = kind(*arguments)
+            # What a class of the setup makes of its arguments, the program's has made of them already.
+            error = kind.__new__(kind, *arguments) if issubclass(kind, (*self.agreed.values(),)) else kind(*arguments)
         except Exception:  # UnicodeDecodeError wants arguments of certain types
             error = self.without_arguments(kind)
             error.args = arguments

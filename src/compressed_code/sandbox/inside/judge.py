@@ -125,7 +125,10 @@ class Judge:
             check(names[task.entry_point])
 
     def share(self, classes: Sequence[str], task: programs.CompiledTest) -> None:
-        """Agree with the program on the classes of both whose objects are plain data."""
+        """Agree with the program on the classes of both whose objects are plain data, and on its errors."""
+        for name in classes:
+            if isinstance(kind := self.names.get(name), type) and issubclass(kind, Exception):
+                self.objects.mirrors.agreed[name] = kind
         ours = {name: self.names[name] for name in classes if name in self.names and is_record(self.names[name])}
         theirs = self.request("share", *ours) if ours else ()
         if type(theirs) is not tuple or not all(type(name) is str and name in ours for name in theirs):
