@@ -1,6 +1,8 @@
 """Assertions of the test that failed, and of which the test may never hear."""
 
 import dis
+import threading
+from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
 
@@ -9,7 +11,64 @@ from .errors import is_of_the_program
 _OF_THE_TEST = ("<setup>", "<test>")
 _FAILS = ("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT")  # what loads the error of an `assert`, by version of Python
 
+_KEPT = 32  # errors of the program's, with all that their frames hold
+
 _Place = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An assertion that failed; None where none has.
+
+    Attributes:
+        number: how many have failed up to this one.
+    """
+
+    error: BaseException | None = None
+    number: int = 0
+
+
+class Failures:
+    """Assertions that the program did not let through, so that no `except` of the test decided about them.
+
+    Attributes:
+        last: the one that failed last.
+    """
+
+    def __init__(self) -> None:
+        self.last = Failure()
+        self._errors: list[BaseException] = []  # of the program's, the last ones
+
+    def __bool__(self) -> bool:
+        return self.last.error is not None or any(map(in_flight, self._errors))
+
+    def add(self, error: BaseException) -> None:
+        """One failed in a function of the test, which the program called."""
+        self.last = Failure(error, self.last.number + 1)
+
+    def reach_the_test(self, error: BaseException, before: Failure, replaced: AssertionError | None) -> None:
+        """An error of the program comes to the test, which sees by it the assertion that failed meanwhile, if one did.
+
+        Args:
+            before: the one that had failed last when the test asked.
+            replaced: an assertion whose place the error takes.
+        """
+        if self._is_seen_by(error) and self.last.number <= before.number + 1:
+            self.last = before
+        if replaced is not None:
+            self.add(replaced)
+        self._errors.append(error)  # it may take an assertion's place in another thread or task
+        if len(self._errors) > _KEPT and (lost := in_flight(self._errors.pop(0))):
+            self.add(lost)
+
+    def _is_seen_by(self, error: BaseException) -> bool:
+        """What ends another thread nobody sees, and what is an assertion and something else, too, ends a loop, or a
+        `hasattr`."""
+        if threading.current_thread() is not threading.main_thread():
+            return False
+        failed = self.last.error
+        stumbled = not isinstance(failed, AssertionError) and type(error).__name__ == type(failed).__name__
+        return stumbled or type(error) is AssertionError
 
 
 def failed(error: BaseException) -> bool:
@@ -20,15 +79,16 @@ def failed(error: BaseException) -> bool:
     """
     if isinstance(error, BaseExceptionGroup):
         return any(map(failed, error.exceptions))
-    if isinstance(error, AssertionError) or (is_of_the_program(error) and not isinstance(error, StopIteration)):
-        return True
-    if in_flight(error):
+    if isinstance(error, AssertionError) or in_flight(error):
         return True
     trace, places = error.__traceback__, []
     while trace is not None:
-        places.append((trace.tb_frame.f_code, trace.tb_lasti))
+        if trace.tb_frame.f_code.co_filename in _OF_THE_TEST:
+            places.append((trace.tb_frame.f_code, trace.tb_lasti))
         trace = trace.tb_next
-    return any(code.co_filename in _OF_THE_TEST and _is_within_one(code, instruction) for code, instruction in places)
+    if is_of_the_program(error):  # an iterator of its own may be what it calls, and ends
+        return not isinstance(error, StopIteration) or bool(places)
+    return any(_is_within_one(code, instruction) for code, instruction in places)
 
 
 def in_flight(error: BaseException | None) -> AssertionError | None:

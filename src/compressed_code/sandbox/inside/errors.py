@@ -90,8 +90,8 @@ class Mirrors:
 
 
 def is_of_the_program(error: BaseException) -> bool:
-    """Whether it stands for one that the program raised."""
-    return "_its_number" in error.__dict__
+    """Whether it stands for one that the program raised, or Python made it of one in a generator of the test."""
+    return "_its_number" in error.__dict__ or isinstance(error.__cause__, StopIteration)
 
 
 def _unrelated(kind: type) -> int:

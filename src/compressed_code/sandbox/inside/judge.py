@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import assertions, channel, codec, decoder, messages, operations, programs, remotes
+from .assertions import Failure, Failures
 from .catching import Catching, ends_quietly
 from .containers import is_record
 from .names import Module, Names
@@ -27,7 +28,6 @@ from .remotes import Remote, Standing
 from .standard_modules import known_module
 
 TEST_MODULE = "tests"
-_KEPT = 32  # errors of the program's, with all that their frames hold
 _FROM_THE_TEST = 1 << 40  # the most bytes of a message to the program
 
 
@@ -68,8 +68,7 @@ def decide(
     judge = Judge(descriptor, output_bytes, packages)
     try:
         judge.run(task, classes)
-        failed = judge.failed or any(map(assertions.in_flight, judge.errors))
-        found = ("wrong answer", "AssertionError") if failed else judge.refused or ("passed", "")
+        found = ("wrong answer", "AssertionError") if judge.failures else judge.refused or ("passed", "")
     except MemoryError:
         found = "memory", "MemoryError"
     except AssertionError as error:
@@ -90,9 +89,7 @@ class Judge:
         self.dropped: list[int] = []
         self.names = Names(self)
         self.raised: BaseException | None = None  # the last exception that came from the program
-        self.errors: list[BaseException] = []  # of the program's, the last ones
-        self.failures = 0  # how many did
-        self.failed: BaseException | None = None  # an assertion of the test that the program did not let through
+        self.failures = Failures()
         self.refused: tuple[str, str] | None = None  # what the test asked for, and took for the program's answer
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
@@ -102,7 +99,7 @@ class Judge:
         self.ran = 0  # how often anything ran there but a look, or to make an object
         self.made = 0  # how often the test made an object
         self.bound = 0  # how often it made one of other objects
-        self.effect = Effect.LOOKS  # of what is asked
+        self.effect: Effect | None = None  # of what is asked, while it is
         self.reading = False
         self.turn = threading.RLock()
 
@@ -158,9 +155,12 @@ class Judge:
             raise
         standing = remotes.standing_of_answer(operation, arguments)
         effect, returned = operations.effect(operation, arguments, self.shared), {*self.shared.returned}
+        altered = self.shared.altered
+        if self.effect is Effect.LOOKS:  # which has called a function of the test: the program says when that runs
+            effect, altered = operations.within_a_look(effect, altered), False
         permitted = operations.permitted(operation, arguments, self.shared, effect)
         # A list of an object's that the test has changed is another one there, too.
-        self.changes += self.shared.altered or effect is Effect.CHANGES_ANSWERS
+        self.changes += altered or effect is Effect.CHANGES_ANSWERS
         self.ran += effect in (Effect.CHANGES_ANSWERS, Effect.RUNS)
         self.made += effect in (Effect.MAKES, Effect.MAKES_OF_OBJECTS)
         self.bound += effect is Effect.MAKES_OF_OBJECTS
@@ -200,7 +200,7 @@ class Judge:
             permitted: which containers it may change.
             arguments: of the operation.
         """
-        failed = self.failed, self.failures
+        failed = self.failures.last
         while True:
             self.shared.may_change = permitted
             kind, *content = self.message()
@@ -225,12 +225,12 @@ class Judge:
                 self.report("syntax error", content[0][:LONGEST])
             self.report("output" if kind == "too large" else "crashed")
 
-    def error(self, operation: str, content: list[Any], failed: tuple[BaseException | None, int]) -> BaseException:
+    def error(self, operation: str, content: list[Any], failed: Failure) -> BaseException:
         """What the test gets for an exception that the program raised.
 
         Args:
             content: of the message (`candidate.raised`).
-            failed: the assertion that had failed before the operation, and how many had.
+            failed: the assertion that had failed last before the operation.
         """
         self.shared.types.remove(content[0])
         if self.catching.decides(operation, None):
@@ -240,29 +240,11 @@ class Judge:
             self.raised = self.objects.mirrors.error(*content)
         except TypeError:
             self.report("crashed")
-        if self.sees(self.raised) and self.failures <= failed[1] + 1:
-            self.failed, self.failures = failed  # the test has the one of this call, and may have waited for it
-        self.failed = replaced or self.failed
+        self.failures.reach_the_test(self.raised, failed, replaced)
         if ends_quietly(self.raised) and not (operation == "next" and isinstance(self.raised, StopIteration)):
             quiet, self.raised = self.raised, RuntimeError(f"the program raised {type(self.raised).__name__}")
-            self.raised.__cause__ = quiet
-        self.remember(self.raised)
+            self.raised.__dict__.update(quiet.__dict__)
         return self.raised
-
-    def sees(self, error: BaseException) -> bool:
-        """Whether the test gets to see the assertion that failed last, by an error of the program: what ends another
-        thread nobody sees, and one that is something else, too, ends a loop, or a `hasattr`."""
-        if threading.current_thread() is not threading.main_thread():
-            return False
-        stumbled = not isinstance(self.failed, AssertionError) and type(error).__name__ == type(self.failed).__name__
-        return stumbled or type(error) is AssertionError
-
-    def remember(self, error: BaseException) -> None:
-        """Keep an error of the program until it has gone through the test: it may have taken an assertion's place in
-        another thread or task."""
-        self.errors.append(error)
-        if len(self.errors) > _KEPT:
-            self.failed = self.failed or assertions.in_flight(self.errors.pop(0))
 
     def message(self) -> tuple[Any, ...]:
         self.objects.arrived.clear()
@@ -289,8 +271,8 @@ class Judge:
         except Decided:
             raise
         except BaseException as error:
-            if assertions.failed(error):  # the program's own, too: it may stand for one of the test's within
-                self.failed, self.failures = error, self.failures + 1
+            if assertions.failed(error):
+                self.failures.add(error)
             answer = "raised", type(error).__name__, self.text(error)
         try:
             self.send(answer)
@@ -306,7 +288,7 @@ class Judge:
             try:
                 return str(error)
             except AssertionError as failed:
-                self.failed = failed
+                self.failures.add(failed)
         return ""
 
     def module(self, name: str) -> types.ModuleType:

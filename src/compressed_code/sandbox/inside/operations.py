@@ -52,6 +52,17 @@ def effect(operation: str, arguments: Sequence[Any], shared: Shared) -> Effect:
     return Effect.CHANGES_ANSWERS if any(answered) else Effect.RUNS
 
 
+def within_a_look(effect: Effect, altered: bool) -> Effect:
+    """What something may do that the test's own function asks for, called by the program while the test only looks.
+
+    Args:
+        altered: the function has changed a container that the program has, too.
+    """
+    if effect is Effect.LOOKS and not altered:
+        return effect
+    return Effect.MAKES if effect is Effect.RUNS and not altered else Effect.MAKES_OF_OBJECTS
+
+
 def permitted(operation: str, arguments: Sequence[Any], shared: Shared, effect: Effect) -> Callable[[int, bool], bool]:
     """Which containers of the test's an operation may change (`Shared.may_change`).
 

@@ -105,6 +105,14 @@ class Remote:
             raise TypeError("what an object of the program makes of what the test expects answers nothing")
         return self._its_judge.request(operation, self, *arguments)
 
+    def _its_plain(self, kind: type, operation: str, *arguments: Any) -> Any:
+        """What it says, of a type that Python itself makes sure of."""
+        value = self._its_ask(operation, *arguments)
+        if type(value) is not kind:
+            self._its_judge.refuse(self)
+            raise TypeError(f"an answer should be {kind.__name__}")
+        return value
+
     @property
     def _its_made(self) -> bool:
         return self._its_standing is Standing.MADE
@@ -159,20 +167,18 @@ class Remote:
         return said.once(self, "truth", lambda: self._its_ask("truth") is True)
 
     def __str__(self) -> str:
-        return said.once(self, "text", lambda: exactly(str, self._its_ask("text")))
+        return said.once(self, "text", lambda: self._its_plain(str, "text"))
 
     def __repr__(self) -> str:
-        return said.once(self, "representation", lambda: exactly(str, self._its_ask("representation")))
+        return said.once(self, "representation", lambda: self._its_plain(str, "representation"))
 
     def __format__(self, specification: str) -> str:
-        return said.once(self, ("format", specification), lambda: exactly(str, self._its_ask("format", specification)))
+        return said.once(self, ("format", specification), lambda: self._its_plain(str, "format", specification))
 
     def __hash__(self) -> int:
         if self._its_hash is None:  # once for all: it may be the key of a dictionary when its standing falls
             asked = self._its_standing >= Standing.DERIVED and not self._its_judge.reading
-            object.__setattr__(
-                self, "_its_hash", exactly(int, self._its_ask("hash")) if asked else object.__hash__(self)
-            )
+            object.__setattr__(self, "_its_hash", self._its_plain(int, "hash") if asked else object.__hash__(self))
         return self._its_hash
 
     def __eq__(self, other: object) -> bool:
@@ -230,12 +236,6 @@ def _may_be_equal(left: Any, right: Any) -> bool:
 def is_of_a_class(name: str) -> bool:
     """Whether classes are called like that."""
     return name.lstrip("_")[:1].isupper()
-
-
-def exactly(kind: type, value: Any) -> Any:
-    if type(value) is not kind:
-        raise TypeError(f"an answer should be {kind.__name__}")
-    return value
 
 
 def _binary(name: str, swapped: bool = False) -> Callable[[Any, Any], Any]:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from .differences import differs
-from .remotes import Remote, exactly
+from .remotes import Remote
 from .said import Items, attribute, keep, known, once, renew
 
 
@@ -20,12 +20,12 @@ def iterate_by_place(self: Remote) -> Iterator[Any]:
 
 
 def length(self: Remote) -> int:
-    return _agreeing(self, once(self, "length", lambda: exactly(int, self._its_ask("length"))))
+    return _agreeing(self, once(self, "length", lambda: self._its_plain(int, "length")))
 
 
 def counted(self: Remote) -> int:
     """The length, which the test does not ask for."""
-    return _agreeing(self, known(self, "length", lambda: exactly(int, self._its_ask("length"))))
+    return _agreeing(self, known(self, "length", lambda: self._its_plain(int, "length")))
 
 
 def _agreeing(self: Remote, found: int) -> int:
