@@ -4,10 +4,12 @@ import dis
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from types import CodeType
+from pathlib import Path
+from types import CodeType, FrameType
 
 from .errors import is_of_the_program
 
+_HERE = str(Path(__file__).parent)
 _OF_THE_TEST = ("<setup>", "<test>")
 _FAILS = ("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT")  # what loads the error of an `assert`, by version of Python
 
@@ -75,20 +77,27 @@ def failed(error: BaseException) -> bool:
     """Whether an error that ends a function of the test, which the program called, is a failed assertion.
 
     One is also an assertion that stumbles, while it is made or while its message is, what the test makes of one, and an
-    error that the program raised within that function: it would never come to what it asserts.
+    error of what that function asked the program: it would never come to what it asserts.
     """
     if isinstance(error, BaseExceptionGroup):
         return any(map(failed, error.exceptions))
     if isinstance(error, AssertionError) or in_flight(error):
         return True
-    trace, places = error.__traceback__, []
+    frames = [(frame.f_code, place) for frame, place in _frames(error)]
+    of_the_test = [frame for frame in frames if frame[0].co_filename in _OF_THE_TEST]
+    if isinstance(error, StopIteration) and not of_the_test:
+        return False  # an iterator of its own is what it calls, and ends
+    asked = any(code.co_filename.startswith(_HERE) for code, _ in frames)
+    return asked or is_of_the_program(error) or any(_is_within_one(*frame) for frame in of_the_test)
+
+
+def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
+    """The frames that an error came through, but for the one that caught it, and where in each, in bytes."""
+    frames, trace = [], error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename in _OF_THE_TEST:
-            places.append((trace.tb_frame.f_code, trace.tb_lasti))
+        frames.append((trace.tb_frame, trace.tb_lasti))
         trace = trace.tb_next
-    if is_of_the_program(error):  # an iterator of its own may be what it calls, and ends
-        return not isinstance(error, StopIteration) or bool(places)
-    return any(_is_within_one(code, instruction) for code, instruction in places)
+    return frames[1:]
 
 
 def in_flight(error: BaseException | None) -> AssertionError | None:

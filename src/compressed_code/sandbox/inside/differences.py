@@ -9,11 +9,18 @@ _NUMBERS = (bool, int, float, complex, type(None))
 
 
 def differs(one: Any, other: Any, objects: bool = True) -> bool:
-    """Whether two values are other data.
+    """Whether two values are other data; those that cannot be compared are.
 
     Args:
         objects: an object of the program is only itself; else nobody knows of two, for some are made anew each time.
     """
+    try:
+        return _differ(one, other, objects)
+    except Exception:
+        return True
+
+
+def _differ(one: Any, other: Any, objects: bool) -> bool:
     if stands(one) or stands(other):
         return one is not other if objects else not (stands(one) and stands(other))
     return type(one) is not type(other) or (one is not other and _holds_other(one, other, objects))
@@ -26,12 +33,12 @@ def _holds_other(one: Any, other: Any, objects: bool) -> bool:
         return (
             len(one) != len(other)
             or keys != _without_objects(other, objects)
-            or any(differs(one[key], other[key], objects) for key in keys)
+            or any(_differ(one[key], other[key], objects) for key in keys)
         )
     parts = _parts(one)
     if parts is not None:
         others = _parts(other)
-        return len(parts) != len(others) or any(differs(*pair, objects) for pair in zip(parts, others, strict=True))
+        return len(parts) != len(others) or any(_differ(*pair, objects) for pair in zip(parts, others, strict=True))
     if isinstance(one, set | frozenset | KeysView):
         return len(one) != len(other) or _without_objects(one, objects) != _without_objects(other, objects)
     unequal = getattr(one, "shape", None) != getattr(other, "shape", None) or one != other

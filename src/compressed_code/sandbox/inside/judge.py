@@ -254,6 +254,8 @@ class Judge:
             return messages.checked(decoder.decode(content, self.objects))
         except channel.Oversized:
             self.report("output")
+        except MemoryError:
+            self.report("memory", "MemoryError")
         except (channel.Closed, codec.Malformed):
             self.report("crashed")
         finally:

@@ -38,6 +38,12 @@ def _zone(key: str) -> zoneinfo.ZoneInfo:
     return zoneinfo.ZoneInfo(key)
 
 
+def _user_string(text: Any) -> UserString:
+    if type(text) is not str:  # any other value is written as text, each time twice as long
+        raise Refused("a text of something else than text")
+    return UserString(text)
+
+
 def _path(kind: type[PurePosixPath]) -> Callable[[Any], PurePosixPath]:
     def make_path(text: Any) -> PurePosixPath:
         if type(text) is not str:
@@ -97,7 +103,7 @@ _VALUES: dict[type, tuple[Callable[[Any], tuple[Any, ...]], Callable[..., Any]]]
     Fraction: (lambda value: (value.numerator, value.denominator), _fraction),
     Decimal: (lambda value: (str(value),), Decimal),
     UUID: (lambda value: (value.int,), lambda number: UUID(int=_whole(number))),
-    UserString: (lambda value: (value.data,), UserString),
+    UserString: (lambda value: (value.data,), _user_string),
     slice: (lambda value: (value.start, value.stop, value.step), slice),
     range: (lambda value: (value.start, value.stop, value.step), range),
     memoryview: (lambda value: (bytes(value),), memoryview),
