@@ -5,17 +5,14 @@ import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 
 from .errors import is_of_the_program
 
 _HERE = str(Path(__file__).parent)
 _OF_THE_TEST = ("<setup>", "<test>")
-_FAILS = ("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT")  # what loads the error of an `assert`, by version of Python
 
 _KEPT = 32  # errors of the program's, with all that their frames hold
-
-_Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -76,28 +73,22 @@ class Failures:
 def failed(error: BaseException) -> bool:
     """Whether an error that ends a function of the test, which the program called, is a failed assertion.
 
-    One is also an assertion that stumbles, while it is made or while its message is, what the test makes of one, and an
-    error of what that function asked the program: it would never come to what it asserts.
+    One is also whatever else ends a function that asserts something, but for what that raises itself: it may be part of
+    an assertion, of its message, or come before it. And so is what a function got that asked the program, or what the
+    test makes of an assertion.
     """
     if isinstance(error, BaseExceptionGroup):
         return any(map(failed, error.exceptions))
     if isinstance(error, AssertionError) or in_flight(error):
         return True
-    frames = [(frame.f_code, place) for frame, place in _frames(error)]
-    of_the_test = [frame for frame in frames if frame[0].co_filename in _OF_THE_TEST]
+    frames = _frames(error)
+    of_the_test = [(code, place) for code, place in frames if code.co_filename in _OF_THE_TEST]
     if isinstance(error, StopIteration) and not of_the_test:
         return False  # an iterator of its own is what it calls, and ends
-    asked = any(code.co_filename.startswith(_HERE) for code, _ in frames)
-    return asked or is_of_the_program(error) or any(_is_within_one(*frame) for frame in of_the_test)
-
-
-def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
-    """The frames that an error came through, but for the one that caught it, and where in each, in bytes."""
-    frames, trace = [], error.__traceback__
-    while trace is not None:
-        frames.append((trace.tb_frame, trace.tb_lasti))
-        trace = trace.tb_next
-    return frames[1:]
+    if is_of_the_program(error) or any(code.co_filename.startswith(_HERE) for code, _ in frames):
+        return True
+    asserting = any(_asserts(code) for code, _ in of_the_test)
+    return asserting and _operation(*of_the_test[-1]) != "RAISE_VARARGS"
 
 
 def in_flight(error: BaseException | None) -> AssertionError | None:
@@ -111,21 +102,26 @@ def in_flight(error: BaseException | None) -> AssertionError | None:
     return None
 
 
-def _is_within_one(code: CodeType, instruction: int) -> bool:
-    """Whether an instruction, by its offset in bytes, is part of an `assert`."""
-    line, _, column, _ = [*code.co_positions()][instruction // 2]
-    if line is None or column is None:
-        return False
-    return any(begins <= (line, column) < ends for begins, ends in _assertions(code))
+def _frames(error: BaseException) -> list[tuple[CodeType, int]]:
+    """What an error came through, but for what caught it, and where in each, in bytes."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append((trace.tb_frame.f_code, trace.tb_lasti))
+        trace = trace.tb_next
+    return frames[1:]
+
+
+def _operation(code: CodeType, place: int) -> str:
+    return next(each.opname for each in dis.get_instructions(code) if each.offset == place)
 
 
 @lru_cache(maxsize=256)
-def _assertions(code: CodeType) -> list[tuple[_Place, _Place]]:
-    """Where each `assert` of some code begins and ends, as lines and columns."""
-    loads = (each for each in dis.get_instructions(code) if each.opname in _FAILS and _is_of_assertions(each))
-    found = [each.positions for each in loads]
-    return [((each.lineno, each.col_offset), (each.end_lineno, each.end_col_offset)) for each in found if each]
-
-
-def _is_of_assertions(instruction: dis.Instruction) -> bool:
-    return instruction.opname == _FAILS[0] or instruction.argval is AssertionError
+def _asserts(code: CodeType) -> bool:
+    """Whether some code, or what it defines, has an `assert`, or calls what is named like a test case's methods."""
+    if any(name.startswith(("assert", "fail")) for name in code.co_names):
+        return True
+    if any(
+        each.opname == "LOAD_ASSERTION_ERROR" or each.argval is AssertionError for each in dis.get_instructions(code)
+    ):
+        return True
+    return any(_asserts(each) for each in code.co_consts if isinstance(each, CodeType))

@@ -151,7 +151,7 @@ class Program:
             return number, ("error class", value.__name__, (value.__module__, bases))
         if isinstance(value, types.CoroutineType):
             return number, ("coroutine", "", ())
-        return number, ("object", type(value).__name__, tuple(_protocols(value)))
+        return number, ("object", type(value).__name__, tuple(_protocols(value)), _name(value))
 
     def resolve(self, number: int, about: Any) -> Any:
         if number % 2:
@@ -202,6 +202,12 @@ def _protocols(value: Any) -> Iterable[str]:
         yield "instancecheck"
     if type(value) is types.GeneratorType:
         yield "generator"
+
+
+def _name(value: Any) -> str | None:
+    """What is called says its name before anybody asks: who asks may tell by that what the test waits for."""
+    name = getattr(value, "__name__", None) if callable(value) else None
+    return name if type(name) is str else None
 
 
 def _leaving(kind: str | None) -> tuple[Any, ...]:

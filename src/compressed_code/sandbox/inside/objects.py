@@ -82,12 +82,13 @@ class Objects:
             return self._ours[number]
         found = self._theirs.get(number)
         if found is None:
-            kind, name, more = about
+            kind, name, more, *named = about
             if kind == "error class":
                 return self.mirrors.kind(number, name, more)
             if kind == "coroutine":
                 return _coroutine(self.judge, number, self.judge.effect)
             found = remote_type(frozenset(more))(self.judge, number)
+            found._its_be_named(*named)
             self._theirs[number] = found
         self.arrived.append(found)
         return found

@@ -95,6 +95,7 @@ class Remote:
         fields |= {"_its_lives": False}  # the test made it by calling its class, or has it as a class by its name
         fields |= {"_its_is_free": False, "_its_makes": False, "_its_only_reads": False}
         fields |= {"_its_apart": False}  # of an iterator: who goes through it takes nothing from another object
+        fields |= {"_its_name": None}  # of what is called
         fields |= {"_its_effect": None}  # of a coroutine: what the call that gave it may do to objects
         for field, value in fields.items():
             object.__setattr__(self, field, value)
@@ -128,6 +129,9 @@ class Remote:
         object.__setattr__(self, "_its_is_free", True)
         object.__setattr__(self, "_its_makes", is_of_a_class(name))
 
+    def _its_be_named(self, name: str | None = None) -> None:
+        object.__setattr__(self, "_its_name", name)
+
     def _its_be_apart(self) -> None:
         """An attribute or an item is this object, or one of their iterators, and no method gave it."""
         object.__setattr__(self, "_its_apart", True)
@@ -146,6 +150,10 @@ class Remote:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name not in _READABLE:
             raise AttributeError(name)
+        if name == "__name__" and callable(self):
+            if self._its_name is None:
+                raise AttributeError(name)
+            return self._its_name
         if self._its_mute and name not in _OF_GENERATORS:
             self._its_judge.refuse(self)
             raise AttributeError(name)

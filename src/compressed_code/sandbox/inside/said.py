@@ -61,7 +61,8 @@ def once(value: Stands, about: Hashable, ask: Callable[[], Any]) -> Any:
         raise TypeError("an answer says something else each time")
     if raised is not None:
         raise raised
-    if found is not before and _is_flat(found):  # another list, if the program makes one each time
+    # Another list, if the program makes one each time; a dictionary in no other order.
+    if found is not before and _is_flat(found) and not (isinstance(found, dict) and [*found] != [*before]):
         told[about] = found, None
     elif _is_iterator(found) and found is not before:
         return _following(value, about, found)
