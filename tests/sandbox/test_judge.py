@@ -57,7 +57,13 @@ def answer(draw, side):
     )
     error = ("raised", draw.choice([ValueError, StopIteration, AssertionError, IndexError]), (1,), 3, "text", "")
     messages = [("value", value, ""), ("value", value, "printed"), error, ("module", "math", ""), ("too large", "")]
-    messages += [("call", 2, (value,), {}), ("syntax error", "X", ""), ("value", value), "value", (value, value, value)]
+    messages += [
+        ("call", 2, (value,), {}, ""),
+        ("syntax error", "X", ""),
+        ("value", value),
+        "value",
+        (value, value, value),
+    ]
     content = bytearray(codec.encode(draw.choices(messages, [9, 3, 3, 1, 1, 3, 1, 1, 1, 1])[0], side, 1 << 20))
     for _ in range(draw.choice([0, 0, 1, 3])):
         place = draw.randrange(len(content))

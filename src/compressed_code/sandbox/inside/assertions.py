@@ -63,11 +63,7 @@ class Failures:
     def _is_seen_by(self, error: BaseException) -> bool:
         """What ends another thread nobody sees, and what is an assertion and something else, too, ends a loop, or a
         `hasattr`."""
-        if threading.current_thread() is not threading.main_thread():
-            return False
-        failed = self.last.error
-        stumbled = not isinstance(failed, AssertionError) and type(error).__name__ == type(failed).__name__
-        return stumbled or type(error) is AssertionError
+        return type(error) is AssertionError and threading.current_thread() is threading.main_thread()
 
 
 def failed(error: BaseException) -> bool:

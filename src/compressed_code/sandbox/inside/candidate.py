@@ -114,7 +114,7 @@ class Program:
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Let the judge run a function of the test, answering what it asks meanwhile; for one thread at a time."""
         with self.turn:
-            self.send(("call", number, arguments, keywords))
+            self.send(("call", number, arguments, keywords, self.printed.take()))
             while True:
                 kind, *content = self.read()
                 if kind == "value":

@@ -205,11 +205,11 @@ class Judge:
             self.shared.may_change = permitted
             kind, *content = self.message()
             self.objects.arrive(operation, arguments, standing, content[0] if content else None, called=kind == "call")
+            printed = content.pop()
+            sys.stdout.write(printed)
             if kind == "call":
                 self.call_back(*content)
                 continue
-            printed = content.pop()
-            sys.stdout.write(printed)
             if kind == "value":
                 (value,) = content
                 if self.catching.decides(operation, value):

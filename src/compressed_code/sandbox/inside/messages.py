@@ -5,14 +5,14 @@ from typing import Any
 from .codec import Malformed
 
 _ANY_VALUE: tuple[tuple[type, ...], ...] = ()
-# What the program may say, and of which types; the last text of an answer is what was printed meanwhile.
+# What the program may say, and of which types; the last text of an answer, or of a call, is what was printed meanwhile.
 _MESSAGES = {
     "value": _ANY_VALUE,
     "module": ((str, str),),
     "raised": ((type, tuple, int, str, str),),
     "syntax error": ((str, str),),
     "too large": ((str,),),
-    "call": ((int, tuple, dict),),
+    "call": ((int, tuple, dict, str),),
 }
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from array import array
-from collections import defaultdict, deque
+from collections import UserDict, UserList, UserString, defaultdict, deque
 from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
@@ -71,10 +71,11 @@ class Owned:
         raise TypeError("what is the program's is copied there")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_") and name not in ("data", "default_factory"):
-            self._its_judge.request("assign", self, name, value)
-        else:
+        own = "default_factory" if isinstance(self, defaultdict) else "data"
+        if name.startswith("_") or (name == own and isinstance(self, defaultdict | UserDict | UserList | UserString)):
             object.__setattr__(self, name, value)
+        else:
+            self._its_judge.request("assign", self, name, value)
 
 
 def own(judge: Asked, number: int, value: Any) -> Any:

@@ -169,8 +169,8 @@ def _is_least(about: Hashable) -> bool:
 def _held(about: Hashable, said: Any) -> Any:
     """What an object has said to have: of its items how many, or a value that may have some; None for any other."""
     found = said[0] if isinstance(said, tuple) else said
-    if isinstance(found, Items):
-        return found.given
+    if isinstance(found, Items):  # one that was broken off gave a part of what it has
+        return found.given if found.complete else max(found.given, found.least, key=len)
     if about == "length" and type(found) is int:
         return range(found)
     return found if not isinstance(found, bool | int | float | complex) else None
