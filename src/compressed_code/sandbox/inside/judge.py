@@ -160,10 +160,8 @@ class Judge:
             effect, altered = operations.within_a_look(effect, altered), False
         permitted = operations.permitted(operation, arguments, self.shared, effect)
         # A list of an object's that the test has changed is another one there, too.
-        self.changes += altered or effect is Effect.CHANGES_ANSWERS
-        self.ran += effect in (Effect.CHANGES_ANSWERS, Effect.RUNS)
-        self.made += effect in (Effect.MAKES, Effect.MAKES_OF_OBJECTS)
-        self.bound += effect is Effect.MAKES_OF_OBJECTS
+        self.changes += altered
+        self.count(effect)
         before, self.effect = self.effect, effect
         try:
             return self.receive(operation, standing, permitted, arguments)
@@ -174,6 +172,13 @@ class Judge:
                 self.shared.returned &= returned
             self.taken += operation == "next" and not arguments[0]._its_apart
             self.found += operation == "item"
+
+    def count(self, effect: Effect | None) -> None:
+        """Something runs in the program, or goes on there, that may do this to objects."""
+        self.changes += effect is Effect.CHANGES_ANSWERS
+        self.ran += effect in (Effect.CHANGES_ANSWERS, Effect.RUNS)
+        self.made += effect in (Effect.MAKES, Effect.MAKES_OF_OBJECTS)
+        self.bound += effect is Effect.MAKES_OF_OBJECTS
 
     def notice(self) -> None:
         """Count it as a change that the test has changed a container which the program has, too."""
@@ -263,6 +268,7 @@ class Judge:
 
     def call_back(self, number: int, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Run a function of the test that the program was given."""
+        self.count(self.effect)  # an observer sees what has changed since the last time
         if self.catching.decides("call", None):
             self.refuse(arguments)
         function = self.objects.function(number)
