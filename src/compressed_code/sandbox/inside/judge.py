@@ -156,8 +156,8 @@ class Judge:
         standing = remotes.standing_of_answer(operation, arguments)
         effect, returned = operations.effect(operation, arguments, self.shared), {*self.shared.returned}
         altered = self.shared.altered
-        if self.effect is Effect.LOOKS:  # which has called a function of the test: the program says when that runs
-            effect, altered = operations.within_a_look(effect, altered), False
+        if self.effect in operations.TAKING_NOTHING:  # it has called a function of the test: the program says when
+            effect, altered = operations.within_such(effect, altered), False
         permitted = operations.permitted(operation, arguments, self.shared, effect)
         # A list of an object's that the test has changed is another one there, too.
         self.changes += altered

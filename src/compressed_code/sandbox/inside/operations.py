@@ -52,8 +52,12 @@ def effect(operation: str, arguments: Sequence[Any], shared: Shared) -> Effect:
     return Effect.CHANGES_ANSWERS if any(answered) else Effect.RUNS
 
 
-def within_a_look(effect: Effect, altered: bool) -> Effect:
-    """What something may do that the test's own function asks for, called by the program while the test only looks.
+TAKING_NOTHING = (Effect.LOOKS, Effect.MAKES, Effect.MAKES_OF_OBJECTS)
+
+
+def within_such(effect: Effect, altered: bool) -> Effect:
+    """What something may do that the test's own function asks for, called by the program while the test looks, or makes
+    an object.
 
     Args:
         altered: the function has changed a container that the program has, too.
