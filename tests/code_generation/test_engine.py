@@ -1,6 +1,7 @@
 """Generation against transformers' own generate(), which runs one prompt at a time."""
 
 import argparse
+import copy
 import json
 import os
 import shutil
@@ -82,8 +83,8 @@ def some_requests(count: int = 20, longest: int = 40, seed: int = 0) -> list[Req
     return [Request(f"t/{n}", 0, tuple(draw.integers(WIDTH, size=k).tolist())) for n, k in enumerate(lengths)]
 
 
-def run(model, requests, vocabulary=VOCABULARY, drafts=None, **options):
-    batches = write_programs(model, vocabulary, requests, Settings(**options), drafts)
+def run(model, requests, vocabulary=VOCABULARY, drafts=None, precise=None, **options):
+    batches = write_programs(model, vocabulary, requests, Settings(**options), drafts, precise)
     written = [part for batch in batches for part in batch]
     assert len(written) == len(requests)
     return {(completion.task_id, completion.sample): completion for completion in written}
@@ -267,6 +268,34 @@ def test_near_ties_are_those_of_the_logits_at_batch_1(options, expected):
         fewest, most = fewest + unsure[0], most + unsure[1]
         assert unsure[0] <= counts[64][request.task_id, 0] <= unsure[1]
     assert fewest in expected and most in expected
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.9, "top_p": 0.8}])
+def test_near_ties_are_counted_in_float64_where_it_can_be_had(options):
+    """Exactly those of whole passes in float64, also by a model whose float32 is another machine's."""
+    model, requests = with_near_ties(3e-5), some_requests(30, 12)
+    doubled = copy.deepcopy(model).double()
+    elsewhere = copy.deepcopy(model)
+    with torch.no_grad():
+        elsewhere.lm_head.weight *= 1 + 3e-7 * torch.randn_like(elsewhere.lm_head.weight)
+    sampling = {"temperature": 0.0, "top_p": 1.0, **options}
+    beside_the_bound = 0
+    for written_by in (model, elsewhere):
+        parts = run(written_by, requests, max_tokens=10, precise=lambda: doubled, **options)
+        for request in requests:
+            completion = parts[request.task_id, 0]
+            ids = completion.token_ids
+            with torch.inference_mode():
+                logits = doubled(torch.tensor([[*request.input_ids, *ids]])).logits[0, len(request.input_ids) - 1 : -1]
+            noise = [random_stream(0, request.task_id, 0, place, WIDTH) for place in range(len(ids))]
+            clear = []
+            for row, drawn in zip(logits, noise, strict=True):
+                bound = NEAR_TIE * float(row.abs().max())
+                own = torch.from_numpy(drawn)[None] if options else None
+                clear.append(choose(row[None], own, **sampling, error=bound).sure.item())
+                beside_the_bound += clear[-1] != choose(row[None], own, **sampling, error=2 * bound).sure.item()
+            assert completion.near_ties == clear.count(False)
+    assert beside_the_bound > 0
 
 
 def test_without_batch_invariance_near_ties_are_counted_as_well():

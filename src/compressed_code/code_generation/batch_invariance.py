@@ -19,7 +19,9 @@ Drafts. A program that is expected is read in one pass, and each position's logi
 same rule, as far as it is the expected one (Leviathan et al. 2023, with a text in place of a smaller model).
 
 Near-ties. Another machine sums in another order, so it may choose another token where even the logits at batch 1 are
-almost equal. Such choices are counted; a program without one is the same program everywhere.
+almost equal. Such choices are counted; a program without one is the same program everywhere. Whether a lead lies within
+the bound is itself a matter of rounding, so where the same model can be had in float64 every lead near the bound is
+computed in it, and every machine counts alike.
 """
 
 from collections.abc import Sequence
@@ -28,8 +30,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from compressed_code.code_generation.batch_of_one import BatchOfOne
-from compressed_code.code_generation.requests import Settings
+from compressed_code.code_generation.batch_of_one import BatchOfOne, precise_logits
+from compressed_code.code_generation.requests import Precise, Settings
 from compressed_code.code_generation.sampling import choose
 from compressed_code.code_generation.sequence import DecodedSequence
 from compressed_code.core.errors import InputError
@@ -46,13 +48,15 @@ SMALLEST_ERROR = 2.0**-18
 # A choice is a near-tie when an error of this part of the largest logit could turn it. That is the error above with the
 # same safety, not a number fitted to one machine: other instruction sets round other sums of the same lengths.
 NEAR_TIE = SAFETY * SMALLEST_ERROR
+# A lead in float32 of so many times that bound is none in float64 either: float32's error is a part of the bound.
+SURELY_CLEAR = 2
 
 
 class Decider:
     """Chooses tokens, at batch 1 where it must."""
 
-    def __init__(self, model: "PreTrainedModel", settings: Settings) -> None:
-        self._model, self._settings = model, settings
+    def __init__(self, model: "PreTrainedModel", settings: Settings, precise: Precise | None = None) -> None:
+        self._model, self._settings, self._precise = model, settings, precise
         self._error = 0.0
         self._watched: list[DecodedSequence] = []
 
@@ -116,12 +120,21 @@ class Decider:
 
     def _accept(self, sequences: Sequence[DecodedSequence], logits: torch.Tensor) -> None:
         """Give sequences the tokens that follow from these logits, and count the near-ties among them."""
-        noise, doubt = self._noise(sequences, logits), NEAR_TIE * float(logits.abs().max())
+        noise = self._noise(sequences, logits)
         tokens = choose(logits, noise, **self._sampling, error=0.0).tokens
-        sure = choose(logits, noise, **self._sampling, error=doubt).sure
-        for sequence, token, clear in zip(sequences, tokens.tolist(), sure.tolist(), strict=True):
-            sequence.near_ties += not clear
+        clear = self._clear(logits, noise, SURELY_CLEAR if self._precise else 1)
+        for sequence, token, is_clear in zip(sequences, tokens.tolist(), clear, strict=True):
+            sequence.near_ties += not (is_clear or (self._precise and self._clear_in_float64(sequence)))
             sequence.accept(token)
+
+    def _clear(self, logits: torch.Tensor, noise: torch.Tensor | None, times: float = 1) -> list[bool]:
+        """Whether each row's choice is more than a near-tie, or so many times that."""
+        error = times * NEAR_TIE * float(logits.abs().max())
+        return choose(logits, noise, **self._sampling, error=error).sure.tolist()
+
+    def _clear_in_float64(self, sequence: DecodedSequence) -> bool:
+        logits = precise_logits(self._precise(), sequence.ids)[None]
+        return self._clear(logits, self._noise([sequence], logits))[0]
 
     def _watch(self, sequences: Sequence[DecodedSequence], logits: torch.Tensor) -> None:
         if (room := WATCHED_PROGRAMS - len(self._watched)) > 0:

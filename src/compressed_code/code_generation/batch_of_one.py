@@ -73,6 +73,13 @@ def forward_of_texts(model: "PreTrainedModel", ids: torch.Tensor, last: int) -> 
     return _output(model, ids, None, positions, {}, last).logits[:, -last:].float()
 
 
+def precise_logits(model: "PreTrainedModel", ids: Sequence[int]) -> torch.Tensor:
+    """The logits after a text as the model computes them, [vocabulary]; of a model in float64 they are float64."""
+    read = torch.tensor([list(ids)], device=model.device)
+    positions = torch.arange(read.shape[1], device=read.device)[None]
+    return _output(model, read, None, positions, _under_any_name(None)).logits[0, -1]
+
+
 def _under_any_name(cache: Cache | None) -> dict[str, Any]:
     return {"past_key_values": cache, "cache_params": cache}
 

@@ -21,7 +21,7 @@ from transformers import DynamicCache
 
 from compressed_code.code_generation.batch_invariance import Decider
 from compressed_code.code_generation.batch_of_one import forward, forward_of_texts
-from compressed_code.code_generation.requests import Completion, Request, Settings
+from compressed_code.code_generation.requests import Completion, Precise, Request, Settings
 from compressed_code.code_generation.sequence import DecodedSequence
 from compressed_code.core.errors import InputError
 from compressed_code.models.kv_cache import SlotCache, fits
@@ -46,6 +46,7 @@ def write_programs(
     requests: Sequence[Request],
     settings: Settings,
     drafts: Mapping[tuple[str, int], Sequence[int]] | None = None,
+    precise: Precise | None = None,
 ) -> Iterator[list[Completion]]:
     """Write the programs that are asked for.
 
@@ -59,6 +60,7 @@ def write_programs(
         requests: in any order; each (task_id, sample) once.
         drafts: (task_id, sample) → ids that a greedy program is expected to begin with, whatever follows. They decide
             how long it takes, and nothing else. Of recurrent models and where tokens are drawn they are not read.
+        precise: gives the same model in float64; with it, every machine counts the same near-ties.
 
     Yields:
         Programs as they finish; after the last one every request was answered once.
@@ -75,7 +77,7 @@ def write_programs(
     while left:
         chosen = replace(settings, batch=batch)
         try:
-            for finished in _written(model, vocabulary, left, chosen, window, drafts or {}):
+            for finished in _written(model, vocabulary, left, chosen, window, drafts or {}, precise):
                 yield finished
                 answered = {(completion.task_id, completion.sample) for completion in finished}
                 left = [request for request in left if (request.task_id, request.sample) not in answered]
@@ -92,10 +94,11 @@ def _written(
     settings: Settings,
     window: int,
     drafts: Mapping[tuple[str, int], Sequence[int]],
+    precise: Precise | None,
 ) -> Iterator[list[Completion]]:
     """Programs as they finish, `settings.batch` at a time where the model's cache allows it."""
     sequences = [DecodedSequence(request, settings, vocabulary.tokens, window) for request in requests]
-    decider = Decider(model, settings)
+    decider = Decider(model, settings, precise)
     if fits(model):
         if settings.temperature == 0:
             _read_drafts(model, decider, sequences, drafts)

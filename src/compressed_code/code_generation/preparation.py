@@ -2,15 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compressed_code.benchmarks.chat_answers import extract_code
 from compressed_code.benchmarks.completions import STOP_SEQUENCES
 from compressed_code.benchmarks.tasks import Task
-from compressed_code.code_generation.requests import Request, Settings, end_ids, input_ids, make_requests
+from compressed_code.code_generation.requests import (
+    Precise,
+    Request,
+    Settings,
+    end_ids,
+    input_ids,
+    make_requests,
+)
 from compressed_code.models.devices import chosen_device
 from compressed_code.models.load import load_model
+from compressed_code.models.precision import precision_of
 from compressed_code.tokenizers.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -26,6 +35,7 @@ class Prepared:
     vocabulary: Vocabulary
     requests: Sequence[Request]
     settings: Settings
+    precise: Precise | None  # where the model is small enough to count its near-ties in float64
 
 
 def prepare(
@@ -62,7 +72,16 @@ def prepare(
     model = load_model(path, chosen_device())
     if dtype is not None:
         model = model.to(dtype)
-    return Prepared(model, vocabulary, make_requests(given, samples), replace(chosen, end_ids=end_ids(model, path)))
+    chosen = replace(chosen, end_ids=end_ids(model, path))
+    precise = None if dtype is not None else _in_float64(path)
+    return Prepared(model, vocabulary, make_requests(given, samples), chosen, precise)
+
+
+def _in_float64(path: Path) -> Precise | None:
+    """The model in float64, where that is what it is measured in; on the processor, since some devices know none."""
+    if precision_of(path) == "float32":
+        return None
+    return cache(lambda: load_model(path, dtype="float64"))
 
 
 def written_code(text: str, task: Task, *, chat: bool) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 FinishReason = Literal["end", "stop", "limit"]
+Precise = Callable[[], "PreTrainedModel"]  # gives a model in float64, opened when it is first needed
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Completion:
         finish_reason: "end" (an end-of-text token), "stop" (a stop string) or "limit" (no room for another token).
         rechecked: how many of its tokens were decided at batch 1.
         near_ties: how many of its choices, the one that ended it included, lie within rounding noise of another token
-            (`batch_invariance.NEAR_TIE`), greedy or drawn; where there is none, every machine writes this program.
+            (`batch_invariance.NEAR_TIE`), greedy or drawn; where there is none, every machine writes this program. Of a
+            model that is small enough for float64 (`models.precision`) every machine counts as many.
     """
 
     task_id: str

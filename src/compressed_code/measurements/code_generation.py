@@ -34,7 +34,7 @@ def _read_files(benchmark: str = "zoo", **_: Any) -> Sequence[Path]:
     return benchmark_files(benchmark)
 
 
-@measurement(version=5, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"], on_device=True)
+@measurement(version=6, subject=WriterSubject(), inputs=_read_files, packages=["torch", "transformers"], on_device=True)
 def generations(
     writer: Writer,
     benchmark: str = "zoo",
@@ -74,7 +74,8 @@ def generations(
     drafts = _of_base(writer, ready.vocabulary, asked, directory, registry or load_registry())
     written = []
     with progress_bar(total=len(ready.requests), desc="programs", unit=" programs") as bar:
-        for finished in write_programs(ready.model, ready.vocabulary, ready.requests, ready.settings, drafts):
+        asked_of = (ready.model, ready.vocabulary, ready.requests, ready.settings, drafts, ready.precise)
+        for finished in write_programs(*asked_of):
             written += finished
             bar.update(len(finished))
     tiers = {task.task_id: task.tier for task in tasks}
