@@ -8,7 +8,7 @@ import pytest
 
 from compressed_code.core.paths import ROOT
 
-PARTS = ["env", "lint", "test", "robustness SHORT=1"]
+PARTS = ["env", "lint", "test", "robustness SHORT=1", "test-long"]
 
 
 @pytest.mark.parametrize("failing", [None, *PARTS])

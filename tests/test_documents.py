@@ -32,11 +32,12 @@ RUN_BY = {
     "site": "tests/site_pages/test_site.py",
     "stored": "tests/helpers/test_stored_tier.py",
     "test": ".ci/run",
+    "test-long": ".ci/run",
     "verify": "tests/helpers/test_verification.py",
     "zoo": "tests/zoo/test_training.py",
 }
-# The first only times, which no test may; the others are the tests themselves.
-NOT_RUN = ("bench", "test-all", "test-long")
+# The first only times, which no test may; the other is all that `.ci/run` runs, part by part.
+NOT_RUN = ("bench", "test-all")
 STORED = " STORED=path-or-URL"
 VARIANT = "path/to/variant"
 # Without a Hub it is a gap with a name: what the command's line holds → what its complaint names.
