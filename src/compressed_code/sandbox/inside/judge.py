@@ -100,6 +100,8 @@ class Judge:
         self.made = 0  # how often the test made an object
         self.bound = 0  # how often it made one of other objects
         self.effect: Effect | None = None  # of what is asked, while it is
+        self.permitted: operations.Permitted | None = None  # of a call, while it is
+        self.lending: dict[int, bool] = {}  # what is kept if the answer is an object
         self.reading = False
         self.turn = threading.RLock()
 
@@ -162,11 +164,16 @@ class Judge:
         # A list of an object's that the test has changed is another one there, too.
         self.changes += altered
         self.count(effect)
-        before, self.effect = self.effect, effect
+        lending = operations.lending(operation, arguments, self.shared)
+        if operations.keeps(operation, arguments):
+            self.shared.lent |= lending
+        before = self.effect, self.permitted, self.lending
+        self.effect, self.lending = effect, lending
+        self.permitted = permitted if operation in ("call", "await") else None
         try:
             return self.receive(operation, standing, permitted, arguments)
         finally:  # also where it raised an exception, which the test may have waited for
-            self.effect = before
+            self.effect, self.permitted, self.lending = before
             if operation in ("attribute", "item"):  # that an object keeps a list of the test's makes it no answer
                 self.shared.shown |= self.shared.returned - returned
                 self.shared.returned &= returned
@@ -209,6 +216,8 @@ class Judge:
         while True:
             self.shared.may_change = permitted
             kind, *content = self.message()
+            if self.objects.arrived:
+                self.shared.lent = self.lending | self.shared.lent
             self.objects.arrive(operation, arguments, standing, content[0] if content else None, called=kind == "call")
             printed = content.pop()
             sys.stdout.write(printed)
@@ -279,11 +288,13 @@ class Judge:
         except Decided:
             raise
         except BaseException as error:
-            if assertions.failed(error):
+            if assertions.failed(error, function):
                 self.failures.add(error)
             answer = "raised", type(error).__name__, self.text(error)
         try:
             self.send(answer)
+            answered = (number for number in self.shared.reached(answer[1:]) if self.shared.is_own(number))
+            self.shared.lent |= dict.fromkeys(answered, True)
         except NotPlainData as error:
             self.send(("raised", "TypeError", str(error)))
 

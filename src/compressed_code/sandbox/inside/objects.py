@@ -2,7 +2,7 @@
 
 import inspect
 import types
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -86,21 +86,29 @@ class Objects:
             if kind == "error class":
                 return self.mirrors.kind(number, name, more)
             if kind == "coroutine":
-                return _coroutine(self.judge, number, self.judge.effect)
+                return _coroutine(self.judge, number)
             found = remote_type(frozenset(more))(self.judge, number)
             found._its_be_named(*named)
             self._theirs[number] = found
+        if hasattr(type(found), "__await__"):
+            found._its_be_awaited(self.judge.effect, self.judge.permitted)
         self.arrived.append(found)
         return found
 
     def arrive(self, operation: str, arguments: Sequence[Any], standing: Standing, answer: Any, called: bool) -> None:
         """Say of the objects in a message how they came: the answer itself, within it, or to a function of the test."""
         apart = operation in ("attribute", "item") or (operation == "iterate" and not made_by_the_test(arguments[0]))
+        constant = not called and _is_a_constant(operation, arguments)
         for each in self.arrived:
             if each._its_new and apart and not called:
                 each._its_be_apart()
+            each._its_be_shown(called)
             within = Standing.ANSWERED if called else Standing.DERIVED
             each._its_arrive(standing if each is answer else min(standing, within))
+            if each._its_is_free and (called or operation in ("call", "next", "await")):
+                each._its_be_answered()
+            if constant:
+                each._its_be_constant()
         self.arrived.clear()
 
     def own(self, number: int, value: Any) -> Any:
@@ -114,12 +122,18 @@ class Objects:
         return found
 
 
-async def _coroutine(judge: Asked, number: int, effect: Any) -> Any:
-    """A coroutine of the program: it runs to its end over there when it is awaited here.
+def _is_a_constant(operation: str, arguments: Sequence[Any]) -> bool:
+    """Whether a class that the test has by its name is asked for what has a constant's name (`Order.UP`)."""
+    named = operation in ("attribute", "item") and isinstance(arguments[0], Remote) and arguments[0]._its_is_free
+    return named and type(arguments[1]) is str and arguments[1].isupper()
 
-    Args:
-        effect: what the call that gave it may do to objects.
-    """
+
+def _coroutine(judge: Asked, number: int) -> Coroutine[Any, Any, Any]:
+    """A coroutine of the program: it runs to its end over there when it is awaited here."""
     stand_in = remote_type(frozenset())(judge, number)
-    object.__setattr__(stand_in, "_its_effect", effect)
-    return judge.request("await", stand_in)
+    stand_in._its_be_awaited(judge.effect, judge.permitted)
+    return _awaited(stand_in)
+
+
+async def _awaited(stand_in: Remote) -> Any:
+    return stand_in._its_judge.request("await", stand_in)

@@ -43,13 +43,12 @@ def effect(operation: str, arguments: Sequence[Any], shared: Shared) -> Effect:
     if _makes(operation, arguments):
         bound = operation == "call" and _objects_among(arguments[1:], shared)
         return Effect.MAKES_OF_OBJECTS if bound else Effect.MAKES
-    if operation == "await" and arguments[0]._its_effect is Effect.RUNS:
-        return Effect.RUNS
-    given = arguments[1:] if operation == "call" and arguments[0]._its_is_free else arguments
-    answered = (
-        not isinstance(each, Remote) or each._its_standing < Standing.MADE for each in _objects_among(given, shared)
-    )
-    return Effect.CHANGES_ANSWERS if any(answered) else Effect.RUNS
+    if operation == "await":
+        answered = arguments[0]._its_effect is Effect.CHANGES_ANSWERS
+    else:
+        given = arguments[1:] if _is_of_a_function(operation, arguments) else arguments
+        answered = any(map(_is_answered, _objects_among(given, shared)))
+    return Effect.CHANGES_ANSWERS if answered else Effect.RUNS
 
 
 TAKING_NOTHING = (Effect.LOOKS, Effect.MAKES, Effect.MAKES_OF_OBJECTS)
@@ -67,33 +66,76 @@ def within_such(effect: Effect, altered: bool) -> Effect:
     return Effect.MAKES if effect is Effect.RUNS and not altered else Effect.MAKES_OF_OBJECTS
 
 
-def permitted(operation: str, arguments: Sequence[Any], shared: Shared, effect: Effect) -> Callable[[int, bool], bool]:
+Permitted = Callable[[int, bool], bool]  # whether a container may change, by its number; whether it only grows
+
+
+def permitted(operation: str, arguments: Sequence[Any], shared: Shared, effect: Effect) -> Permitted:
     """Which containers of the test's an operation may change (`Shared.may_change`).
 
     What a call is given may change, but an answer that an object is made of; of what it is not given, an answer stays
     what it is, but for further items; a look adds none. The test's own, which no answer has named, gets further ones by
-    a look, too; by methods, which may know it, it changes anyhow, and by iterators, if no object was seen to have it.
+    a look, too, if what is lent to an object may be that; by methods, which may know it, it changes anyhow, and by
+    iterators, if no object was seen to have it. What waits for a function may change what that may.
 
     Args:
         arguments: of `Asked.request`.
         effect: what the operation may do to objects, of which a list of a type of its own is one.
     """
-    own = shared.is_own
+    own, lent = shared.is_own, shared.lent
+    if operation == "await" and arguments[0]._its_permitted is not None:
+        return arguments[0]._its_permitted
     if operation == "next":
         return lambda number, grows: grows or (own(number) and number not in shared.shown)
     if _looks(operation, arguments, shared):
-        return lambda number, grows: grows and own(number)
+        return lambda number, grows: grows and own(number) and lent.get(number, False)
     if operation in ("operate", "operate_alone"):
         return lambda number, grows: grows
-    given, objects = shared.reached(arguments[1:]), _objects_among(arguments[1:], shared)
+    given = shared.reached(arguments[1:])
     if operation == "call" and arguments[0]._its_makes:
         return lambda number, grows: grows or (number in given and own(number))
-    if effect is not Effect.CHANGES_ANSWERS:
+    function = _is_of_a_function(operation, arguments)
+    answered = effect is Effect.CHANGES_ANSWERS
+    bound = bool(_objects_among(arguments[1:], shared))
+    lives = shared.values
+
+    def may_change(number: int, grows: bool) -> bool:
+        if grows or number in given:
+            return True
+        if not own(number):
+            return answered and isinstance(lives[number], Owned)  # an object of a type of its own
         # What the test made may have been given a list of the test's.
-        knows = bool(objects) or operation != "call" or not arguments[0]._its_is_free
-        return lambda number, grows: grows or number in given or (knows and own(number) and number not in shared.shown)
-    lives = shared.values  # an object of a type of its own
-    return lambda number, grows: grows or number in given or own(number) or isinstance(lives[number], Owned)
+        knows = not function or (number in lent if answered else bound and lent.get(number, False))
+        return knows and (answered or number not in shared.shown)
+
+    return may_change
+
+
+def lending(operation: str, arguments: Sequence[Any], shared: Shared) -> dict[int, bool]:
+    """The test's own containers that something may keep which can be asked for them, and whether a look may fill each:
+    what is made of them, or has a method that is given them, may do so. What a function is given it only keeps where it
+    answers with an object, and that fills what was given empty."""
+    if _looks(operation, arguments, shared) or operation == "operate":
+        return {}
+    own = filter(shared.is_own, shared.reached(arguments[1:]))
+    return {number: keeps(operation, arguments) or not shared.items(number) for number in own}
+
+
+def keeps(operation: str, arguments: Sequence[Any]) -> bool:
+    """Whether what is asked may keep what it is given, whatever it answers."""
+    return not _is_of_a_function(operation, arguments) or arguments[0]._its_makes
+
+
+def _is_of_a_function(operation: str, arguments: Sequence[Any]) -> bool:
+    """Whether it is a call of what the test has by a name."""
+    return operation == "call" and arguments[0]._its_is_free
+
+
+def _is_answered(given: Remote | Owned) -> bool:
+    """Whether something that is given is an answer: not made by the test, no function by its name, and no constant of a
+    class."""
+    if isinstance(given, Owned):
+        return True
+    return not (given._its_lives or given._its_is_free or given._its_is_constant)
 
 
 def _makes(operation: str, arguments: Sequence[Any]) -> bool:
@@ -116,18 +158,27 @@ def _looks(operation: str, arguments: Sequence[Any], shared: Shared) -> bool:
 
 
 def _objects_among(values: Sequence[Any], shared: Shared) -> list[Remote | Owned]:
-    """The objects of the program in what the test passes."""
-    found, waiting, seen = [], [*values], set[int]()
+    """The objects of the program in what the test passes, and containers of types of its own that it passes itself."""
+    waiting = [part for each in values for part in _passed_by(each, shared)]
+    found: list[Remote | Owned] = [
+        each for each in waiting if isinstance(each, Owned) and shared.number(each) is not None
+    ]
+    seen = set[int]()
     while waiting:
         each = waiting.pop()
         number = shared.number(each)
-        if isinstance(each, Remote | Owned):
+        if isinstance(each, Remote):
             found.append(each)
         if number is not None and number not in seen:
             seen.add(number)
-            waiting += not_plain(shared.items(number))
+            waiting += shared.given_with(number)
         elif isinstance(each, HOLDING):
             waiting += not_plain(held_by(each))
-        elif number is None and type(each) is dict:  # of keywords
-            waiting += each.values()
     return found
+
+
+def _passed_by(value: Any, shared: Shared) -> Sequence[Any]:
+    """What a part of a request passes: of a call its arguments are a tuple, and those by keyword a dictionary."""
+    if type(value) is tuple:
+        return value
+    return [*value.values()] if type(value) is dict and shared.number(value) is None else [value]

@@ -17,6 +17,8 @@ from .said import ENOUGH, Items, attribute, keep, known, once, renew
 
 
 def _call(self: Remote, *arguments: Any, **keywords: Any) -> Any:
+    if self._its_only_reads and not arguments and not keywords:  # `dict` calls `keys`
+        return once(self, "call", lambda: self._its_ask("call", arguments, keywords))
     return self._its_ask("call", arguments, keywords)
 
 

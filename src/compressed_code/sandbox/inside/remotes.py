@@ -96,7 +96,9 @@ class Remote:
         fields |= {"_its_is_free": False, "_its_makes": False, "_its_only_reads": False}
         fields |= {"_its_apart": False}  # of an iterator: who goes through it takes nothing from another object
         fields |= {"_its_name": None}  # of what is called
-        fields |= {"_its_effect": None}  # of a coroutine: what the call that gave it may do to objects
+        fields |= {"_its_effect": None, "_its_permitted": None}  # of what is awaited: what the call may do that gave it
+        fields |= {"_its_is_shown": False}  # it only came to functions of the test, which the program called
+        fields |= {"_its_is_constant": False}  # of a class that the test has by its name: an enum's member
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
@@ -135,6 +137,26 @@ class Remote:
     def _its_be_apart(self) -> None:
         """An attribute or an item is this object, or one of their iterators, and no method gave it."""
         object.__setattr__(self, "_its_apart", True)
+
+    def _its_be_awaited(self, effect: Any, permitted: Callable[[int, bool], bool] | None) -> None:
+        """Awaiting it does what the call does that gave it (`operations`)."""
+        object.__setattr__(self, "_its_effect", effect)
+        object.__setattr__(self, "_its_permitted", permitted)
+
+    def _its_be_shown(self, called: bool) -> None:
+        """It came with a call of the test's function: what no answer ever held says what it is now, each time."""
+        object.__setattr__(self, "_its_is_shown", called and (self._its_new or self._its_is_shown))
+        if self._its_is_shown:
+            said.renew(self, {})
+
+    def _its_be_constant(self) -> None:
+        """The test has it by the name of a class and one of a constant."""
+        object.__setattr__(self, "_its_is_constant", True)
+
+    def _its_be_answered(self) -> None:
+        """It is an answer, too, whatever name the test has for it."""
+        object.__setattr__(self, "_its_standing", min(self._its_standing, Standing.DERIVED))
+        object.__setattr__(self, "_its_lives", False)
 
     def _its_only_read(self) -> None:
         """It is a method that changes nothing."""

@@ -197,12 +197,13 @@ def hold_no_less(judge: Any, before: Any, found: Any) -> None:
     Raises:
         TypeError: it has fewer.
     """
-    waiting, seen = [(before, found)], set[tuple[int, int]]()
+    waiting = [(before, found)]
+    seen = dict[tuple[int, int], tuple[Any, Any]]()  # which lives as long as its key counts
     while waiting:
         for one, other in matched(*waiting.pop()):
             if one is other or (id(one), id(other)) in seen:
                 continue
-            seen.add((id(one), id(other)))
+            seen[id(one), id(other)] = one, other
             if type(one) is not type(other):
                 fewer = count(one) > 0 or (stands(one) and (other is not None or _counted(one) > 0))
             else:

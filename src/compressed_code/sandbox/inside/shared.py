@@ -18,7 +18,35 @@ from .values import HOLDING, held_by, parts_of
 
 _PLAIN = (bool, int, float, complex, str, bytes)
 _UNIQUE = (b"O", b"D", b"C", b"d", b"s", b"q")  # kinds that may hold fewer items than they are filled with
+_MAPPINGS = (b"O", b"D", b"C", b"d")  # kinds that hold keys and values in turn
 _ORDERED = (b"l", b"d", b"O", b"D", b"q")  # kinds whose items come in the order in which they were added
+
+
+@dataclass
+class Slipped:
+    """What the other side has put into a container.
+
+    Attributes:
+        containers: their numbers.
+        objects: their numbers, and whether each of them was seen there first.
+    """
+
+    containers: set[int] = field(default_factory=set)
+    objects: dict[int, bool] = field(default_factory=dict)
+
+    def add(self, before: tuple[list[int], list[Any]], after: tuple[list[int], list[Any]]) -> None:
+        """Note what a container holds after a message that it did not hold before (`Shared.within`)."""
+        self.containers |= {*after[0]} - {*before[0]}
+        known = {each._its_number for each in before[1]}
+        self.objects |= {each._its_number: each._its_new for each in after[1] if each._its_number not in known}
+
+    def hides(self, value: Any) -> bool:
+        """Whether an object was put there by the other side, and the test has not asked it since."""
+        first = self.objects.get(value._its_number)
+        return first is False or (first is True and not value._its_said[1])
+
+
+_NONE_SLIPPED = Slipped()
 
 
 @dataclass
@@ -35,6 +63,10 @@ class Shared:
             second argument says whether that only gets further items.
         returned: the numbers of containers of this side that came back in any message.
         shown: of those that did not, the ones that an object of the other side was seen to have.
+        lent: of this side's, those that something of the other side may have kept which can be asked for it, and
+            whether a look may fill them (`operations.lending`).
+        slipped: what the other side has put into containers of this one, where nobody may have seen it, by their
+            numbers.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 
@@ -51,6 +83,8 @@ class Shared:
     may_change: Callable[[int, bool], bool] = lambda number, grows: True
     returned: set[int] = field(default_factory=set)
     shown: set[int] = field(default_factory=set)
+    lent: dict[int, bool] = field(default_factory=dict)
+    slipped: dict[int, "Slipped"] = field(default_factory=dict)
 
     @property
     def asked(self) -> bool:
@@ -93,6 +127,8 @@ class Shared:
         value = self.values.pop(number, None)
         self.returned.discard(number)
         self.shown.discard(number)
+        self.lent.pop(number, None)
+        self.slipped.pop(number, None)
         if number in self.kinds:
             self.numbers.pop(id(value), None)
             del self.kinds[number]
@@ -124,19 +160,26 @@ class Shared:
         return numbers, objects
 
     def reached(self, values: Iterable[Any]) -> set[int]:
-        """The numbers of the containers among some values, and of those within."""
+        """The numbers of the containers among some values, and of those within that this side has put there."""
         found, waiting = set[int](), [*values]
         while waiting:
             each = waiting.pop()
             number = self.number(each)
             if number is not None and number not in found:
                 found.add(number)
-                waiting += not_plain(self.items(number))
+                waiting += self.given_with(number)
             elif isinstance(each, HOLDING):
                 waiting += not_plain(held_by(each))
             elif type(each) is dict:  # of keywords
                 waiting += each.values()
         return found
+
+    def given_with(self, number: int) -> list[Any]:
+        """The containers and objects that one holds, but for what the other side has slipped in."""
+        numbers, objects = self.within(number)
+        slipped = self.slipped.get(number, _NONE_SLIPPED)
+        given = [self.values[inner] for inner in numbers if inner not in slipped.containers]
+        return given + [each for each in objects if not slipped.hides(each)]
 
     def changed(self) -> list[int]:
         """The containers that hold something else than the other side knows, by identity of what they hold."""
@@ -150,7 +193,7 @@ class Shared:
         known = self.copies.get(number, [])
         return _same(self.items(number)[: len(known)], known)
 
-    def update(self, changed: dict[int, list[Any]], new: Set[int], own: Callable[[int, Any], Any]) -> None:
+    def update(self, changed: dict[int, list[Any]], new: Set[int], own_type: Callable[[int, Any], Any]) -> None:
         """Let containers hold what they hold on the other side now.
 
         Where one may not change here (`may_change`) another one gets its number, and so does each that holds it; the
@@ -159,7 +202,7 @@ class Shared:
         Args:
             changed: what those hold that have changed there, by their numbers.
             new: the numbers of those that this side did not have before.
-            own: makes a container of a type of the other side's own (`codec.ChannelSide.own`).
+            own_type: makes a container of a type of the other side's own (`codec.ChannelSide.own`).
         """
         free = {*new}
         free |= {number for number, items in changed.items() if self.may_change(number, self._grows(number, items))}
@@ -171,7 +214,7 @@ class Shared:
             free |= {number for number in parted - changed.keys() if self.may_change(number, False)}
             # What holds another one in place of one that it held does not only grow.
             free -= {number for number in parted & changed.keys() if not self.may_change(number, False)}
-        others = {id(self.values[number]): self._another(number, own) for number in parted - free}
+        others = {id(self.values[number]): self._another(number, own_type) for number in parted - free}
         held = {number: self.items(number) for number in parted - changed.keys()} | changed
         # Those of records first: a set, or a dictionary, may ask one within for its hash.
         for number, items in sorted(held.items(), key=lambda each: self.kinds[each[0]] != RECORD):
@@ -180,7 +223,11 @@ class Shared:
                 del self.numbers[id(value)]
                 self.values[number] = value = others[id(value)]
                 self.numbers[id(value)] = number
+            own = not (self.asked or number % 2)
+            before = self.within(number) if own else ([], [])
             self.fill(number, [_exchanged(each, others) for each in items])
+            if own:
+                self.slipped.setdefault(number, Slipped()).add(before, self.within(number))
             self.remember(number)
 
     def fill(self, number: int, items: list[Any]) -> None:
@@ -191,9 +238,14 @@ class Shared:
         """
         kind, value = KINDS[self.kinds[number]], self.values[number]
         kind.fill(value, items)
-        if self.asked or self.kinds[number] not in _UNIQUE or len(kind.items(value)) == len(items):
+        missing = len(items) - len(kind.items(value))
+        if self.asked or self.kinds[number] not in _UNIQUE or not missing:
             return
-        if sum(each is self.nan for each in items) < 2:  # no two of them are equal there
+        keys, each_is = items, 1
+        if self.kinds[number] in _MAPPINGS:
+            keys, each_is = items[self.kinds[number] == b"D" :: 2], 2
+        # No two of those that are no numbers are equal there.
+        if self.kinds[number] == b"q" or missing >= each_is * sum(each is self.nan for each in keys):
             raise ValueError("not as many items as it was said to have")
 
     def _grows(self, number: int, items: list[Any]) -> bool:
