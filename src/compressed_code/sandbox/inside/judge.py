@@ -217,7 +217,7 @@ class Judge:
             self.shared.may_change = permitted
             kind, *content = self.message()
             if self.objects.arrived:
-                self.shared.lent = self.lending | self.shared.lent
+                self.shared.lent |= self.lending | self.shared.lent  # what is lent already fills as it did
             self.objects.arrive(operation, arguments, standing, content[0] if content else None, called=kind == "call")
             printed = content.pop()
             sys.stdout.write(printed)
