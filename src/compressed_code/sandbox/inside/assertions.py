@@ -1,22 +1,18 @@
 """Assertions of the test that failed, and of which the test may never hear."""
 
-import contextlib
 import dis
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType
-from typing import Any
+from types import CodeType
 
-from .differences import is_asked
 from .errors import is_of_the_program
 
 _HERE = str(Path(__file__).parent)
 _OF_THE_TEST = ("<setup>", "<test>")
 
-_WRAPPING = ("__wrapped__", "_mock_wraps", "_mock_side_effect")  # where a wrapper, or a mock, has what it calls
+_BEGINNING = ("check", "main", "setUp", "tearDown")  # functions that a test begins with, beside those called test...
 
 _KEPT = 32  # errors of the program's, with all that their frames hold
 
@@ -72,26 +68,28 @@ class Failures:
         return type(error) is AssertionError and threading.current_thread() is threading.main_thread()
 
 
-def failed(error: BaseException, function: Any) -> bool:
+def failed(error: BaseException, asserting: bool) -> bool:
     """Whether an error that ends a function of the test, which the program called, is a failed assertion.
 
-    One is also whatever else ends a function that asserts something, but for what that raises itself: it may be part of
-    an assertion, of its message, or come before it, as where the function is called with other arguments than it has.
-    And so is what a function got that asked the program, or what the test makes of an assertion.
+    Where functions of the test assert something, one is also whatever else ends any, but for what that raises itself:
+    it may be part of an assertion, of its message, or come before it, as where the function is called with other
+    arguments than it has. And so is what a function got that asked the program, or what the test makes of an assertion.
+
+    Args:
+        asserting: `has_asserting_helpers` of setup and test.
     """
     if isinstance(error, BaseExceptionGroup):
-        return any(failed(each, function) for each in error.exceptions)
+        return any(failed(each, asserting) for each in error.exceptions)
     if isinstance(error, AssertionError) or in_flight(error):
         return True
     frames = _frames(error)
-    of_the_test = [(code, place) for code, place in frames if code.co_filename in _OF_THE_TEST]
+    of_the_test = [frame for frame in frames if frame[0].co_filename in _OF_THE_TEST]
     if isinstance(error, StopIteration) and not of_the_test:
         return False  # an iterator of its own is what it calls, and ends
     if is_of_the_program(error) or any(code.co_filename.startswith(_HERE) for code, _ in frames):
         return True
-    if of_the_test and _operation(*of_the_test[-1]) == "RAISE_VARARGS":
-        return False
-    return any(_asserts(code) for code, _ in of_the_test) or any(map(_asserts, _codes_behind(function)))
+    last = (of_the_test or frames)[-1:]  # a mock raises what it was told to
+    return asserting and not any(_operation(*frame) == "RAISE_VARARGS" for frame in last)
 
 
 def in_flight(error: BaseException | None) -> AssertionError | None:
@@ -114,71 +112,26 @@ def _frames(error: BaseException) -> list[tuple[CodeType, int]]:
     return frames[1:]
 
 
-def _codes_behind(function: Any) -> Iterator[CodeType]:
-    """The code of what a function of the test calls, as far as that is seen without calling it: what it wraps, the
-    functions that it has in variables, and those of the test by the names that it uses."""
-    waiting, seen = [function], set[int]()
-    while waiting:
-        each = waiting.pop()
-        if id(each) in seen or is_asked(each):
-            continue
-        seen.add(id(each))
-        if isinstance(each, FunctionType):
-            yield each.__code__
-            waiting += _held(each) if each.__code__.co_filename in _OF_THE_TEST else []
-        elif isinstance(each, MethodType):
-            waiting += [each.__func__, *_methods(each.__self__, _names(each.__func__))]
-        elif isinstance(each, partial):
-            waiting += [each.func, *each.args, *each.keywords.values()]
-        elif not isinstance(each, type):
-            inner = getattr(each, "__dict__", {})
-            waiting += [inner[name] for name in _WRAPPING if name in inner]
-            called = vars(type(each)).get("__call__")
-            if isinstance(called, FunctionType):
-                waiting += [called, *_methods(each, _names(called))]
-
-
-def _held(function: FunctionType) -> list[Any]:
-    """The functions that a function of the test has in variables, and methods of its objects and classes by the names
-    that it uses."""
-    names = _names(function)
-    held = [function.__globals__.get(name) for name in names]
-    for cell in function.__closure__ or ():
-        with contextlib.suppress(ValueError):  # one that is empty yet
-            held.append(cell.cell_contents)
-    return [*filter(callable, held), *(method for each in held for method in _methods(each, names))]
-
-
-def _methods(value: Any, names: Iterable[str]) -> list[FunctionType]:
-    """Those of a value of a class of the test, or of a test case, by their names."""
-    parts = [vars(kind) for kind in type(value).__mro__[:-1]]
-    found = [part[name] for part in parts for name in names if name in part]
-    return [each for each in found if isinstance(each, FunctionType)]
-
-
-def _names(function: Any) -> set[str]:
-    code = getattr(function, "__code__", None)
-    return {name for part in _within(code) for name in part.co_names} if isinstance(code, CodeType) else set()
-
-
-def _within(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from _within(each)
-
-
 def _operation(code: CodeType, place: int) -> str:
     return next(each.opname for each in dis.get_instructions(code) if each.offset == place)
 
 
-@lru_cache(maxsize=256)
+def has_asserting_helpers(*sources: CodeType) -> bool:
+    """Whether code has functions that assert something, beside those that a test begins with: a helper may be reached
+    by any way there is, a mock, a decorator, a table, a method, so that nobody looks for it."""
+    return any(_asserts(code) for source in sources for code in _helpers(source))
+
+
+def _helpers(code: CodeType) -> Iterator[CodeType]:
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            if each.co_name not in _BEGINNING and not each.co_name.startswith("test"):
+                yield each
+            yield from _helpers(each)
+
+
 def _asserts(code: CodeType) -> bool:
-    """Whether some code, or what it defines, has an `assert`, or calls what is named like a test case's methods."""
-    if any(name.startswith(("assert", "fail")) for name in code.co_names):
+    """Whether some code has an `assert`, or names what is called like a test case's methods, or the error itself."""
+    if any(name.startswith(("assert", "fail")) or name == "AssertionError" for name in code.co_names):
         return True
-    if any(
-        each.opname == "LOAD_ASSERTION_ERROR" or each.argval is AssertionError for each in dis.get_instructions(code)
-    ):
-        return True
-    return any(_asserts(each) for each in code.co_consts if isinstance(each, CodeType))
+    return any(each.opname == "LOAD_ASSERTION_ERROR" for each in dis.get_instructions(code))

@@ -90,6 +90,7 @@ class Judge:
         self.names = Names(self)
         self.raised: BaseException | None = None  # the last exception that came from the program
         self.failures = Failures()
+        self.asserting = False  # whether functions of setup and test assert something
         self.refused: tuple[str, str] | None = None  # what the test asked for, and took for the program's answer
         self.decided: tuple[str, str] | None = None
         self.doubt = ""
@@ -100,13 +101,14 @@ class Judge:
         self.made = 0  # how often the test made an object
         self.bound = 0  # how often it made one of other objects
         self.effect: Effect | None = None  # of what is asked, while it is
-        self.permitted: operations.Permitted | None = None  # of a call, while it is
+        self.permitted: operations.Permitted | None = None  # likewise
         self.lending: dict[int, bool] = {}  # what is kept if the answer is an object
         self.reading = False
         self.turn = threading.RLock()
 
     def run(self, task: programs.CompiledTest, classes: Sequence[str]) -> None:
         names = self.names
+        self.asserting = assertions.has_asserting_helpers(task.setup, task.test)
         names.update(vars(builtins), __name__=TEST_MODULE, __annotations__={}, exit=sys.exit, quit=sys.exit)
         sys.modules[TEST_MODULE] = Module(names)
         self.receive("load", Standing.ANSWERED)
@@ -168,8 +170,7 @@ class Judge:
         if operations.keeps(operation, arguments):
             self.shared.lent |= lending
         before = self.effect, self.permitted, self.lending
-        self.effect, self.lending = effect, lending
-        self.permitted = permitted if operation in ("call", "await") else None
+        self.effect, self.permitted, self.lending = effect, permitted, lending
         try:
             return self.receive(operation, standing, permitted, arguments)
         finally:  # also where it raised an exception, which the test may have waited for
@@ -226,6 +227,7 @@ class Judge:
                 continue
             if kind == "value":
                 (value,) = content
+                self.shared.answered(value)
                 if self.catching.decides(operation, value):
                     raise self.error_of_assertions(value)
                 return value
@@ -288,13 +290,13 @@ class Judge:
         except Decided:
             raise
         except BaseException as error:
-            if assertions.failed(error, function):
+            if assertions.failed(error, self.asserting):
                 self.failures.add(error)
             answer = "raised", type(error).__name__, self.text(error)
         try:
             self.send(answer)
-            answered = (number for number in self.shared.reached(answer[1:]) if self.shared.is_own(number))
-            self.shared.lent |= dict.fromkeys(answered, True)
+            own = filter(self.shared.is_own, self.shared.reached(answer[1:]))
+            self.lending |= {number: not self.shared.items(number) for number in own}
         except NotPlainData as error:
             self.send(("raised", "TypeError", str(error)))
 

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from . import owned
 from .containers import kind_of
 from .errors import Mirrors
+from .operations import TAKING_NOTHING
 from .owned import Asked, Owned
 from .protocols import remote_type
 from .remotes import Remote, Standing
@@ -99,13 +100,15 @@ class Objects:
         """Say of the objects in a message how they came: the answer itself, within it, or to a function of the test."""
         apart = operation in ("attribute", "item") or (operation == "iterate" and not made_by_the_test(arguments[0]))
         constant = not called and _is_a_constant(operation, arguments)
+        by_a_name = operation in ("attribute", "item") and not called and getattr(arguments[0], "_its_is_free", False)
+        takes = self.judge.effect not in TAKING_NOTHING
         for each in self.arrived:
             if each._its_new and apart and not called:
                 each._its_be_apart()
-            each._its_be_shown(called)
+            each._its_be_shown(called, takes)
             within = Standing.ANSWERED if called else Standing.DERIVED
             each._its_arrive(standing if each is answer else min(standing, within))
-            if each._its_is_free and (called or operation in ("call", "next", "await")):
+            if each._its_is_free and operation != "name" and not by_a_name:
                 each._its_be_answered()
             if constant:
                 each._its_be_constant()
@@ -123,9 +126,8 @@ class Objects:
 
 
 def _is_a_constant(operation: str, arguments: Sequence[Any]) -> bool:
-    """Whether a class that the test has by its name is asked for what has a constant's name (`Order.UP`)."""
-    named = operation in ("attribute", "item") and isinstance(arguments[0], Remote) and arguments[0]._its_is_free
-    return named and type(arguments[1]) is str and arguments[1].isupper()
+    """Whether a class that the test has by its name is asked for what it keeps (`Order.UP`)."""
+    return operation in ("attribute", "item") and isinstance(arguments[0], Remote) and arguments[0]._its_makes
 
 
 def _coroutine(judge: Asked, number: int) -> Coroutine[Any, Any, Any]:

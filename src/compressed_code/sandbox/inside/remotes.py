@@ -143,10 +143,14 @@ class Remote:
         object.__setattr__(self, "_its_effect", effect)
         object.__setattr__(self, "_its_permitted", permitted)
 
-    def _its_be_shown(self, called: bool) -> None:
-        """It came with a call of the test's function: what no answer ever held says what it is now, each time."""
+    def _its_be_shown(self, called: bool, takes: bool) -> None:
+        """It came with a call of the test's function: what no answer ever held says what it is now, each time.
+
+        Args:
+            takes: more may run in the program than a look.
+        """
         object.__setattr__(self, "_its_is_shown", called and (self._its_new or self._its_is_shown))
-        if self._its_is_shown:
+        if self._its_is_shown and takes:
             said.renew(self, {})
 
     def _its_be_constant(self) -> None:

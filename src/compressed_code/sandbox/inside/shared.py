@@ -23,30 +23,11 @@ _ORDERED = (b"l", b"d", b"O", b"D", b"q")  # kinds whose items come in the order
 
 
 @dataclass
-class Slipped:
-    """What the other side has put into a container.
-
-    Attributes:
-        containers: their numbers.
-        objects: their numbers, and whether each of them was seen there first.
-    """
+class Numbers:
+    """Of containers, and of objects of the other side."""
 
     containers: set[int] = field(default_factory=set)
-    objects: dict[int, bool] = field(default_factory=dict)
-
-    def add(self, before: tuple[list[int], list[Any]], after: tuple[list[int], list[Any]]) -> None:
-        """Note what a container holds after a message that it did not hold before (`Shared.within`)."""
-        self.containers |= {*after[0]} - {*before[0]}
-        known = {each._its_number for each in before[1]}
-        self.objects |= {each._its_number: each._its_new for each in after[1] if each._its_number not in known}
-
-    def hides(self, value: Any) -> bool:
-        """Whether an object was put there by the other side, and the test has not asked it since."""
-        first = self.objects.get(value._its_number)
-        return first is False or (first is True and not value._its_said[1])
-
-
-_NONE_SLIPPED = Slipped()
+    objects: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -65,8 +46,10 @@ class Shared:
         shown: of those that did not, the ones that an object of the other side was seen to have.
         lent: of this side's, those that something of the other side may have kept which can be asked for it, and
             whether a look may fill them (`operations.lending`).
-        slipped: what the other side has put into containers of this one, where nobody may have seen it, by their
-            numbers.
+        slipped: what the other side has put into containers that both had, where nobody may have seen it.
+        answers: what came in an answer.
+        new: containers that came since the last answer.
+        parted: containers that are no more what the other side has, by `id`; they are answers still.
         nan: what is no number here: the last one that was sent, since lists that hold the same one are equal.
     """
 
@@ -84,7 +67,10 @@ class Shared:
     returned: set[int] = field(default_factory=set)
     shown: set[int] = field(default_factory=set)
     lent: dict[int, bool] = field(default_factory=dict)
-    slipped: dict[int, "Slipped"] = field(default_factory=dict)
+    slipped: Numbers = field(default_factory=Numbers)
+    answers: Numbers = field(default_factory=Numbers)
+    new: set[int] = field(default_factory=set)
+    parted: dict[int, Any] = field(default_factory=dict)
 
     @property
     def asked(self) -> bool:
@@ -119,6 +105,8 @@ class Shared:
         """Give a container its number, a new one where the other side has not given it one."""
         if number is None:
             number, self.step = self.step, self.step + 2
+            if id(value) in self.parted:
+                self.returned.add(number)
         self.values[number], self.numbers[id(value)], self.kinds[number] = value, number, kind
         return number
 
@@ -128,7 +116,8 @@ class Shared:
         self.returned.discard(number)
         self.shown.discard(number)
         self.lent.pop(number, None)
-        self.slipped.pop(number, None)
+        self.slipped.containers.discard(number)
+        self.answers.containers.discard(number)
         if number in self.kinds:
             self.numbers.pop(id(value), None)
             del self.kinds[number]
@@ -175,11 +164,40 @@ class Shared:
         return found
 
     def given_with(self, number: int) -> list[Any]:
-        """The containers and objects that one holds, but for what the other side has slipped in."""
+        """The containers and objects that one holds, but for answers that the other side has slipped in."""
         numbers, objects = self.within(number)
-        slipped = self.slipped.get(number, _NONE_SLIPPED)
-        given = [self.values[inner] for inner in numbers if inner not in slipped.containers]
-        return given + [each for each in objects if not slipped.hides(each)]
+        hidden = self.slipped.containers & self.answers.containers
+        given = [self.values[inner] for inner in numbers if inner not in hidden]
+        return given + [each for each in objects if not self._is_hidden(each)]
+
+    def _is_hidden(self, value: Any) -> bool:
+        """Whether an object is an answer that was slipped in, or nobody asked it there."""
+        number = value._its_number
+        return number in self.slipped.objects and (number in self.answers.objects or not value._its_said[1])
+
+    def answered(self, value: Any) -> None:
+        """Note what comes in an answer, but not what lies in a container of this side's; what came beside it, within
+        what was changed, was slipped in."""
+        waiting = [value]
+        while waiting:
+            each = waiting.pop()
+            number = self.number(each)
+            if number is not None:
+                if number % 2 != self.step % 2 and number not in self.answers.containers:
+                    self.answers.containers.add(number)
+                    waiting += not_plain(self.items(number))
+            elif isinstance(each, HOLDING):
+                waiting += not_plain(held_by(each))
+            elif hasattr(type(each), "_its_arrive"):
+                self.answers.objects.add(each._its_number)
+        for number in self.new - self.answers.containers:
+            if number in self.values:
+                self._slip_in(self.within(number))
+        self.new = set()
+
+    def _slip_in(self, held: tuple[list[int], list[Any]], before: tuple[list[int], list[Any]] = ([], [])) -> None:
+        self.slipped.containers |= {*held[0]} - {*before[0]}
+        self.slipped.objects |= {each._its_number for each in held[1]} - {each._its_number for each in before[1]}
 
     def changed(self) -> list[int]:
         """The containers that hold something else than the other side knows, by identity of what they hold."""
@@ -204,7 +222,7 @@ class Shared:
             new: the numbers of those that this side did not have before.
             own_type: makes a container of a type of the other side's own (`codec.ChannelSide.own`).
         """
-        free = {*new}
+        free, self.new = {*new}, self.new | new
         free |= {number for number, items in changed.items() if self.may_change(number, self._grows(number, items))}
         parted = changed.keys() - free
         if parted:
@@ -221,13 +239,14 @@ class Shared:
             value = self.values[number]
             if id(value) in others:
                 del self.numbers[id(value)]
+                self.parted[id(value)] = value
                 self.values[number] = value = others[id(value)]
                 self.numbers[id(value)] = number
-            own = not (self.asked or number % 2)
-            before = self.within(number) if own else ([], [])
+            judged = not self.asked and number not in new
+            before = self.within(number) if judged else ([], [])
             self.fill(number, [_exchanged(each, others) for each in items])
-            if own:
-                self.slipped.setdefault(number, Slipped()).add(before, self.within(number))
+            if judged:
+                self._slip_in(self.within(number), before)
             self.remember(number)
 
     def fill(self, number: int, items: list[Any]) -> None:
