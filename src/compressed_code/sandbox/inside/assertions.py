@@ -113,7 +113,8 @@ def _frames(error: BaseException) -> list[tuple[CodeType, int]]:
 
 
 def _operation(code: CodeType, place: int) -> str:
-    return next(each.opname for each in dis.get_instructions(code) if each.offset == place)
+    """The instruction at a place, or the one that a place within its cache belongs to."""
+    return max((each for each in dis.get_instructions(code) if each.offset <= place), key=lambda it: it.offset).opname
 
 
 def has_asserting_helpers(*sources: CodeType) -> bool:
@@ -132,6 +133,6 @@ def _helpers(code: CodeType) -> Iterator[CodeType]:
 
 def _asserts(code: CodeType) -> bool:
     """Whether some code has an `assert`, or names what is called like a test case's methods, or the error itself."""
-    if any(name.startswith(("assert", "fail")) or name == "AssertionError" for name in code.co_names):
+    if any(name.startswith("assert") or name in ("fail", "AssertionError") for name in code.co_names):
         return True
     return any(each.opname == "LOAD_ASSERTION_ERROR" for each in dis.get_instructions(code))

@@ -89,6 +89,11 @@ class Mirrors:
             return RuntimeError()
 
 
+def name_of_its_kind(error: BaseException) -> str:
+    """The name of the error of Python's own that one is, which the program's `except` takes it for."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+
+
 def is_of_the_program(error: BaseException) -> bool:
     """Whether it stands for one that the program raised, or Python made it of one in a generator of the test."""
     return "_its_number" in error.__dict__ or isinstance(error.__cause__, StopIteration)

@@ -20,6 +20,7 @@ from . import assertions, channel, codec, decoder, messages, operations, program
 from .assertions import Failure, Failures
 from .catching import Catching, ends_quietly
 from .containers import is_record
+from .errors import name_of_its_kind
 from .names import Module, Names
 from .objects import LONGEST, NotPlainData, Objects
 from .operations import Effect
@@ -292,7 +293,8 @@ class Judge:
         except BaseException as error:
             if assertions.failed(error, self.asserting):
                 self.failures.add(error)
-            answer = "raised", type(error).__name__, self.text(error)
+            answer = "raised", name_of_its_kind(error), self.text(error)
+            error.__traceback__ = None  # it may be raised again, by a mock that always does
         try:
             self.send(answer)
             own = filter(self.shared.is_own, self.shared.reached(answer[1:]))
