@@ -166,8 +166,8 @@ class Shared:
     def given_with(self, number: int) -> list[Any]:
         """The containers and objects that one holds, but for answers that the other side has slipped in."""
         numbers, objects = self.within(number)
-        hidden = self.slipped.containers & self.answers.containers
-        given = [self.values[inner] for inner in numbers if inner not in hidden]
+        slipped, answers = self.slipped.containers, self.answers.containers
+        given = [self.values[inner] for inner in numbers if not (inner in slipped and inner in answers)]
         return given + [each for each in objects if not self._is_hidden(each)]
 
     def _is_hidden(self, value: Any) -> bool:
@@ -222,7 +222,9 @@ class Shared:
             new: the numbers of those that this side did not have before.
             own_type: makes a container of a type of the other side's own (`codec.ChannelSide.own`).
         """
-        free, self.new = {*new}, self.new | new
+        free = {*new}
+        if not self.asked:
+            self.new |= new
         free |= {number for number, items in changed.items() if self.may_change(number, self._grows(number, items))}
         parted = changed.keys() - free
         if parted:
@@ -239,7 +241,8 @@ class Shared:
             value = self.values[number]
             if id(value) in others:
                 del self.numbers[id(value)]
-                self.parted[id(value)] = value
+                if not self.asked:
+                    self.parted[id(value)] = value
                 self.values[number] = value = others[id(value)]
                 self.numbers[id(value)] = number
             judged = not self.asked and number not in new
